@@ -1,0 +1,3 @@
+"""Safe canary releases behind NGINX-annotation ingress controllers, without a service mesh."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Evidence from the ingress controllers' own /metrics pages, for clusters without Prometheus."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API over kubernetes.aio: session, watch caches, conditional writes, Events."""

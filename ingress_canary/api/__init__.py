@@ -1,0 +1,14 @@
+"""The contract: CanarySchedule and CanaryRollout, the one source of CRDs, lint and the reference docs."""
+
+GROUP = "ingress-canary.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+ROLLOUT_KIND = "CanaryRollout"
+SCHEDULE_KIND = "CanarySchedule"
+
+ACTION_ANNOTATION = f"{GROUP}/action"
+"""One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
+
+APPLIED_ANNOTATION = f"{GROUP}/applied"
+"""On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""

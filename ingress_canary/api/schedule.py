@@ -1,0 +1,387 @@
+"""CanarySchedule: how a rollout walks, and how it is judged. Owned by SREs.
+
+Where a member's behaviour is not served yet, the schema accepts it and ``domain/support.py`` refuses it.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+
+from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.units import Duration, Name, Points, Weight
+
+MAX_STEPS = 50
+MAX_SLOS = 10
+
+HeaderToken = Annotated[str, Field(min_length=1, max_length=128)]
+CookieName = Annotated[str, Field(min_length=1, max_length=128)]
+Promql = Annotated[str, Field(min_length=1, max_length=4096)]
+OpenObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})]
+"""A member that another release defines: kept as it is, refused by the daemon for now."""
+
+
+class HeaderRoute(Model):
+    """Requests that a header sends to the canary: ``name`` alone (always or never), with ``value`` or with ``pattern``."""
+
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule(
+                "!(has(self.value) && has(self.pattern))",
+                "value and pattern exclude each other: a value makes the pattern ignored",
+            )
+        )
+    )
+
+    name: HeaderToken
+    """The header's name; case does not matter."""
+    value: HeaderToken | None = None
+    """The exact value that is sent to the canary; with it, ``always`` and ``never`` mean nothing."""
+    pattern: HeaderToken | None = None
+    """A regular expression (PCRE, not anchored) that the value must match."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.value is not None and self.pattern is not None:
+            raise ValueError("value and pattern exclude each other: a value makes the pattern ignored; remove one")
+        return self
+
+
+class Routing(Model):
+    """Who reaches the canary besides the weight's share. All of it works together."""
+
+    header: HeaderRoute | None = None
+    """Header route of every step that does not say otherwise."""
+    cookie: CookieName | None = None
+    """Cookie whose value ``always`` or ``never`` decides, of every step that does not say otherwise."""
+
+
+class Ramp(Model):
+    """Steps from one weight to another, by a summand or a factor."""
+
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule("has(self.by) != has(self.factor)", "say exactly one of by and factor"),
+            rule("self.from < self.to", "a ramp rises: from must be below to"),
+        )
+    )
+
+    from_: Weight = Field(alias="from")
+    """First weight, in percent, above 0."""
+    to: Weight
+    """Last weight, in percent; always a step of its own."""
+    by: Annotated[float, Field(gt=0, le=100)] | None = None
+    """Percentage points added each step."""
+    factor: Annotated[float, Field(gt=1, le=100)] | None = None
+    """Factor of each step over the one before."""
+    bake: Duration
+    """Judged time that each step of the ramp takes at least."""
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if (self.by is None) == (self.factor is None):
+            raise ValueError("say exactly one of by and factor")
+        if self.from_ >= self.to:
+            raise ValueError(f"a ramp rises: from ({self.from_:g}) must be below to ({self.to:g})")
+        if self.from_ <= 0:
+            raise ValueError("a ramp begins above 0; put a step of weight 0 before it")
+        return self
+
+
+class ApprovalWhen(StrEnum):
+    """When a person is asked."""
+
+    BEFORE = "Before"
+    AFTER = "After"
+
+
+class OnTimeout(StrEnum):
+    """What an approval that nobody gave leads to."""
+
+    HOLD = "Hold"
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+
+
+class Approval(Model):
+    """A person's consent, before entering the step or after its evidence."""
+
+    when: ApprovalWhen = ApprovalWhen.AFTER
+    timeout: Duration = timedelta(hours=24)
+    on_timeout: OnTimeout = OnTimeout.HOLD
+
+
+class Require(StrEnum):
+    """What ends a step: every SLO proven, or nothing proven against it over the bake."""
+
+    PROOF = "Proof"
+    NO_FAIL = "NoFail"
+
+
+class Step(Model):
+    """One step, or a ramp of steps."""
+
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule("has(self.weight) != has(self.ramp)", "say exactly one of weight and ramp"),
+            rule("has(self.ramp) != has(self.bake)", "a step with a weight needs a bake; a ramp has its own"),
+        )
+    )
+
+    name: Name | None = None
+    weight: Weight | None = None
+    """Percent of requests drawn for the canary, 0..100, up to three decimals, never falling from step to step."""
+    ramp: Ramp | None = None
+    header: HeaderRoute | None = None
+    """Header route of this step instead of the schedule's."""
+    cookie: CookieName | None = None
+    """Cookie route of this step instead of the schedule's."""
+    bake: Duration | None = None
+    """Judged time that the step takes at least: downtime, missing data, pauses and settling do not count."""
+    require: Require = Require.PROOF
+    approval: Approval | None = None
+    min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    """Canary requests of this step that each SLO must have seen; overrides the SLO's own number."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.weight is None) == (self.ramp is None):
+            raise ValueError("say exactly one of weight and ramp")
+        if (self.ramp is None) == (self.bake is None):
+            raise ValueError("a step with a weight needs a bake, such as bake: 10m; a ramp has its own inside")
+        return self
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "Mon"
+    TUE = "Tue"
+    WED = "Wed"
+    THU = "Thu"
+    FRI = "Fri"
+    SAT = "Sat"
+    SUN = "Sun"
+
+
+Minute = Annotated[str, Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+LocalTime = Annotated[str, Field(max_length=19, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")]
+
+
+class AllowedRange(Model):
+    """Hours of some days in which a rollout may advance; ``to`` before ``from`` runs over midnight."""
+
+    days: Annotated[list[Day], Field(min_length=1, max_length=7)]
+    from_: Minute = Field(alias="from")
+    to: Minute
+
+
+class Freeze(Model):
+    """A time in which nothing advances."""
+
+    from_: LocalTime = Field(alias="from")
+    to: LocalTime
+    reason: Annotated[str, Field(max_length=256)] = ""
+
+
+class Windows(Model):
+    """When a rollout may advance. Watching and rollback never stop."""
+
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    allow: Annotated[list[AllowedRange], Field(max_length=32)] = []
+    freezes: Annotated[list[Freeze], Field(max_length=64)] = []
+    finish_in_window: bool = False
+
+
+class RequestsSli(Model):
+    """Availability from the controllers' request counters."""
+
+    bad: Annotated[
+        list[Annotated[str, Field(max_length=3, pattern=r"^[1-5][0-9.][0-9.]$")]], Field(min_length=1, max_length=16)
+    ] = ["5.."]
+    """Statuses that count as bad; a dot stands for any digit."""
+
+
+class LatencySli(Model):
+    """Share of requests slower than a threshold, from the controllers' request duration histogram."""
+
+    threshold: Duration
+    """Must equal one of the histogram's bucket bounds."""
+
+
+class PrometheusSli(Model):
+    """The user's own counters."""
+
+    bad: Promql | None = None
+    good: Promql | None = None
+    total: Promql
+
+
+class ThresholdSli(Model):
+    """A gauge or ratio held against a bound; uncalibrated."""
+
+    query: Promql
+    max: float | None = None
+    min: float | None = None
+    window: Duration = timedelta(minutes=1)
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class Sli(Model):
+    """What is measured: exactly one member."""
+
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule(
+                "[has(self.requests), has(self.latency), has(self.prometheus), has(self.prometheusThreshold)]"
+                ".filter(x, x).size() == 1",
+                "say exactly one of requests, latency, prometheus and prometheusThreshold",
+            )
+        )
+    )
+
+    requests: RequestsSli | None = None
+    latency: LatencySli | None = None
+    prometheus: PrometheusSli | None = None
+    prometheus_threshold: ThresholdSli | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        said = [self.requests, self.latency, self.prometheus, self.prometheus_threshold]
+        if sum(member is not None for member in said) != 1:
+            raise ValueError("say exactly one of requests, latency, prometheus and prometheusThreshold")
+        return self
+
+
+class Slo(Model):
+    """One objective that the canary must be proven to hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule(
+                "has(self.objective) || has(self.sli.prometheusThreshold)",
+                "an objective is needed for everything but prometheusThreshold",
+            )
+        )
+    )
+
+    name: Name
+    objective: Annotated[float, Field(ge=50, lt=100)] | None = None
+    """Percent of good requests promised, below 100."""
+    max_burn: Annotated[float, Field(gt=0, le=1000)] = 10
+    """How many times faster than the objective allows the canary may spend its error budget."""
+    min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 50
+    """Canary requests of a step before it can pass."""
+    sli: Sli
+
+    @property
+    def theta(self) -> float:
+        """The ratio of bad requests that the canary is tested against (gates.md)."""
+        return self.max_burn * (1 - (self.objective or 0) / 100)
+
+    @model_validator(mode="after")
+    def _testable(self) -> Self:
+        if self.objective is None:
+            if self.sli.prometheus_threshold is None:
+                raise ValueError("an objective is needed, such as objective: 99.9")
+            return self
+        if self.theta > 0.5:
+            raise ValueError(
+                f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does; "
+                "lower maxBurn or raise the objective until it is at most 0.5"
+            )
+        return self
+
+
+class Baseline(Model):
+    """How much worse than stable is worse."""
+
+    max_ratio: Annotated[float, Field(ge=1, le=100)] = 1.25
+    """Ratio of the canary's bad share over stable's that is still accepted."""
+    min_delta: Points = 0.001
+    """Difference of the bad shares below which a proven ratio does not condemn, in percentage points."""
+
+
+class Analysis(Model):
+    """The tests' settings (gates.md)."""
+
+    alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.01
+    """Chance of rolling a healthy rollout back, over its whole life."""
+    beta: Annotated[float, Field(gt=0, le=0.5)] = 0.05
+    """Chance of passing a step that is worse than the objective."""
+    baseline: Baseline = Baseline()
+    exclude_statuses: Annotated[
+        list[Annotated[str, Field(max_length=3, pattern=r"^[1-5][0-9]{2}$")]], Field(max_length=16)
+    ] = ["308"]
+    """Statuses that count on neither side."""
+    settle: Duration = timedelta(seconds=15)
+    """Evidence dropped after each change of weight."""
+    no_data_timeout: Duration = timedelta(minutes=15)
+    """Missing data beyond this raise an alert."""
+
+
+class OnInconclusive(StrEnum):
+    """What maxHold leads to."""
+
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+
+
+class OnFailure(StrEnum):
+    """What a proven fail leads to."""
+
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
+
+
+class OnNoData(StrEnum):
+    """What missing data lead to."""
+
+    HOLD = "Hold"
+    RETREAT = "Retreat"
+
+
+class ScheduleSpec(Model):
+    """How a rollout walks, and how it is judged."""
+
+    routing: Routing = Routing()
+    steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]
+    windows: Windows | None = None
+    slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
+    analysis: Analysis = Analysis()
+    max_hold: Duration = timedelta(hours=6)
+    """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
+    on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    on_no_data: OnNoData = OnNoData.HOLD
+    gates: Annotated[list[OpenObject], Field(max_length=16)] = []
+    notifications: Annotated[list[OpenObject], Field(max_length=16)] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [slo.name for slo in self.slos]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
+        before = 0.0
+        for number, step in enumerate(self.steps):
+            first = step.ramp.from_ if step.ramp else step.weight or 0.0
+            if first < before:
+                raise ValueError(f"steps[{number}]: the weight falls from {before:g} to {first:g}; weights never fall")
+            before = step.ramp.to if step.ramp else first
+        return self
+
+
+class ObjectMeta(Model):
+    """The part of an object's metadata that this project reads."""
+
+    name: Annotated[str, Field(max_length=253)]
+    namespace: Annotated[str, Field(max_length=63)] = ""
+
+
+class CanarySchedule(Model):
+    """A schedule that rollouts share by name."""
+
+    api_version: Literal["ingress-canary.io/v1alpha1"]
+    kind: Literal["CanarySchedule"]
+    spec: ScheduleSpec

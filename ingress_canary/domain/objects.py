@@ -1,0 +1,332 @@
+"""Frozen views of the cluster's objects, made from their JSON.
+
+Only what decisions need is kept. The adapters make them once per version of an object; decisions, preflight and
+the router read them. Anything absent or malformed becomes empty, never an error: an odd object of somebody else's
+must not stop the daemon.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, Self
+
+Json = Mapping[str, Any]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SERVICE_LABEL = "kubernetes.io/service-name"
+
+
+class Key(NamedTuple):
+    """Namespace and name of an object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def parse_time(value: object) -> datetime:
+    """Return the instant of an RFC 3339 string; the epoch when it is absent or malformed."""
+    if not isinstance(value, str):
+        return EPOCH
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        return EPOCH
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The owner that controls an object."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What every object has."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    created: datetime
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    owner: Owner | None
+    manager: str
+    """The field manager of the newest change: a hint, not an identity."""
+    deleting: bool
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+        return Key(self.namespace, self.name)
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of ``body``'s metadata."""
+        meta = body.get("metadata") or {}
+        owners = [ref for ref in meta.get("ownerReferences") or () if ref.get("controller")]
+        fields = [
+            entry for entry in meta.get("managedFields") or () if entry.get("time") and not entry.get("subresource")
+        ]
+        newest: Json = max(fields, key=lambda entry: str(entry["time"]), default={})
+        return cls(
+            namespace=meta.get("namespace") or "",
+            name=meta.get("name") or "",
+            uid=meta.get("uid") or "",
+            resource_version=meta.get("resourceVersion") or "",
+            created=parse_time(meta.get("creationTimestamp")),
+            labels=meta.get("labels") or {},
+            annotations=meta.get("annotations") or {},
+            owner=Owner(owners[0].get("kind", ""), owners[0].get("name", ""), owners[0].get("uid", ""))
+            if owners
+            else None,
+            manager=newest.get("manager", ""),
+            deleting=bool(meta.get("deletionTimestamp")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a path leads. ``service`` is None for a resource backend."""
+
+    service: str | None
+    port: str
+    """Number or name, as written."""
+
+    @classmethod
+    def of(cls, body: Json | None) -> Self | None:
+        """Return the view of a backend, None when there is none."""
+        if not body:
+            return None
+        service = body.get("service")
+        if not service:
+            return cls(None, "")
+        port = service.get("port") or {}
+        return cls(service.get("name") or "", str(port.get("name") or port.get("number") or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One path of a rule."""
+
+    path: str
+    type: str
+    """As written; empty when not said."""
+    backend: Backend
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. ``paths`` is None for a rule without ``http``."""
+
+    host: str
+    paths: tuple[Path, ...] | None
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of one rule."""
+        http = body.get("http")
+        if http is None:
+            return cls(body.get("host") or "", None)
+        paths = (
+            Path(
+                path.get("path") or "", path.get("pathType") or "", Backend.of(path.get("backend")) or Backend(None, "")
+            )
+            for path in http.get("paths") or ()
+        )
+        return cls(body.get("host") or "", tuple(paths))
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """An Ingress: the primary, the shadow, or somebody else's."""
+
+    meta: Meta
+    class_name: str | None
+    default_backend: Backend | None
+    rules: tuple[Rule, ...]
+    spec: Json = field(repr=False, compare=False)
+    """The whole spec, for comparisons with what was applied."""
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of an Ingress."""
+        spec = body.get("spec") or {}
+        return cls(
+            meta=Meta.of(body),
+            class_name=spec.get("ingressClassName"),
+            default_backend=Backend.of(spec.get("defaultBackend")),
+            rules=tuple(Rule.of(rule) for rule in spec.get("rules") or ()),
+            spec=spec,
+        )
+
+    def backends(self) -> Iterable[Backend]:
+        """Yield every backend, the default one included."""
+        if self.default_backend:
+            yield self.default_backend
+        for rule in self.rules:
+            for path in rule.paths or ():
+                yield path.backend
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A port of a Service."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service."""
+
+    meta: Meta
+    type: str
+    ports: tuple[ServicePort, ...]
+    selector: Mapping[str, str]
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of a Service."""
+        spec = body.get("spec") or {}
+        ports = tuple(ServicePort(port.get("name") or "", port.get("port") or 0) for port in spec.get("ports") or ())
+        return cls(Meta.of(body), spec.get("type") or "ClusterIP", ports, spec.get("selector") or {})
+
+    def has_port(self, port: str) -> bool:
+        """Return whether a backend's port, number or name, is one of this Service's."""
+        return any(port in (one.name, str(one.number)) for one in self.ports)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSlice:
+    """Part of the endpoints behind a Service."""
+
+    meta: Meta
+    service: str
+    ready: frozenset[str]
+    """Addresses that take traffic."""
+    unready: frozenset[str]
+    ports: tuple[str, ...]
+    """Names of the ports."""
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of an EndpointSlice; an endpoint without conditions is ready, as Kubernetes says."""
+        meta = Meta.of(body)
+        ready: set[str] = set()
+        unready: set[str] = set()
+        for endpoint in body.get("endpoints") or ():
+            is_ready = (endpoint.get("conditions") or {}).get("ready") is not False
+            (ready if is_ready else unready).update(endpoint.get("addresses") or ())
+        ports = tuple(port.get("name") or "" for port in body.get("ports") or ())
+        return cls(meta, meta.labels.get(SERVICE_LABEL, ""), frozenset(ready), frozenset(unready), ports)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """All endpoints behind one Service."""
+
+    ready: frozenset[str] = frozenset()
+    unready: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, slices: Iterable[EndpointSlice]) -> Self:
+        """Return the union of ``slices``."""
+        ready: set[str] = set()
+        unready: set[str] = set()
+        for one in slices:
+            ready |= one.ready
+            unready |= one.unready
+        return cls(frozenset(ready), frozenset(unready - ready))
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A Deployment, StatefulSet or DaemonSet."""
+
+    meta: Meta
+    kind: str
+    template: Json = field(repr=False)
+    """The whole pod template."""
+    replicas: int
+    rolled_out: bool
+    """Every wanted replica is of the newest template and available, by the controller's own word."""
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of a workload."""
+        kind = body.get("kind") or ""
+        spec, status = body.get("spec") or {}, body.get("status") or {}
+        if kind == "DaemonSet":
+            wanted, updated = status.get("desiredNumberScheduled") or 0, status.get("updatedNumberScheduled") or 0
+            available, existing = status.get("numberAvailable") or 0, status.get("currentNumberScheduled") or 0
+        else:
+            wanted = 1 if spec.get("replicas") is None else spec["replicas"]
+            updated, available = status.get("updatedReplicas") or 0, status.get("availableReplicas") or 0
+            existing = status.get("replicas") or 0
+        observed = (status.get("observedGeneration") or 0) >= ((body.get("metadata") or {}).get("generation") or 0)
+        rolled_out = observed and updated >= wanted and available >= wanted and existing <= max(updated, wanted)
+        return cls(Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out)
+
+
+@dataclass(frozen=True, slots=True)
+class IngressClass:
+    """An IngressClass."""
+
+    meta: Meta
+    controller: str
+    is_default: bool
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """Return the view of an IngressClass."""
+        meta = Meta.of(body)
+        default = meta.annotations.get("ingressclass.kubernetes.io/is-default-class") == "true"
+        return cls(meta, (body.get("spec") or {}).get("controller") or "", default)
+
+
+class View(Protocol):
+    """The cluster as the caches hold it now: every look-up is a dictionary's, so that rules may ask freely."""
+
+    @property
+    def sees_all_namespaces(self) -> bool:
+        """Whether Ingresses of every namespace may be read."""
+
+    @property
+    def sees_classes(self) -> bool:
+        """Whether IngressClasses may be read."""
+
+    def ingress(self, key: Key) -> Ingress | None:
+        """Return an Ingress."""
+
+    def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
+        """Return the Ingresses of the Service's namespace with a backend on it."""
+
+    def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
+        """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" = no host)."""
+
+    def service(self, key: Key) -> Service | None:
+        """Return a Service."""
+
+    def services_by_upstream(self, upstream: str) -> Sequence[Key]:
+        """Return the Services whose ``<namespace>-<name>`` is this string; two share it in rule 21."""
+
+    def endpoints(self, service: Key) -> Endpoints:
+        """Return the endpoints behind a Service; empty when there are none."""
+
+    def workload(self, kind: str, key: Key) -> Workload | None:
+        """Return a workload."""
+
+    def ingress_class(self, name: str) -> IngressClass | None:
+        """Return an IngressClass."""
+
+    def default_class(self) -> IngressClass | None:
+        """Return the cluster's default IngressClass."""

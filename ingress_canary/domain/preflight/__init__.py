@@ -1,0 +1,1 @@
+"""Every known way in which a canary Ingress does nothing or does harm, as small named rules."""

@@ -1,0 +1,57 @@
+"""What a metrics source hands over: raw cumulative counters, series by series, with their own timestamps.
+
+Made by the adapters (scrape, Prometheus), turned into counts by ``evidence.py``. The router says which families
+and labels matter and which side a series speaks for; sources know nothing of that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """Whose series are wanted: the labels always describe the primary."""
+
+    namespace: str
+    ingress: str
+    service: str
+    """The stable Service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One cumulative counter of one controller process at one instant."""
+
+    family: str
+    instance: str
+    """The process that counts, usually a controller pod; counters of two instances are never mixed."""
+    labels: Mapping[str, str]
+    value: float
+    at: datetime
+    """The sample's own time, on the daemon's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A controller process that answered."""
+
+    name: str
+    started: datetime | None
+    """When it started, on the daemon's clock; None when it does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a source said of one target at one tick."""
+
+    at: datetime
+    """When the source was read, on the daemon's clock."""
+    instances: tuple[Instance, ...] = ()
+    series: tuple[Series, ...] = ()
+    orphaned: bool | None = None
+    """The controllers' own word that the shadow is inert (orphan metric); None when they do not say."""
+    error: str | None = None
+    """Why there is no data at all; None when at least one instance answered."""
+    note: str | None = None
+    """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""

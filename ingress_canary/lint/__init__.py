@@ -1,0 +1,1 @@
+"""Documents with line numbers in, every problem at once out."""

@@ -1,0 +1,113 @@
+"""The narrow interfaces that the engine needs of its surroundings, and the errors that they may raise.
+
+Adapters implement them (``adapters/``), ``app.py`` wires them, tests drive them over real HTTP.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.samples import Reading, Target
+
+
+class ClusterError(Exception):
+    """The API server did not do what was asked."""
+
+
+class Conflict(ClusterError):
+    """The object has changed since it was read (409): look again, then decide again."""
+
+
+class Missing(ClusterError):
+    """The object is not there (404), or another one of the same name is (a uid precondition failed)."""
+
+
+class Refused(ClusterError):
+    """The API server, an admission webhook or a policy said no (400, 403, 422): asking again will not help."""
+
+
+class Unavailable(ClusterError):
+    """No usable answer: refused connection, time-out, 429, 5xx, or a body that is not the API's."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes API: caches to read from, conditional writes. Reads cost no request."""
+
+    @property
+    def view(self) -> View:
+        """The cluster's objects as the caches hold them now."""
+
+    def rollouts(self) -> Iterable[Key]:
+        """Return every CanaryRollout in scope."""
+
+    def rollout(self, key: Key) -> Json | None:
+        """Return a CanaryRollout as it is, unknown fields included; never modified by the caller."""
+
+    def schedule(self, key: Key) -> Json | None:
+        """Return a CanarySchedule as it is."""
+
+    def subscribe(self, changed: Callable[[Key], None]) -> None:
+        """Call ``changed`` with the key of each rollout that a watch event may concern."""
+
+    async def patch_status(self, rollout: Json, patch: Json) -> Json:
+        """Merge ``patch`` into the rollout's status if it is still at ``rollout``'s resourceVersion.
+
+        Returns the stored object, which the cache holds from then on. Raises ClusterError.
+        """
+
+    async def clear_action(self, rollout: Json) -> Json:
+        """Remove the action annotation if the rollout is still at its resourceVersion. Raises ClusterError."""
+
+    async def create_ingress(self, manifest: Json) -> Ingress:
+        """Create the shadow in one call. Raises ClusterError; Conflict when the name is taken."""
+
+    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
+        """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion. Raises ClusterError."""
+
+    async def delete_ingress(self, ingress: Ingress) -> None:
+        """Delete an Ingress if it still has its uid; one that is gone is a success. Raises ClusterError."""
+
+
+class Metrics(Protocol):
+    """A source of evidence."""
+
+    async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
+        """Return a reading of every target, from one look at the source; failures are readings with an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
+
+    about: Key
+    uid: str
+    reason: str
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+    dedup: tuple[str, ...] = field(default=())
+    """Two events with the same key within the recorder's window are one."""
+
+
+class Recorder(Protocol):
+    """Where Kubernetes Events go: never waits, never fails a decision."""
+
+    def record(self, event: Event) -> None:
+        """Take an event to be sent in the background."""
+
+
+class Clock(Protocol):
+    """Time. A compressed clock scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
+
+    def now(self) -> datetime:
+        """Return the instant, in UTC."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never jump, on the same scale as :meth:`now`."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for that many of this clock's seconds."""
+
+    def at(self, wall: datetime) -> datetime:
+        """Return where a real-world timestamp, such as a process's start, lies on this clock."""

@@ -1,0 +1,1 @@
+"""The daemon's HTTP server: probes and /metrics."""
