@@ -23,7 +23,7 @@ OpenObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kube
 
 
 class HeaderRoute(Model):
-    """Requests that a header sends to the canary: ``name`` alone (always or never), with ``value`` or with ``pattern``."""
+    """Requests that a header sends to the canary: ``name`` alone (always, never), with ``value`` or ``pattern``."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
