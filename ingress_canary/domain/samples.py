@@ -7,7 +7,32 @@ and labels matter and which side a series speaks for; sources know nothing of th
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import NamedTuple
+
+
+class Side(StrEnum):
+    """Which version a request was drawn for."""
+
+    CANARY = "canary"
+    STABLE = "stable"
+
+
+class Counts(NamedTuple):
+    """Whole-number counts of both sides over some span, in the letters of gates.md."""
+
+    n: int = 0
+    """Canary requests."""
+    e: int = 0
+    """Bad ones of them."""
+    m: int = 0
+    """Stable requests."""
+    f: int = 0
+    """Bad ones of them."""
+
+    def plus(self, other: "Counts") -> "Counts":
+        """Return the counts of both spans together."""
+        return Counts(self.n + other.n, self.e + other.e, self.m + other.m, self.f + other.f)
 
 
 class Target(NamedTuple):
