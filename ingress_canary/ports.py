@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.objects import Ingress, Json, Key, View
 from ingress_canary.domain.samples import Reading, Target
 
@@ -111,3 +112,28 @@ class Clock(Protocol):
 
     def at(self, wall: datetime) -> datetime:
         """Return where a real-world timestamp, such as a process's start, lies on this clock."""
+
+
+class Telemetry(Protocol):
+    """The daemon's own metrics (design.md section 7), one method an occasion."""
+
+    def rollout(self, key: Key, status: RolloutStatus) -> None:
+        """Show a rollout as it is now."""
+
+    def forget(self, key: Key) -> None:
+        """Show a rollout no longer."""
+
+    def transition(self, reason: str) -> None:
+        """Count an entry of a history."""
+
+    def rollback(self, seconds: float) -> None:
+        """Observe the time from the sample that proved a fail to the shadow's removal, in the clock's seconds."""
+
+    def reconciled(self, seconds: float) -> None:
+        """Observe one pass."""
+
+    def queue_depth(self, depth: int) -> None:
+        """Show how many rollouts wait for a pass."""
+
+    def source_read(self, seconds: float, errors: int) -> None:
+        """Observe one look at the metrics source, and count the targets it could not answer for."""

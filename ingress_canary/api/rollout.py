@@ -225,6 +225,26 @@ class BaselineStatus(Model):
     ready_endpoints: int = 0
 
 
+class PausedBy(StrEnum):
+    """Who stopped a rollout: what the spec paused goes on when the spec says so."""
+
+    SPEC = "Spec"
+    USER = "User"
+    DAEMON = "Daemon"
+
+
+class PauseStatus(Model):
+    """A stop that waits for a person."""
+
+    by: PausedBy
+    returns_to: Phase
+    """The phase that ``resume`` goes back to."""
+    fresh_evidence: bool = False
+    """Whether the evidence starts anew on resume, because what was seen had been judged already."""
+    hands_off: bool = False
+    """Whether the shadow is left as another writer makes it, because undoing has become a fight."""
+
+
 class ActionStatus(Model):
     """The last one-shot action that was handled."""
 
@@ -277,6 +297,9 @@ class RolloutStatus(Model):
     shadow: ShadowStatus | None = None
     schedule: ScheduleStatus | None = None
     baseline: BaselineStatus | None = None
+    pause: PauseStatus | None = None
+    finishing: bool = False
+    """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     conditions: Annotated[list[Condition], Field(max_length=8)] = []

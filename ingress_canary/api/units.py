@@ -43,6 +43,11 @@ def format_duration(span: timedelta) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
+def format_seconds(seconds: float) -> str:
+    """Return a number of seconds as a person says it: ``1m30s``, to the second above ten of them."""
+    return format_duration(timedelta(seconds=round(seconds) if seconds >= 10 else round(seconds, 1)))
+
+
 def parse_points(value: object) -> float:
     """Return a difference of ratios from percentage points: ``0.1pp`` is 0.001."""
     if isinstance(value, float) and 0 <= value <= 1:

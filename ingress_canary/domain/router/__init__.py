@@ -1,1 +1,32 @@
-"""What differs between ingress controllers."""
+"""What differs between ingress controllers, behind one narrow interface.
+
+``decide.py`` and the engine know a Router and nothing of any controller; another one is added by writing a module
+here and naming it in :func:`choose` (docs/adr/0007).
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.domain.evidence import Signals
+from ingress_canary.domain.objects import Ingress, Json, Owner
+from ingress_canary.domain.steps import Exposure
+
+
+class Router(Protocol):
+    """How one kind of controller is told who reaches the canary, and how its numbers are read."""
+
+    def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
+        """Return the whole shadow: a pure function, so that the same status makes the same object."""
+
+    def exposure(self, shadow: Ingress) -> Exposure | None:
+        """Return what a shadow does now by the controller's own reading; None when it is no canary at all."""
+
+    def settings(self, ingress: Ingress) -> Mapping[str, str]:
+        """Return the annotations of an Ingress that this controller acts on, by whole key."""
+
+    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
+        """Return which series speak for which side."""
+
+    def sticky(self, primary: Ingress) -> bool:
+        """Return whether clients stick to a side by an affinity cookie, which no weight can move."""

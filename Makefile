@@ -1,0 +1,70 @@
+# Every target says what it does: `make help`. CI (.ci/run) calls the same targets a person does.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: help
+help: ## show what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or later is needed; say make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: the venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV): about a minute the first time"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+.PHONY: setup
+setup: $(STAMP) ## make the virtual environment with all that is needed
+
+.PHONY: demo
+demo: $(STAMP) ## a full rollout on the embedded cluster (ARGS="--scenario errors" for another ending)
+	@$(BIN)/ingress-canary demo --until-done $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## the quick tests, under three minutes
+	@$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+
+.PHONY: test-all
+test-all: $(STAMP) ## every test, the slow ones included
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+.PHONY: coverage
+coverage: $(STAMP) ## every test, and the branches of domain/ that none reached: at least 95 % are
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
+
+.PHONY: format
+format: $(STAMP) ## put the code in form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: check
+check: $(STAMP) ## form, lint, types, layers, and whether generated files are fresh
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python scripts/generate.py --check
+	@$(BIN)/ingress-canary lint config/samples/*.yaml
+
+.PHONY: generate
+generate: $(STAMP) ## write the generated files anew: CRDs and reference
+	@$(BIN)/python scripts/generate.py
+
+.PHONY: bench
+bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
+	@$(BIN)/python scripts/bench_scrape.py
+	@$(BIN)/python scripts/bench_engine.py
+
+.PHONY: ci
+ci: check coverage ## what CI runs
+
+.PHONY: clean
+clean: ## remove what the targets made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build

@@ -1,0 +1,217 @@
+"""The daemon as one object: the only place where the parts are wired together.
+
+It starts from the outside in (web server, API, caches, sources, engine), and stops in reverse order within a bound.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from ingress_canary import __version__
+from ingress_canary.adapters.clock import CompressedClock, SystemClock
+from ingress_canary.adapters.controller_scrape import addresses_of_pods, addresses_of_urls
+from ingress_canary.adapters.controller_scrape.source import ControllerScrape, Limits
+from ingress_canary.adapters.kube.cluster import KubeCluster, Scope
+from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.pods import KubePods
+from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.session import Session
+from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.api.crd import CRDS, pruned_by
+from ingress_canary.domain.router.nginx import NginxRouter
+from ingress_canary.engine.engine import Engine
+from ingress_canary.engine.options import Options
+from ingress_canary.ports import Clock, Missing, Refused, Unavailable
+from ingress_canary.settings import Settings
+from ingress_canary.web.server import WebServer, make_app
+
+log = structlog.get_logger(__name__)
+
+STOP_WITHIN = 9.0
+"""Real seconds from the signal to the end, whatever hangs."""
+WEDGED_AFTER = 30.0
+"""Real seconds that a rollout may wait for its pass before the daemon calls itself not ready."""
+
+
+class StartError(Exception):
+    """The daemon must not run like this; the message says what to do."""
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return real time, or the lab's faster time."""
+    if settings.clock_scale == 1:
+        return SystemClock()
+    epoch = settings.clock_epoch or SystemClock().now()
+    return CompressedClock(settings.clock_scale, epoch)
+
+
+def options_of(settings: Settings) -> Options:
+    """Return the engine's part of the settings."""
+    return Options(
+        namespace=settings.namespace,
+        schedule_namespaces=frozenset(settings.schedule_namespaces),
+        inline_schedules=settings.inline_schedules,
+        accept_unchecked=settings.accept_unchecked,
+        controllers=frozenset(settings.controllers),
+        interval=settings.interval.total_seconds(),
+        warm_up=settings.warm_up.total_seconds(),
+    )
+
+
+class Daemon:
+    """Everything that runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = clock_of(settings)
+        self.registry = CollectorRegistry()
+        self.telemetry = PrometheusTelemetry(self.registry)
+        self.port = 0
+        self.engine: Engine | None = None
+        self._cluster: KubeCluster | None = None
+        self._stack = contextlib.AsyncExitStack()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    async def start(self) -> None:
+        """Start everything. Raises StartError, after having stopped what had started."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def _start(self) -> None:
+        settings, stack = self.settings, self._stack
+        server = WebServer(make_app(self.registry, self.not_ready), settings.listen)
+        try:
+            self.port = await server.start()
+        except OSError as error:
+            raise StartError(f"cannot listen on {settings.listen}: {error}; set --listen to a free address") from error
+        stack.push_async_callback(server.stop)
+        session = await self._connect()
+        stack.push_async_callback(session.close)
+        cluster = KubeCluster(session, Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces))
+        await self._check_crds(cluster)
+        cluster.start()
+        stack.push_async_callback(cluster.stop)
+        self._cluster = cluster
+        recorder = KubeRecorder(session)
+        recorder.start()
+        stack.push_async_callback(recorder.stop)
+        metrics = await self._source(session)
+        await cluster.synced()
+        router = NginxRouter(settings.annotation_prefix)
+        self.engine = Engine(cluster, metrics, router, self.clock, recorder, self.telemetry, options_of(settings))
+        self.engine.start()
+        stack.push_async_callback(self.engine.stop)
+        log.info("started", version=__version__, listen=settings.listen, namespaces=list(settings.namespaces) or "all")
+
+    async def stop(self) -> None:
+        """Stop everything, in reverse order, within STOP_WITHIN."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN):
+                await self._stack.aclose()
+        log.info("stopped")
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM or SIGINT, stop. Raises StartError."""
+        loop = asyncio.get_running_loop()
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        starting, stopping = asyncio.create_task(self.start()), asyncio.create_task(told.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+        try:
+            await starting
+            await stopping
+        except asyncio.CancelledError:
+            log.info("stopped before it had started")
+            return
+        finally:
+            stopping.cancel()
+        await self.stop()
+
+    def not_ready(self) -> Sequence[str]:
+        """Return what keeps the daemon from being ready; nothing when it is."""
+        if self._cluster is None:
+            return ("not connected to the API server yet",)
+        if self.engine is None:
+            return self._cluster.problems or ("the caches are being filled",)
+        if self.engine.queue.oldest() > WEDGED_AFTER:
+            return ("wedged: a rollout has waited too long for its pass",)
+        return ()
+
+    async def _connect(self) -> Session:
+        settings = self.settings
+        path = settings.kubeconfig or _usual_kubeconfig()
+        try:
+            return await connect(
+                kubeconfig=str(path) if path else None,
+                context=settings.context,
+                request_timeout=settings.request_timeout.total_seconds(),
+                observe=self.telemetry.api_request,
+            )
+        except Unavailable as error:
+            raise StartError(f"{error}; set --kubeconfig, or run in a pod with a service account") from error
+
+    async def _check_crds(self, cluster: KubeCluster) -> None:
+        """Refuse to run against CRDs that would prune what is stored. Waits for an API server that is not there."""
+        for wanted in CRDS:
+            name = wanted["metadata"]["name"]
+            while True:
+                try:
+                    installed = await cluster.installed_crd(name)
+                    break
+                except Unavailable as error:
+                    log.warning("waiting for the API server", error=str(error))
+                    await asyncio.sleep(2)
+                except Missing:
+                    installed = None
+                    break
+                except Refused as error:
+                    log.warning("the CRDs were not checked", error=str(error))
+                    return
+            remedy = "apply config/crd, or the output of `ingress-canary crds`"
+            if installed is None:
+                raise StartError(f"the CRD {name} is not installed: {remedy}")
+            if lost := pruned_by(installed, wanted):
+                raise StartError(
+                    f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
+                )
+
+    async def _source(self, session: Session) -> ControllerScrape:
+        settings = self.settings
+        http = aiohttp.ClientSession()
+        self._stack.push_async_callback(http.close)
+        if settings.scrape_urls:
+            addresses, if_none = addresses_of_urls(settings.scrape_urls), "no metrics page is named by --scrape-urls"
+        else:
+            pods = KubePods(session, settings.scrape_selector, settings.scrape_namespace)
+            pods.start()
+            self._stack.push_async_callback(pods.stop)
+            addresses = addresses_of_pods(pods.ready, settings.scrape_port)
+            where = settings.scrape_namespace or "any namespace"
+            if_none = (
+                f"no ready controller pod matches {settings.scrape_selector} in {where}: "
+                "set --scrape-selector and --scrape-namespace"
+            )
+        limits = Limits(seconds=settings.scrape_timeout.total_seconds())
+        return ControllerScrape(http, self.clock, addresses, if_none=if_none, limits=limits)
+
+
+def _usual_kubeconfig() -> Path | None:
+    """Return where kubectl would look, unless this is a pod with credentials of its own."""
+    if Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
+        return None
+    usual = Path.home() / ".kube" / "config"
+    return usual if usual.exists() else None

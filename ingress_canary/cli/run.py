@@ -1,0 +1,61 @@
+"""``ingress-canary run``: the daemon."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ingress_canary.settings import Settings, SettingsError, load
+
+OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def run(
+    context: typer.Context,
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="YAML file with settings.")] = None,
+    print_settings: Annotated[bool, typer.Option(help="Print the settings as resolved, and exit.")] = False,
+) -> None:
+    """Run the daemon. Every setting is a flag (--interval 10s), INGRESS_CANARY_INTERVAL, or a line in --settings."""
+    try:
+        settings = load(flags(context.args), settings_file)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(64) from None
+    if print_settings:
+        print(json.dumps(settings.model_dump(mode="json"), indent=2))
+        return
+    from ingress_canary.app import Daemon, StartError  # noqa: PLC0415 - the other commands need none of it
+    from ingress_canary.logs import configure  # noqa: PLC0415
+
+    configure(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(Daemon(settings).run())
+    except StartError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def flags(words: list[str]) -> dict[str, Any]:
+    """Return the settings that flags name. Raises SettingsError for what is no setting."""
+    found: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        negated = flag.startswith("--no-")
+        name = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
+        field = Settings.model_fields.get(name)
+        if not flag.startswith("--") or field is None:
+            raise SettingsError(f"{word}: no such setting; see `ingress-canary run --print-settings`")
+        if field.annotation is bool and not equals:
+            found[name] = not negated
+            continue
+        if not equals:
+            if not rest:
+                raise SettingsError(f"{flag}: a value is missing")
+            value = rest.pop(0)
+        found[name] = value
+    return found

@@ -1,0 +1,93 @@
+"""What a decision is made from, and what it is: both plain values. Made by ``engine/observe.py``."""
+
+from dataclasses import dataclass, field
+
+from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, Transition
+from ingress_canary.domain.actions import Action
+from ingress_canary.domain.drift import Drift
+from ingress_canary.domain.objects import Ingress, Key, Workload
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.session import Course, Session
+from ingress_canary.domain.steps import Exposure
+
+AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
+
+Obstacle = tuple[Reason, str]
+"""Why something does not go on: the word, and a sentence with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One rollout and its surroundings at one instant."""
+
+    key: Key
+    generation: int
+    spec: RolloutSpec
+    status: RolloutStatus
+    course: Course | None
+    """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
+    obstacles: tuple[Obstacle, ...] = ()
+    """What stands in the way of any advance, worst first: spec, schedule, preflight."""
+    revision: str | None = None
+    """The canary's revision; None while its workload does not exist."""
+    canary: Workload | None = None
+    stable: Workload | None = None
+    stable_hash: str | None = None
+    same_version: bool = False
+    """Both workloads run the same pods: there is nothing to roll out."""
+    stable_ready: int = 0
+    canary_ready: int = 0
+    shadow: Ingress | None = None
+    """The Ingress of the shadow's name that this rollout owns."""
+    foreign: bool = False
+    """The shadow's name belongs to somebody else."""
+    removed: bool = False
+    """The shadow in status is gone because this daemon removed it before it could store why."""
+    drift: Drift | None = None
+    fighting: bool = False
+    """The same change has been undone too often to go on undoing it."""
+    rejected: str | None = None
+    """The API's words when it refused to create the shadow."""
+    sticky: bool = False
+    action: Action | None = None
+    """A request that has not been handled yet."""
+    session: Session | None = None
+    interval: float = 10
+    warm_up: float = 120
+
+    @property
+    def schedule(self) -> Course:
+        """The course; only asked for where an obstacle would have been found without one."""
+        assert self.course is not None
+        return self.course
+
+    @property
+    def evidence(self) -> Session:
+        """The session; a new one where there is none."""
+        return self.session or Session.new(self.schedule)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should be told once, though nothing moved."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be so. The shadow follows from the status alone."""
+
+    status: RolloutStatus
+    session: Session | None = None
+    moved: Transition | None = None
+    """The newest entry of the history, when this decision made one."""
+    alerts: tuple[Alert, ...] = field(default=())
+    watch: bool = False
+    """Whether the next tick's evidence is wanted."""
+
+
+def wanted(status: RolloutStatus) -> Exposure:
+    """Return the exposure that a status means."""
+    return Exposure(status.weight, status.routing.header, status.routing.cookie)

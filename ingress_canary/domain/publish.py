@@ -1,0 +1,129 @@
+"""What of a decision the world sees: conditions, evidence in numbers, and which differences are worth a write."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
+from ingress_canary.domain.effect import State
+from ingress_canary.domain.observation import AT_REST, Decision
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.session import Session
+
+NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
+_NUMBER = re.compile(r"\d[\d.,]*")
+
+Answer = Literal["True", "False", "Unknown"]
+
+
+def published(decision: Decision, now: datetime) -> RolloutStatus:
+    """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
+    status, session = decision.status, decision.session
+    if session is not None and status.phase not in AT_REST and status.started_at is not None:
+        status = _with_evidence(status, session)
+    return status.model_copy(update={"conditions": _conditions(status, session, now)})
+
+
+def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
+    share = session.share
+    changes: dict[str, Any] = {
+        "slos": session.analysis.statuses,
+        "observed_share": None if share is None else round(share, 4),
+        "analysis_state": session.analysis.encode(),
+    }
+    if status.step is not None:
+        times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
+        changes["step"] = status.step.model_copy(update=times)
+    return status.model_copy(update=changes)
+
+
+def _conditions(status: RolloutStatus, session: Session | None, now: datetime) -> list[Condition]:
+    answers = {
+        "Ready": "False" if status.reason in NOT_READY else "True",
+        "Effective": _effective(status, session),
+        "Promoted": _promoted(status),
+    }
+    before = {condition.type: condition for condition in status.conditions}
+    return [
+        _condition(kind, answer, status, before.get(kind), now, _detail(kind, status, session))
+        for kind, answer in answers.items()
+    ]
+
+
+def _effective(status: RolloutStatus, session: Session | None) -> Answer:
+    if session is None or status.phase in AT_REST or status.weight == 0:
+        return "Unknown"
+    match session.effect.state:
+        case State.EFFECTIVE:
+            return "True"
+        case State.NOT_EFFECTIVE:
+            return "False"
+        case _:
+            return "Unknown"
+
+
+def _promoted(status: RolloutStatus) -> Answer:
+    if status.phase is Phase.SUCCEEDED:
+        return "True" if status.reason == Reason.PROMOTED else "False"
+    return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
+
+
+def _detail(kind: str, status: RolloutStatus, session: Session | None) -> str:
+    if kind == "Effective" and session is not None:
+        return session.effect.message
+    return status.message
+
+
+def _condition(
+    kind: str, answer: str, status: RolloutStatus, before: Condition | None, now: datetime, message: str
+) -> Condition:
+    same = before is not None and before.status == answer
+    return Condition.model_construct(
+        type=kind,
+        status=answer,
+        reason=status.reason or "Unknown",
+        message=message[:1024],
+        observed_generation=status.observed_generation,
+        last_transition_time=before.last_transition_time if same and before else now,
+    )
+
+
+def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
+    """Return whether a difference is one of substance: numbers alone wait for the next checkpoint."""
+    return _substance(before) != _substance(after)
+
+
+def _substance(status: RolloutStatus) -> Any:
+    step = status.step
+    return (
+        status.model_copy(
+            update={
+                "message": _NUMBER.sub("#", status.message), "observed_share": None, "analysis_state": None, "slos": [],
+                "conditions": [], "step": None,
+            }
+        ),
+        (step.index, step.started_at) if step else None,
+        [(slo.name, slo.verdict) for slo in status.slos],
+        [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
+    )  # fmt: skip
+
+
+def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: RolloutStatus) -> dict[str, Any]:
+    """Return the merge patch that turns what is stored into ``after``.
+
+    ``before`` is ``stored`` as this version reads it: only members it knows are ever taken away, so that those of a
+    newer version survive.
+    """
+    return _difference(stored, before.dump(), after.dump())
+
+
+def _difference(stored: Mapping[str, Any], known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    patch: dict[str, Any] = {key: None for key in stored if key in known and key not in new}
+    for key, value in new.items():
+        old = stored.get(key)
+        if old == value:
+            continue
+        both = isinstance(old, dict) and isinstance(value, dict)
+        patch[key] = _difference(old, known.get(key) or {}, value) if both else value
+    return patch

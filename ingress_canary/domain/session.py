@@ -1,0 +1,194 @@
+"""What is known of one rollout beside its status: evidence, and the time in which it could be judged.
+
+A value that each tick replaces. The daemon keeps it in memory and stores the part that must survive
+(:meth:`Session.checkpoint`); ``whatif`` drives the very same code in virtual time.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Self
+
+from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.schedule import Require, ScheduleSpec
+from ingress_canary.domain.analysis import Analysis, Plan
+from ingress_canary.domain.effect import Effect, State, effect
+from ingress_canary.domain.evidence import Book, Evidence, Measures, Signals, UnknownBound, advance
+from ingress_canary.domain.samples import Counts, Reading
+from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
+
+UNTESTED = Effect(State.NOT_TESTED, "")
+
+
+class Mode(Enum):
+    """What a tick's evidence is for."""
+
+    WARMING = auto()
+    """The canary has no traffic yet: learn how stable's errors come."""
+    JUDGING = auto()
+    """At a step: evidence and bake."""
+    WATCHING = auto()
+    """Paused or promoting: evidence counts, bake does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A schedule made ready to be walked: made once for each content, because ticks come often."""
+
+    spec: ScheduleSpec
+    walk: Walk
+    plan: Plan
+    measures: Measures
+
+    @classmethod
+    def of(cls, spec: ScheduleSpec) -> Self:
+        """Return the course of a schedule."""
+        walk = Walk.of(spec)
+        return cls(
+            spec,
+            walk,
+            Plan.of(spec, tuple(step.min_requests for step in walk.steps)),
+            Measures.of(spec.slos, spec.analysis),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """All that a tick needs besides the session and the reading."""
+
+    course: Course
+    signals: Signals
+    mode: Mode
+    step: PlannedStep | None
+    exposure: Exposure
+    sticky: bool
+    interval: float
+    """Seconds between two ticks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The evidence of one rollout, and the time in which it could be judged."""
+
+    analysis: Analysis
+    book: Book
+    baked: float = 0
+    held: float = 0
+    warmed: float = 0
+    last: datetime | None = None
+    """The last tick that could be judged; None where the thread of time was cut."""
+    settled_from: datetime | None = None
+    """Since when the shadow has carried what is wanted; None while a write is still to come."""
+    read_at: datetime | None = None
+    answered: bool = True
+    """Whether the source answered the last look, be it with nothing."""
+    no_data: str | None = None
+    no_data_since: datetime | None = None
+    misconfigured: str | None = None
+    """A problem of the schedule that only data can show: a latency threshold that is no bucket bound."""
+    note: str | None = None
+    settling: bool = True
+    effect: Effect = UNTESTED
+
+    @property
+    def share(self) -> float | None:
+        """Canary requests over both sides' since the step settled; None without any."""
+        total = self.analysis.canary_requests + self.analysis.stable_requests
+        return self.analysis.canary_requests / total if total else None
+
+    @classmethod
+    def new(cls, course: Course) -> Self:
+        """Return a session without any evidence."""
+        return cls(Analysis.of(course.plan), Book())
+
+    @classmethod
+    def restored(cls, course: Course, status: RolloutStatus) -> Self:
+        """Return the session that a checkpoint continues; without a usable one evidence starts anew at the step.
+
+        Counters get a new starting point: what came in between is lost, nothing is counted twice.
+        """
+        analysis = Analysis.decode(status.analysis_state, course.plan) if status.analysis_state else None
+        if analysis is None:
+            analysis = Analysis.of(course.plan)
+            if status.step is not None:
+                analysis = analysis.enter_step(status.step.index)
+        step = status.step
+        return cls(analysis, Book(), baked=step.baked_seconds if step else 0, held=step.held_seconds if step else 0)
+
+    def enter(self, index: int) -> "Session":
+        """Return the session at the beginning of a step."""
+        return replace(
+            self, analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
+            settling=True, effect=UNTESTED,
+        )  # fmt: skip
+
+    def anew(self, index: int) -> "Session":
+        """Return the session with fresh evidence at the same step."""
+        return replace(self.enter(index), analysis=self.analysis.enter_step(index).restart_evidence())
+
+    def applied(self, now: datetime) -> "Session":
+        """Return the session from the moment on at which the shadow carries what is wanted."""
+        return replace(self, settled_from=now)
+
+    def unapplied(self) -> "Session":
+        """Return the session while a write to the shadow is still to come."""
+        return replace(self, settled_from=None, last=None, settling=True) if self.settled_from else self
+
+    def fresh(self, now: datetime, interval: float) -> bool:
+        """Return whether the last look at the source is recent enough to act on."""
+        return self.read_at is not None and now - self.read_at <= timedelta(seconds=2 * interval)
+
+    def met(self, step: PlannedStep) -> bool:
+        """Return whether the evidence satisfies a step's requirement; the bake is asked for elsewhere."""
+        if step.require is Require.PROOF:
+            return self.analysis.proven
+        return self.analysis.unopposed
+
+
+def tick(session: Session, reading: Reading, at: Tick) -> Session:
+    """Return the session after one look at the source."""
+    now = reading.at
+    book, evidence = advance(session.book, reading, at.signals, at.course.measures, timedelta(seconds=at.interval))
+    missing = {name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)}
+    bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
+    gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
+    elapsed = 0.0 if session.read_at is None else min((now - session.read_at).total_seconds(), 2 * at.interval)
+    seen = replace(
+        session, book=book, read_at=now, note=reading.note, misconfigured=bounds, no_data=gap,
+        answered=reading.error is None,
+        no_data_since=(session.no_data_since or now) if gap else None,
+    )  # fmt: skip
+    if at.mode is Mode.WARMING:
+        stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
+        # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
+        warmed = session.warmed + (elapsed if reading.error is None else 0.0)
+        return replace(seen, analysis=session.analysis.warm(stable), warmed=warmed)
+    settle = at.course.spec.analysis.settle
+    if session.settled_from is None or now < session.settled_from + settle:
+        return replace(seen, last=None, settling=True)
+    return _judge(replace(seen, settling=False), at, evidence, reading)
+
+
+def _judge(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Session:
+    now, requests = reading.at, evidence.requests
+    counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
+    both = Counts(n=requests.canary, m=requests.stable)
+    analysis = seen.analysis.tick(now, counts, both, relative=not evidence.classes_only)
+    canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
+    judged = replace(
+        seen,
+        analysis=analysis,
+        effect=effect(
+            at.exposure.weight / 100,
+            canary,
+            total,
+            forced=at.exposure.forced,
+            sticky=at.sticky,
+            orphaned=reading.orphaned,
+        ),
+    )
+    if seen.no_data is not None or at.mode is not Mode.JUDGING or at.step is None:
+        return replace(judged, last=None)
+    elapsed = 0.0 if seen.last is None else min((now - seen.last).total_seconds(), 2 * at.interval)
+    waits = not judged.met(at.step)
+    return replace(judged, last=now, baked=seen.baked + elapsed, held=seen.held + (elapsed if waits else 0.0))

@@ -1,0 +1,91 @@
+"""A schedule's steps as a flat list: ramps expanded, routes and requirements resolved. Used by decisions and lint."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ingress_canary.api.schedule import MAX_STEPS, HeaderRoute, Ramp, Require, ScheduleSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Who reaches the canary: what a shadow is told, and what it is compared by."""
+
+    weight: float = 0
+    """Percent, 0..100."""
+    header: HeaderRoute | None = None
+    cookie: str | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether requests can force their way to the canary."""
+        return self.header is not None or self.cookie is not None
+
+    @property
+    def any(self) -> bool:
+        """Whether any request at all reaches the canary."""
+        return self.weight > 0 or self.forced
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One step as it is walked."""
+
+    index: int
+    """From 1."""
+    name: str
+    exposure: Exposure
+    bake: float
+    """Seconds of judged time."""
+    require: Require
+    min_requests: int | None
+
+    @property
+    def title(self) -> str:
+        """What messages call the step."""
+        return f"step {self.index} ({self.name or f'{self.exposure.weight:g} %'})"
+
+
+def ramp_weights(ramp: Ramp) -> list[float]:
+    """Return the weights of a ramp in percent, to three decimals; ``to`` is always the last."""
+    weights = [ramp.from_]
+    while weights[-1] < ramp.to and len(weights) <= MAX_STEPS:
+        step = weights[-1] * ramp.factor if ramp.factor else weights[-1] + (ramp.by or 0)
+        weights.append(max(min(round(step, 3), ramp.to), round(weights[-1] + 0.001, 3)))
+    return weights
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """All steps of a schedule."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @classmethod
+    def of(cls, spec: ScheduleSpec) -> Self:
+        """Return the steps of a schedule, ramps expanded."""
+        steps: list[PlannedStep] = []
+        for step in spec.steps:
+            header, cookie = step.header or spec.routing.header, step.cookie or spec.routing.cookie
+            ramp = step.ramp
+            weights = ramp_weights(ramp) if ramp else [step.weight or 0.0]
+            bake = ramp.bake if ramp else step.bake
+            steps += [
+                PlannedStep(
+                    index=len(steps) + number,
+                    name=step.name or "",
+                    exposure=Exposure(weight, header, cookie),
+                    bake=bake.total_seconds() if bake else 0.0,
+                    require=step.require,
+                    min_requests=step.min_requests,
+                )
+                for number, weight in enumerate(weights, start=1)
+            ]
+        return cls(tuple(steps))
+
+    def __len__(self) -> int:
+        """Return how many steps there are."""
+        return len(self.steps)
+
+    def at(self, index: int) -> PlannedStep:
+        """Return a step by its number from 1; the last one when there are fewer."""
+        return self.steps[min(index, len(self.steps)) - 1]

@@ -1,0 +1,145 @@
+"""Apply: the writes that make a decision so, in the order that heals after a crash at any instant.
+
+Status first, then the shadow, then the action's annotation; each is conditional on what was seen. A decision that
+takes the canary off and cannot be stored takes it off all the same (design rule 4).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
+from ingress_canary.domain.drift import merge_patch, stamped
+from ingress_canary.domain.objects import Json, Owner
+from ingress_canary.domain.observation import Decision, wanted
+from ingress_canary.domain.publish import status_patch, worth_writing
+from ingress_canary.domain.router import Router
+from ingress_canary.domain.steps import Exposure
+from ingress_canary.engine.ledger import Entry
+from ingress_canary.engine.observe import Scene
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Missing, Refused
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done."""
+
+    wrote: bool = False
+    """The status was stored."""
+    reshaped: bool = False
+    """The shadow was created, changed or removed."""
+    removed: bool = False
+    undone: tuple[str, ...] = ()
+    """Another hand's changes that were undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Carries decisions out."""
+
+    cluster: Cluster
+    router: Router
+    clock: Clock
+    checkpoint: float
+    """Longest time between two stored checkpoints, in the clock's seconds."""
+
+    async def apply(self, body: Json, entry: Entry, scene: Scene, decision: Decision, after: RolloutStatus) -> Applied:
+        """Store the status, shape the shadow, clear the action. Raises ClusterError; the next pass looks afresh."""
+        before = scene.seen.status
+        wrote = False
+        if self.due(entry, before, after, watch=decision.watch):
+            try:
+                body = await self.store(body, entry, before, after)
+                wrote = True
+            except Conflict:
+                raise
+            except ClusterError:
+                await self._remove_unstored(entry, scene, after)
+                raise
+        entry.session = decision.session
+        done = await self._shape(body, entry, scene, after)
+        if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
+            await self.cluster.clear_action(body)
+        return Applied(wrote, done.reshaped, done.removed, done.undone)
+
+    def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, *, watch: bool) -> bool:
+        """Return whether the status is to be written: for a difference of substance, or as a checkpoint."""
+        if worth_writing(before, after):
+            return True
+        stale = self.clock.monotonic() - entry.written >= self.checkpoint
+        return watch and after.started_at is not None and stale and before != after
+
+    async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
+        """Write a status where it differs from what is stored. Raises ClusterError."""
+        patch = status_patch(body.get("status") or {}, before, after)
+        if patch:
+            body = await self.cluster.patch_status(body, patch)
+        entry.written = self.clock.monotonic()
+        return body
+
+    async def _remove_unstored(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+        shadow = scene.seen.shadow
+        if after.shadow is not None or shadow is None:
+            return
+        log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
+        await self._remove(entry, scene)
+        entry.removed = shadow.meta.uid
+
+    async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
+        """Make the shadow what the stored status means."""
+        seen, shadow = scene.seen, scene.seen.shadow
+        if after.shadow is None:
+            if shadow is None:
+                return Applied()
+            await self._remove(entry, scene)
+            return Applied(reshaped=True, removed=True)
+        if scene.primary is None or (after.pause is not None and after.pause.hands_off):
+            return Applied()
+        owner = Owner(CanaryRollout.__name__, seen.key.name, body["metadata"]["uid"])
+        if shadow is None:
+            if after.shadow.uid is not None or seen.foreign:
+                return Applied()
+            manifest = self.router.shadow(scene.primary, seen.spec, owner, Exposure())
+            return await self._create(entry, stamped(self.router, manifest))
+        manifest = stamped(self.router, self.router.shadow(scene.primary, seen.spec, owner, wanted(after)))
+        patch = merge_patch(self.router, shadow, manifest)
+        if patch is not None:
+            await self.cluster.patch_ingress(shadow, patch)
+        if entry.session is not None and (patch is not None or entry.session.settled_from is None):
+            entry.session = entry.session.applied(self.clock.now())
+        undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
+        if undone:
+            entry.undone.append(self.clock.monotonic())
+        return Applied(reshaped=patch is not None, undone=undone)
+
+    async def _create(self, entry: Entry, manifest: Json) -> Applied:
+        try:
+            await self.cluster.create_ingress(manifest)
+        except Refused as refusal:
+            entry.rejected = str(refusal)
+            raise
+        entry.rejected = None
+        return Applied(reshaped=True)
+
+    async def _remove(self, entry: Entry, scene: Scene) -> None:
+        """Delete the shadow; where that is refused, take all exposure off it and let the deletion be tried again."""
+        shadow = scene.seen.shadow
+        assert shadow is not None
+        try:
+            await self.cluster.delete_ingress(shadow)
+        except Missing:
+            return
+        except (Refused, Conflict):
+            off: dict[str, Any] | None = None
+            if scene.primary is not None:
+                owner = shadow.meta.owner
+                assert owner is not None
+                manifest = self.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
+                off = merge_patch(self.router, shadow, stamped(self.router, manifest))
+            if off is not None:
+                await self.cluster.patch_ingress(shadow, off)
+            raise

@@ -1,0 +1,167 @@
+"""The loop: observe, decide, apply, report.
+
+A watch event or a tick asks for a pass over one rollout; a pass is
+
+1. observe  - gather the caches, the ledger and the newest evidence into one value;
+2. decide   - a pure function of that value and the time;
+3. apply    - status first, then the shadow, each conditional on what was seen;
+4. report   - an Event, a log line, the metrics.
+
+Workers serve different rollouts at once and never one rollout twice. One ticker fetches evidence for all rollouts
+that want it, and sleeps while none does: at rest nothing is polled.
+"""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from ingress_canary.domain.decide import decide, unreadable
+from ingress_canary.domain.objects import Json, Key
+from ingress_canary.domain.observation import Decision
+from ingress_canary.domain.publish import published
+from ingress_canary.domain.router import Router
+from ingress_canary.engine.apply import Applied, Applier
+from ingress_canary.engine.ledger import Entry, Ledger
+from ingress_canary.engine.observe import observe, read_spec, read_status
+from ingress_canary.engine.options import Options
+from ingress_canary.engine.queue import KeyedQueue
+from ingress_canary.engine.report import Reporter
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Metrics, Recorder, Telemetry
+
+log = structlog.get_logger(__name__)
+
+RETRY_AT_MOST = 30.0
+"""Real seconds between two tries of a pass that keeps failing."""
+
+
+class Engine:
+    """Drives every rollout in scope from start to stop."""
+
+    def __init__(
+        self, cluster: Cluster, metrics: Metrics, router: Router, clock: Clock, recorder: Recorder, telemetry: Telemetry,
+        options: Options,
+    ) -> None:  # fmt: skip
+        self.ledger = Ledger()
+        self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._cluster, self._metrics, self._router, self._clock = cluster, metrics, router, clock
+        self._telemetry, self._options = telemetry, options
+        self._applier = Applier(cluster, router, clock, options.checkpoint)
+        self._reporter = Reporter(recorder, telemetry, clock)
+        self._wanted = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin; the caches are synced by now."""
+        self._cluster.subscribe(self.queue.add)
+        for key in self._cluster.rollouts():
+            self.queue.add(key)
+        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
+        self._tasks.append(asyncio.create_task(self._tick(), name="ticker"))
+
+    async def stop(self) -> None:
+        """End: no pass is begun any more, and the evidence of every active rollout is stored."""
+        self.queue.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.stop_within):
+                await asyncio.gather(*(self._checkpoint(key, entry) for key, entry in self.ledger.items()))
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.get()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            try:
+                await self.reconcile(key)
+            except ClusterError as error:
+                self._retry(key, error)
+            except Exception:
+                # one rollout that cannot be served must not stop the others
+                log.exception("a pass failed", rollout=str(key))
+                self.queue.add(key, RETRY_AT_MOST)
+            finally:
+                self.queue.done(key)
+                self._telemetry.reconciled(loop.time() - began)
+                self._telemetry.queue_depth(len(self.queue))
+
+    def _retry(self, key: Key, error: ClusterError) -> None:
+        """Look again: at once after a conflict, with growing distance after anything else."""
+        entry = self.ledger.get(key)
+        failures = entry.failures = entry.failures + 1 if entry else 1
+        if isinstance(error, Conflict):
+            log.debug("changed meanwhile, looking again", rollout=str(key), error=str(error))
+            self.queue.add(key, min(0.05 * 2**failures, RETRY_AT_MOST))
+            return
+        log.warning("not carried out, trying again", rollout=str(key), error=str(error), failures=failures)
+        self.queue.add(key, min(0.25 * 2**failures, RETRY_AT_MOST))
+
+    async def reconcile(self, key: Key) -> None:
+        """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
+        body = self._cluster.rollout(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            # the shadow goes with its owner: Kubernetes collects it
+            self.ledger.forget(key)
+            self._telemetry.forget(key)
+            return
+        entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
+        read_spec(body, entry)
+        if entry.spec is None:
+            await self._unreadable(key, body, entry)
+            return
+        now = self._clock.now()
+        scene = observe(body, entry, self._cluster, self._router, self._options, self._clock.monotonic())
+        decision = decide(scene.seen, now)
+        status = published(decision, now)
+        done = await self._applier.apply(body, entry, scene, decision, status)
+        entry.failures, entry.status = 0, status
+        entry.target = scene.target if decision.watch else None
+        if entry.target is not None:
+            self._wanted.set()
+        self._reporter.report(key, entry.uid, scene.seen.status, status, decision, done)
+        if done.wrote or done.reshaped:
+            self.queue.add(key)
+
+    async def _unreadable(self, key: Key, body: Json, entry: Entry) -> None:
+        before = read_status(body)
+        decision = unreadable(before, entry.generation, entry.spec_problem or "")
+        status = published(decision, self._clock.now())
+        wrote = self._applier.due(entry, before, status, watch=False)
+        if wrote:
+            await self._applier.store(body, entry, before, status)
+            self._reporter.report(key, entry.uid, before, status, decision, Applied(wrote))
+        entry.status, entry.target = status, None
+
+    async def _tick(self) -> None:
+        """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""
+        interval = self._options.interval
+        while True:
+            await self._wanted.wait()
+            before = self._clock.monotonic()
+            watched = self.ledger.watched()
+            if not watched:
+                self._wanted.clear()
+                continue
+            readings = await self._metrics.read(sorted(set(watched.values())))
+            spent = self._clock.monotonic() - before
+            self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
+            for key, target in watched.items():
+                entry = self.ledger.get(key)
+                if entry is not None and target in readings:
+                    entry.reading = readings[target]
+                    self.queue.add(key)
+            await self._clock.sleep(max(interval - spent, interval / 10))
+
+    async def _checkpoint(self, key: Key, entry: Entry) -> None:
+        """Store the evidence of one active rollout, whatever a pass would think of the moment."""
+        body, session = self._cluster.rollout(key), entry.session
+        if body is None or session is None or entry.target is None:
+            return
+        before = read_status(body)
+        status = published(Decision(before, session), self._clock.now())
+        try:
+            await self._applier.store(body, entry, before, status)
+        except ClusterError as error:
+            log.warning("the last checkpoint stands", rollout=str(key), error=str(error))

@@ -1,0 +1,76 @@
+"""What the daemon knows of each rollout beside the API: lost with the process, and safe to lose.
+
+The web server reads it too.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.domain.objects import Key
+from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.domain.session import Course, Session
+
+UNDONE = 20
+
+
+@dataclass(slots=True)
+class Entry:
+    """One rollout's working memory."""
+
+    uid: str
+    session: Session | None = None
+    reading: Reading | None = None
+    """The newest look at the source that no pass has taken yet."""
+    target: Target | None = None
+    """Whose evidence the next tick reads; None while none is wanted."""
+    generation: int = -1
+    """Of the spec below."""
+    spec: RolloutSpec | None = None
+    spec_problem: str | None = None
+    """Why the present spec cannot be read; ``spec`` is the last one that could."""
+    course: tuple[object, Course] | None = None
+    """The schedule last made ready, with what it was made from."""
+    undone: deque[float] = field(default_factory=lambda: deque(maxlen=UNDONE))
+    """When another hand's changes were undone, in the clock's monotonic seconds."""
+    removed: str | None = None
+    """The uid of a shadow that this daemon removed before it could store why."""
+    rejected: str | None = None
+    """The API's words when it refused to create the shadow."""
+    written: float = float("-inf")
+    """When the status was last written, in the clock's monotonic seconds."""
+    failures: int = 0
+    """Passes in a row that could not do what they wanted."""
+    status: RolloutStatus | None = None
+    """As it was last decided."""
+
+
+class Ledger:
+    """The entries by key."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, Entry] = {}
+
+    def entry(self, key: Key, uid: str) -> Entry:
+        """Return the entry of a rollout; another object of the same name begins a new one."""
+        entry = self._entries.get(key)
+        if entry is None or entry.uid != uid:
+            entry = self._entries[key] = Entry(uid)
+        return entry
+
+    def get(self, key: Key) -> Entry | None:
+        """Return the entry of a key, if there is one."""
+        return self._entries.get(key)
+
+    def forget(self, key: Key) -> None:
+        """Drop the entry of a rollout that is gone."""
+        self._entries.pop(key, None)
+
+    def items(self) -> Iterator[tuple[Key, Entry]]:
+        """Yield every key with its entry."""
+        yield from list(self._entries.items())
+
+    def watched(self) -> dict[Key, Target]:
+        """Return whose evidence the next tick reads."""
+        return {key: entry.target for key, entry in self._entries.items() if entry.target is not None}

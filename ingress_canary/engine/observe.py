@@ -1,0 +1,224 @@
+"""Observe: everything one decision needs, gathered from the caches and the ledger before anything is decided.
+
+No request is made here. A reading that the ticker left is taken into the evidence exactly once.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.actions import Action
+from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
+from ingress_canary.domain.objects import Ingress, Json, Key, Owner, View, Workload
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, wanted
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.revision import same_version, template_hash
+from ingress_canary.domain.router import Router
+from ingress_canary.domain.samples import Target
+from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
+from ingress_canary.engine.ledger import Entry
+from ingress_canary.engine.options import Options
+from ingress_canary.engine.preflight import preflight_obstacles
+from ingress_canary.ports import Cluster
+
+FIGHT_UNDOINGS = 5
+FIGHT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An observation with what carrying the decision out will need."""
+
+    seen: Observation
+    primary: Ingress | None
+    target: Target | None
+    """Whose evidence speaks for this rollout."""
+
+
+def read_status(body: Json) -> RolloutStatus:
+    """Return the stored status as this version reads it; one that cannot be read is as good as none."""
+    try:
+        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
+    except ValidationError:
+        return RolloutStatus()
+
+
+def read_spec(body: Json, entry: Entry) -> None:
+    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one there."""
+    generation = (body.get("metadata") or {}).get("generation") or 0
+    if generation == entry.generation:
+        return
+    entry.generation = generation
+    try:
+        entry.spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
+        entry.spec_problem = None
+    except ValidationError as error:
+        entry.spec_problem = explain(error)
+
+
+def explain(error: ValidationError, prefix: str = "spec") -> str:
+    """Return the problems of a document in one sentence, each with its field."""
+    problems = []
+    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
+        problems.append(f"{prefix}{field}: {found['msg'].removeprefix('Value error, ')}")
+    more = error.error_count() - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
+
+
+def observe(body: Json, entry: Entry, cluster: Cluster, router: Router, options: Options, monotonic: float) -> Scene:
+    """Return what there is to see of a rollout whose spec can be read."""
+    view, metadata = cluster.view, body["metadata"]
+    key, spec = Key(metadata.get("namespace", ""), metadata["name"]), entry.spec
+    assert spec is not None
+    status = read_status(body)
+    primary = view.ingress(Key(key.namespace, spec.primary))
+    owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
+    named = view.ingress(Key(key.namespace, spec.shadow_name))
+    ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
+    shadow = named if ours else None
+    canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
+    course, obstacles = _schedule(cluster, key, spec, status, entry, options)
+    if entry.spec_problem is not None:
+        obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
+    obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
+    if course is not None and status.phase not in AT_REST:
+        obstacles += preflight_obstacles(key, metadata, spec, status, course, primary, shadow, cluster, router, options)
+    session = _session(entry, course, status)
+    drift = None
+    if primary is not None and shadow is not None and session is not None and status.shadow is not None:
+        manifest = stamped(router, router.shadow(primary, spec, owner, wanted(status)))
+        drift = None if untouched(router, shadow) else compare(router, shadow, wanted(status), manifest)
+        waiting = merge_patch(router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
+        session = session.unapplied() if waiting else session
+    sticky = primary is not None and router.sticky(primary)
+    bounds = course.measures.bounds if course is not None else frozenset[float]()
+    target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name, bounds) if primary else None
+    if session is not None and course is not None and primary is not None and entry.reading is not None:
+        session = tick(session, entry.reading, _tick(course, router, primary, spec, status, sticky, options))
+    entry.reading = None
+    entry.session = session
+    recent = sum(monotonic - at <= FIGHT_SECONDS for at in entry.undone)
+    seen = Observation(
+        key=key,
+        generation=metadata.get("generation") or 0,
+        spec=spec,
+        status=status,
+        course=course,
+        obstacles=tuple(obstacles),
+        revision=_revision(spec, canary),
+        canary=canary,
+        stable=stable,
+        stable_hash=template_hash(stable) if stable else None,
+        same_version=canary is not None and stable is not None and same_version(canary, stable),
+        stable_ready=len(view.endpoints(Key(key.namespace, spec.stable_service)).ready),
+        canary_ready=len(view.endpoints(Key(key.namespace, spec.canary_service)).ready),
+        shadow=shadow,
+        foreign=named is not None and not ours,
+        removed=entry.removed is not None and status.shadow is not None and entry.removed == status.shadow.uid,
+        drift=drift,
+        fighting=recent > FIGHT_UNDOINGS,
+        rejected=entry.rejected,
+        sticky=sticky,
+        action=_action(metadata, status),
+        session=session,
+        interval=options.interval,
+        warm_up=options.warm_up,
+    )
+    return Scene(seen, primary, target)
+
+
+def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:
+    return None if ref is None else view.workload(ref.kind, Key(key.namespace, ref.name))
+
+
+def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:
+    """Return the revision: said by CI, or the pod template's hash, or a constant where there is neither."""
+    if spec.workload.canary is not None and canary is None:
+        return None
+    if spec.revision is not None:
+        return spec.revision
+    return template_hash(canary) if canary is not None else "initial"
+
+
+def _action(metadata: Json, status: RolloutStatus) -> Action | None:
+    text = (metadata.get("annotations") or {}).get(ACTION_ANNOTATION)
+    if text is None:
+        return None
+    action = Action.parse(text)
+    return None if status.last_action is not None and status.last_action.id == action.id else action
+
+
+def _schedule(
+    cluster: Cluster, key: Key, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
+) -> tuple[Course | None, list[Obstacle]]:
+    """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
+    if status.schedule is not None:
+        return _course(entry, status.schedule.hash, status.schedule.content, "the schedule as begun")
+    if spec.schedule.inline is not None:
+        if not options.inline_schedules:
+            why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
+            return None, [(Reason.INVALID_SPEC, why)]
+        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline")
+    ref = spec.schedule.ref
+    assert ref is not None
+    where = Key(ref.namespace or options.namespace, ref.name)
+    if where.namespace not in {options.namespace, *options.schedule_namespaces}:
+        why = f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from"
+        return None, [(Reason.INVALID_SPEC, why)]
+    body = cluster.schedule(where)
+    if body is None:
+        return None, [
+            (Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name")
+        ]
+    version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
+    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+
+
+def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Course | None, list[Obstacle]]:
+    """Return the course of a schedule, made once for each version of it."""
+    if entry.course is None or entry.course[0] != source:
+        try:
+            spec = source if isinstance(source, ScheduleSpec) else ScheduleSpec.model_validate(content, extra="ignore")
+        except ValidationError as error:
+            return None, [(Reason.INVALID_SPEC, explain(error, where))]
+        entry.course = (source, Course.of(spec))
+    course = entry.course[1]
+    refused = [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(course.spec, where)]
+    return course, list[Obstacle](refused)
+
+
+def _session(entry: Entry, course: Course | None, status: RolloutStatus) -> Session | None:
+    if course is None or status.phase in AT_REST:
+        return None
+    if entry.session is None:
+        return Session.restored(course, status) if status.schedule is not None else Session.new(course)
+    return entry.session
+
+
+def _tick(
+    course: Course,
+    router: Router,
+    primary: Ingress,
+    spec: RolloutSpec,
+    status: RolloutStatus,
+    sticky: bool,
+    options: Options,
+) -> Tick:
+    step = status.step
+    mode = {Phase.PENDING: Mode.WARMING, Phase.PROGRESSING: Mode.JUDGING}.get(status.phase, Mode.WATCHING)
+    return Tick(
+        course=course,
+        signals=router.signals(primary, spec),
+        mode=mode,
+        step=course.walk.at(step.index) if step else None,
+        exposure=Exposure(status.weight, status.routing.header, status.routing.cookie),
+        sticky=sticky,
+        interval=options.interval,
+    )

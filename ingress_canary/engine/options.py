@@ -1,0 +1,27 @@
+"""The engine's settings, as ``settings.py`` resolves them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the engine runs. Times are seconds."""
+
+    namespace: str = "ingress-canary"
+    """The daemon's own, where shared schedules live."""
+    schedule_namespaces: frozenset[str] = frozenset()
+    """Other namespaces whose schedules may be used."""
+    inline_schedules: bool = True
+    accept_unchecked: bool = False
+    """Begin although rights are missing to check some preflight rules."""
+    controllers: frozenset[str] = field(default_factory=frozenset)
+    """Further values of IngressClass spec.controller that behave like ingress-nginx."""
+    interval: float = 10
+    """Between two evaluations, on the clock."""
+    warm_up: float = 120
+    """How long stable is watched before the canary gets traffic, on the clock."""
+    checkpoint: float = 60
+    """Longest time between two stored checkpoints of evidence, on the clock."""
+    workers: int = 16
+    stop_within: float = 8
+    """Real seconds in which checkpoints are stored at the end."""

@@ -1,0 +1,83 @@
+"""Report: what was decided and done, told once: an Event, a log line, the metrics.
+
+Events are built by pure functions with their de-duplication key; the recorder throttles.
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.domain.objects import Key
+from ingress_canary.domain.observation import Alert, Decision
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.engine.apply import Applied
+from ingress_canary.ports import Clock, Event, Recorder, Telemetry
+
+log = structlog.get_logger(__name__)
+
+WARNINGS = frozenset(
+    {
+        Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
+        Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
+        Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY,
+    }
+)  # fmt: skip
+TOLD_ON_ENTRY = frozenset(
+    {Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED, Reason.NO_DATA}
+)
+"""Reasons to wait that a person should hear of when they begin."""
+
+
+def moved(key: Key, uid: str, status: RolloutStatus, message: str) -> Event:
+    """Return the Event of an entry in the history."""
+    return _event(key, uid, Reason(status.reason), message, (str(len(status.history)), str(status.history[-1].at)))
+
+
+def alerted(key: Key, uid: str, alert: Alert) -> Event:
+    """Return the Event of something a person should know though nothing moved."""
+    return _event(key, uid, alert.reason, alert.message, ())
+
+
+def undone(key: Key, uid: str, changes: tuple[str, ...]) -> Event:
+    """Return the Event of another hand's changes that were undone."""
+    return _event(key, uid, Reason.INTERVENED, f"undone: {'; '.join(changes)}", changes, warning=True)
+
+
+def _event(
+    key: Key, uid: str, reason: Reason, message: str, dedup: tuple[str, ...], *, warning: bool | None = None
+) -> Event:
+    bad = reason in WARNINGS if warning is None else warning
+    return Event(key, uid, reason, message, "Warning" if bad else "Normal", (str(key), uid, reason, *dedup))
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Tells what happened."""
+
+    recorder: Recorder
+    telemetry: Telemetry
+    clock: Clock
+
+    def report(
+        self, key: Key, uid: str, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
+    ) -> None:
+        """Tell of one pass that was carried out."""
+        self.telemetry.rollout(key, status)
+        if decision.moved is not None:
+            self.telemetry.transition(decision.moved.reason)
+            self.recorder.record(moved(key, uid, status, decision.moved.message))
+            log.info(
+                "transition", rollout=str(key), phase=status.phase, reason=decision.moved.reason, step=decision.moved.step,
+                weight=decision.moved.weight, message=decision.moved.message, at=decision.moved.at.isoformat(),
+            )  # fmt: skip
+        elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
+            self.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
+        for alert in decision.alerts:
+            self.recorder.record(alerted(key, uid, alert))
+        if done.undone:
+            self.recorder.record(undone(key, uid, done.undone))
+            log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
+        first = decision.session.analysis.first_fail_at if decision.session else None
+        if done.removed and first is not None and status.phase is Phase.ROLLED_BACK:
+            self.telemetry.rollback((self.clock.now() - first).total_seconds())

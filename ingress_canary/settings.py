@@ -1,0 +1,134 @@
+"""The daemon's settings: the only reader of flags, the environment and the settings file.
+
+Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then default.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ingress_canary.api.units import Duration
+
+PREFIX = "INGRESS_CANARY_"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each one with its source and remedy."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations are strings such as ``10s``; lists are separated by commas."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, enable_decoding=False
+    )
+
+    kubeconfig: Path | None = None
+    """Kubeconfig to use; in-cluster credentials when unset and running in a pod, else the usual kubeconfig."""
+    context: str | None = None
+    """Context of the kubeconfig; the current one unless set."""
+    namespace: str = "ingress-canary"
+    """The daemon's own namespace, where shared schedules live."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces to serve; all when empty."""
+    schedule_namespaces: tuple[str, ...] = ()
+    """Further namespaces whose schedules may be used."""
+    inline_schedules: bool = True
+    """Whether rollouts may bring a schedule of their own."""
+    accept_unchecked: bool = False
+    """Begin although rights are missing to check some preflight rules."""
+    controllers: tuple[str, ...] = ()
+    """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
+    annotation_prefix: str = "nginx.ingress.kubernetes.io"
+    """Prefix of the controller's annotations."""
+    interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
+    """Time between two evaluations, one tick for all rollouts: 2s to 60s."""
+    warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
+    """How long stable is watched before a canary gets traffic, to learn how its errors come."""
+    scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"
+    """Labels of the ingress controller's pods."""
+    scrape_namespace: str | None = "ingress-nginx"
+    """Namespace of the ingress controller's pods; empty for all."""
+    scrape_port: str = "metrics"
+    """Name or number of the port that serves the controller's metrics."""
+    scrape_urls: tuple[str, ...] = ()
+    """Metrics pages to read instead of discovering pods."""
+    scrape_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
+    """Real time that one look at one metrics page may take."""
+    request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
+    """Real time that one request to the API server may take."""
+    listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"
+    """Address of /metrics, /healthz and /readyz."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log line that is written."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """Lines for machines or for people; auto chooses by the terminal."""
+    clock_scale: Annotated[float, Field(ge=1, le=1000)] = 1
+    """For the lab only: how many times faster schedules and evaluation run than real time."""
+    clock_epoch: datetime | None = None
+    """For the lab only: the real instant at which the faster clock agreed with the real one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        lists = {"namespaces", "schedule_namespaces", "controllers", "scrape_urls"}
+        split = {
+            key: tuple(part.strip() for part in value.split(",") if part.strip())
+            for key, value in values.items()
+            if key in lists and isinstance(value, str)
+        }
+        empty = {"scrape_namespace": None} if values.get("scrape_namespace") == "" else {}
+        return {**values, **split, **empty}
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """Return the sources in order: flags, environment, file."""
+        assert isinstance(init_settings, InitSettingsSource)
+        flags = dict(init_settings.init_kwargs)
+        document = flags.pop("file_values", {})
+        return InitSettingsSource(settings_cls, flags), env_settings, InitSettingsSource(settings_cls, document)
+
+
+def load(flags: dict[str, Any], file: Path | None) -> Settings:
+    """Return the resolved settings. Raises SettingsError with every problem at once."""
+    document = _document(file) if file is not None else {}
+    try:
+        return Settings(**flags, file_values=document)
+    except ValidationError as error:
+        problems = [
+            f"{_where(found['loc'], flags, document, file)}: {found['msg'].removeprefix('Value error, ')}"
+            for found in error.errors(include_url=False)
+        ]
+        raise SettingsError("\n".join(problems)) from None
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(file.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise SettingsError(f"{file}: must hold a mapping of settings, such as `interval: 10s`")
+    return {str(key).replace("-", "_"): value for key, value in document.items()}
+
+
+def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:
+    """Return the setting in the words of its source."""
+    name = str(loc[0]) if loc else "settings"
+    if name in flags:
+        return f"--{name.replace('_', '-')}"
+    if name in document and file is not None:
+        return f"{file}: {name}"
+    return f"{PREFIX}{name.upper()}"
