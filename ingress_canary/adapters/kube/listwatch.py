@@ -18,6 +18,7 @@ from ingress_canary.adapters.kube.pace import Pace
 from ingress_canary.adapters.kube.resources import Resource
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.store import Entry, Odd, Store, is_older, version_of
+from ingress_canary.api import GROUP
 from ingress_canary.domain.objects import Key
 from ingress_canary.ports import ClusterError, Missing, Refused, Unavailable
 
@@ -51,7 +52,8 @@ class WatchSettings:
 class ListWatch(Generic[T]):
     """One resource's list and watch, feeding a store.
 
-    ``within`` says which keys are this one's to judge: those that it does not list are gone. ``optional`` resources
+    ``within`` says which keys are this one's to judge, all of the namespace unless said: those that it does not list
+    are gone. ``optional`` resources
     that RBAC denies are not visible, which is no problem; all others are retried and reported until they work.
     """
 
@@ -64,7 +66,7 @@ class ListWatch(Generic[T]):
         *,
         namespace: str | None = None,
         selector: str = "",
-        within: Callable[[Key], bool] = lambda _key: True,
+        within: Callable[[Key], bool] | None = None,
         optional: bool = False,
     ) -> None:
         self._session = session
@@ -73,7 +75,7 @@ class ListWatch(Generic[T]):
         self._store = store
         self._settings = settings
         self._selector = {"labelSelector": selector} if selector else {}
-        self._within = within
+        self._within = within or (lambda key: namespace in (None, key.namespace))
         self._optional = optional
         self._pace = Pace()
         self._version: str | None = None
@@ -199,7 +201,7 @@ class ListWatch(Generic[T]):
             self._hide(error)
             return
         self._pace.failed()
-        problem = f"{error}{_remedy(error)}"
+        problem = f"{error}{self._remedy(error)}"
         if self.problem is None:
             log.warning("watch_failing", resource=self._what, error=problem)
         self.problem = problem
@@ -214,10 +216,9 @@ class ListWatch(Generic[T]):
         self.synced.set()
         self._pace.failed(at_least=self._settings.denied)
 
-
-def _remedy(error: ClusterError) -> str:
-    if isinstance(error, Denied):
-        return "; grant the daemon's service account get, list and watch on it"
-    if isinstance(error, NotServed | Missing):
-        return "; install the CRDs: ingress-canary crds | kubectl apply -f -"
-    return ""
+    def _remedy(self, error: ClusterError) -> str:
+        if isinstance(error, Denied):
+            return "; grant the daemon's service account get, list and watch on it"
+        if isinstance(error, NotServed | Missing) and self._resource.group == GROUP:
+            return "; install the CRDs: ingress-canary crds | kubectl apply -f -"
+        return ""
