@@ -1,0 +1,118 @@
+"""The cluster as the watches have brought it: one store a resource, and the ``View`` that decisions look at.
+
+``cluster.py`` owns it. Every look-up is a dictionary's.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ingress_canary.adapters.kube.resources import WORKLOADS
+from ingress_canary.adapters.kube.store import Store
+from ingress_canary.domain.objects import (
+    Endpoints,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    Json,
+    Key,
+    Service,
+    Workload,
+)
+
+
+def upstream_of(service: Key) -> str:
+    """Return the part of a controller's upstream name that stands for a Service; two Services may share it."""
+    return f"{service.namespace}-{service.name}"
+
+
+def services_of(ingress: Ingress) -> set[Key]:
+    """Return the Services that an Ingress's backends name."""
+    return {Key(ingress.meta.namespace, one.service) for one in ingress.backends() if one.service}
+
+
+def hosts_of(ingress: Ingress) -> set[str]:
+    """Return the hosts of an Ingress's rules, "" for a rule without one."""
+    return {rule.host for rule in ingress.rules}
+
+
+class Caches:
+    """All stores; implements ``domain.objects.View``."""
+
+    def __init__(self) -> None:
+        self.rollouts: Store[Json] = Store(lambda body: body)
+        self.schedules: Store[Json] = Store(lambda body: body)
+        self.ingresses: Store[Ingress] = Store(Ingress.of, {"service": services_of, "host": hosts_of})
+        self.classes: Store[IngressClass] = Store(IngressClass.of, {"default": lambda one: {one.is_default}})
+        self.services: Store[Service] = Store(Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}})
+        self.slices: Store[EndpointSlice] = Store(
+            EndpointSlice.of, {"service": lambda one: {Key(one.meta.namespace, one.service)}}
+        )
+        self.workloads: dict[str, Store[Workload]] = {one.kind: Store(_workload(one.kind)) for one in WORKLOADS}
+        self._endpoints: dict[Key, Endpoints] = {}
+        self.slices.listen(self._slice_changed)
+        self.see(lambda: False, lambda: False)
+
+    def see(self, all_namespaces: Callable[[], bool], classes: Callable[[], bool]) -> None:
+        """Ask these what the API server lets us see."""
+        self._sees_all_namespaces = all_namespaces
+        self._sees_classes = classes
+
+    @property
+    def sees_all_namespaces(self) -> bool:
+        """Whether Ingresses of every namespace may be read."""
+        return self._sees_all_namespaces()
+
+    @property
+    def sees_classes(self) -> bool:
+        """Whether IngressClasses may be read."""
+        return self._sees_classes()
+
+    def ingress(self, key: Key) -> Ingress | None:
+        """Return an Ingress."""
+        return self.ingresses.get(key)
+
+    def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
+        """Return the Ingresses of the Service's namespace with a backend on it."""
+        return self.ingresses.by("service", service)
+
+    def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
+        """Return the Ingresses of all readable namespaces with a rule for exactly this host."""
+        return self.ingresses.by("host", host)
+
+    def service(self, key: Key) -> Service | None:
+        """Return a Service."""
+        return self.services.get(key)
+
+    def services_by_upstream(self, upstream: str) -> Sequence[Key]:
+        """Return the Services whose ``<namespace>-<name>`` is this string."""
+        return [one.meta.key for one in self.services.by("upstream", upstream)]
+
+    def endpoints(self, service: Key) -> Endpoints:
+        """Return the endpoints behind a Service, made once per change of its slices."""
+        found = self._endpoints.get(service)
+        if found is None and (slices := self.slices.by("service", service)):
+            found = self._endpoints[service] = Endpoints.of(slices)
+        return found or Endpoints()
+
+    def workload(self, kind: str, key: Key) -> Workload | None:
+        """Return a workload."""
+        store = self.workloads.get(kind)
+        return store.get(key) if store else None
+
+    def ingress_class(self, name: str) -> IngressClass | None:
+        """Return an IngressClass."""
+        return self.classes.get(Key("", name))
+
+    def default_class(self) -> IngressClass | None:
+        """Return the cluster's default IngressClass: the newest of several, as Kubernetes' admission picks."""
+        found = self.classes.by("default", value=True)
+        return min(found, key=lambda one: (-one.meta.created.timestamp(), one.meta.name), default=None)
+
+    def _slice_changed(self, before: EndpointSlice | None, after: EndpointSlice | None) -> None:
+        for one in (before, after):
+            if one:
+                self._endpoints.pop(Key(one.meta.namespace, one.service), None)
+
+
+def _workload(kind: str) -> Callable[[Json], Workload]:
+    """Return a parser for workloads of ``kind``: in a list, items do not say what they are."""
+    return lambda body: Workload.of({**body, "kind": kind})

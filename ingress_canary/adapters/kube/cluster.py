@@ -1,0 +1,187 @@
+"""``ports.Cluster`` over the Kubernetes API: watches fill the caches, writes are conditional. Made by ``app.py``."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from ingress_canary.adapters.kube.caches import Caches
+from ingress_canary.adapters.kube.dependents import Dependents, matters
+from ingress_canary.adapters.kube.listwatch import WatchSettings
+from ingress_canary.adapters.kube.resources import CRDS, INGRESSES, ROLLOUTS
+from ingress_canary.adapters.kube.session import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.store import Store, version_of
+from ingress_canary.adapters.kube.watches import Scope, Watches
+from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.domain.objects import Ingress, Json, Key, Meta
+from ingress_canary.ports import Conflict, Missing
+
+T = TypeVar("T")
+
+
+class KubeCluster:
+    """The cluster's objects, and the few writes that the daemon does."""
+
+    def __init__(self, session: Session, scope: Scope, settings: WatchSettings | None = None) -> None:
+        self._session = session
+        self._caches = Caches()
+        self._watches = Watches(session, self._caches, scope, settings or WatchSettings())
+        self._dependents = Dependents(scope.home)
+        self._subscribers: list[Callable[[Key], None]] = []
+        self._writing: set[Key] = set()
+        self._listen()
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        self._watches.start()
+
+    async def synced(self) -> None:
+        """Wait until every cache is complete."""
+        await self._watches.synced()
+
+    async def stop(self) -> None:
+        """End all watches; the session stays open."""
+        await self._watches.stop()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What keeps the caches from being right at this moment, with remedies; empty when all is well."""
+        return self._watches.problems
+
+    @property
+    def ready(self) -> bool:
+        """Whether every cache has been complete once."""
+        return self._watches.ready
+
+    def silence(self) -> float:
+        """Return for how many seconds the quietest watch has not heard of the API server."""
+        return self._watches.silence() if self.ready else math.inf
+
+    @property
+    def view(self) -> Caches:
+        """The cluster's objects as the caches hold them now."""
+        return self._caches
+
+    def rollouts(self) -> Iterable[Key]:
+        """Return every CanaryRollout in scope."""
+        return self._caches.rollouts.keys()
+
+    def rollout(self, key: Key) -> Json | None:
+        """Return a CanaryRollout as it is."""
+        return self._caches.rollouts.get(key)
+
+    def schedule(self, key: Key) -> Json | None:
+        """Return a CanarySchedule as it is."""
+        return self._caches.schedules.get(key)
+
+    def subscribe(self, changed: Callable[[Key], None]) -> None:
+        """Call ``changed`` with the key of each rollout that a watch event may concern; own writes are no event."""
+        self._subscribers.append(changed)
+
+    async def patch_status(self, rollout: Json, patch: Json) -> Json:
+        """Merge ``patch`` into the rollout's status if it is still at ``rollout``'s resourceVersion."""
+        return await self._patch_rollout(rollout, {"status": patch}, {}, "status")
+
+    async def clear_action(self, rollout: Json) -> Json:
+        """Remove the action annotation if the rollout is still at its resourceVersion."""
+        return await self._patch_rollout(rollout, {}, {"annotations": {ACTION_ANNOTATION: None}}, None)
+
+    async def create_ingress(self, manifest: Json) -> Ingress:
+        """Create the shadow in one call."""
+        stored = await self._session.request("POST", INGRESSES.path(Meta.of(manifest).namespace), body=manifest)
+        return _through(self._caches.ingresses, stored)
+
+    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
+        """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion."""
+        meta = ingress.meta
+        metadata = {**patch.get("metadata", {}), "uid": meta.uid, "resourceVersion": meta.resource_version}
+        stored = await self._session.request(
+            "PATCH",
+            INGRESSES.path(meta.namespace, meta.name),
+            body={**patch, "metadata": metadata},
+            content_type=MERGE_PATCH,
+        )
+        return _through(self._caches.ingresses, stored)
+
+    async def delete_ingress(self, ingress: Ingress) -> None:
+        """Delete an Ingress if it still has its uid; one that is gone is a success."""
+        meta = ingress.meta
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": meta.uid},
+            "propagationPolicy": "Background",
+        }
+        try:
+            answer = await self._session.request("DELETE", INGRESSES.path(meta.namespace, meta.name), body=options)
+        except Missing:
+            answer = {}
+        except Conflict as error:
+            raise Missing(str(error)) from error
+        if (answer.get("metadata") or {}).get("finalizers"):
+            _through(self._caches.ingresses, answer)
+        else:
+            self._caches.ingresses.bury(meta.key, meta.uid)
+
+    async def installed_crd(self, name: str) -> Json | None:
+        """Return a CustomResourceDefinition as it is installed, None when it is not. Raises ClusterError."""
+        try:
+            return await self._session.request("GET", CRDS.path(name=name))
+        except Missing:
+            return None
+
+    async def _patch_rollout(self, rollout: Json, body: Json, metadata: Json, subresource: str | None) -> Json:
+        meta = Meta.of(rollout)
+        expected = meta.resource_version
+        metadata = {**metadata, "uid": meta.uid, "resourceVersion": meta.resource_version}
+        # The watch may bring our own write before the response does: it is told from others' by its version.
+        self._writing.add(meta.key)
+        try:
+            stored = await self._session.request(
+                "PATCH",
+                ROLLOUTS.path(meta.namespace, meta.name, subresource),
+                body={"metadata": metadata, **body},
+                content_type=MERGE_PATCH,
+            )
+            _through(self._caches.rollouts, stored)
+            expected = version_of(stored)
+        finally:
+            self._writing.discard(meta.key)
+            held = self._caches.rollouts.get(meta.key)
+            if held is None or version_of(held) != expected:
+                self._notify({meta.key})
+        return stored
+
+    def _listen(self) -> None:
+        caches, dependents = self._caches, self._dependents
+        caches.rollouts.listen(self._rollout_changed)
+        self._follow(caches.schedules, lambda one: dependents.of_schedule(Meta.of(one).key))
+        self._follow(caches.ingresses, lambda one: dependents.of_ingress(one, caches))
+        self._follow(caches.services, lambda one: dependents.of_service(one.meta.key))
+        self._follow(caches.slices, lambda one: dependents.of_service(Key(one.meta.namespace, one.service)))
+        self._follow(caches.classes, lambda _one: caches.rollouts.keys())
+        for store in caches.workloads.values():
+            self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))
+
+    def _follow(self, store: Store[T], concerned: Callable[[T], Iterable[Key]]) -> None:
+        def changed(before: T | None, after: T | None) -> None:
+            if matters(before, after):
+                self._notify({key for one in (before, after) if one is not None for key in concerned(one)})
+
+        store.listen(changed)
+
+    def _rollout_changed(self, before: Json | None, after: Json | None) -> None:
+        key = Meta.of(after or before or {}).key
+        self._dependents.update(key, after)
+        if key not in self._writing:
+            self._notify({key})
+
+    def _notify(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            for changed in self._subscribers:
+                changed(key)
+
+
+def _through(store: Store[T], stored: Json) -> T:
+    entry = store.entry(stored)
+    store.put(entry)
+    return entry.value

@@ -1,0 +1,84 @@
+"""Pods by label selector, watched: where the ingress controllers' metrics pages are. Used by the scrape source."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ingress_canary.adapters.kube.listwatch import ListWatch, WatchSettings
+from ingress_canary.adapters.kube.resources import PODS
+from ingress_canary.adapters.kube.session import Session
+from ingress_canary.adapters.kube.store import Store
+from ingress_canary.domain.objects import Json
+
+
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """A pod that can be asked."""
+
+    name: str
+    """Namespace and name with a slash between."""
+    host: str
+    """Its IP address; IPv6 without brackets."""
+    ports: Mapping[str, int]
+    """Container ports by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    address: PodAddress
+    ready: bool
+
+
+class KubePods:
+    """The pods that a label selector matches, in one namespace or in all."""
+
+    def __init__(
+        self, session: Session, selector: str, namespace: str | None = None, settings: WatchSettings | None = None
+    ) -> None:
+        self._store: Store[_Pod] = Store(_pod)
+        self._watch = ListWatch(
+            session, PODS, self._store, settings or WatchSettings(), namespace=namespace, selector=selector
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        self._task = asyncio.create_task(self._watch.run())
+
+    async def synced(self) -> None:
+        """Wait until all pods are known."""
+        await self._watch.synced.wait()
+
+    async def stop(self) -> None:
+        """End the watch; the session stays open."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the pods from being known, with the remedy; None when all is well."""
+        return self._watch.problem
+
+    def ready(self) -> tuple[PodAddress, ...]:
+        """Return the pods that are ready and not being deleted, by name."""
+        pods = (self._store.get(key) for key in sorted(self._store.keys()))
+        return tuple(pod.address for pod in pods if pod and pod.ready)
+
+
+def _pod(body: Json) -> _Pod:
+    meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+    ports = {
+        port["name"]: port["containerPort"]
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("name")
+    }
+    host = status.get("podIP") or ""
+    conditions = {one.get("type"): one.get("status") for one in status.get("conditions") or ()}
+    ready = bool(host) and conditions.get("Ready") == "True" and not meta.get("deletionTimestamp")
+    name = f"{meta.get('namespace') or ''}/{meta['name']}"
+    return _Pod(PodAddress(name, host, MappingProxyType(ports)), ready)

@@ -1,0 +1,77 @@
+"""The resources of the Kubernetes API that the daemon reads or writes, and what a request is called in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from ingress_canary.api import GROUP, VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of object, as paths name it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    """List items carry no kind of their own, except custom ones."""
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """Return the path of one object, or of all (of a namespace) when ``name`` is None."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        parts = [root]
+        if namespace:
+            parts += ["namespaces", quote(namespace, safe="")]
+        parts.append(self.plural)
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/".join(parts)
+
+    def title(self, namespace: str | None = None) -> str:
+        """Return what a person calls it: ``ingresses.networking.k8s.io``, in a namespace if one is named."""
+        name = f"{self.plural}.{self.group}" if self.group else self.plural
+        return f"{name} in {namespace}" if namespace else name
+
+
+ROLLOUTS = Resource(GROUP, VERSION, "canaryrollouts", "CanaryRollout")
+SCHEDULES = Resource(GROUP, VERSION, "canaryschedules", "CanarySchedule")
+INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
+CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass")
+SERVICES = Resource("", "v1", "services", "Service")
+SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+WORKLOADS = tuple(
+    Resource("apps", "v1", f"{kind.lower()}s", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")
+)
+PODS = Resource("", "v1", "pods", "Pod")
+EVENTS = Resource("", "v1", "events", "Event")
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request does, in the words of RBAC and of the audit log."""
+
+    verb: str
+    resource: str
+    """Plural, with the subresource behind a slash."""
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, method: str, path: str, query: Mapping[str, str]) -> "Call":
+        """Return what ``method path?query`` does; a path that is none of the API's is its own resource."""
+        parts = path.strip("/").split("/")
+        rest = parts[2:] if parts[0] == "api" else parts[3:] if parts[0] == "apis" else parts
+        namespace = ""
+        if len(rest) > 2 and rest[0] == "namespaces":
+            namespace, rest = rest[1], rest[2:]
+        name = rest[1] if len(rest) > 1 else ""
+        resource = "/".join([*rest[:1], *rest[2:]]) or path
+        reading = "get" if name else "watch" if query.get("watch") else "list"
+        return cls(_VERBS.get(method, reading), resource, namespace, name)
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.namespace, self.name) if part)
+        return f"{self.verb} {self.resource} {where}".rstrip()
