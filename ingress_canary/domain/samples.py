@@ -42,6 +42,10 @@ class Target(NamedTuple):
     ingress: str
     service: str
     """The stable Service."""
+    shadow: str = ""
+    """The shadow's name: the orphan metric speaks of it, not of the primary."""
+    bounds: frozenset[float] = frozenset()
+    """The latency bucket bounds, in seconds, that SLOs need; a source leaves the other buckets out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Reading:
     """When the source was read, on the daemon's clock."""
     instances: tuple[Instance, ...] = ()
     series: tuple[Series, ...] = ()
+    bounds: frozenset[float] = frozenset()
+    """Every latency bucket bound seen, in seconds, also of buckets left out: what may be chosen as a threshold."""
     orphaned: bool | None = None
     """The controllers' own word that the shadow is inert (orphan metric); None when they do not say."""
     error: str | None = None

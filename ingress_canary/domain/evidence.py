@@ -1,0 +1,332 @@
+"""Samples become counts: raw cumulative counters in, whole-number counts of both sides out (gates.md, Evidence).
+
+The engine keeps one :class:`Book` a rollout and calls :func:`advance` with each reading; the tests of
+``sequential.py`` consume the counts. The book is memory only: a restarted daemon begins with an empty one, whose
+first look is a starting point and no evidence.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from math import isfinite, nan
+from typing import NamedTuple
+
+from ingress_canary.api.schedule import Analysis, Sli, Slo
+from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
+from ingress_canary.domain.samples import Counts, Reading, Series, Side
+
+STALE_AT_LEAST = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What a router says about the series of one rollout."""
+
+    ingress: str
+    """The primary, ``namespace/name``, for messages."""
+    requests: str
+    """Family of the request counter."""
+    latency_bucket: str
+    latency_count: str
+    side: Callable[[Mapping[str, str]], Side | None]
+    """Which side a series' labels speak for; None for neither, such as another Service's."""
+    status: str = "status"
+    """Label that holds the HTTP status, or its class such as ``5xx``."""
+    bound: str = "le"
+    """Label that holds a bucket's upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Counts requests whose status is bad."""
+
+    bad: tuple[str, ...]
+    """Statuses; a dot stands for any digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Counts requests that took longer than a threshold."""
+
+    threshold: float
+    """Seconds; equal to a bucket's bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is counted, by SLO."""
+
+    by_slo: Mapping[str, Availability | Latency]
+    excluded: frozenset[str] = frozenset()
+    """Statuses that count on neither side."""
+
+    @property
+    def bounds(self) -> frozenset[float]:
+        """The bucket bounds that a source must deliver."""
+        return frozenset(measure.threshold for measure in self.by_slo.values() if isinstance(measure, Latency))
+
+    @classmethod
+    def of(cls, slos: Iterable[Slo], analysis: Analysis) -> "Measures":
+        """Return what the SLOs count that the controllers' own series tell."""
+        by_slo = {slo.name: measure for slo in slos if (measure := _measure(slo.sli)) is not None}
+        return cls(by_slo, frozenset(analysis.exclude_statuses))
+
+
+def _measure(sli: Sli) -> Availability | Latency | None:
+    if sli.requests is not None:
+        return Availability(tuple(sli.requests.bad))
+    if sli.latency is not None:
+        return Latency(sli.latency.threshold.total_seconds())
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class NoData:
+    """Why there is no evidence at this tick: unknown, neither bad nor good."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownBound:
+    """A latency threshold that is no bucket bound: the SLO must be changed, waiting does not help."""
+
+    threshold: float
+    bounds: tuple[float, ...]
+    """The bounds that there are, rising, in seconds."""
+
+    @property
+    def message(self) -> str:
+        """The problem with its remedy."""
+        known = ", ".join(f"{bound:g}" for bound in self.bounds if isfinite(bound))
+        remedy = f"choose one of {known}" if known else "they export no bucket at all"
+        return f"threshold {self.threshold:g} s is not a bucket bound of the controllers' histogram: {remedy}"
+
+
+class Requests(NamedTuple):
+    """Requests of each side, excluded statuses left out: what the observed share is made of."""
+
+    canary: int = 0
+    stable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one reading added."""
+
+    counts: Mapping[str, Counts | NoData | UnknownBound]
+    """By SLO. All zero when the reading holds nothing new."""
+    requests: Requests = field(default_factory=Requests)
+    """Zero also where the request counters are not usable."""
+    classes_only: bool = False
+    """Excluded statuses cannot be told apart, because the controllers report classes: the relative test is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The memory of one rollout's counters, cheap to advance; never changed in place."""
+
+    at: datetime | None = None
+    """When the newest usable reading was made."""
+    requests: Ledger = field(default_factory=Ledger)
+    latency: Mapping[float, Ledger] = field(default_factory=dict)
+    """By threshold: each sample is a label set's (count, bucket), so that both reset together."""
+
+
+def rebase(book: Book) -> Book:
+    """Return a book that forgets its starting points, but takes nothing older than it has seen."""
+    return Book(at=book.at)
+
+
+def advance(
+    book: Book, reading: Reading, signals: Signals, measures: Measures, interval: timedelta
+) -> tuple[Book, Evidence]:
+    """Return the book with ``reading`` entered, and what it adds.
+
+    ``interval`` is how often the source samples: data older than twice that, and than 60 s, are stale. A family
+    that is not usable is not entered either, so that its next usable sample brings what came in between.
+    """
+    if reading.error is not None:
+        return book, Evidence({slo: NoData(reading.error) for slo in measures.by_slo})
+    if book.at is not None and reading.at <= book.at:
+        return book, Evidence({slo: Counts() for slo in measures.by_slo})
+    oldest = reading.at - max(2 * interval, STALE_AT_LEAST)
+
+    requests = _follow(book.requests, reading, _requests(reading, signals), oldest, signals)
+    latency = {
+        bound: _follow(book.latency.get(bound, Ledger()), reading, _latencies(reading, signals, bound), oldest, signals)
+        for bound in measures.bounds
+    }
+    counts: dict[str, Counts | NoData | UnknownBound] = {}
+    for slo, measure in measures.by_slo.items():
+        match measure:
+            case Availability(bad):
+                counts[slo] = _availability(requests, bad, measures.excluded)
+            case Latency(threshold):
+                counts[slo] = _slow(latency[threshold], measures.excluded)
+    everything = _tally(requests.increases, measures.excluded, lambda _: 0)
+    evidence = Evidence(
+        counts,
+        Requests(everything.n, everything.m),
+        classes_only=bool(measures.excluded) and any(one.classes for one in (requests, *latency.values())),
+    )
+    return Book(reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}), evidence
+
+
+class _Followed(NamedTuple):
+    """One ledger after a reading: the counters that rose, or why they are not usable."""
+
+    ledger: Ledger
+    increases: tuple[Increase, ...] = ()
+    classes: bool = False
+    problem: NoData | UnknownBound | None = None
+
+
+def _follow(
+    ledger: Ledger,
+    reading: Reading,
+    samples: Mapping[SeriesKey, Sample] | NoData | UnknownBound,
+    oldest: datetime,
+    signals: Signals,
+) -> _Followed:
+    """Enter samples in their ledger, unless they are unusable."""
+    if isinstance(samples, NoData | UnknownBound):
+        return _Followed(ledger, problem=samples)
+    if not samples:
+        # the pages were read and are known from here on, so that the first series counts from 0
+        known, _ = ledger.follow(reading, samples)
+        return _Followed(known, problem=NoData(_nothing_seen(signals)))
+    newest = max(sample.at for sample in samples.values())
+    if newest < oldest:
+        age = (reading.at - newest).total_seconds()
+        return _Followed(ledger, problem=NoData(f"stale: the newest sample is {age:.0f} s old"))
+    classes = any(sample.status.endswith("xx") for sample in samples.values())
+    followed, increases = ledger.follow(reading, samples)
+    return _Followed(followed, increases, classes)
+
+
+def _nothing_seen(signals: Signals) -> str:
+    return (
+        f"no series yet for Ingress {signals.ingress}: no request was seen, or the controllers leave it out "
+        "(metrics excluded; a wildcard or hostless rule without --metrics-per-host=false)"
+    )
+
+
+def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | NoData:
+    """Return the request counters of both sides."""
+    samples: dict[SeriesKey, Sample] = {}
+    for series in reading.series:
+        if series.family != signals.requests:
+            continue
+        side = signals.side(series.labels)
+        if side is None:
+            continue
+        if not _is_count(series.value):
+            return _unusable(series)
+        key = series.instance, frozenset(series.labels.items())
+        sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
+        # two jobs or replicas that read one process: the newer sample, never the sum
+        if key not in samples or _order(samples[key]) < _order(sample):
+            samples[key] = sample
+    return samples
+
+
+def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[SeriesKey, Sample] | NoData | UnknownBound:
+    """Return (count, bucket of the threshold) of each label set of both sides that has both."""
+    halves: tuple[dict[SeriesKey, Sample], dict[SeriesKey, Sample]] = ({}, {})
+    bounds = set(reading.bounds)
+    for series in reading.series:
+        if series.family == signals.latency_count:
+            half, labels = halves[0], series.labels
+        elif series.family == signals.latency_bucket:
+            bound = _bound(series.labels.get(signals.bound, ""))
+            bounds.add(bound)
+            if bound != threshold:
+                continue
+            labels = {name: value for name, value in series.labels.items() if name != signals.bound}
+            half = halves[1]
+        else:
+            continue
+        side = signals.side(labels)
+        if side is None:
+            continue
+        if not _is_count(series.value):
+            return _unusable(series)
+        key = series.instance, frozenset(labels.items())
+        sample = Sample(series.at, side, labels.get(signals.status, ""), (series.value,))
+        if key not in half or _order(half[key]) < _order(sample):
+            half[key] = sample
+    totals, buckets = halves
+    if totals and not buckets:
+        return UnknownBound(threshold, tuple(sorted(bounds)))
+    # a controller with other buckets says nothing of this threshold: its label sets are left out, not guessed
+    return {
+        key: total._replace(values=(*total.values, *buckets[key].values))
+        for key, total in totals.items()
+        if key in buckets
+    }
+
+
+def _is_count(value: float) -> bool:
+    return isfinite(value) and value >= 0
+
+
+def _unusable(series: Series) -> NoData:
+    return NoData(f"{series.family} of {series.instance} is {series.value:g}, which is no count")
+
+
+def _order(sample: Sample) -> tuple[datetime, tuple[float, ...]]:
+    return sample.at, sample.values
+
+
+@lru_cache(maxsize=1024)
+def _bound(text: str) -> float:
+    """Return a bucket's bound; ``1`` and ``1.0`` are the same."""
+    try:
+        return float(text)
+    except ValueError:
+        return nan
+
+
+@lru_cache(maxsize=256)
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what matches bad statuses: ``5..`` also the class ``5xx``, ``50.`` not."""
+    return re.compile("|".join(pattern.replace(".", "[0-9x]") for pattern in patterns))
+
+
+def _availability(
+    requests: _Followed, bad: tuple[str, ...], excluded: frozenset[str]
+) -> Counts | NoData | UnknownBound:
+    if requests.problem is not None:
+        return requests.problem
+    narrow = [pattern for pattern in bad if not pattern.endswith("..")]
+    if requests.classes and narrow:
+        return NoData(
+            f"the controllers report status classes only, so {', '.join(narrow)} cannot be told apart: "
+            "remove --report-status-classes, or count a whole class such as 5.."
+        )
+    matches = _matcher(bad).fullmatch
+    return _tally(
+        requests.increases, excluded, lambda increase: round(increase.by[0]) if matches(increase.status) else 0
+    )
+
+
+def _slow(latency: _Followed, excluded: frozenset[str]) -> Counts | NoData | UnknownBound:
+    if latency.problem is not None:
+        return latency.problem
+    return _tally(latency.increases, excluded, lambda increase: max(0, round(increase.by[0]) - round(increase.by[1])))
+
+
+def _tally(increases: Iterable[Increase], excluded: frozenset[str], bad: Callable[[Increase], int]) -> Counts:
+    """Return the sums of both sides; the first value of an increase is its number of requests."""
+    n = e = m = f = 0
+    for increase in increases:
+        if increase.status in excluded:
+            continue
+        if increase.side is Side.CANARY:
+            n, e = n + round(increase.by[0]), e + bad(increase)
+        else:
+            m, f = m + round(increase.by[0]), f + bad(increase)
+    return Counts(n, e, m, f)
