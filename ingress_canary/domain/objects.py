@@ -182,6 +182,8 @@ class ServicePort:
 
     name: str
     number: int
+    target: str = ""
+    """Its targetPort, number or name; ingress-nginx takes it for a backend's port too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +194,27 @@ class Service:
     type: str
     ports: tuple[ServicePort, ...]
     selector: Mapping[str, str]
+    traffic_distribution: str = ""
 
     @classmethod
     def of(cls, body: Json) -> Self:
         """Return the view of a Service."""
         spec = body.get("spec") or {}
-        ports = tuple(ServicePort(port.get("name") or "", port.get("port") or 0) for port in spec.get("ports") or ())
-        return cls(Meta.of(body), spec.get("type") or "ClusterIP", ports, spec.get("selector") or {})
+        ports = tuple(
+            ServicePort(port.get("name") or "", port.get("port") or 0, str(port.get("targetPort") or ""))
+            for port in spec.get("ports") or ()
+        )
+        return cls(
+            Meta.of(body),
+            spec.get("type") or "ClusterIP",
+            ports,
+            spec.get("selector") or {},
+            spec.get("trafficDistribution") or "",
+        )
 
     def has_port(self, port: str) -> bool:
-        """Return whether a backend's port, number or name, is one of this Service's."""
-        return any(port in (one.name, str(one.number)) for one in self.ports)
+        """Return whether a backend's port is one of this Service's, by name, number or target (serviceEndpoints)."""
+        return bool(port) and any(port in (one.name, str(one.number), one.target) for one in self.ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +323,10 @@ class View(Protocol):
         """Return the Ingresses of the Service's namespace with a backend on it."""
 
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
-        """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" = no host)."""
+        """Return the Ingresses of all readable namespaces with a rule for exactly this host.
+
+        "" stands for no host: rules without one, and Ingresses with a default backend, which serves the same requests.
+        """
 
     def service(self, key: Key) -> Service | None:
         """Return a Service."""

@@ -1,0 +1,64 @@
+"""What preflight finds: a problem with its object, its field and a remedy that a person can carry out.
+
+Made by the rules, shown by status, Events, ``lint --live`` and the command line.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST = 1024
+"""Characters that a status message holds (api.units.Text)."""
+
+
+class Severity(StrEnum):
+    """What a problem does to a rollout."""
+
+    ERROR = "Error"
+    """Refuses the start; holds the weight when found later; clears by itself."""
+    WARNING = "Warning"
+    """Is said in a condition and once as an Event."""
+    NOT_CHECKED = "NotChecked"
+    """Could not be evaluated for want of rights; refused unless the settings accept it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding of one rule."""
+
+    rule: int
+    """Number in the reference; 0 for what has to exist at all."""
+    name: str
+    severity: Severity
+    object: str
+    """Kind and key, such as ``Ingress shop/checkout``."""
+    field: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.object} {self.field}: {self.message}; {self.remedy}"
+
+
+def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Problem, ...]:
+    """Return the problems that refuse a start or hold a weight."""
+    refused = {Severity.ERROR} if accept_unchecked else {Severity.ERROR, Severity.NOT_CHECKED}
+    return tuple(problem for problem in problems if problem.severity in refused)
+
+
+def summary(problems: Sequence[Problem]) -> str:
+    """Return one sentence: the first of the gravest problems, and how many there are besides."""
+    if not problems:
+        return "preflight found nothing"
+    gravest = min(problems, key=lambda problem: list(Severity).index(problem.severity))
+    unchecked = [problem for problem in problems if problem.severity is Severity.NOT_CHECKED]
+    if gravest.severity is not Severity.ERROR and unchecked:
+        numbers = ", ".join(str(problem.rule) for problem in unchecked)
+        return _clipped(f"not checked: rules {numbers} ({unchecked[0].message}); {unchecked[0].remedy}", "")
+    others = len(problems) - 1
+    return _clipped(str(gravest), f" (and {others} more)" if others else "")
+
+
+def _clipped(text: str, tail: str) -> str:
+    room = LONGEST - len(tail)
+    return (text if len(text) <= room else text[: room - 3] + "...") + tail

@@ -1,0 +1,31 @@
+"""The reference page of the rules, made from their docstrings (docs/reference/preflight.md)."""
+
+import inspect
+from collections.abc import Sequence
+
+from ingress_canary.domain.preflight.rule import Rule
+
+HEADER = """\
+# Preflight
+
+Every known way in which a canary Ingress does nothing, or does harm. An Error refuses the start and, found in
+mid-rollout, holds the weight until it clears; a Warning is a condition's message and one Event. A rule that needs to
+see more than it may is reported as NotChecked, and refused unless the daemon's settings accept that. Rules numbered 0
+say what must exist at all; the others are asked once those find nothing.
+
+| rule | name | severity | needs to see | what must hold | remedy |
+|---|---|---|---|---|---|
+"""
+
+
+def reference(rules: Sequence[Rule]) -> str:
+    """Return the page in Markdown, ending in a newline."""
+    return HEADER + "".join(f"| {' | '.join(_cells(rule))} |\n" for rule in rules)
+
+
+def _cells(rule: Rule) -> tuple[str, ...]:
+    text = " ".join((inspect.getdoc(rule.check) or "").split())
+    what, _, remedy = text.partition(" Remedy: ")
+    needs = rule.needs.value if rule.needs else "-"
+    row = (str(rule.number), f"`{rule.name}`", rule.severity.value, needs, what, remedy)
+    return tuple(cell.replace("|", "\\|") for cell in row)

@@ -1,0 +1,87 @@
+"""A rule: a number, a severity, and a small function that yields what it finds.
+
+A rule's docstring is its documentation: the first paragraph says what must hold and why, the second, after
+``Remedy:``, what to do. The reference page is made of it (``reference.py``).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from ingress_canary.domain.preflight.problem import Problem, Severity
+from ingress_canary.domain.preflight.subject import Subject
+
+
+class Finding(NamedTuple):
+    """What a rule found: a problem without the rule's own number, name and severity."""
+
+    object: str
+    field: str
+    message: str
+    remedy: str
+
+
+class Sight(Enum):
+    """What a rule must be able to see beyond the rollout's own namespace."""
+
+    NAMESPACES = "Ingresses of all namespaces"
+    CLASSES = "IngressClasses"
+
+    def of(self, subject: Subject) -> bool:
+        """Return whether it may be read."""
+        match self:
+            case Sight.NAMESPACES:
+                return subject.view.sees_all_namespaces
+            case Sight.CLASSES:
+                return subject.view.sees_classes
+
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the reference."""
+
+    number: int
+    name: str
+    severity: Severity
+    check: Check
+    needs: Sight | None
+    waived: Callable[[Subject], bool]
+    """Whether the user has opted out of it."""
+
+    def problems(self, subject: Subject) -> Iterator[Problem]:
+        """Yield what the rule finds, or that it could not see enough to find nothing."""
+        if self.waived(subject):
+            return
+        found = False
+        for finding in self.check(subject):
+            found = True
+            yield Problem(self.number, self.name, self.severity, *finding)
+        if self.needs and not found and not self.needs.of(subject):
+            yield Problem(
+                self.number,
+                self.name,
+                Severity.NOT_CHECKED,
+                subject.label,
+                "spec.ingresses[0]",
+                f"{self.needs.value} cannot be read",
+                "grant the daemon get, list and watch on them cluster-wide, or accept unchecked rules in its settings",
+            )
+
+
+def rule(
+    number: int,
+    severity: Severity = Severity.ERROR,
+    *,
+    needs: Sight | None = None,
+    waived: Callable[[Subject], bool] = lambda _: False,
+) -> Callable[[Check], Rule]:
+    """Return a decorator that makes a rule of a function; the function's name is the rule's."""
+
+    def made(check: Check) -> Rule:
+        return Rule(number, check.__name__.replace("_", "-"), severity, check, needs, waived)
+
+    return made
