@@ -127,7 +127,7 @@ class RolloutSpec(Model):
     @model_validator(mode="after")
     def _two_sides(self) -> Self:
         if self.stable_service == self.canary_service:
-            raise ValueError("stableService and canaryService must be two Services")
+            raise ValueError("canaryService must not be stableService; name the Service in front of the canary's pods")
         if self.shadow_name == self.primary:
             raise ValueError("shadow.name must not be the primary's name; leave it out or choose another")
         return self

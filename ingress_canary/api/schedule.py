@@ -83,7 +83,7 @@ class Ramp(Model):
         if (self.by is None) == (self.factor is None):
             raise ValueError("say exactly one of by and factor")
         if self.from_ >= self.to:
-            raise ValueError(f"a ramp rises: from ({self.from_:g}) must be below to ({self.to:g})")
+            raise ValueError(f"a ramp rises: from ({self.from_:g}) must be below to ({self.to:g}); swap them")
         if self.from_ <= 0:
             raise ValueError("a ramp begins above 0; put a step of weight 0 before it")
         return self
@@ -148,8 +148,10 @@ class Step(Model):
     def _one_form(self) -> Self:
         if (self.weight is None) == (self.ramp is None):
             raise ValueError("say exactly one of weight and ramp")
-        if (self.ramp is None) == (self.bake is None):
-            raise ValueError("a step with a weight needs a bake, such as bake: 10m; a ramp has its own inside")
+        if self.ramp is None and self.bake is None:
+            raise ValueError("a step with a weight needs a bake; add one, such as bake: 10m")
+        if self.ramp is not None and self.bake is not None:
+            raise ValueError("bake is said of a ramp, which has its own; move it into the ramp")
         return self
 
 
@@ -284,7 +286,7 @@ class Slo(Model):
     def _testable(self) -> Self:
         if self.objective is None:
             if self.sli.prometheus_threshold is None:
-                raise ValueError("an objective is needed, such as objective: 99.9")
+                raise ValueError("an objective is needed; add one, such as objective: 99.9")
             return self
         if self.theta > 0.5:
             raise ValueError(

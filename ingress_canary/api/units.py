@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from ingress_canary.api.model import closed, rule
+
 DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
-_DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?$")
-_POINTS = re.compile(r"^(\d+(?:\.\d+)?)pp$")
+_DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m(?!s))?(?:([0-9]+)s)?(?:([0-9]+)ms)?")
+_POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)pp")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -23,7 +25,7 @@ def parse_duration(value: object) -> timedelta:
         return value
     if isinstance(value, bool) or not isinstance(value, str):
         raise ValueError(f"a duration is a string with a unit, such as 90s, 10m or 1h30m; got {value!r}")
-    match = _DURATION.match(value)
+    match = _DURATION.fullmatch(value)
     if not value or match is None or len(value) > 32:
         raise ValueError(f"a duration is a string with a unit, such as 90s, 10m or 1h30m; got {value!r}")
     hours, minutes, seconds, millis = (int(group or 0) for group in match.groups())
@@ -52,7 +54,7 @@ def parse_points(value: object) -> float:
     """Return a difference of ratios from percentage points: ``0.1pp`` is 0.001."""
     if isinstance(value, float) and 0 <= value <= 1:
         return value
-    match = _POINTS.match(value) if isinstance(value, str) and len(value) <= 16 else None
+    match = _POINTS.fullmatch(value) if isinstance(value, str) and len(value) <= 16 else None
     if match is None or float(match[1]) > 100:
         raise ValueError(f"a difference of ratios is written in percentage points, such as 0.1pp; got {value!r}")
     return float(match[1]) / 100
@@ -83,7 +85,15 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     _schema(type="string", pattern=DURATION_PATTERN, minLength=2, maxLength=32),
 ]
-Weight = Annotated[float, BeforeValidator(_weight), _schema(type="number", minimum=0, maximum=100)]
+THREE_DECIMALS = rule(
+    "self * 1000.0 - double(int(self * 1000.0 + 0.5)) < 0.000001"
+    " && double(int(self * 1000.0 + 0.5)) - self * 1000.0 < 0.000001",
+    "a weight has at most three decimals",
+)
+"""Tolerant of binary fractions, as ``_weight`` is; ``multipleOf: 0.001`` rejects every number."""
+Weight = Annotated[
+    float, BeforeValidator(_weight), _schema(type="number", minimum=0, maximum=100, **closed(THREE_DECIMALS))
+]
 Points = Annotated[
     float,
     BeforeValidator(parse_points),

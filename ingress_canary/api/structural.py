@@ -1,0 +1,105 @@
+"""A model's JSON schema as Kubernetes takes it: structural, in OpenAPI v3.0's words, bounded, with CEL for unions.
+
+Used by ``crd.py`` to make the CRDs and by ``lint`` to know which fields exist where. What a real API server refuses
+(``$ref``, ``anyOf`` with null, ``title``, ``additionalProperties: false``, numeric ``exclusiveMinimum``) ends here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ingress_canary.api.model import Model
+
+Schema = dict[str, Any]
+
+DATE_TIME_LENGTH = 64
+_KEPT = (
+    "description",
+    "type",
+    "format",
+    "enum",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minItems",
+    "maxItems",
+    "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-validations",
+)
+
+
+def structural(model: type[Model], *, defaults: bool = True) -> Schema:
+    """Return the structural schema of ``model``.
+
+    Without ``defaults`` the server fills nothing in: right for a status, which holds what the daemon wrote.
+    """
+    definitions = model.model_json_schema(by_alias=True)
+    models = {one.__name__: one for one in _all_models(Model)}
+    return _Writer(definitions.get("$defs", {}), models, defaults).of_model(definitions, model)
+
+
+class _Writer:
+    """One pass over the definitions that pydantic made."""
+
+    def __init__(self, definitions: Mapping[str, Schema], models: Mapping[str, type[Model]], defaults: bool) -> None:
+        self._definitions = definitions
+        self._models = models
+        self._defaults = defaults
+
+    def of_model(self, schema: Schema, model: type[Model]) -> Schema:
+        """Return an object's schema; defaults come from the model, dumped as they are written in a manifest."""
+        defaults = model.model_construct().dump() if self._defaults else {}
+        result = _plain(schema)
+        result["properties"] = {
+            name: self._of(member) | ({"default": defaults[name]} if name in defaults else {})
+            for name, member in schema["properties"].items()
+        }
+        if required := schema.get("required"):
+            result["required"] = required
+        return result
+
+    def _of(self, schema: Schema) -> Schema:
+        if "anyOf" in schema:
+            return self._of(_without_null(schema))
+        if reference := schema.get("$ref"):
+            name = reference.removeprefix("#/$defs/")
+            target = self._definitions[name]
+            made = self.of_model(target, self._models[name]) if name in self._models else self._of(target)
+            return made | _described(schema)
+        result = _plain(schema)
+        if "items" in schema:
+            result["items"] = self._of(schema["items"])
+        return result
+
+
+def _all_models(base: type[Model]) -> Iterator[type[Model]]:
+    for one in base.__subclasses__():
+        yield one
+        yield from _all_models(one)
+
+
+def _without_null(schema: Schema) -> Schema:
+    """Return the one member of ``X | None`` that is not null; a missing member says the same."""
+    (member,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    return {**member, **_described(schema)}
+
+
+def _described(schema: Schema) -> Schema:
+    text = schema.get("description")
+    return {"description": " ".join(text.replace("``", "`").split())} if text else {}
+
+
+def _plain(schema: Schema) -> Schema:
+    """Return the keywords of one node, bounded and in OpenAPI v3.0's words."""
+    result: Schema = {key: schema[key] for key in _KEPT if key in schema} | _described(schema)
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if exclusive in schema:
+            result |= {bound: schema[exclusive], exclusive: True}
+    if result["type"] == "integer":
+        result["format"] = "int64"
+    if "enum" in result:
+        result["maxLength"] = max(len(word) for word in result["enum"])
+    if result.get("format") == "date-time":
+        result["maxLength"] = DATE_TIME_LENGTH
+    return result

@@ -1,0 +1,8 @@
+"""``ingress-canary crds``: the CustomResourceDefinitions, for ``kubectl apply -f -``."""
+
+from ingress_canary.api.crd import render
+
+
+def crds() -> None:
+    """Print the CustomResourceDefinitions: ingress-canary crds | kubectl apply --server-side -f -."""
+    print(render(), end="")

@@ -1,0 +1,49 @@
+"""The entry point: ``ingress-canary`` and ``kubectl icanary``. Exit code 1 for failures, 64 for usage."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ingress_canary import __version__
+from ingress_canary.cli.crds import crds
+from ingress_canary.cli.lint import lint
+
+USAGE = 64
+"""EX_USAGE of sysexits.h; 2 means something of its own to ``wait``."""
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""click's base of all usage errors, which typer carries under a private name."""
+
+app = typer.Typer(
+    name="ingress-canary",
+    no_args_is_help=True,
+    add_completion=False,
+)
+app.command()(crds)
+app.command()(lint)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ingress-canary {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Safe canary releases behind NGINX-annotation ingress controllers, without a service mesh."""
+
+
+def main() -> None:
+    """Run one command and exit with its code."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except UsageError as error:
+        if text := str(error):  # empty when no command was named and the help has been shown
+            print(f"error: {text}", file=sys.stderr)
+        sys.exit(USAGE)

@@ -1,0 +1,173 @@
+"""``lint``: every problem of every document at once. Used by the command line; reads files, and nothing else.
+
+A document passes three stages: is it one of ours, do the models take its spec, do the rules. All that can be said at
+one run is said at one run.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND, SCHEDULE_KIND
+from ingress_canary.api.model import Model
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.structural import structural
+from ingress_canary.api.units import Name, ObjectName
+from ingress_canary.lint.documents import Document, read_documents
+from ingress_canary.lint.explain import explain, member_path
+from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
+from ingress_canary.lint.rules import RULES
+
+Spec = RolloutSpec | ScheduleSpec
+SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
+"""Problems of a valid spec, as (field within it, message): what the daemon refuses although the schema takes it."""
+
+_MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
+_MEMBERS = ("apiVersion", "kind", "metadata", "spec", "status")
+
+SPEC_RULES: tuple[SpecRule, ...] = ()
+
+
+def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[Finding]:
+    """Return every problem of these files, in order of place; an unreadable file is one of them.
+
+    ``also`` holds (name, text) pairs that are checked together with them, such as standard input.
+    """
+    findings: list[Finding] = []
+    texts = list(also)
+    for path in paths:
+        try:
+            texts.append((str(path), path.read_text(encoding="utf-8")))
+        except OSError as error:
+            findings.append(Finding(str(path), 1, 1, "", "", f"cannot be read: {error.strerror}", "check the path"))
+        except UnicodeDecodeError:
+            findings.append(Finding(str(path), 1, 1, "", "", "is not UTF-8 text", "save the file as UTF-8"))
+    return sorted([*findings, *lint_texts(texts)])
+
+
+def lint_texts(texts: Iterable[tuple[str, str]]) -> list[Finding]:
+    """Return every problem of (file name, text) pairs, in order of place."""
+    findings: list[Finding] = []
+    documents: list[Document] = []
+    for file, text in texts:
+        for one in read_documents(file, text):
+            if isinstance(one, Finding):
+                findings.append(one)
+            else:
+                documents.extend(one.items())
+    ours = []
+    for document in documents:
+        if _is_ours(document.data):
+            ours.append(document)
+            findings += [document.finding(problem) for problem in _problems(document.data)]
+        else:
+            findings.append(document.finding(_foreign(document), Severity.NOTE))
+    findings += _missing_schedules(ours)
+    return sorted(set(findings))
+
+
+def _is_ours(data: Any) -> bool:
+    """Return whether a document is, or was meant to be, one of our kinds; what says neither is checked too."""
+    if not isinstance(data, dict):
+        return True
+    group, kind = str(data.get("apiVersion") or "").partition("/")[0], data.get("kind")
+    return group == GROUP or kind in _MODELS or not group or not kind
+
+
+def _foreign(document: Document) -> Problem:
+    return Problem((), f"skipped: {document.data['apiVersion']} {document.data['kind']} is not ours")
+
+
+def _problems(data: Any) -> Iterator[Problem]:
+    """Yield what is wrong with one document."""
+    if not isinstance(data, dict):
+        yield Problem((), "not an object", "write apiVersion, kind, metadata and spec")
+        return
+    for name, wanted in (("apiVersion", (API_VERSION,)), ("kind", tuple(_MODELS))):
+        if (value := data.get(name)) is None:
+            yield Problem((name,), f"`{name}` is required", f"add it: {' or '.join(wanted)}")
+        elif value not in wanted:
+            yield Problem((name,), f"must be {' or '.join(wanted)}; got `{value}`", did_you_mean(value, wanted))
+    model = _MODELS.get(data["kind"]) if isinstance(data.get("kind"), str) else None
+    if model is None:
+        return
+    for name in data:
+        if name not in _MEMBERS:
+            yield Problem((name,), f"unknown field `{name}`", did_you_mean(name, _MEMBERS))
+    yield from _name_problems(data.get("metadata"))
+    if not isinstance(spec := data.get("spec"), dict):
+        yield Problem(("spec",), "`spec` is required", "add it: a mapping")
+        return
+    yield from _spec_problems(spec, model)
+
+
+class _Metadata(Model):
+    """What the API server asks of the names of our objects."""
+
+    name: ObjectName | None = None
+    namespace: Name | None = None
+
+
+def _name_problems(metadata: Any) -> Iterator[Problem]:
+    if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
+        yield Problem(("metadata", "name"), "`metadata.name` is required", "add it: a name such as checkout")
+        return
+    try:
+        _Metadata.model_validate(metadata, strict=True)
+    except ValidationError as refused:
+        for problem in (explain(error, structural(_Metadata)) for error in refused.errors()):
+            yield problem._replace(path=("metadata", *problem.path))
+
+
+def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[Problem]:
+    """Yield what the rules, the model and, where it took the spec, the rules on specs have against it.
+
+    A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
+    """
+    inline = _member(spec, "schedule", "inline")
+    schedule, prefix = (inline, ("schedule", "inline")) if model is RolloutSpec else (spec, ())
+    ruled = [
+        problem._replace(path=(*prefix, *problem.path))
+        for rule in RULES
+        for problem in rule(schedule if isinstance(schedule, dict) else {})
+    ]
+    found = list(ruled)
+    try:
+        valid = model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as refused:
+        schema = structural(model)
+        for error in refused.errors():
+            problem = explain(error, schema)
+            inside = len(problem.path) > len(error["loc"])
+            if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
+                found.append(problem)
+    else:
+        for rule in SPEC_RULES:
+            found += [Problem(member_path(spec, field), message) for field, message in rule(valid)]
+    yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
+
+
+def _missing_schedules(documents: Iterable[Document]) -> Iterator[Finding]:
+    """Yield each reference to a schedule that is not among the given ones of its namespace, where any are given."""
+    names = [(document, _member(document.data, "metadata", "namespace")) for document in documents]
+    given: dict[str, set[str]] = {}
+    for document, namespace in names:
+        name = _member(document.data, "metadata", "name")
+        if _member(document.data, "kind") == SCHEDULE_KIND and isinstance(namespace, str) and isinstance(name, str):
+            given.setdefault(namespace, set()).add(name)
+    for document, _ in names:
+        namespace, name = (_member(document.data, "spec", "schedule", "ref", part) for part in ("namespace", "name"))
+        if isinstance(namespace, str) and isinstance(name, str) and name not in given.get(namespace, {name}):
+            text = f"no CanarySchedule `{name}` among the given ones of namespace {namespace}"
+            path = ("spec", "schedule", "ref", "name")
+            yield document.finding(Problem(path, text, did_you_mean(name, given[namespace])))
+
+
+def _member(data: Any, *path: str) -> Any:
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data

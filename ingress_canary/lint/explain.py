@@ -1,0 +1,147 @@
+"""What the models refuse, in a user's words. Used by ``check.py``.
+
+pydantic says which rule failed; the structural schema says which fields exist, and what they take.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from ingress_canary.api.structural import Schema
+from ingress_canary.lint.findings import Path, Problem, did_you_mean
+
+_EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {
+        r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$": "write a duration such as 90s, 10m or 1h30m",
+        r"^[0-9]+(\.[0-9]+)?pp$": "write percentage points such as 0.1pp",
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "write lower-case letters, digits and `-`, such as checkout-1",
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "write lower-case letters, digits, `-` and `.`, such as checkout-1",
+        r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$": "write letters, digits, `-`, `_` and `.`, such as v2.3.1",
+        r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'write a time of day such as "09:00"',
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": 'write local time such as "2026-12-18T00:00"',
+        r"^[1-5][0-9.][0-9.]$": 'write a status or a class of them, such as "503" or "5.."',
+        r"^[1-5][0-9]{2}$": 'write a status such as "308"',
+    }
+)
+"""What to write where a pattern is asked for; complete over both kinds, as a test shows."""
+
+_TYPES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "string": ("a string", "put it in quotes, or write another value"),
+        "integer": ("a whole number", "write it without quotes or decimals"),
+        "number": ("a number", "write it without quotes"),
+        "boolean": ("true or false", "write true or false"),
+        "array": ("a list", "begin each entry with `- `"),
+        "object": ("a mapping", "write its members as `name: value`"),
+    }
+)
+
+_BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
+    {
+        "greater_than": lambda ctx: f"must be above {ctx['gt']:g}",
+        "greater_than_equal": lambda ctx: f"must be at least {ctx['ge']:g}",
+        "less_than": lambda ctx: f"must be below {ctx['lt']:g}",
+        "less_than_equal": lambda ctx: f"must be at most {ctx['le']:g}",
+        "string_too_short": lambda ctx: f"must have at least {ctx['min_length']} characters",
+        "string_too_long": lambda ctx: f"must have at most {ctx['max_length']} characters",
+        "too_short": lambda ctx: f"must have at least {ctx['min_length']} entries",
+        "too_long": lambda ctx: f"must have at most {ctx['max_length']} entries",
+    }
+)
+
+
+def explain(error: ErrorDetails, schema: Schema) -> Problem:
+    """Return what is wrong and how to put it right, for one of the errors of the model with this ``schema``."""
+    path, kind = error["loc"], error["type"]
+    value, context = error["input"], error.get("ctx", {})
+    here = _at(schema, path)
+    if kind == "extra_forbidden":
+        known = _at(schema, path[:-1]).get("properties", {})
+        return Problem(path, f"unknown field `{path[-1]}`", did_you_mean(path[-1], known))
+    if kind == "missing":
+        return Problem(path, f"`{path[-1]}` is required", f"add it: {example(here)}")
+    if kind in ("enum", "literal_error"):
+        return Problem(path, f"must be one of {', '.join(here['enum'])}; got {_shown(value)}", example(here, value))
+    if kind in _BOUNDS:
+        return Problem(path, f"{_BOUNDS[kind](context)}; got {_shown(value)}", example(here, value))
+    if kind == "string_pattern_mismatch":
+        return Problem(path, f"{_shown(value)} is not what it takes", example(here, value))
+    if kind == "value_error":
+        return _said_by_the_model(path, str(context["error"]), value, here)
+    wanted, remedy = _TYPES[here["type"]]
+    return Problem(path, f"must be {wanted}; got {_shown(value)}", remedy)
+
+
+def example(schema: Schema, value: object = None) -> str:
+    """Return what to write where ``schema`` is asked for."""
+    if words := schema.get("enum"):
+        return did_you_mean(value, words) if value is not None else f"one of {', '.join(words)}"
+    if hint := _EXAMPLES.get(schema.get("pattern", "")):
+        return hint
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        above = "above " if schema.get("exclusiveMinimum") else ""
+        below = "below " if schema.get("exclusiveMaximum") else ""
+        rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
+        return "; ".join([f"write a number from {above}{low:g} to {below}{high:g}", *rules])
+    for most, least, unit in (("maxLength", "minLength", "characters"), ("maxItems", "minItems", "entries")):
+        if most in schema:
+            few, many = schema.get(least, 0), schema[most]
+            return f"write {few} to {many} {unit}" if few < many else f"write exactly {many}"
+    return "its members: " + ", ".join(schema.get("required") or schema.get("properties", {}))
+
+
+def _said_by_the_model(path: Path, text: str, value: object, here: Schema) -> Problem:
+    """Return a validator's own words, at the member that they begin with when there is such a one."""
+    if here["type"] != "object":
+        return Problem(path, text, example(here, value))
+    if names := re.match(r"say exactly one of (.*)", text):
+        said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and value.get(name)]
+        return Problem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")
+    subject, _, rest = text.partition(" ")
+    member = member_path(value, subject.removesuffix(":"))
+    message, _, remedy = (rest if member and subject.endswith(":") else text).rpartition("; ")
+    return Problem(path + member, message or remedy, remedy if message else "correct it")
+
+
+def member_path(value: object, dotted: str) -> Path:
+    """Return the path that ``steps[2]`` or ``shadow.name`` means within ``value``; empty when it means none."""
+    path: list[str | int] = []
+    for name, index in re.findall(r"([A-Za-z]+)|\[([0-9]+)\]", dotted):
+        part: str | int = name or int(index)
+        match value:
+            case dict() if part in value:
+                value = value[part]
+            case list() if isinstance(part, int) and part < len(value):
+                value = value[part]
+            case _:
+                return ()
+        path.append(part)
+    return tuple(path)
+
+
+def _at(schema: Schema, path: Path) -> Schema:
+    """Return the schema of a path; an empty one where nothing is known."""
+    for part in path:
+        schema = schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
+    return schema
+
+
+def _shown(value: object) -> str:
+    """Return a value as it is told to a person, not too long."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"`{value if len(value) <= 60 else value[:57] + '...'}`"
+        case list():
+            return f"a list of {len(value)}"
+        case dict():
+            return "a mapping"
+        case _:
+            return str(value)

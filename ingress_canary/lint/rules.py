@@ -1,0 +1,182 @@
+"""What a schedule may not say although each of its fields is well-formed: small named rules on the plain document.
+
+They run on the document, not on the model, so that they are told along with every other problem and point at the very
+line. Malformed values are the models' business: a rule passes over them. Used by ``check.py``.
+"""
+
+import math
+import re
+import warnings
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from ingress_canary.api.schedule import MAX_STEPS
+from ingress_canary.lint.findings import Path, Problem, did_you_mean
+
+Json = Mapping[str, Any]
+Rule = Callable[[Json], Iterator[Problem]]
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_VALUE = re.compile(r"[/\-._~a-zA-Z0-9:]*")
+_PATTERN = re.compile(r"[/\-._~a-zA-Z0-9:^$\[\](){}*+?|&=\\]*")
+
+
+def weights_never_fall(schedule: Json) -> Iterator[Problem]:
+    """No step begins below where the one before it ended."""
+    before = 0.0
+    for number, step in _mappings(schedule, "steps"):
+        ramp = step.get("ramp")
+        member, first = (
+            (("ramp", "from"), ramp.get("from")) if isinstance(ramp, dict) else (("weight",), step.get("weight"))
+        )
+        last = ramp.get("to") if isinstance(ramp, dict) else first
+        if not _is_weight(first) or not _is_weight(last):
+            continue
+        if first < before:
+            remedy = f"weights never fall: raise it to {before:g} or more, or put the step earlier"
+            yield Problem(("steps", number, *member), f"the weight falls from {before:g} to {first:g}", remedy)
+        before = last
+
+
+def not_too_many_steps(schedule: Json) -> Iterator[Problem]:
+    """Ramps count as the steps that they expand to."""
+    count = sum(_length(step.get("ramp")) for _, step in _mappings(schedule, "steps"))
+    if count > MAX_STEPS:
+        remedy = "raise by or factor of a ramp, or remove steps"
+        yield Problem(("steps",), f"expands to more than {MAX_STEPS} steps", remedy)
+
+
+def slos_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
+    """A verdict is told by its SLO's name."""
+    seen: set[str] = set()
+    for number, slo in _mappings(schedule, "slos"):
+        name = slo.get("name")
+        if name in seen:
+            yield Problem(("slos", number, "name"), f"two SLOs are named `{name}`", "give each its own name")
+        elif isinstance(name, str):
+            seen.add(name)
+
+
+def differences_are_strings(schedule: Json) -> Iterator[Problem]:
+    """The API server takes ``0.1pp``; a bare number would be ambiguous by a factor of 100."""
+    baseline = _mapping(_mapping(schedule, "analysis"), "baseline")
+    if _is_number(delta := baseline.get("minDelta")):
+        path = ("analysis", "baseline", "minDelta")
+        yield Problem(path, f"must be percentage points; got {delta:g}", "write percentage points such as 0.1pp")
+
+
+def routes_are_accepted(schedule: Json) -> Iterator[Problem]:
+    """ingress-nginx drops an annotation value it does not accept, which turns a match into always/never (rule 11)."""
+    routes: list[tuple[Path, Json]] = [(("routing",), _mapping(schedule, "routing"))]
+    routes += [(("steps", number), step) for number, step in _mappings(schedule, "steps")]
+    for path, route in routes:
+        header = _mapping(route, "header")
+        for member, value, accepted, words in (
+            (("header", "name"), header.get("name"), _NAME, "letters, digits and `-`"),
+            (("header", "value"), header.get("value"), _VALUE, "letters, digits and any of / - . _ ~ :"),
+            (
+                ("header", "pattern"),
+                header.get("pattern"),
+                _PATTERN,
+                r"letters, digits and any of /-._~:^$[](){}*+?|&=\ ",
+            ),
+            (("cookie",), route.get("cookie"), _VALUE, "letters, digits and any of / - . _ ~ :"),
+        ):
+            if isinstance(value, str) and not accepted.fullmatch(value):
+                text = f"`{value}` holds a character that ingress-nginx does not accept, and would be dropped"
+                yield Problem((*path, *member), text, f"use only {words.strip()}")
+            elif member == ("header", "pattern") and isinstance(value, str) and (fault := _regex_fault(value)):
+                text = f"`{value}` is no regular expression: {fault}"
+                yield Problem((*path, *member), text, "correct it; a pattern that errors sends everyone to stable")
+
+
+def windows_can_open(schedule: Json) -> Iterator[Problem]:
+    """A known time zone, ranges that are not empty, freezes that end after they begin."""
+    windows = _mapping(schedule, "windows")
+    zone = windows.get("timezone", "UTC")
+    if isinstance(zone, str) and zone not in zoneinfo.available_timezones():
+        near = did_you_mean(zone, zoneinfo.available_timezones())
+        remedy = near if near.endswith("?") else "write an IANA name such as Europe/Berlin"
+        yield Problem(("windows", "timezone"), f"unknown time zone `{zone}`", remedy)
+    for number, allowed in _mappings(windows, "allow"):
+        if (start := allowed.get("from")) is not None and start == allowed.get("to"):
+            remedy = "write two times; a range to an earlier time runs over midnight"
+            yield Problem(("windows", "allow", number, "to"), f"the range is empty: from and to are {start}", remedy)
+    for number, freeze in _mappings(windows, "freezes"):
+        ends = {member: _local(freeze.get(member)) for member in ("from", "to")}
+        for member, at in ends.items():
+            if isinstance(at, str):
+                remedy = "write a date of the calendar"
+                yield Problem(("windows", "freezes", number, member), f"no such time: {at}", remedy)
+        start, end = ends["from"], ends["to"]
+        if isinstance(start, datetime) and isinstance(end, datetime) and end <= start:
+            remedy = "write a time after from"
+            yield Problem(("windows", "freezes", number, "to"), "the freeze ends before it begins", remedy)
+
+
+RULES: tuple[Rule, ...] = (
+    weights_never_fall,
+    not_too_many_steps,
+    slos_have_names_of_their_own,
+    differences_are_strings,
+    routes_are_accepted,
+    windows_can_open,
+)
+
+
+def _length(ramp: object) -> int:
+    """Return how many steps a ramp expands to, counted no further than one past the limit; 1 when it is none."""
+    if not isinstance(ramp, dict):
+        return 1
+    numbers = (ramp.get("from"), ramp.get("to"), ramp.get("by", 0), ramp.get("factor", 1))
+    weight, to, by, factor = (float(one) if _is_number(one) else math.nan for one in numbers)
+    if not (weight > 0 and to > 0 and (by > 0 or factor > 1)):
+        return 1
+    count = 1
+    while weight < to and count <= MAX_STEPS:
+        weight = weight * factor + by
+        count += 1
+    return count
+
+
+def _regex_fault(pattern: str) -> str:
+    """Return why a pattern cannot be PCRE either; escapes that only PCRE knows are taken for letters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            re.compile(re.sub(r"\\[A-Za-z0-9]", "a", pattern))
+        except re.error as error:
+            return error.msg
+    return ""
+
+
+def _local(value: object) -> datetime | str | None:
+    """Return a local time, the text when the calendar has no such time, None when it is none at all."""
+    if not isinstance(value, str) or not re.fullmatch(r"[-0-9]{10}T[:0-9]{5,8}", value):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_weight(value: object) -> TypeGuard[float]:
+    return _is_number(value) and 0 <= value <= 100
+
+
+def _mapping(parent: Json, name: str) -> Json:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(parent: Json, name: str) -> Iterator[tuple[int, Json]]:
+    value = parent.get(name)
+    for number, item in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(item, dict):
+            yield number, item
