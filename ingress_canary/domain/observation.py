@@ -6,6 +6,7 @@ from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, Transi
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.drift import Drift
 from ingress_canary.domain.objects import Ingress, Key, Workload
+from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Course, Session
 from ingress_canary.domain.steps import Exposure
@@ -28,6 +29,8 @@ class Observation:
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
     obstacles: tuple[Obstacle, ...] = ()
     """What stands in the way of any advance, worst first: spec, schedule, preflight."""
+    problems: tuple[Problem, ...] = ()
+    """Everything that preflight found, warnings included."""
     revision: str | None = None
     """The canary's revision; None while its workload does not exist."""
     canary: Workload | None = None

@@ -40,6 +40,15 @@ class Course:
     plan: Plan
     measures: Measures
 
+    @property
+    def routes(self) -> tuple[Exposure, ...]:
+        """What any step exposes, for the rules that judge values before they are used."""
+        return tuple(step.exposure for step in self.walk.steps)
+
+    def next_weight(self, index: int) -> float:
+        """Return the weight of the step after ``index``, the last one's at the end."""
+        return self.walk.at(index + 1).exposure.weight
+
     @classmethod
     def of(cls, spec: ScheduleSpec) -> Self:
         """Return the course of a schedule."""

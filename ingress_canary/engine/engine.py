@@ -112,7 +112,7 @@ class Engine:
             await self._unreadable(key, body, entry)
             return
         now = self._clock.now()
-        scene = observe(body, entry, self._cluster, self._router, self._options, self._clock.monotonic())
+        scene = observe(body, entry, self.ledger, self._cluster, self._router, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now)
         done = await self._applier.apply(body, entry, scene, decision, status)

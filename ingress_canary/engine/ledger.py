@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Key
+from ingress_canary.domain.preflight.subject import Rival
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
 
@@ -40,10 +41,18 @@ class Entry:
     """The API's words when it refused to create the shadow."""
     written: float = float("-inf")
     """When the status was last written, in the clock's monotonic seconds."""
+    rival: Rival | None = None
+    """This rollout as preflight of the others of its namespace sees it."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
     """As it was last decided."""
+
+
+def _claimed(rival: Rival) -> tuple[Key, Key]:
+    """Return what a rollout uses, as keys that cannot be mistaken for one another."""
+    namespace = rival.key.namespace
+    return Key(namespace, f"ingress/{rival.primary}"), Key(namespace, f"service/{rival.canary_service}")
 
 
 class Ledger:
@@ -51,6 +60,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._entries: dict[Key, Entry] = {}
+        self._claims: dict[Key, set[Key]] = {}
 
     def entry(self, key: Key, uid: str) -> Entry:
         """Return the entry of a rollout; another object of the same name begins a new one."""
@@ -65,7 +75,29 @@ class Ledger:
 
     def forget(self, key: Key) -> None:
         """Drop the entry of a rollout that is gone."""
-        self._entries.pop(key, None)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._unclaim(entry.rival)
+
+    def claim(self, entry: Entry, rival: Rival) -> None:
+        """Note which Ingress and which Service a rollout uses, for the others that may want them too."""
+        if entry.rival != rival:
+            self._unclaim(entry.rival)
+            entry.rival = rival
+            for claimed in _claimed(rival):
+                self._claims.setdefault(claimed, set()).add(rival.key)
+
+    def rivals(self, rival: Rival) -> tuple[Rival, ...]:
+        """Return the other rollouts that use the same Ingress or canary Service."""
+        keys = set[Key]().union(*(self._claims.get(claimed, set()) for claimed in _claimed(rival))) - {rival.key}
+        found = (self._entries[key].rival for key in sorted(keys) if key in self._entries)
+        return tuple(one for one in found if one is not None)
+
+    def _unclaim(self, rival: Rival | None) -> None:
+        if rival is None:
+            return
+        for claimed in _claimed(rival):
+            self._claims[claimed].discard(rival.key)
 
     def items(self) -> Iterator[tuple[Key, Entry]]:
         """Yield every key with its entry."""

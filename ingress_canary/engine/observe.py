@@ -13,8 +13,11 @@ from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, Rollou
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
-from ingress_canary.domain.objects import Ingress, Json, Key, Owner, View, Workload
+from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Owner, View, Workload
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, wanted
+from ingress_canary.domain.preflight.check import preflight
+from ingress_canary.domain.preflight.problem import Problem, blocking, summary
+from ingress_canary.domain.preflight.subject import Rival, Subject
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
@@ -22,9 +25,8 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
-from ingress_canary.engine.ledger import Entry
+from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.preflight import preflight_obstacles
 from ingress_canary.ports import Cluster
 
 FIGHT_UNDOINGS = 5
@@ -72,7 +74,9 @@ def explain(error: ValidationError, prefix: str = "spec") -> str:
     return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
 
 
-def observe(body: Json, entry: Entry, cluster: Cluster, router: Router, options: Options, monotonic: float) -> Scene:
+def observe(
+    body: Json, entry: Entry, ledger: Ledger, cluster: Cluster, router: Router, options: Options, monotonic: float
+) -> Scene:
     """Return what there is to see of a rollout whose spec can be read."""
     view, metadata = cluster.view, body["metadata"]
     key, spec = Key(metadata.get("namespace", ""), metadata["name"]), entry.spec
@@ -88,8 +92,19 @@ def observe(body: Json, entry: Entry, cluster: Cluster, router: Router, options:
     if entry.spec_problem is not None:
         obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
     obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
+    meta = Meta.of(body)
+    rival = Rival(key, meta.created, spec.primary, spec.canary_service, status.phase)
+    ledger.claim(entry, rival)
+    problems: tuple[Problem, ...] = ()
     if course is not None and status.phase not in AT_REST:
-        obstacles += preflight_obstacles(key, metadata, spec, status, course, primary, shadow, cluster, router, options)
+        subject = Subject(
+            key=key, uid=owner.uid, created=meta.created, phase=status.phase, spec=spec, routes=course.routes,
+            primary=primary, shadow=shadow, view=view, prefix=router.prefix, rivals=ledger.rivals(rival),
+            next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
+        )  # fmt: skip
+        problems = preflight(subject, router.rules)
+        if refused := blocking(problems, options.accept_unchecked):
+            obstacles.append((Reason.PREFLIGHT_FAILED, summary(refused)))
     session = _session(entry, course, status)
     drift = None
     if primary is not None and shadow is not None and session is not None and status.shadow is not None:
@@ -112,6 +127,7 @@ def observe(body: Json, entry: Entry, cluster: Cluster, router: Router, options:
         status=status,
         course=course,
         obstacles=tuple(obstacles),
+        problems=problems,
         revision=_revision(spec, canary),
         canary=canary,
         stable=stable,

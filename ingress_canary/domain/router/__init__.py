@@ -1,20 +1,29 @@
 """What differs between ingress controllers, behind one narrow interface.
 
 ``decide.py`` and the engine know a Router and nothing of any controller; another one is added by writing a module
-here and naming it in :func:`choose` (docs/adr/0007).
+beside this one (docs/adr/0007).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.evidence import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
+from ingress_canary.domain.preflight.rule import Rule
 from ingress_canary.domain.steps import Exposure
 
 
 class Router(Protocol):
     """How one kind of controller is told who reaches the canary, and how its numbers are read."""
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of the annotations that the rules read."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """Every known way in which its canaries do nothing or do harm, in the order in which they are reported."""
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
         """Return the whole shadow: a pure function, so that the same status makes the same object."""

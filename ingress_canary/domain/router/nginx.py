@@ -13,15 +13,13 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.evidence import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
+from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, CLASS_ANNOTATION, takes_effect
+from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.domain.samples import Side
 from ingress_canary.domain.steps import Exposure
 
 PREFIX = "nginx.ingress.kubernetes.io"
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-
-# Rule 17: what has effect on a canary Ingress besides the canary annotations themselves.
-EFFECTIVE = ("load-balance", "upstream-hash-by", "service-upstream", "affinity", "affinity-mode")
-EFFECTIVE_PREFIXES = ("affinity-canary-", "session-cookie-")
 
 _INTEGER = re.compile(r"^[+-]?[0-9]+$")
 
@@ -54,6 +52,11 @@ class NginxRouter:
     """The annotations of ingress-nginx under a prefix of one's choice."""
 
     prefix: str = PREFIX
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The 26 rules, and what must exist first."""
+        return RULES
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
         """Return the canary Ingress (rules 2, 3, 4, 17, 18).
@@ -137,7 +140,7 @@ class NginxRouter:
         copied = {}
         for key, value in primary.meta.annotations.items():
             name = key.removeprefix(f"{self.prefix}/")
-            effective = name != key and (name in EFFECTIVE or name.startswith(EFFECTIVE_PREFIXES))
+            effective = name != key and name not in CANARY_KEYS and takes_effect(name)
             if effective or key == CLASS_ANNOTATION:
                 copied[key] = value
         return copied
