@@ -1,0 +1,130 @@
+"""The accumulators of one SLO in one rollout: counts go in tick by tick, E-values come out.
+
+``analysis.py`` keeps one of these for each SLO; ``checkpoint.py`` writes them down. A tick costs tens of
+microseconds: sums are lists of floats, and constants come from the Design.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from ingress_canary.domain.gates import Evidence
+from ingress_canary.domain.samples import Counts
+from ingress_canary.domain.sequential import Design, Dispersion, Wealth
+
+MINUTE = 60.0
+"""Seconds over which stable's present ratio is taken (theta_t)."""
+LARGEST_COUNT = 10**12
+"""Requests of one tick beyond which a counter is not believed."""
+NOTHING = Counts()
+UNKNOWN_SCATTER = Dispersion()
+
+
+class Look(NamedTuple):
+    """The counts of one tick that theta_t and the pace are taken from."""
+
+    at: float
+    """Seconds of the epoch."""
+    n: int
+    m: int
+    f: int
+
+
+def implausible(counts: Counts) -> str | None:
+    """Return why the counts of a tick cannot be true; None when they can.
+
+    Two counters read at different moments can show more bad requests than requests: such a tick is no evidence.
+    """
+    n, e, m, f = counts
+    if 0 <= e <= n <= LARGEST_COUNT and 0 <= f <= m <= LARGEST_COUNT:
+        return None
+    return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one SLO's evidence has come to."""
+
+    design: Design
+    absolute: Wealth
+    relative: Wealth
+    dispersion: Dispersion = UNKNOWN_SCATTER
+    phi: float = 1.0
+    total: Counts = NOTHING
+    step: Counts = NOTHING
+    ticks: int = 0
+    """Ticks with evidence since the step began."""
+    looks: tuple[Look, ...] = ()
+    """Of the last minute, oldest first."""
+    fresh: bool = False
+    missing: str = ""
+
+    @classmethod
+    def of(cls, design: Design) -> "Track":
+        """Return the beginning."""
+        return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
+
+    def warm(self, counts: Counts) -> "Track":
+        """Return the track with one more tick of stable alone: the scatter of its errors sets phi."""
+        dispersion = self.dispersion.plus(counts.m, counts.f)
+        return replace(self, dispersion=dispersion, phi=dispersion.phi)
+
+    def enter(self, step: int) -> "Track":
+        """Return the track at the beginning of a step, counted from 1; copies of the tests up to it have begun."""
+        return replace(
+            self,
+            absolute=self.absolute.begin(step),
+            relative=self.relative.begin(step),
+            step=NOTHING,
+            ticks=0,
+        )
+
+    def anew(self, step: int) -> "Track":
+        """Return the track without evidence at the same step; phi remains, no better one can be had any more."""
+        return replace(Track.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
+
+    def silent(self, missing: str) -> "Track":
+        """Return the track after a look that brought nothing, and why."""
+        return replace(self, fresh=False, missing=missing)
+
+    def tick(self, at: float, counts: Counts) -> "Track":
+        """Return the track with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
+        n, e, m, f = counts
+        design, phi, absolute, relative = self.design, self.phi, self.absolute, self.relative
+        looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], Look(at, n, m, f))
+        if n:
+            null = design.null(sum([look.m for look in looks]), sum([look.f for look in looks]))
+            absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
+        if n and m and e + f:
+            relative = relative.plus(design.relative_steps(n, e, m, f, phi))
+        return replace(
+            self,
+            absolute=absolute,
+            relative=relative,
+            total=self.total.plus(counts),
+            step=self.step.plus(counts),
+            ticks=self.ticks + 1,
+            looks=looks,
+            fresh=True,
+            missing="",
+        )
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the verdict is taken from."""
+        return Evidence(
+            total=self.total,
+            step=self.step,
+            phi=self.phi,
+            absolute=self.absolute.log_e,
+            relative=self.relative.log_e,
+            passing=self.design.log_passing(self.step.n, self.step.e, self.phi),
+            fresh=self.fresh,
+            missing=self.missing,
+        )
+
+    @property
+    def rate(self) -> float | None:
+        """The canary's requests a second over the last minute of this step; None before its second tick."""
+        looks = self.looks[-self.ticks :] if self.ticks else ()
+        span = looks[-1].at - looks[0].at if looks else 0.0
+        return sum(look.n for look in looks[1:]) / span if span > 0 else None
