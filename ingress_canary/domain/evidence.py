@@ -13,73 +13,11 @@ from functools import lru_cache
 from math import isfinite, nan
 from typing import NamedTuple
 
-from ingress_canary.api.schedule import Analysis, Sli, Slo
 from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
+from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Series, Side
 
 STALE_AT_LEAST = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What a router says about the series of one rollout."""
-
-    ingress: str
-    """The primary, ``namespace/name``, for messages."""
-    requests: str
-    """Family of the request counter."""
-    latency_bucket: str
-    latency_count: str
-    side: Callable[[Mapping[str, str]], Side | None]
-    """Which side a series' labels speak for; None for neither, such as another Service's."""
-    status: str = "status"
-    """Label that holds the HTTP status, or its class such as ``5xx``."""
-    bound: str = "le"
-    """Label that holds a bucket's upper bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Counts requests whose status is bad."""
-
-    bad: tuple[str, ...]
-    """Statuses; a dot stands for any digit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Counts requests that took longer than a threshold."""
-
-    threshold: float
-    """Seconds; equal to a bucket's bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What is counted, by SLO."""
-
-    by_slo: Mapping[str, Availability | Latency]
-    excluded: frozenset[str] = frozenset()
-    """Statuses that count on neither side."""
-
-    @property
-    def bounds(self) -> frozenset[float]:
-        """The bucket bounds that a source must deliver."""
-        return frozenset(measure.threshold for measure in self.by_slo.values() if isinstance(measure, Latency))
-
-    @classmethod
-    def of(cls, slos: Iterable[Slo], analysis: Analysis) -> "Measures":
-        """Return what the SLOs count that the controllers' own series tell."""
-        by_slo = {slo.name: measure for slo in slos if (measure := _measure(slo.sli)) is not None}
-        return cls(by_slo, frozenset(analysis.exclude_statuses))
-
-
-def _measure(sli: Sli) -> Availability | Latency | None:
-    if sli.requests is not None:
-        return Availability(tuple(sli.requests.bad))
-    if sli.latency is not None:
-        return Latency(sli.latency.threshold.total_seconds())
-    return None
 
 
 @dataclass(frozen=True, slots=True)

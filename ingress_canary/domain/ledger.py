@@ -39,9 +39,10 @@ class Increase(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """The last time that a process answered."""
+    """The last that is known of a process."""
 
     at: datetime
+    """Time of its newest sample, which may be older than the reading; of the reading when it had none."""
     started: datetime | None
 
 
@@ -55,10 +56,12 @@ class Ledger:
 
     def follow(self, reading: Reading, samples: Mapping[SeriesKey, Sample]) -> tuple["Ledger", tuple[Increase, ...]]:
         """Return the ledger after this look, and what rose. ``reading`` tells who answered, and when."""
-        answered: dict[str, datetime | None] = {instance: None for instance, _ in samples}
-        answered |= {instance.name: instance.started for instance in reading.instances}
+        newest: dict[str, datetime] = {}
+        for (name, _), sample in samples.items():
+            newest[name] = max(sample.at, newest.get(name, sample.at))
+        answered = dict.fromkeys(newest) | {instance.name: instance.started for instance in reading.instances}
         looks = dict(self.instances)
-        looks |= {name: _Look(reading.at, started) for name, started in answered.items()}
+        looks |= {name: _Look(newest.get(name, reading.at), started) for name, started in answered.items()}
         gone = {name for name, look in looks.items() if reading.at - look.at > FORGET_AFTER}
         anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
 

@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import Analysis, Slo
 from ingress_canary.domain.evidence import (
-    Availability,
     Book,
     Evidence,
-    Latency,
-    Measures,
     NoData,
     Requests,
-    Signals,
     UnknownBound,
     advance,
     rebase,
 )
+from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Instance, Reading, Series, Side
 
 TICK = timedelta(seconds=10)
@@ -222,6 +219,14 @@ LATENCY_CASES: dict[str, tuple[list[Reading], Counts]] = {
         [reading(0, [*histogram(10, 9)]), reading(1, [*histogram(11, 9), *histogram(70, 70, status="308")])],
         Counts(m=1, f=1),
     ),
+    "another Service's histogram counts nowhere": (
+        [reading(0, [*histogram(10, 9)]), reading(1, [*histogram(11, 9), *histogram(70, 70, "shop-other-80")])],
+        Counts(m=1, f=1),
+    ),
+    "a bound that is no number is no threshold": (
+        [reading(0, [*histogram(10, 9)]), reading(1, [*histogram(11, 9), *histogram(11, 11, le="fast")])],
+        Counts(m=1, f=1),
+    ),
     "a label set without the bucket is left out": (
         [reading(0, [*histogram(10, 9)]), reading(1, [*histogram(11, 9), histogram(70, 70, CANARY)[0]])],
         Counts(m=1, f=1),
@@ -315,6 +320,14 @@ def test_an_older_sample_out_of_order_is_ignored() -> None:
         reading(3, [requests(6)]),
     ]
     assert [one.counts["availability"] for one in told(readings)] == [Counts(), Counts(), Counts(m=1)]
+
+
+def test_a_process_that_restarted_between_its_last_sample_and_the_last_reading_counts_from_0() -> None:
+    readings = [
+        Reading(BEGIN + TICK, (Instance("a", LONG_AGO),), (requests(5),)),
+        reading(2, [requests(9)], {"a": BEGIN + TICK / 2}),
+    ]
+    assert last(readings) == Counts(m=9)
 
 
 def test_a_rebased_book_takes_a_new_starting_point() -> None:

@@ -1,1 +1,19 @@
-"""Evidence from the ingress controllers' own /metrics pages, for clusters without Prometheus."""
+"""Evidence from the ingress controllers' own /metrics pages, for clusters without Prometheus.
+
+``source.py`` fetches every controller pod's page once a tick, ``page.py`` keeps the few lines that matter while the
+page streams by, ``addresses.py`` says where the pages are.
+"""
+
+from ingress_canary.adapters.controller_scrape.addresses import Address, PodAddress, pod_addresses, static_addresses
+from ingress_canary.adapters.controller_scrape.page import Exposition
+from ingress_canary.adapters.controller_scrape.source import ControllerScrape, Limits
+
+__all__ = [
+    "Address",
+    "ControllerScrape",
+    "Exposition",
+    "Limits",
+    "PodAddress",
+    "pod_addresses",
+    "static_addresses",
+]

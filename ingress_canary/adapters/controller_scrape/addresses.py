@@ -1,0 +1,44 @@
+"""Where the controllers' metrics pages are: pods found in the cluster, or URLs that the user gives."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+METRICS_PORT = 10254
+"""Where ingress-nginx serves /metrics unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """A ready controller pod."""
+
+    name: str
+    host: str
+    """Its IP address, of either family."""
+    ports: Mapping[str, int]
+    """Container ports by name."""
+
+
+class Address(NamedTuple):
+    """One page."""
+
+    name: str
+    """Whose page it is, for messages, and as the instance where the page does not say."""
+    url: str
+
+
+def pod_addresses(pods: Iterable[PodAddress], port: str = "metrics") -> tuple[Address, ...]:
+    """Return the pages of ``pods``: at the port of that name or number, else at ingress-nginx's own."""
+    return tuple(Address(pod.name, _url(pod, port)) for pod in pods)
+
+
+def _url(pod: PodAddress, port: str) -> str:
+    number = int(port) if port.isdecimal() else pod.ports.get(port, METRICS_PORT)
+    host = f"[{pod.host}]" if ":" in pod.host else pod.host
+    return f"http://{host}:{number}/metrics"
+
+
+def static_addresses(urls: Sequence[str]) -> tuple[Address, ...]:
+    """Return pages by URL, named after their host and port."""
+    return tuple(Address(urlsplit(url).netloc or url, url) for url in urls)
