@@ -6,6 +6,7 @@ It starts from the outside in (web server, API, caches, sources, engine), and st
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import addresses_of_pods, addresses_of_urls
 from ingress_canary.adapters.controller_scrape.source import ControllerScrape, Limits
-from ingress_canary.adapters.kube.cluster import KubeCluster, Scope
+from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
+from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
-from ingress_canary.api.crd import CRDS, pruned_by
+from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.options import Options
@@ -103,7 +105,7 @@ class Daemon:
         cluster.start()
         stack.push_async_callback(cluster.stop)
         self._cluster = cluster
-        recorder = KubeRecorder(session)
+        recorder = KubeRecorder(session, socket.gethostname())
         recorder.start()
         stack.push_async_callback(recorder.stop)
         metrics = await self._source(session)
@@ -166,8 +168,9 @@ class Daemon:
 
     async def _check_crds(self, cluster: KubeCluster) -> None:
         """Refuse to run against CRDs that would prune what is stored. Waits for an API server that is not there."""
-        for wanted in CRDS:
+        for wanted in map(crd, KINDS):
             name = wanted["metadata"]["name"]
+            installed = None
             while True:
                 try:
                     installed = await cluster.installed_crd(name)
@@ -176,7 +179,6 @@ class Daemon:
                     log.warning("waiting for the API server", error=str(error))
                     await asyncio.sleep(2)
                 except Missing:
-                    installed = None
                     break
                 except Refused as error:
                     log.warning("the CRDs were not checked", error=str(error))

@@ -103,7 +103,7 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
     """Return the resolved settings. Raises SettingsError with every problem at once."""
     document = _document(file) if file is not None else {}
     try:
-        return Settings(**flags, file_values=document)
+        return Settings(**flags, file_values=document)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
             f"{_where(found['loc'], flags, document, file)}: {found['msg'].removeprefix('Value error, ')}"

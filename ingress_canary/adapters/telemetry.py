@@ -17,9 +17,11 @@ class PrometheusTelemetry:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._info = Gauge(
-            "ingress_canary_rollout_info", "1 for each rollout, with where it is in its life.",
-            (*ROLLOUT, "phase", "reason", "revision"), registry=registry,
-        )  # fmt: skip
+            "ingress_canary_rollout_info",
+            "1 for each rollout, with where it is in its life.",
+            (*ROLLOUT, "phase", "reason", "revision"),
+            registry=registry,
+        )
         self._weight = Gauge(
             "ingress_canary_weight", "Weight meant for the canary, percent.", ROLLOUT, registry=registry
         )
@@ -43,9 +45,11 @@ class PrometheusTelemetry:
             "ingress_canary_transitions_total", "Entries made in rollouts' histories.", ("reason",), registry=registry
         )
         self._rollback = Histogram(
-            "ingress_canary_rollback_seconds", "From the sample that proved a fail to the shadow gone.",
-            buckets=ROLLBACK_SECONDS, registry=registry,
-        )  # fmt: skip
+            "ingress_canary_rollback_seconds",
+            "From the sample that proved a fail to the shadow gone.",
+            buckets=ROLLBACK_SECONDS,
+            registry=registry,
+        )
         self._reconcile = Histogram(
             "ingress_canary_reconcile_seconds",
             "Real time of one pass over a rollout.",
@@ -54,9 +58,12 @@ class PrometheusTelemetry:
         )
         self._depth = Gauge("ingress_canary_queue_depth", "Rollouts that wait for a pass.", registry=registry)
         self._query = Histogram(
-            "ingress_canary_source_query_seconds", "Time of one look at a metrics source.", ("source",), buckets=SECONDS,
+            "ingress_canary_source_query_seconds",
+            "Time of one look at a metrics source.",
+            ("source",),
+            buckets=SECONDS,
             registry=registry,
-        )  # fmt: skip
+        )
         self._errors = Counter(
             "ingress_canary_source_errors_total",
             "Targets that a source had no answer for.",

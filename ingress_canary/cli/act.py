@@ -1,4 +1,4 @@
-"""The verbs: ``pause``, ``resume``, ``abort``, ``retry``, ``finish``. Each writes the one-shot action and waits for the answer."""
+"""The verbs ``pause``, ``resume``, ``abort``, ``retry``, ``finish``: the one-shot action, and the daemon's answer."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def command(verb: Verb) -> Callable[..., None]:
 
 
 async def _act(
-    verb: Verb, namespace: str, name: str, revision: str | None, timeout: float, kubeconfig: str, context: str | None
+    verb: Verb, namespace: str, name: str, revision: str | None, patience: float, kubeconfig: str, context: str | None
 ) -> dict[str, Any]:
     """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415 - half a second that help need not cost
@@ -73,14 +73,14 @@ async def _act(
         patch = {"metadata": {"annotations": {ACTION_ANNOTATION: action}}}
         await session.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
         answer = {"verb": str(verb), "namespace": namespace, "name": name, "id": ident, "result": "asked for"}
-        deadline = asyncio.get_running_loop().time() + timeout
-        while timeout > 0:
+        deadline = asyncio.get_running_loop().time() + patience
+        while patience > 0:
             status = (await session.request("GET", path)).get("status") or {}
             last = status.get("lastAction") or {}
             if last.get("id") == ident:
                 return answer | {"result": last.get("result", ""), "phase": status.get("phase")}
             if asyncio.get_running_loop().time() > deadline:
-                return answer | {"result": f"no answer within {timeout:g} s; is the daemon running?"}
+                return answer | {"result": f"no answer within {patience:g} s; is the daemon running?"}
             await asyncio.sleep(LOOK_AGAIN)
         return answer
     finally:

@@ -115,17 +115,20 @@ class Analysis:
         tracks = tuple(track.anew(self.step) for track in self.tracks)
         return replace(self, tracks=tracks, canary_requests=0, stable_requests=0, first_fail_at=None)
 
-    def tick(self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING) -> Self:
+    def tick(
+        self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING, *, relative: bool = True
+    ) -> Self:
         """Return the analysis with the evidence of one tick of the present step.
 
         ``counts`` holds each SLO's counts since the tick before, or why there are none; ``requests`` the requests of
-        both sides that the share is taken from. Ticks while the step settles are the caller's to leave out.
+        both sides that the share is taken from; ``relative`` is off where the sides cannot be compared.
+        Ticks while the step settles are the caller's to leave out.
         """
         seconds = at.timestamp()
         tracks = []
         for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
             look = _look(counts, objective)
-            tracks.append(track.silent(look) if isinstance(look, str) else track.tick(seconds, look))
+            tracks.append(track.silent(look) if isinstance(look, str) else track.tick(seconds, look, relative=relative))
         after = replace(
             self,
             tracks=tuple(tracks),

@@ -42,7 +42,7 @@ def unreadable(status: RolloutStatus, generation: int, problem: str) -> Decision
     return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:1024]),))
 
 
-def blind(seen: Observation, now: datetime) -> Decision | None:
+def blind(seen: Observation, _now: datetime) -> Decision | None:
     """Hold a rollout in flight whose schedule can no longer be read; a person's request still counts."""
     if seen.course is not None or seen.status.phase not in IN_FLIGHT or seen.action is not None:
         return None
@@ -120,8 +120,8 @@ def _resume(seen: Observation, now: datetime) -> Decision | None:
             seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, **GONE
         )
     if pause.fresh_evidence:
-        fresh = replace(seen, session=seen.evidence.anew(status.step.index))
-        return enter(fresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
+        afresh = replace(seen, session=seen.evidence.anew(status.step.index))
+        return enter(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
     return move(seen, now, pause.returns_to, Reason.RESUMED, message, watch=True, pause=None)
 
 
@@ -236,7 +236,7 @@ def stable_changed(seen: Observation, now: datetime) -> Decision | None:
     if status.phase not in (Phase.PROGRESSING, Phase.PAUSED) or not _stable_began(seen) or status.baseline is None:
         return None
     index = status.step.index if status.step else 1
-    changes = {"baseline": status.baseline.model_copy(update={"template": seen.stable_hash})}
+    changes: dict[str, object] = {"baseline": status.baseline.model_copy(update={"template": seen.stable_hash})}
     if status.step is not None:
         changes["step"] = status.step.model_copy(update={"started_at": now, "baked_seconds": 0.0, "held_seconds": 0.0})
     message = "stable became another version; evidence starts anew at the same step"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
+from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import State
 from ingress_canary.domain.observation import AT_REST, Decision
 from ingress_canary.domain.reasons import Reason
@@ -30,7 +31,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": session.analysis.encode(),
+        "analysis_state": encode(session.analysis),
     }
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
@@ -39,7 +40,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
 
 
 def _conditions(status: RolloutStatus, session: Session | None, now: datetime) -> list[Condition]:
-    answers = {
+    answers: dict[str, Answer] = {
         "Ready": "False" if status.reason in NOT_READY else "True",
         "Effective": _effective(status, session),
         "Promoted": _promoted(status),
@@ -76,7 +77,7 @@ def _detail(kind: str, status: RolloutStatus, session: Session | None) -> str:
 
 
 def _condition(
-    kind: str, answer: str, status: RolloutStatus, before: Condition | None, now: datetime, message: str
+    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str
 ) -> Condition:
     same = before is not None and before.status == answer
     return Condition.model_construct(
@@ -94,7 +95,7 @@ def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
     return _substance(before) != _substance(after)
 
 
-def _substance(status: RolloutStatus) -> Any:
+def _substance(status: RolloutStatus) -> tuple[object, ...]:
     step = status.step
     return (
         status.model_copy(
@@ -125,5 +126,5 @@ def _difference(stored: Mapping[str, Any], known: Mapping[str, Any], new: Mappin
         if old == value:
             continue
         both = isinstance(old, dict) and isinstance(value, dict)
-        patch[key] = _difference(old, known.get(key) or {}, value) if both else value
+        patch[key] = _difference(old or {}, known.get(key) or {}, value) if both else value
     return patch

@@ -12,6 +12,7 @@ from typing import Self
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.analysis import Analysis, Plan
+from ingress_canary.domain.checkpoint import decode
 from ingress_canary.domain.effect import Effect, State, effect
 from ingress_canary.domain.evidence import Book, Evidence, Measures, Signals, UnknownBound, advance
 from ingress_canary.domain.samples import Counts, Reading
@@ -116,7 +117,7 @@ class Session:
 
         Counters get a new starting point: what came in between is lost, nothing is counted twice.
         """
-        analysis = Analysis.decode(status.analysis_state, course.plan) if status.analysis_state else None
+        analysis = decode(status.analysis_state, course.plan) if status.analysis_state else None
         if analysis is None:
             analysis = Analysis.of(course.plan)
             if status.step is not None:

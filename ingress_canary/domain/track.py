@@ -86,20 +86,20 @@ class Track:
         """Return the track after a look that brought nothing, and why."""
         return replace(self, fresh=False, missing=missing)
 
-    def tick(self, at: float, counts: Counts) -> "Track":
+    def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Track":
         """Return the track with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
         n, e, m, f = counts
-        design, phi, absolute, relative = self.design, self.phi, self.absolute, self.relative
+        design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
         looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], Look(at, n, m, f))
         if n:
             null = design.null(sum([look.m for look in looks]), sum([look.f for look in looks]))
             absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
-        if n and m and e + f:
-            relative = relative.plus(design.relative_steps(n, e, m, f, phi))
+        if relative and n and m and e + f:
+            against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
         return replace(
             self,
             absolute=absolute,
-            relative=relative,
+            relative=against_stable,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
             ticks=self.ticks + 1,

@@ -5,7 +5,6 @@ takes the canary off and cannot be stored takes it off all the same (design rule
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -86,7 +85,7 @@ class Applier:
         if after.shadow is not None or shadow is None:
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self._remove(entry, scene)
+        await self._remove(scene)
         entry.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
@@ -95,7 +94,7 @@ class Applier:
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            await self._remove(entry, scene)
+            await self._remove(scene)
             return Applied(reshaped=True, removed=True)
         if scene.primary is None or (after.pause is not None and after.pause.hands_off):
             return Applied()
@@ -125,7 +124,7 @@ class Applier:
         entry.rejected = None
         return Applied(reshaped=True)
 
-    async def _remove(self, entry: Entry, scene: Scene) -> None:
+    async def _remove(self, scene: Scene) -> None:
         """Delete the shadow; where that is refused, take all exposure off it and let the deletion be tried again."""
         shadow = scene.seen.shadow
         assert shadow is not None
@@ -134,7 +133,7 @@ class Applier:
         except Missing:
             return
         except (Refused, Conflict):
-            off: dict[str, Any] | None = None
+            off: Json | None = None
             if scene.primary is not None:
                 owner = shadow.meta.owner
                 assert owner is not None

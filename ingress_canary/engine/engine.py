@@ -39,9 +39,15 @@ class Engine:
     """Drives every rollout in scope from start to stop."""
 
     def __init__(
-        self, cluster: Cluster, metrics: Metrics, router: Router, clock: Clock, recorder: Recorder, telemetry: Telemetry,
+        self,
+        cluster: Cluster,
+        metrics: Metrics,
+        router: Router,
+        clock: Clock,
+        recorder: Recorder,
+        telemetry: Telemetry,
         options: Options,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.ledger = Ledger()
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._router, self._clock = cluster, metrics, router, clock
@@ -90,7 +96,9 @@ class Engine:
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Look again: at once after a conflict, with growing distance after anything else."""
         entry = self.ledger.get(key)
-        failures = entry.failures = entry.failures + 1 if entry else 1
+        failures = entry.failures + 1 if entry else 1
+        if entry is not None:
+            entry.failures = failures
         if isinstance(error, Conflict):
             log.debug("changed meanwhile, looking again", rollout=str(key), error=str(error))
             self.queue.add(key, min(0.05 * 2**failures, RETRY_AT_MOST))

@@ -88,7 +88,7 @@ def observe(
     ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
-    course, obstacles = _schedule(cluster, key, spec, status, entry, options)
+    course, obstacles = _schedule(cluster, spec, status, entry, options)
     if entry.spec_problem is not None:
         obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
     obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
@@ -172,7 +172,7 @@ def _action(metadata: Json, status: RolloutStatus) -> Action | None:
 
 
 def _schedule(
-    cluster: Cluster, key: Key, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
+    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:

@@ -68,9 +68,15 @@ class Reporter:
             self.telemetry.transition(decision.moved.reason)
             self.recorder.record(moved(key, uid, status, decision.moved.message))
             log.info(
-                "transition", rollout=str(key), phase=status.phase, reason=decision.moved.reason, step=decision.moved.step,
-                weight=decision.moved.weight, message=decision.moved.message, at=decision.moved.at.isoformat(),
-            )  # fmt: skip
+                "transition",
+                rollout=str(key),
+                phase=status.phase,
+                reason=decision.moved.reason,
+                step=decision.moved.step,
+                weight=decision.moved.weight,
+                message=decision.moved.message,
+                at=decision.moved.at.isoformat(),
+            )
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
             self.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
         for alert in decision.alerts:

@@ -12,13 +12,13 @@ Problems = Callable[[], Sequence[str]]
 def make_app(registry: CollectorRegistry, not_ready: Problems) -> web.Application:
     """Return the application. ``not_ready`` says what is still missing; nothing means ready."""
 
-    async def metrics(request: web.Request) -> web.Response:
+    async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
-    async def healthz(request: web.Request) -> web.Response:
+    async def healthz(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def readyz(request: web.Request) -> web.Response:
+    async def readyz(_request: web.Request) -> web.Response:
         missing = not_ready()
         if missing:
             return web.Response(status=503, text="".join(f"not ready: {why}\n" for why in missing))

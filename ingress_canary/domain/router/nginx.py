@@ -29,11 +29,8 @@ def weight_values(weight: float) -> tuple[str, str | None]:
 
     A total of 100 or less is read as 100, so whole percents need none and decimals scale it up.
     """
-    for decimals in range(4):
-        scaled = weight * 10**decimals
-        if abs(scaled - round(scaled)) < 1e-6:
-            break
-    return str(round(scaled)), str(100 * 10**decimals) if decimals else None
+    decimals = next(places for places in (0, 1, 2, 3) if places == 3 or abs(round(weight, places) - weight) < 1e-7)
+    return str(round(weight * 10**decimals)), str(100 * 10**decimals) if decimals else None
 
 
 def weight_of(annotations: Mapping[str, str], prefix: str = PREFIX) -> float:
