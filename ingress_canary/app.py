@@ -16,8 +16,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.adapters.controller_scrape import addresses_of_pods, addresses_of_urls
-from ingress_canary.adapters.controller_scrape.source import ControllerScrape, Limits
+from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.pods import KubePods
@@ -195,19 +194,22 @@ class Daemon:
         settings = self.settings
         http = aiohttp.ClientSession()
         self._stack.push_async_callback(http.close)
-        if settings.scrape_urls:
-            addresses, if_none = addresses_of_urls(settings.scrape_urls), "no metrics page is named by --scrape-urls"
-        else:
-            pods = KubePods(session, settings.scrape_selector, settings.scrape_namespace)
-            pods.start()
-            self._stack.push_async_callback(pods.stop)
-            addresses = addresses_of_pods(pods.ready, settings.scrape_port)
-            where = settings.scrape_namespace or "any namespace"
-            if_none = (
-                f"no ready controller pod matches {settings.scrape_selector} in {where}: "
-                "set --scrape-selector and --scrape-namespace"
-            )
         limits = Limits(seconds=settings.scrape_timeout.total_seconds())
+        if settings.scrape_urls:
+            pages = static_addresses(settings.scrape_urls)
+            return ControllerScrape(http, self.clock, lambda: pages, if_none="", limits=limits)
+        pods = KubePods(session, settings.scrape_selector, settings.scrape_namespace)
+        pods.start()
+        self._stack.push_async_callback(pods.stop)
+
+        def addresses() -> tuple[Address, ...]:
+            return pod_addresses(pods.ready(), settings.scrape_port)
+
+        where = settings.scrape_namespace or "any namespace"
+        if_none = (
+            f"no ready controller pod matches {settings.scrape_selector} in {where}: "
+            "set --scrape-selector and --scrape-namespace"
+        )
         return ControllerScrape(http, self.clock, addresses, if_none=if_none, limits=limits)
 
 

@@ -91,6 +91,18 @@ class Event:
     """Two events with the same key within the recorder's window are one."""
 
 
+@dataclass(frozen=True, slots=True)
+class PodAddress:
+    """A ready pod that can be asked, found by ``adapters/kube/pods.py``."""
+
+    name: str
+    """Namespace and name with a slash between."""
+    host: str
+    """Its IP address, of either family; IPv6 without brackets."""
+    ports: Mapping[str, int]
+    """Container ports by name."""
+
+
 class Recorder(Protocol):
     """Where Kubernetes Events go: never waits, never fails a decision."""
 

@@ -18,7 +18,7 @@ from ingress_canary.adapters.controller_scrape import (
     ControllerScrape,
     Exposition,
     Limits,
-    PodAddress,
+
     pod_addresses,
     static_addresses,
 )

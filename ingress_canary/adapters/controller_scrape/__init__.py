@@ -4,7 +4,7 @@
 page streams by, ``addresses.py`` says where the pages are.
 """
 
-from ingress_canary.adapters.controller_scrape.addresses import Address, PodAddress, pod_addresses, static_addresses
+from ingress_canary.adapters.controller_scrape.addresses import Address, pod_addresses, static_addresses
 from ingress_canary.adapters.controller_scrape.page import Exposition
 from ingress_canary.adapters.controller_scrape.source import ControllerScrape, Limits
 
@@ -13,7 +13,6 @@ __all__ = [
     "ControllerScrape",
     "Exposition",
     "Limits",
-    "PodAddress",
     "pod_addresses",
     "static_addresses",
 ]

@@ -1,23 +1,13 @@
 """Where the controllers' metrics pages are: pods found in the cluster, or URLs that the user gives."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from ingress_canary.ports import PodAddress
+
 METRICS_PORT = 10254
 """Where ingress-nginx serves /metrics unless told otherwise."""
-
-
-@dataclass(frozen=True, slots=True)
-class PodAddress:
-    """A ready controller pod."""
-
-    name: str
-    host: str
-    """Its IP address, of either family."""
-    ports: Mapping[str, int]
-    """Container ports by name."""
 
 
 class Address(NamedTuple):

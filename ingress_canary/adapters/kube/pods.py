@@ -1,7 +1,6 @@
 """Pods by label selector, watched: where the ingress controllers' metrics pages are. Used by the scrape source."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,18 +10,7 @@ from ingress_canary.adapters.kube.resources import PODS
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.store import Store
 from ingress_canary.domain.objects import Json
-
-
-@dataclass(frozen=True, slots=True)
-class PodAddress:
-    """A pod that can be asked."""
-
-    name: str
-    """Namespace and name with a slash between."""
-    host: str
-    """Its IP address; IPv6 without brackets."""
-    ports: Mapping[str, int]
-    """Container ports by name."""
+from ingress_canary.ports import PodAddress
 
 
 @dataclass(frozen=True, slots=True)
