@@ -14,7 +14,7 @@ from ingress_canary.api.rollout import ActionStatus, PausedBy, PauseStatus, Phas
 from ingress_canary.api.schedule import OnFailure, OnInconclusive, OnNoData
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.actions import Verb
-from ingress_canary.domain.effect import State
+from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.moves import GONE, OFF, UNBEGUN, end, enter, move, open_shadow, stay
 from ingress_canary.domain.observation import AT_REST, Alert, Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
@@ -366,7 +366,7 @@ def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime)
         return Reason.INVALID_SPEC, session.misconfigured
     if session.settling or not session.fresh(now, seen.interval):
         return Reason.SETTLING, f"{step.title}: waiting for the controllers to apply the weight"
-    if session.effect.state is State.NOT_EFFECTIVE:
+    if session.effect.state is EffectState.NOT_EFFECTIVE:
         return Reason.WEIGHT_NOT_EFFECTIVE, session.effect.message
     if session.baked < step.bake:
         left = format_seconds(step.bake - session.baked)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.checkpoint import encode
-from ingress_canary.domain.effect import State
+from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.observation import AT_REST, Decision
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -56,9 +56,9 @@ def _effective(status: RolloutStatus, session: Session | None) -> Answer:
     if session is None or status.phase in AT_REST or status.weight == 0:
         return "Unknown"
     match session.effect.state:
-        case State.EFFECTIVE:
+        case EffectState.EFFECTIVE:
             return "True"
-        case State.NOT_EFFECTIVE:
+        case EffectState.NOT_EFFECTIVE:
             return "False"
         case _:
             return "Unknown"

@@ -13,12 +13,13 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.analysis import Analysis, Plan
 from ingress_canary.domain.checkpoint import decode
-from ingress_canary.domain.effect import Effect, State, effect
-from ingress_canary.domain.evidence import Book, Evidence, Measures, Signals, UnknownBound, advance
+from ingress_canary.domain.effect import Effect, EffectState, Seen, effect
+from ingress_canary.domain.evidence import Book, Evidence, UnknownBound, advance
+from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
 
-UNTESTED = Effect(State.NOT_TESTED, "")
+UNTESTED = Effect(EffectState.UNKNOWN, "")
 
 
 class Mode(Enum):
@@ -189,12 +190,7 @@ def _judge(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Ses
         seen,
         analysis=analysis,
         effect=effect(
-            at.exposure.weight / 100,
-            canary,
-            total,
-            forced=at.exposure.forced,
-            sticky=at.sticky,
-            orphaned=reading.orphaned,
+            Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned),
         ),
     )
     if seen.no_data is not None or at.mode is not Mode.JUDGING or at.step is None:

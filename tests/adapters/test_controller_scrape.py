@@ -18,7 +18,6 @@ from ingress_canary.adapters.controller_scrape import (
     ControllerScrape,
     Exposition,
     Limits,
-
     pod_addresses,
     static_addresses,
 )
@@ -26,6 +25,7 @@ from ingress_canary.adapters.controller_scrape.page import PageError, PageReader
 from ingress_canary.domain.evidence import Book, advance
 from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
+from ingress_canary.ports import PodAddress
 
 WEB = Target("shop", "web", "web", "web-canary", frozenset({0.5}))
 CANARY = "shop-web-canary-80"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.evidence import Signals
+from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight.rule import Rule
 from ingress_canary.domain.steps import Exposure

@@ -11,7 +11,7 @@ from typing import Any
 from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.evidence import Signals
+from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight.rule import Rule
 from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, CLASS_ANNOTATION, takes_effect
