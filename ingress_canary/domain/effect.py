@@ -36,7 +36,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class Seen:
     """What was meant, and what was seen since the step settled."""
 
     weight: float
@@ -53,7 +53,7 @@ class Exposure:
     """The controllers' own word that the shadow is inert; None when they do not say."""
 
 
-def effect(seen: Exposure) -> Effect:
+def effect(seen: Seen) -> Effect:
     """Return whether the weight takes effect; Unknown wherever nothing can be tested."""
     if seen.weight <= 0:
         return Effect(EffectState.UNKNOWN, _untested(seen))
@@ -91,7 +91,7 @@ def effect(seen: Exposure) -> Effect:
     return Effect(EffectState.EFFECTIVE, f"{numbers} ({percent(share)}), and {allowed}")
 
 
-def _untested(seen: Exposure) -> str:
+def _untested(seen: Seen) -> str:
     if not seen.forced:
         return "weight 0: no request is meant for the canary"
     orphaned = "; the controllers report the shadow as orphaned" if seen.orphaned else ""
