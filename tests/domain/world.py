@@ -1,0 +1,347 @@
+"""A rollout in a world of plain values: the caches, the shadow and the source as data, driven by the real decisions.
+
+``World.pass_()`` does what one pass of the engine does, without I/O; a crash forgets what memory forgets.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.actions import Action
+from ingress_canary.domain.decide import decide
+from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
+from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
+from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, wanted
+from ingress_canary.domain.publish import published
+from ingress_canary.domain.revision import same_version, template_hash
+from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
+from ingress_canary.domain.samples import Instance, Reading, Series
+from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.steps import Exposure
+
+ROUTER = NginxRouter()
+BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
+OWNER = Owner("CanaryRollout", "checkout", "uid-1")
+INTERVAL = 10.0
+
+SCHEDULE: dict[str, Any] = {
+    "steps": [{"weight": 5, "bake": "1m"}, {"weight": 50, "bake": "1m"}, {"weight": 100, "bake": "1m"}],
+    "slos": [{"name": "availability", "objective": 99.5, "sli": {"requests": {}}}],
+}
+PRIMARY: dict[str, Any] = {
+    "metadata": {"name": "checkout", "namespace": "shop", "uid": "uid-primary"},
+    "spec": {
+        "ingressClassName": "nginx",
+        "rules": [
+            {
+                "host": "shop.example",
+                "http": {
+                    "paths": [
+                        {
+                            "path": "/",
+                            "pathType": "Prefix",
+                            "backend": {"service": {"name": "checkout", "port": {"number": 80}}},
+                        }
+                    ]
+                },
+            }
+        ],
+    },
+}
+
+
+def deployment(name: str, image: str, *, rolled_out: bool = True) -> Workload:
+    """Return a Deployment of one container."""
+    ready = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2 if rolled_out else 0}
+    return Workload.of(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": "shop", "generation": 1},
+            "spec": {
+                "replicas": 2,
+                "template": {
+                    "metadata": {"labels": {"app": name}},
+                    "spec": {"containers": [{"name": "app", "image": image}]},
+                },
+            },
+            "status": ready,
+        }
+    )
+
+
+def rollout(**spec: Any) -> RolloutSpec:
+    """Return the spec of a rollout with workloads and the schedule above, changed by ``spec``."""
+    base = {
+        "ingresses": ["checkout"],
+        "stableService": "checkout",
+        "canaryService": "checkout-canary",
+        "workload": {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}},
+        "schedule": {"inline": SCHEDULE},
+    }
+    return RolloutSpec.model_validate({**base, **spec}, extra="forbid")
+
+
+def schedule(**changes: Any) -> ScheduleSpec:
+    """Return the schedule above with some members changed."""
+    return ScheduleSpec.model_validate({**SCHEDULE, **changes}, extra="forbid")
+
+
+@dataclass
+class Traffic:
+    """Requests of one tick and the share of them that fails, by side."""
+
+    rate: float = 200
+    canary: float = 0.0
+    stable: float = 0.0
+
+
+@dataclass
+class World:
+    """One rollout, its cluster and its source."""
+
+    spec: RolloutSpec = field(default_factory=rollout)
+    schedule: ScheduleSpec | None = field(default_factory=schedule)
+    status: RolloutStatus = field(default_factory=RolloutStatus)
+    canary: Workload | None = field(default_factory=lambda: deployment("checkout-canary", "app:v2"))
+    stable: Workload | None = field(default_factory=lambda: deployment("checkout", "app:v1"))
+    primary: dict[str, Any] = field(default_factory=lambda: PRIMARY)
+    shadow: dict[str, Any] | None = None
+    foreign: bool = False
+    obstacles: tuple[Obstacle, ...] = ()
+    rejected: str | None = None
+    fighting: bool = False
+    stable_ready: int = 2
+    canary_ready: int = 2
+    warm_up: float = 30
+    now: datetime = BEGIN
+    traffic: Traffic = field(default_factory=Traffic)
+    outage: str | None = None
+    orphaned: bool | None = None
+    session: Session | None = None
+    action: str | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    shadows: int = 0
+    counters: dict[tuple[str, str], int] = field(default_factory=dict)
+    refuse_status: bool = False
+
+    # -- what the outside does ------------------------------------------------------------------------------------
+
+    def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Let another hand edit the shadow."""
+        assert self.shadow is not None
+        metadata, spec = self.shadow["metadata"], self.shadow["spec"]
+        edited = {
+            "metadata": {**metadata, "annotations": dict(metadata["annotations"])},
+            "spec": {**spec, "rules": [dict(rule) for rule in spec["rules"]]},
+        }
+        change(edited)
+        self.shadow = edited
+
+    def annotate(self, **values: str | None) -> None:
+        """Let another hand set or remove annotations of the shadow; underscores stand for hyphens."""
+
+        def change(shadow: dict[str, Any]) -> None:
+            for key, value in values.items():
+                name = f"{PREFIX}/{key.replace('_', '-')}"
+                if value is None:
+                    shadow["metadata"]["annotations"].pop(name, None)
+                else:
+                    shadow["metadata"]["annotations"][name] = value
+
+        self.edit(change)
+
+    def crash(self) -> None:
+        """Forget what a process forgets when it dies."""
+        self.session = None
+
+    # -- what the daemon does -------------------------------------------------------------------------------------
+
+    @property
+    def weight(self) -> float:
+        """The weight that the controller reads off the shadow; 0 without one."""
+        exposure = ROUTER.exposure(Ingress.of(self.shadow)) if self.shadow else None
+        return exposure.weight if exposure else 0.0
+
+    @property
+    def course(self) -> Course | None:
+        """The schedule as begun, or as it is."""
+        if self.status.schedule is not None:
+            return Course.of(ScheduleSpec.model_validate(self.status.schedule.content))
+        return None if self.schedule is None else Course.of(self.schedule)
+
+    def read(self) -> Reading:
+        """Return what the source says at this moment, and let a tick's traffic flow before."""
+        if self.outage is not None:
+            return Reading(self.now, error=self.outage)
+        exposure = ROUTER.exposure(Ingress.of(self.shadow)) if self.shadow else None
+        weight = exposure.weight / 100 if exposure and self.orphaned is not True else 0.0
+        requests = self.traffic.rate * INTERVAL
+        flow: Mapping[str, tuple[float, float]] = {
+            "shop-checkout-canary-80": (requests * weight, self.traffic.canary),
+            "": (requests * (1 - weight), self.traffic.stable),
+        }
+        for upstream, (count, bad) in flow.items():
+            for code, share in (("200", 1 - bad), ("500", bad)):
+                if count * share >= 1:
+                    self.counters[upstream, code] = self.counters.get((upstream, code), 0) + round(count * share)
+        labels = {"namespace": "shop", "ingress": "checkout", "service": "checkout"}
+        series = tuple(
+            Series(
+                "nginx_ingress_controller_requests",
+                "pod",
+                {**labels, "canary": upstream, "status": code},
+                value,
+                self.now,
+            )
+            for (upstream, code), value in self.counters.items()
+        )
+        return Reading(self.now, (Instance("pod", BEGIN - timedelta(days=1)),), series, orphaned=self.orphaned)
+
+    def observe(self, reading: Reading | None = None) -> Observation:
+        """Return what the engine would see."""
+        course, status = self.course, self.status
+        shadow = Ingress.of(self.shadow) if self.shadow else None
+        session = self.session
+        if session is None and course is not None and status.phase not in AT_REST:
+            session = Session.restored(course, status) if status.schedule else Session.new(course)
+        drift = None
+        if shadow is not None and session is not None and status.shadow is not None:
+            manifest = self.manifest(wanted(status))
+            drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted(status), manifest)
+            if merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
+                session = session.unapplied()
+        if session is not None and course is not None and reading is not None:
+            modes = {"Pending": Mode.WARMING, "Progressing": Mode.JUDGING}
+            session = tick(
+                session,
+                reading,
+                Tick(
+                    course,
+                    ROUTER.signals(Ingress.of(self.primary), self.spec),
+                    modes.get(status.phase, Mode.WATCHING),
+                    course.walk.at(status.step.index) if status.step else None,
+                    wanted(status),
+                    ROUTER.sticky(Ingress.of(self.primary)),
+                    INTERVAL,
+                ),
+            )
+        action = Action.parse(self.action) if self.action else None
+        if action and status.last_action and status.last_action.id == action.id:
+            action = None
+        revision = template_hash(self.canary) if self.canary else None
+        return Observation(
+            key=Key("shop", "checkout"),
+            generation=1,
+            spec=self.spec,
+            status=status,
+            course=course,
+            obstacles=self.obstacles,
+            revision=self.spec.revision or revision if self.canary else None,
+            canary=self.canary,
+            stable=self.stable,
+            stable_hash=template_hash(self.stable) if self.stable else None,
+            same_version=bool(self.canary and self.stable and same_version(self.canary, self.stable)),
+            stable_ready=self.stable_ready,
+            canary_ready=self.canary_ready,
+            shadow=shadow,
+            foreign=self.foreign,
+            drift=drift,
+            fighting=self.fighting,
+            rejected=self.rejected,
+            sticky=ROUTER.sticky(Ingress.of(self.primary)),
+            action=action,
+            session=session,
+            interval=INTERVAL,
+            warm_up=self.warm_up,
+        )
+
+    def manifest(self, exposure: Exposure) -> Any:
+        """Return the shadow that an exposure makes."""
+        return stamped(ROUTER, ROUTER.shadow(Ingress.of(self.primary), self.spec, OWNER, exposure))
+
+    def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
+        """Make one pass; ``die`` after the write of the "status", or not at all."""
+        decision = decide(self.observe(reading), self.now)
+        self.decisions.append(decision)
+        self.status = RolloutStatus.model_validate(published(decision, self.now).dump())
+        if die == "status":
+            self.crash()
+            return decision
+        self.session = decision.session
+        self._shape()
+        return decision
+
+    def _shape(self) -> None:
+        status = self.status
+        if status.shadow is None:
+            self.shadow = None
+        elif status.pause is not None and status.pause.hands_off:
+            return
+        elif self.shadow is None:
+            if status.shadow.uid is None and self.rejected is None:
+                self.shadows += 1
+                made = self.manifest(Exposure())
+                self.shadow = {**made, "metadata": {**made["metadata"], "uid": f"shadow-{self.shadows}"}}
+        else:
+            manifest = self.manifest(wanted(status))
+            patched = merge_patch(ROUTER, Ingress.of(self.shadow), manifest) is not None
+            if patched:
+                uid = self.shadow["metadata"]["uid"]
+                self.shadow = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
+            if self.session is not None and (patched or self.session.settled_from is None):
+                self.session = self.session.applied(self.now)
+
+    def settle(self, passes: int = 10) -> Decision:
+        """Pass until nothing changes any more, as watch events would make the engine do."""
+        decision = self.pass_()
+        for _ in range(passes):
+            before = self.status, self.shadow
+            decision = self.pass_()
+            if (self.status, self.shadow) == before:
+                break
+        return decision
+
+    def step(self, ticks: int = 1) -> Decision:
+        """Let ticks go by, each with its reading and the passes that follow from it."""
+        decision = None
+        for _ in range(ticks):
+            self.now += timedelta(seconds=INTERVAL)
+            self.pass_(self.read())
+            decision = self.settle()
+        assert decision is not None
+        return decision
+
+    def until(self, met: Callable[["World"], bool], ticks: int = 400) -> "World":
+        """Let ticks go by until something is so."""
+        for _ in range(ticks):
+            if met(self):
+                return self
+            self.step()
+        raise AssertionError(
+            f"not within {ticks} ticks: {self.status.phase} {self.status.reason} {self.status.message}"
+        )
+
+    @property
+    def history(self) -> list[tuple[int, float, str]]:
+        """Step, weight and reason of each entry."""
+        return [(entry.step, entry.weight, entry.reason) for entry in self.status.history]
+
+
+def at_step(index: int, **world: Any) -> World:
+    """Return a world whose rollout has just entered a step."""
+    made = World(**world)
+    return made.until(lambda w: w.status.step is not None and w.status.step.index == index)
+
+
+def with_spec(world: World, **changes: Any) -> None:
+    """Edit the rollout's spec."""
+    world.spec = world.spec.model_copy(update=changes)
+
+
+def with_session(world: World, **changes: Any) -> None:
+    """Set what the session holds."""
+    assert world.session is not None
+    world.session = replace(world.session, **changes)
