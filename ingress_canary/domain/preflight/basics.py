@@ -71,7 +71,7 @@ def stable_port_resolves(subject: Subject) -> Iterator[Finding]:
     service = subject.view.service(subject.stable)
     if subject.primary is None or service is None or service.type == EXTERNAL_NAME:
         return
-    for port, field in subject.stable_paths():
+    for port, field in subject.port_fields().items():
         if not service.has_port(port):
             yield Finding(
                 f"Ingress {subject.primary.meta.key}",

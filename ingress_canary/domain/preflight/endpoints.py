@@ -8,7 +8,7 @@ from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain.preflight.rule import Finding, rule
 from ingress_canary.domain.preflight.subject import Subject
 
-TOPOLOGY_ANNOTATIONS = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
+TOPOLOGY_ANNOTATION = "service.kubernetes.io/topology-mode"
 MOST_NAMED = 3
 """Addresses that a message names."""
 
@@ -76,10 +76,10 @@ def routing_ignores_zones(subject: Subject) -> Iterator[Finding]:
 
 
 def _zoned(service: Service) -> str | None:
-    for name in TOPOLOGY_ANNOTATIONS:
-        if service.meta.annotations.get(name, "").lower() == "auto":
-            return f"metadata.annotations[{name}]"
-    return "spec.trafficDistribution" if service.traffic_distribution in {"PreferClose", "PreferSameZone"} else None
+    # the two that ingress-nginx v1.15 looks at (getIngressPodZone)
+    if service.meta.annotations.get(TOPOLOGY_ANNOTATION, "").lower() == "auto":
+        return f"metadata.annotations[{TOPOLOGY_ANNOTATION}]"
+    return "spec.trafficDistribution" if service.traffic_distribution == "PreferClose" else None
 
 
 @rule(24)

@@ -3,7 +3,6 @@
 The engine makes one at the start and before every step, ``lint --live`` makes one without starting anything.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -104,14 +103,16 @@ class Subject:
     @property
     def ports(self) -> tuple[str, ...]:
         """Ports by which the primary's paths reach the stable Service: those of the shadow, as written."""
-        return tuple(dict.fromkeys(port for port, _ in self.stable_paths()))
+        return tuple(self.port_fields())
 
-    def stable_paths(self) -> Iterator[tuple[str, str]]:
-        """Yield port and field of each path of the primary that leads to the stable Service."""
+    def port_fields(self) -> dict[str, str]:
+        """Return each of these ports with the field that says it first."""
+        found: dict[str, str] = {}
         for r, rule in enumerate(self.primary.rules if self.primary else ()):
             for p, path in enumerate(rule.paths or ()):
                 if path.backend.service == self.spec.stable_service:
-                    yield path.backend.port, f"spec.rules[{r}].http.paths[{p}].backend.service.port"
+                    found.setdefault(path.backend.port, f"spec.rules[{r}].http.paths[{p}].backend.service.port")
+        return found
 
     def owns(self, ingress: Ingress) -> bool:
         """Return whether an Ingress is this rollout's own shadow, by its controlling owner."""
