@@ -6,6 +6,7 @@ one run is said at one run.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -15,7 +16,7 @@ from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.model import Model
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.structural import structural
+from ingress_canary.api.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
 from ingress_canary.lint.documents import Document, read_documents
 from ingress_canary.lint.explain import explain, member_path
@@ -27,9 +28,13 @@ SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
 """Problems of a valid spec, as (field within it, message): what the daemon refuses although the schema takes it."""
 
 _MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
-_MEMBERS = ("apiVersion", "kind", "metadata", "spec", "status")
+_MEMBERS = ("apiVersion", "kind", "metadata", "spec")
+_MEMBERS_OF = {ROLLOUT_KIND: (*_MEMBERS, "status"), SCHEDULE_KIND: _MEMBERS}
+
+_schema_of = cache(structural)
 
 SPEC_RULES: tuple[SpecRule, ...] = ()
+"""Rules on specs that the model took."""
 
 
 def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[Finding]:
@@ -74,7 +79,7 @@ def _is_ours(data: Any) -> bool:
     """Return whether a document is, or was meant to be, one of our kinds; what says neither is checked too."""
     if not isinstance(data, dict):
         return True
-    group, kind = str(data.get("apiVersion") or "").partition("/")[0], data.get("kind")
+    group, kind = str(data.get("apiVersion") or "").partition("/")[0], str(data.get("kind") or "")
     return group == GROUP or kind in _MODELS or not group or not kind
 
 
@@ -96,7 +101,7 @@ def _problems(data: Any) -> Iterator[Problem]:
     if model is None:
         return
     for name in data:
-        if name not in _MEMBERS:
+        if name not in _MEMBERS_OF[data["kind"]]:
             yield Problem((name,), f"unknown field `{name}`", did_you_mean(name, _MEMBERS))
     yield from _name_problems(data.get("metadata"))
     if not isinstance(spec := data.get("spec"), dict):
@@ -119,7 +124,7 @@ def _name_problems(metadata: Any) -> Iterator[Problem]:
     try:
         _Metadata.model_validate(metadata, strict=True)
     except ValidationError as refused:
-        for problem in (explain(error, structural(_Metadata)) for error in refused.errors()):
+        for problem in (explain(error, _schema_of(_Metadata)) for error in refused.errors()):
             yield problem._replace(path=("metadata", *problem.path))
 
 
@@ -128,6 +133,8 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
     """
+    schema = _schema_of(model)
+    spec = _pruned(spec, schema)
     inline = _member(spec, "schedule", "inline")
     schedule, prefix = (inline, ("schedule", "inline")) if model is RolloutSpec else (spec, ())
     ruled = [
@@ -139,7 +146,6 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
     try:
         valid = model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as refused:
-        schema = structural(model)
         for error in refused.errors():
             problem = explain(error, schema)
             inside = len(problem.path) > len(error["loc"])
@@ -149,6 +155,18 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
         for rule in SPEC_RULES:
             found += [Problem(member_path(spec, field), message) for field, message in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
+
+
+def _pruned(value: Any, schema: Schema) -> Any:
+    """Return ``value`` without the known members that are null: the API server takes them for not said."""
+    if isinstance(value, list):
+        return [_pruned(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    return {
+        name: _pruned(one, known.get(name, {})) for name, one in value.items() if one is not None or name not in known
+    }
 
 
 def _missing_schedules(documents: Iterable[Document]) -> Iterator[Finding]:

@@ -53,10 +53,11 @@ def slos_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
     seen: set[str] = set()
     for number, slo in _mappings(schedule, "slos"):
         name = slo.get("name")
+        if not isinstance(name, str):
+            continue
         if name in seen:
             yield Problem(("slos", number, "name"), f"two SLOs are named `{name}`", "give each its own name")
-        elif isinstance(name, str):
-            seen.add(name)
+        seen.add(name)
 
 
 def differences_are_strings(schedule: Json) -> Iterator[Problem]:

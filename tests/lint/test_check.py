@@ -1,0 +1,317 @@
+"""Lint tells every problem at once, each with its file, line, field and remedy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.lint.check import lint_files, lint_texts
+from ingress_canary.lint.explain import example
+from ingress_canary.lint.findings import Finding, Severity
+
+ROOT = Path(__file__).resolve().parents[2]
+
+HEAD = """apiVersion: ingress-canary.io/v1alpha1
+kind: CanarySchedule
+metadata: {name: web, namespace: sre}
+spec:
+"""
+STEPS = "  steps: [{weight: 5, bake: 10m}]\n"
+SLOS = "  slos: [{name: availability, objective: 99.9, sli: {requests: {}}}]\n"
+
+ROLLOUT = """apiVersion: ingress-canary.io/v1alpha1
+kind: CanaryRollout
+metadata: {name: checkout, namespace: shop}
+spec:
+  ingresses: [checkout]
+  stableService: checkout
+"""
+
+INLINE = """  canaryService: c
+  schedule:
+    inline:
+      slos: [{name: a, objective: 99, sli: {requests: {}}}]
+      steps:
+      - {weight: 5, bake: 1m}
+      - {weight: 4, bake: 1m}"""
+
+
+def lint(text: str) -> list[Finding]:
+    return lint_texts([("f.yaml", text)])
+
+
+STEP_CASES = [
+    ("{wieght: 5, bake: 10m}", "wieght", "unknown field `wieght`", "did you mean `weight`?"),
+    ("{weight: 5, bake: 10m, min_requests: 5}", "min_requests", "unknown field", "did you mean `minRequests`?"),
+    ("{weight: 101, bake: 10m}", "weight", "between 0 and 100 percent; got 101", "from 0 to 100"),
+    ("{weight: 0.1234, bake: 10m}", "weight", "at most three decimals; got 0.1234", "at most three decimals"),
+    ('{weight: "5", bake: 10m}', "weight", "a weight is a number", "from 0 to 100"),
+    ("{weight: 5, bake: 10}", "bake", "got 10", "such as 90s, 10m or 1h30m"),
+    ("{weight: 5, bake: 10 m}", "bake", "got '10 m'", "such as 90s, 10m or 1h30m"),
+    ("{weight: 5}", "", "needs a bake", "add one, such as bake: 10m"),
+    ("{bake: 10m}", "", "exactly one of weight and ramp", "add one of them"),
+    ("{weight: 5, bake: 1m, require: Prof}", "require", "one of Proof, NoFail; got `Prof`", "did you mean `Proof`?"),
+    ("{weight: 5, bake: 1m, minRequests: -1}", "minRequests", "must be at least 0; got -1", "from 0 to"),
+    ("{weight: 5, bake: 1m, minRequests: 1.5}", "minRequests", "a whole number; got 1.5", "without quotes or decimals"),
+    ("{weight: 5, bake: 1m, name: Dog}", "name", "`Dog`", "lower-case letters"),
+    ("{weight: 5, bake: 1m, cookie: a b}", "cookie", "does not accept", "use only letters, digits"),
+    ("{weight: 5, bake: 1m, cookie: on}", "cookie", "must be a string; got true", "put it in quotes"),
+    (
+        "{weight: 5, bake: 1m, header: {name: X_A}}",
+        "header.name",
+        "does not accept",
+        "use only letters, digits and `-`",
+    ),
+    ("{weight: 5, bake: 1m, header: {name: X, value: a b}}", "header.value", "does not accept", "use only"),
+    ('{weight: 5, bake: 1m, header: {name: X, pattern: "a{1,3}"}}', "header.pattern", "does not accept", "use only"),
+    ('{weight: 5, bake: 1m, header: {name: X, pattern: "(a"}}', "header.pattern", "no regular expression", "correct"),
+    ("{weight: 5, bake: 1m, header: {name: X, value: a, pattern: b}}", "header.value", "exclude each other", "remove"),
+    ("{weight: 5, bake: 1m, header: {}}", "header.name", "`name` is required", "add it"),
+    ("{ramp: {from: 1, to: 50, factor: 2, by: 1, bake: 1m}}", "ramp", "exactly one of by and factor", "by, factor"),
+    ("{ramp: {from: 50, to: 1, by: 1, bake: 1m}}", "ramp", "a ramp rises", "swap them"),
+    ("{ramp: {from: 1, to: 50, factor: 1, bake: 1m}}", "ramp.factor", "must be above 1; got 1", "from above 1 to 100"),
+    ("{ramp: {from: 1, to: 5, by: 1}}", "ramp.bake", "`bake` is required", "such as 90s"),
+    ("5", "", "must be a mapping; got 5", "name: value"),
+]
+
+
+@pytest.mark.parametrize(("step", "field", "message", "remedy"), STEP_CASES)
+def test_a_bad_step_is_told_with_its_line_field_and_remedy(step: str, field: str, message: str, remedy: str) -> None:
+    found = lint(f"{HEAD}{SLOS}  steps:\n  - {step}\n")
+    assert len(found) == 1
+    assert (found[0].file, found[0].line, found[0].object) == ("f.yaml", 7, "CanarySchedule sre/web")
+    assert found[0].field == ".".join(filter(None, ["spec.steps[0]", field]))
+    assert message in found[0].message
+    assert remedy in found[0].remedy
+
+
+SPEC_CASES = [
+    ("  slos: [{name: a, objective: 100, sli: {requests: {}}}]", "slos[0].objective", "below 100; got 100", "from 50"),
+    ("  slos: [{name: a, sli: {requests: {}}}]", "slos[0]", "an objective is needed", "objective: 99.9"),
+    (
+        "  slos: [{name: a, objective: 90, maxBurn: 9, sli: {requests: {}}}]",
+        "slos[0].maxBurn", "0.9 of all requests", "lower maxBurn or raise the objective",
+    ),
+    ("  slos: [{name: a, objective: 99, sli: {}}]", "slos[0].sli", "exactly one of requests", "add one"),
+    ('  slos: [{name: a, objective: 99, sli: {requests: {bad: ["9.."]}}}]', "slos[0].sli.requests.bad[0]", "9", "5.."),
+    ("  slos: []", "slos", "at least 1 entries", "write 1 to 10 entries"),
+    (f"{SLOS}  windows: {{timezone: Europe/Berln}}", "windows.timezone", "unknown time zone", "Europe/Berlin"),
+    (f"{SLOS}  windows: {{timezone: '@'}}", "windows.timezone", "unknown time zone", "an IANA name"),
+    (f"{SLOS}  windows: {{allow: [{{days: [Mon], from: 9:00, to: 16:00}}]}}", "windows.allow[0].from", "9:00", "09:00"),
+    (f"{SLOS}  windows: {{allow: [{{days: [Tu], from: 09:00, to: 16:00}}]}}", "windows.allow[0].days[0]", "Tu", "Tue"),
+    (
+        f"{SLOS}  windows: {{allow: [{{days: [Mon], from: 09:00, to: 09:00}}]}}",
+        "windows.allow[0].to", "the range is empty", "over midnight",
+    ),
+    (
+        f"{SLOS}  windows: {{freezes: [{{from: 2026-12-18T00:00, to: 2026-12-17T00:00}}]}}",
+        "windows.freezes[0].to", "ends before it begins", "after from",
+    ),
+    (
+        f"{SLOS}  windows: {{freezes: [{{from: 2026-02-30T00:00, to: 2026-12-17T00:00}}]}}",
+        "windows.freezes[0].from", "no such time", "a date of the calendar",
+    ),
+    (f"{SLOS}  analysis: {{baseline: {{minDelta: 0.001}}}}", "analysis.baseline.minDelta", "got 0.001", "0.1pp"),
+    (f"{SLOS}  analysis: {{excludeStatuses: 308}}", "analysis.excludeStatuses", "must be a list; got 308", "- "),
+    (f"{SLOS}  onFailure: pause", "onFailure", "one of Rollback, Pause; got `pause`", "did you mean `Pause`?"),
+    (f"{SLOS}  maxHold: 6", "maxHold", "got 6", "such as 90s"),
+    (f"{SLOS}  max_hold: 6h", "max_hold", "unknown field", "did you mean `maxHold`?"),
+    (f"{SLOS}  gates: [1]", "gates[0]", "must be a mapping", "name: value"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "field", "message", "remedy"), SPEC_CASES)
+def test_a_bad_schedule_is_told_with_its_line_field_and_remedy(
+    members: str, field: str, message: str, remedy: str
+) -> None:
+    (found,) = lint(f"{HEAD}{STEPS}{members}\n")
+    assert (found.line, found.field) == (5 + len(members.splitlines()), f"spec.{field}")
+    assert message in found.message
+    assert remedy in found.remedy
+
+
+ROLLOUT_CASES = [
+    ("  canaryService: checkout\n  schedule: {ref: {name: web}}", 7, "spec.canaryService", "must not be stableService"),
+    ("  canaryService: c\n  schedule: {}", 8, "spec.schedule", "exactly one of ref and inline"),
+    ("  canaryService: c", 4, "spec.schedule", "`schedule` is required"),
+    (
+        "  canaryService: c\n  shadow: {name: checkout}\n  schedule: {ref: {name: web}}",
+        8, "spec.shadow.name", "must not be the primary's name",
+    ),
+    ("  canaryService: c\n  schedule: {ref: {name: web}}\n  revision: 12", 9, "spec.revision", "must be a string"),
+    (
+        INLINE,
+        13, "spec.schedule.inline.steps[1].weight", "falls from 5 to 4",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "line", "field", "message"), ROLLOUT_CASES)
+def test_a_bad_rollout_is_told_with_its_line_and_field(members: str, line: int, field: str, message: str) -> None:
+    (found,) = lint(f"{ROLLOUT}{members}\n")
+    assert (found.line, found.field, found.object) == (line, field, "CanaryRollout shop/checkout")
+    assert message in found.message
+    assert found.remedy
+
+
+HEAD_CASES = [
+    ("kind: CanarySchedule\nmetadata: {name: a}\nspec: {}", "apiVersion", "`apiVersion` is required"),
+    ("apiVersion: ingress-canary.io/v1alpha1\nmetadata: {name: a}", "kind", "`kind` is required"),
+    ("apiVersion: ingress-canary.io/v1\nkind: CanaryRollout", "apiVersion", "got `ingress-canary.io/v1`"),
+    ("apiVersion: ingress-canary.oi/v1alpha1\nkind: CanaryRollout", "apiVersion", "must be ingress-canary.io/v1alpha1"),
+    ("apiVersion: ingress-canary.io/v1alpha1\nkind: CanaryRolout", "kind", "got `CanaryRolout`"),
+    (HEAD.replace("name: web, ", "") + STEPS + SLOS, "metadata.name", "`metadata.name` is required"),
+    (HEAD.replace("name: web", "name: Web") + STEPS + SLOS, "metadata.name", "`Web`"),
+    (HEAD.replace("spec:", "specc:") + STEPS + SLOS, "specc", "unknown field `specc`"),
+    (HEAD.replace("spec:", "spec: 5"), "spec", "`spec` is required"),
+    ("just a string", "", "not an object"),
+]
+
+
+@pytest.mark.parametrize(("text", "field", "message"), HEAD_CASES)
+def test_a_document_that_is_no_object_of_ours_but_was_meant_to_be(text: str, field: str, message: str) -> None:
+    found = [one for one in lint(text) if one.field == field]
+    assert len(found) == 1
+    assert message in found[0].message
+    assert found[0].remedy
+
+
+def test_documents_of_other_kinds_are_skipped_with_a_note() -> None:
+    (found,) = lint("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspecc: 1\n")
+    assert found.severity is Severity.NOTE
+    assert "skipped" in found.message
+
+
+def test_every_problem_of_every_document_is_told_at_once() -> None:
+    steps = "  steps:\n  - {weight: 50, bake: 10}\n  - {weight: 5, bake: 1m}\n  - {wieght: 60, bake: 1m}\n"
+    found = lint(f"{HEAD}{SLOS}{steps}---\n{ROLLOUT}  canaryService: Bad_Name\n---\na: [\n")
+    assert [(one.line, one.field) for one in found] == [
+        (7, "spec.steps[0].bake"),
+        (8, "spec.steps[1].weight"),
+        (9, "spec.steps[2].wieght"),
+        (14, "spec.schedule"),
+        (17, "spec.canaryService"),
+        (20, ""),
+    ]
+
+
+def test_falling_weights_point_at_every_step_that_falls() -> None:
+    steps = "  steps:\n  - {weight: 50, bake: 1m}\n  - {weight: 5, bake: 1m}\n"
+    steps += "  - ramp: {from: 3, to: 9, by: 1, bake: 1m}\n"
+    found = lint(f"{HEAD}{SLOS}{steps}")
+    assert [(one.line, one.field) for one in found] == [(8, "spec.steps[1].weight"), (9, "spec.steps[2].ramp.from")]
+
+
+@pytest.mark.parametrize(
+    ("ramps", "too_many"),
+    [
+        ("{from: 1, to: 50, by: 1, bake: 1m}", False),
+        ("{from: 1, to: 51, by: 1, bake: 1m}", True),
+        ("{from: 0.001, to: 100, factor: 1.1, bake: 1m}", True),
+        ("{from: 1, to: 50, factor: 2, bake: 1m}", False),
+    ],
+)
+def test_a_ramp_counts_as_the_steps_it_expands_to(ramps: str, too_many: bool) -> None:
+    found = lint(f"{HEAD}{SLOS}  steps:\n  - ramp: {ramps}\n")
+    assert ["more than 50 steps" in one.message for one in found] == [True] * too_many
+
+
+def test_two_slos_of_one_name_are_told_once_and_at_the_second() -> None:
+    slos = "  slos:\n" + "  - {name: a, objective: 99, sli: {requests: {}}}\n" * 2
+    (found,) = lint(f"{HEAD}{STEPS}{slos}")
+    assert (found.line, found.field) == (8, "spec.slos[1].name")
+
+
+def test_a_member_that_is_null_was_not_said() -> None:
+    assert lint(f"{HEAD}{STEPS}{SLOS}  windows:\n  analysis:\n  maxHold: ~\n") == []
+    (found,) = lint(f"{HEAD}{STEPS}{SLOS}  wrong:\n")
+    assert "unknown field" in found.message
+
+
+def test_a_live_object_with_its_status_is_no_problem() -> None:
+    live = ROLLOUT.replace("{name:", "{uid: a, resourceVersion: '1', name:")
+    assert lint(f"{live}  canaryService: c\n  schedule: {{ref: {{name: web}}}}\nstatus: {{phase: Pending}}\n") == []
+
+
+def test_a_schedule_has_no_status() -> None:
+    (found,) = lint(f"{HEAD}{STEPS}{SLOS}status: {{}}\n")
+    assert "unknown field `status`" in found.message
+
+
+@pytest.mark.parametrize(
+    ("ref", "fields"),
+    [
+        ("{name: web, namespace: sre}", []),
+        ("{name: wep, namespace: sre}", ["spec.schedule.ref.name"]),
+        ("{name: other, namespace: elsewhere}", []),
+        ("{name: other}", []),
+    ],
+)
+def test_a_schedule_is_missed_only_where_some_of_its_namespace_are_given(ref: str, fields: list[str]) -> None:
+    rollout = f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {ref}}}\n"
+    found = lint_texts([("a", rollout), ("b", HEAD + STEPS + SLOS)])
+    assert [one.field for one in found] == fields
+
+
+def test_a_file_that_cannot_be_read_is_a_finding_among_others(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
+    (tmp_path / "bad.yaml").write_text("a: [\n")
+    found = lint_files([tmp_path / "none.yaml", tmp_path / "latin.yaml", tmp_path / "bad.yaml", tmp_path])
+    assert [Path(one.file).name for one in found] == [tmp_path.name, "bad.yaml", "latin.yaml", "none.yaml"]
+    assert all(one.remedy for one in found)
+
+
+def test_the_samples_are_clean() -> None:
+    samples = sorted((ROOT / "config/samples").glob("*.yaml"))
+    assert samples
+    assert lint_files(samples) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+PATHS = [
+    ("apiVersion",), ("kind",), ("metadata",), ("metadata", "name"), ("metadata", "namespace"), ("spec",),
+    ("spec", "steps"), ("spec", "steps", 0), ("spec", "steps", 0, "weight"), ("spec", "steps", 0, "bake"),
+    ("spec", "steps", 0, "ramp"), ("spec", "steps", 0, "header"), ("spec", "slos"), ("spec", "slos", 0),
+    ("spec", "slos", 0, "name"), ("spec", "slos", 0, "sli"), ("spec", "routing"), ("spec", "windows"),
+    ("spec", "windows", "timezone"), ("spec", "windows", "allow", 0), ("spec", "windows", "freezes", 0, "from"),
+    ("spec", "analysis"), ("spec", "schedule"), ("spec", "schedule", "ref"), ("spec", "schedule", "inline"),
+]  # fmt: skip
+
+
+@settings(deadline=None)  # the first call makes the schemas
+@given(path=st.sampled_from(PATHS), value=JSON, kind=st.sampled_from(KINDS))
+def test_whatever_a_member_holds_lint_answers_with_findings(path: tuple[str | int, ...], value: Any, kind: str) -> None:
+    document = yaml.safe_load(HEAD + STEPS + SLOS) | {"kind": kind}
+    document["spec"] |= {"windows": {"allow": [{}], "freezes": [{}]}, "schedule": {}}
+    parent = document
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[path[-1]] = value
+    for finding in lint(yaml.safe_dump(document)):
+        assert finding.message
+        assert finding.line > 0
+
+
+def leaves(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield schema
+    for member in [*schema.get("properties", {}).values(), *filter(None, [schema.get("items")])]:
+        yield from leaves(member)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pattern_has_an_example_of_what_to_write(kind: str) -> None:
+    spec = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    patterns = [leaf for leaf in leaves(spec) if "pattern" in leaf]
+    assert patterns
+    assert [
+        leaf["pattern"] for leaf in patterns if "such as" not in example(leaf) and "time" not in example(leaf)
+    ] == []
