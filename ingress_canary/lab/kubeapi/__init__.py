@@ -1,0 +1,27 @@
+"""A Kubernetes API server for the lab: real HTTP, real semantics, faults on demand. See ``server.py``."""
+
+from ingress_canary.lab.kubeapi.faults import Delay, Drop, Empty, Fault, Faults, Gone, Hang, Page, Refuse, requests
+from ingress_canary.lab.kubeapi.requests import INFO, AuditRecord, RequestInfo
+from ingress_canary.lab.kubeapi.server import KubeApi
+from ingress_canary.lab.kubeapi.status import ApiError
+from ingress_canary.lab.kubeapi.store import Change, Store
+
+__all__ = [
+    "INFO",
+    "ApiError",
+    "AuditRecord",
+    "Change",
+    "Delay",
+    "Drop",
+    "Empty",
+    "Fault",
+    "Faults",
+    "Gone",
+    "Hang",
+    "KubeApi",
+    "Page",
+    "Refuse",
+    "RequestInfo",
+    "Store",
+    "requests",
+]

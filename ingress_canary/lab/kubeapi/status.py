@@ -1,0 +1,126 @@
+"""What the API answers when it does not do what was asked: an error with a Kubernetes Status as its body.
+
+Every refusal in this package is an :class:`ApiError`, made by one of the functions below; ``server.py`` sends it.
+The wording follows ``apimachinery/pkg/api/errors`` of Kubernetes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field's fault. ``reason`` is one of Kubernetes' cause types, such as FieldValueRequired."""
+
+    reason: str
+    field: str
+    message: str
+    """Without the field."""
+
+    @property
+    def text(self) -> str:
+        """Field and message, as they appear in a Status message."""
+        return f"{self.field}: {self.message}"
+
+
+class ApiError(Exception):
+    """A refusal, with its HTTP code and its Status."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            **({"details": details} if details else {}),
+            "code": code,
+        }
+
+
+def qualified(plural: str, group: str) -> str:
+    """Return a resource's or kind's name with its group, as messages show it."""
+    return f"{plural}.{group}" if group else plural
+
+
+def _details(plural: str, group: str, name: str) -> Json:
+    return {key: value for key, value in (("name", name), ("group", group), ("kind", plural)) if value}
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request cannot be understood."""
+    return ApiError(400, "BadRequest", message)
+
+
+def unauthorized() -> ApiError:
+    """401: no token, or an unknown one."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def forbidden(plural: str, group: str, name: str, why: str) -> ApiError:
+    """403: understood and refused."""
+    message = f'{qualified(plural, group)} "{name}" is forbidden: {why}'
+    return ApiError(403, "Forbidden", message, _details(plural, group, name))
+
+
+def not_found(plural: str, group: str, name: str) -> ApiError:
+    """404: no such object."""
+    return ApiError(404, "NotFound", f'{qualified(plural, group)} "{name}" not found', _details(plural, group, name))
+
+
+def no_such_path() -> ApiError:
+    """404: no such resource, or no such path at all."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource")
+
+
+def not_allowed() -> ApiError:
+    """405: the resource does not take this verb."""
+    message = "the server does not allow this method on the requested resource"
+    return ApiError(405, "MethodNotAllowed", message)
+
+
+def already_exists(plural: str, group: str, name: str) -> ApiError:
+    """409: the name is taken."""
+    message = f'{qualified(plural, group)} "{name}" already exists'
+    return ApiError(409, "AlreadyExists", message, _details(plural, group, name))
+
+
+def conflict(plural: str, group: str, name: str, why: str = MODIFIED) -> ApiError:
+    """409: the object is not the one that the writer saw."""
+    message = f'Operation cannot be fulfilled on {qualified(plural, group)} "{name}": {why}'
+    return ApiError(409, "Conflict", message, _details(plural, group, name))
+
+
+def expired(message: str) -> ApiError:
+    """410: the version asked for has been compacted away."""
+    return ApiError(410, "Expired", message)
+
+
+def unsupported(accepted: Sequence[str]) -> ApiError:
+    """415: a body of a kind that is not taken here."""
+    message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422: the object breaks its schema or a rule of its kind."""
+    texts = [cause.text for cause in causes]
+    why = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
+    details = {**_details(kind, group, name), "causes": listed}
+    return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {why}', details)
+
+
+def too_large_version(asked: int, current: int) -> ApiError:
+    """504: a version that this server has not reached, such as one from before it lost its data."""
+    message = f"Too large resource version: {asked}, current: {current}"
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    return ApiError(504, "Timeout", f"Timeout: {message}", {"causes": [cause], "retryAfterSeconds": 1})
