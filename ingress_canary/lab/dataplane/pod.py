@@ -57,7 +57,7 @@ class ControllerPod:
         self._compiled = compiled
         self._now = now
         self._rng = rng
-        self._pace = Pace(scale, rng.random())
+        self._scale = scale
         self._changed = asyncio.Event()
         self._fault: MetricsFault | None = None
         self._traffic = Listener(self._serve)
@@ -81,9 +81,10 @@ class ControllerPod:
         self._session = new_session()
         self._proxy = Proxy(self._session, self._metrics, self._rng)
         self._changed.clear()
-        self._pace.sync(asyncio.get_running_loop().time())
+        pace = Pace(self._scale, self._rng.random())
+        pace.sync(asyncio.get_running_loop().time())
         self._configure(self._compile())
-        self._worker = asyncio.create_task(self._follow(), name=f"controller {self.name}")
+        self._worker = asyncio.create_task(self._follow(pace), name=f"controller {self.name}")
         await self._traffic.open()
         if self._fault is not MetricsFault.REFUSE:
             await self._scrapes.open()
@@ -143,14 +144,14 @@ class ControllerPod:
             },
         }
 
-    async def _follow(self) -> None:
+    async def _follow(self, pace: Pace) -> None:
         """Act on changes: compile within the rate limit, apply at the next poll."""
         while True:
             await self._changed.wait()
-            await _until(self._pace.sync(asyncio.get_running_loop().time()))
+            await _until(pace.sync(asyncio.get_running_loop().time()))
             self._changed.clear()
             routes = self._compile()
-            await _until(self._pace.poll(asyncio.get_running_loop().time()))
+            await _until(pace.poll(asyncio.get_running_loop().time()))
             self._configure(routes)
 
     def _compile(self) -> Routes | None:
