@@ -67,13 +67,12 @@ class _Kubeconfig:
         self._context = context
         self._lock = asyncio.Lock()
         self._rejected = False
-        self._loaded = 0.0
+        self._reloaded = -_RELOAD_AFTER
 
     async def load(self, configuration: "Configuration") -> None:
         """Write address and credentials into ``configuration``."""
         from kubernetes.aio.config import load_kube_config  # noqa: PLC0415
 
-        self._loaded = asyncio.get_running_loop().time()
         await load_kube_config(
             config_file=self._path, context=self._context, client_configuration=configuration, persist_config=False
         )
@@ -85,8 +84,9 @@ class _Kubeconfig:
     async def refresh(self, configuration: "Configuration") -> None:
         """Load again if need be; the client calls this before each request."""
         async with self._lock:
-            if self._rejected and asyncio.get_running_loop().time() - self._loaded >= _RELOAD_AFTER:
-                self._rejected = False
+            now = asyncio.get_running_loop().time()
+            if self._rejected and now - self._reloaded >= _RELOAD_AFTER:
+                self._rejected, self._reloaded = False, now
                 await self.load(configuration)
 
 

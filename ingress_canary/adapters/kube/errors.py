@@ -8,8 +8,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
 from ingress_canary.domain.objects import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
+
+ON_THE_WAY = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+"""What HTTP may raise before there is an answer, time-outs (OSError) and malformed addresses (ValueError) included."""
 
 
 class Expired(Unavailable):
@@ -26,6 +32,10 @@ class Denied(Refused):
 
 class Garbled(Unavailable):
     """The answer is not the API's: HTML, no JSON, or JSON of another shape."""
+
+
+class Silent(Unavailable):
+    """A watch that said nothing for too long: dead, or nothing happened and there are no bookmarks."""
 
 
 _NOT_SERVED = b"404 page not found"

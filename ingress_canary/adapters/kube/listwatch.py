@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from ingress_canary.adapters.kube import errors
-from ingress_canary.adapters.kube.errors import Denied, Expired, Garbled, NotServed
+from ingress_canary.adapters.kube.errors import Denied, Expired, Garbled, NotServed, Silent
 from ingress_canary.adapters.kube.pace import Pace
 from ingress_canary.adapters.kube.resources import Resource
 from ingress_canary.adapters.kube.session import Session
@@ -153,6 +153,10 @@ class ListWatch(Generic[T]):
                     self._version = self._seen = self._take(line)
                     self._heard()
                     self._pace.worked()
+        except Silent:
+            # Dead, or without bookmarks: going on from here finds out, and loses nothing.
+            log.debug("watch_silent", resource=self._what)
+            return
         finally:
             if loop.time() - begun >= _SHORT:
                 self._pace.worked()

@@ -94,9 +94,7 @@ class KubeRecorder:
                 await self._send(event, at)
                 pause = 1.0
             except Unavailable:
-                # Still first in line, unless newer ones have pushed it out meanwhile.
-                if len(self._queue) < _QUEUED:
-                    self._queue.appendleft((event, at))
+                self._put_back(event, at)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             except ClusterError as error:
@@ -105,6 +103,13 @@ class KubeRecorder:
             if not self._queue:
                 self._work.clear()
                 self._idle.set()
+
+    def _put_back(self, event: Event, at: datetime) -> None:
+        # At the end: an event that the API server chokes on must not hold up the others.
+        if len(self._queue) < _QUEUED and (self._clock.now() - at).total_seconds() < _SAME_FOR:
+            self._queue.append((event, at))
+        else:
+            self.dropped += 1
 
     async def _send(self, event: Event, at: datetime) -> None:
         now = self._clock.monotonic()
@@ -170,7 +175,7 @@ class KubeRecorder:
 
 
 def _repeated(event: Event, count: int, at: datetime) -> Json:
-    message = event.message.encode()[:_LONGEST].decode(errors="ignore")
+    message = event.message.encode(errors="replace")[:_LONGEST].decode(errors="ignore")
     return {"count": count, "lastTimestamp": _stamp(at), "message": message}
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 
 from ingress_canary.adapters.kube import errors
 from ingress_canary.adapters.kube.resources import Call
@@ -28,8 +27,6 @@ MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
 _LONGEST_LINE = 32 * 2**20
 """In bytes; a longer line of a watch is no object, etcd stores 1.5 MiB."""
-_ON_THE_WAY = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
-"""What HTTP may raise, time-outs (OSError) and malformed addresses (ValueError) included."""
 
 Observe = Callable[[str, str, str, float], None]
 """Told of every request: verb, resource, code (a status, or ``error``), seconds until the answer began."""
@@ -85,7 +82,7 @@ class Session:
                     call, method, path, query, aiohttp.ClientTimeout(), body=body, content_type=content_type
                 )
                 found = await answer.read()
-        except _ON_THE_WAY as error:
+        except errors.ON_THE_WAY as error:
             raise errors.from_exception(error, str(call)) from error
         if not answer.ok:
             raise errors.from_answer(answer.status, found, str(call))
@@ -97,7 +94,7 @@ class Session:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open a watch and yield its lines as they come; a last one that was cut short is left out.
 
-        Raises ClusterError; the iterator raises Unavailable after ``idle`` seconds without a byte or ``total``
+        Raises ClusterError; the iterator raises Silent after ``idle`` seconds without a byte or ``total``
         seconds altogether.
         """
         call = Call.of("GET", path, query)
@@ -108,7 +105,7 @@ class Session:
                 async with asyncio.timeout(self._timeout):
                     answer = await self._send(call, "GET", path, query, limits)
                     refusal = None if answer.ok else await answer.read()
-            except _ON_THE_WAY as error:
+            except errors.ON_THE_WAY as error:
                 raise errors.from_exception(error, str(call)) from error
             if refusal is not None:
                 raise errors.from_answer(answer.status, refusal, str(call))
@@ -159,7 +156,9 @@ async def _lines(answer: aiohttp.ClientResponse, what: str) -> AsyncGenerator[by
     while True:
         try:
             chunk = await anext(chunks, b"")
-        except _ON_THE_WAY as error:
+        except TimeoutError:
+            raise errors.Silent(f"{what}: silent for too long") from None
+        except errors.ON_THE_WAY as error:
             raise errors.from_exception(error, what) from error
         if not chunk:
             return
