@@ -2,23 +2,16 @@
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ingress_canary.cli.output import Output
 from ingress_canary.lint.check import lint_files
 from ingress_canary.lint.findings import Finding, Severity
 
 STDIN = Path("-")
-
-
-class Output(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def lint(

@@ -6,8 +6,11 @@ from typing import Annotated
 import typer
 
 from ingress_canary import __version__
+from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.run import OPTIONS, run
+from ingress_canary.domain.actions import Verb
 
 USAGE = 64
 """EX_USAGE of sysexits.h; 2 means something of its own to ``wait``."""
@@ -22,6 +25,9 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command(context_settings=OPTIONS)(run)
+for verb in Verb:
+    app.command(str(verb))(command(verb))
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,5 @@
+"""``python -m ingress_canary``: the command line without its console script."""
+
+from ingress_canary.cli.main import main
+
+main()

@@ -1,0 +1,148 @@
+"""The whole lab on one event loop: an API, controllers with a data plane, two versions of a shop, and load.
+
+``demo`` and the tests run the daemon, a process of its own, against it. Everything is on loopback and ends with it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Self
+
+from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.lab import manifests
+from ingress_canary.lab.application import Application, Profile
+from ingress_canary.lab.controllers import DeploymentController
+from ingress_canary.lab.dataplane import ControllerPod, DataPlane
+from ingress_canary.lab.kubeapi import ApiError, Change, KubeApi
+from ingress_canary.lab.load import Load, Visitor
+
+Json = dict[str, Any]
+
+DAEMON = "ingress-canary"
+CONTROLLERS = "ingress-nginx"
+STABLE = Profile("v1")
+CANARY = Profile("v2")
+IMAGES = {"shop/checkout:v1": STABLE, "shop/checkout:v2": CANARY}
+ROLLOUT_SECONDS = 10.0
+"""What a Deployment takes to roll out, on the lab's clock."""
+
+
+class Lab:
+    """A cluster with the shop ``checkout`` in namespace ``shop``: stable runs v1, the canary v2.
+
+    ``scale`` is the lab's clock: the data plane's delays and the Deployments' roll-outs are divided by it.
+    """
+
+    def __init__(self, *, scale: float = 1.0, controllers: int = 1, seed: int | None = None, replicas: int = 2) -> None:
+        self.api = KubeApi([crd(kind) for kind in KINDS])
+        self.plane = DataPlane(time.time, replicas=controllers, time_scale=scale, seed=seed)  # noqa: TID251 - the real start of its processes
+        stable = [f"127.0.1.{number}" for number in range(1, replicas + 1)]
+        canary = [f"127.0.2.{number}" for number in range(1, replicas + 1)]
+        self.stable = Application(STABLE, stable, seed)
+        self.canary = Application(CANARY, canary, seed)
+        self.images = dict(IMAGES)
+        """Image to behaviour; a Deployment of another image never becomes ready."""
+        self._apps = {"checkout": self.stable, "checkout-canary": self.canary}
+        workloads = {(manifests.NAMESPACE, name): app for name, app in self._apps.items()}
+        self._workloads = DeploymentController(self.images, workloads, ROLLOUT_SECONDS / scale)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._replicas = replicas
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            for part in (self.api, self.stable, self.canary, self.plane):
+                await self._stack.enter_async_context(part)
+            self._populate()
+            self.plane.watch(self.api.url, {"Authorization": "Bearer dataplane"})
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+
+    def create(self, resource: str, body: Json) -> Json:
+        """Store an object in its own namespace and return it. Raises ApiError."""
+        return self.api.store.create(resource, body["metadata"].get("namespace", ""), body)
+
+    def rollout(self, name: str = "checkout") -> Json:
+        """Return a CanaryRollout of the shop."""
+        return self.api.store.get("canaryrollouts", manifests.NAMESPACE, name)
+
+    def status(self, name: str = "checkout") -> Json:
+        """Return the status of a CanaryRollout of the shop; empty when there is none yet."""
+        with suppress(ApiError):
+            return self.rollout(name).get("status") or {}
+        return {}
+
+    def shadow(self, name: str = "checkout-canary") -> Json | None:
+        """Return the shadow; None when there is none."""
+        with suppress(ApiError):
+            return self.api.store.get("ingresses", manifests.NAMESPACE, name)
+        return None
+
+    def set_image(self, deployment: str, image: str) -> None:
+        """Give a Deployment of the shop another image, as a deploy would."""
+        template = manifests.deployment(deployment, image)["spec"]["template"]
+        self.api.store.patch("deployments", manifests.NAMESPACE, deployment, {"spec": {"template": template}})
+
+    def publish(self, *services: str) -> None:
+        """Write the endpoints of the shop's Services as they are now: all of them, or those named."""
+        for name in services or self._apps:
+            body = self._apps[name].endpoint_slice(manifests.NAMESPACE, name)
+            endpoints = {"endpoints": body["endpoints"]}
+            self.api.store.patch("endpointslices", manifests.NAMESPACE, body["metadata"]["name"], endpoints)
+
+    def load(self, rate: float, seconds: float, visitors: Sequence[Visitor] = (Visitor(),), **more: Any) -> Load:
+        """Return traffic for the shop, to be run."""
+        return Load(self.plane.urls, manifests.HOST, rate, seconds, visitors=visitors, **more)
+
+    async def add_controller(self) -> ControllerPod:
+        """Start another controller pod and let it be found."""
+        pod = await self.plane.add_pod()
+        self.create("pods", pod.manifest())
+        return pod
+
+    async def remove_controller(self, pod: ControllerPod) -> None:
+        """End a controller pod."""
+        self.api.store.delete("pods", CONTROLLERS, pod.name)
+        await self.plane.remove_pod(pod)
+
+    def _populate(self) -> None:
+        for name in (DAEMON, CONTROLLERS, manifests.NAMESPACE):
+            self.create("namespaces", manifests.namespace(name))
+        self.create("ingressclasses", manifests.ingress_class())
+        for pod in self.plane.pod_manifests():
+            self.create("pods", pod)
+        self.api.store.listeners.append(self._deployed)
+        for name, app in self._apps.items():
+            self.create("services", manifests.service(name))
+            self.create("endpointslices", app.endpoint_slice(manifests.NAMESPACE, name))
+            image = f"shop/checkout:{app.profile.version}"
+            self.create("deployments", manifests.deployment(name, image, replicas=self._replicas))
+        self.create("ingresses", manifests.ingress("checkout"))
+
+    def _deployed(self, change: Change) -> None:
+        """Roll a Deployment out in the background when its spec has changed."""
+        spec_changed = change.old is None or (change.new and change.old["spec"] != change.new["spec"])
+        if change.storage == "deployments.apps" and change.new is not None and spec_changed:
+            task = asyncio.ensure_future(self._roll_out(change.new))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _roll_out(self, deployment: Json) -> None:
+        status = await self._workloads.reconcile(deployment)
+        metadata = deployment["metadata"]
+        if status is None or metadata["name"] not in self._apps:
+            return
+        with suppress(ApiError):
+            self.api.store.patch(
+                "deployments", metadata["namespace"], metadata["name"], {"status": status}, subresource="status"
+            )
+            self.publish(metadata["name"])
