@@ -76,6 +76,7 @@ class Daemon:
         self.port = 0
         self.engine: Engine | None = None
         self._cluster: KubeCluster | None = None
+        self._pods: KubePods | None = None
         self._stack = contextlib.AsyncExitStack()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -109,11 +110,13 @@ class Daemon:
         stack.push_async_callback(recorder.stop)
         metrics = await self._source(session)
         await cluster.synced()
+        if self._pods is not None:
+            await self._pods.synced()
         router = NginxRouter(settings.annotation_prefix)
         self.engine = Engine(cluster, metrics, router, self.clock, recorder, self.telemetry, options_of(settings))
         self.engine.start()
         stack.push_async_callback(self.engine.stop)
-        log.info("started", version=__version__, listen=settings.listen, namespaces=list(settings.namespaces) or "all")
+        log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")
 
     async def stop(self) -> None:
         """Stop everything, in reverse order, within STOP_WITHIN."""
@@ -147,7 +150,8 @@ class Daemon:
         if self._cluster is None:
             return ("not connected to the API server yet",)
         if self.engine is None:
-            return self._cluster.problems or ("the caches are being filled",)
+            pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
+            return self._cluster.problems or pods or ("the caches are being filled",)
         if self.engine.queue.oldest() > WEDGED_AFTER:
             return ("wedged: a rollout has waited too long for its pass",)
         return ()
@@ -201,6 +205,8 @@ class Daemon:
         pods = KubePods(session, settings.scrape_selector, settings.scrape_namespace)
         pods.start()
         self._stack.push_async_callback(pods.stop)
+
+        self._pods = pods
 
         def addresses() -> tuple[Address, ...]:
             return pod_addresses(pods.ready(), settings.scrape_port)

@@ -46,8 +46,8 @@ def format_duration(span: timedelta) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a number of seconds as a person says it: ``1m30s``, to the second above ten of them."""
-    return format_duration(timedelta(seconds=round(seconds) if seconds >= 10 else round(seconds, 1)))
+    """Return a number of seconds as a person says it: ``1m30s``, whole seconds from one on."""
+    return format_duration(timedelta(seconds=round(seconds) if seconds >= 1 else round(seconds, 1)))
 
 
 def parse_points(value: object) -> float:

@@ -106,7 +106,7 @@ class Lab:
     async def add_controller(self) -> ControllerPod:
         """Start another controller pod and let it be found."""
         pod = await self.plane.add_pod()
-        self.create("pods", pod.manifest())
+        self._register(pod.manifest())
         return pod
 
     async def remove_controller(self, pod: ControllerPod) -> None:
@@ -119,7 +119,7 @@ class Lab:
             self.create("namespaces", manifests.namespace(name))
         self.create("ingressclasses", manifests.ingress_class())
         for pod in self.plane.pod_manifests():
-            self.create("pods", pod)
+            self._register(pod)
         self.api.store.listeners.append(self._deployed)
         for name, app in self._apps.items():
             self.create("services", manifests.service(name))
@@ -127,6 +127,11 @@ class Lab:
             image = f"shop/checkout:{app.profile.version}"
             self.create("deployments", manifests.deployment(name, image, replicas=self._replicas))
         self.create("ingresses", manifests.ingress("checkout"))
+
+    def _register(self, pod: Json) -> None:
+        """Store a controller's Pod; its status is a write of its own, as a kubelet does it."""
+        name = self.create("pods", pod)["metadata"]["name"]
+        self.api.store.patch("pods", CONTROLLERS, name, {"status": pod["status"]}, subresource="status")
 
     def _deployed(self, change: Change) -> None:
         """Roll a Deployment out in the background when its spec has changed."""

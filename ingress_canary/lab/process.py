@@ -1,0 +1,107 @@
+"""The daemon as a process of its own, started on a lab as on a cluster: killed, frozen and read like one."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+STARTED = re.compile(rb'"port": ?(\d+)')
+STOP_WITHIN = 15.0
+
+
+class DaemonProcess:
+    """``ingress-canary run`` against a kubeconfig; its log goes to a file."""
+
+    def __init__(
+        self, kubeconfig: Path, log: Path, *, scale: float = 1.0, epoch: datetime | None = None, **settings: str
+    ):
+        self.log = log
+        self.port = 0
+        self._flags = {
+            "kubeconfig": str(kubeconfig), "listen": "127.0.0.1:0", "log_format": "json", "clock_scale": f"{scale:g}",
+            **({"clock_epoch": epoch.isoformat()} if epoch else {}), **settings,
+        }  # fmt: skip
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has been started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start a new process. It is ready when :meth:`ready` returns."""
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "ingress_canary", "run", *words, stdout=log, stderr=log,
+                env={key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")},
+            )  # fmt: skip
+        self._offset = self.log.stat().st_size
+
+    async def ready(self, within: float = 30.0) -> None:
+        """Wait until the daemon drives rollouts. Raises RuntimeError with its log when it ends or takes too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self.running:
+                    found = [STARTED.search(line) for line in self._lines() if b'"event": "started"' in line]
+                    if found and found[-1]:
+                        self.port = int(found[-1][1])
+                        return
+                    await asyncio.sleep(0.02)
+        raise RuntimeError(f"the daemon did not start:\n{self.log.read_text()[-4000:]}")
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        if self.running:
+            self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self) -> int:
+        """End the process with SIGTERM, harder if it does not listen, and return the exit code."""
+        if not self.running:
+            return 0
+        self.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                return await self.wait()
+        except TimeoutError:
+            self.kill()
+            return await self.wait()
+
+    async def metrics(self) -> str:
+        """Return the daemon's own metrics page."""
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            return await answer.text()
+
+    def _lines(self) -> list[bytes]:
+        return self.log.read_bytes()[self._offset :].splitlines()
