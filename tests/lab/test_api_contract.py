@@ -305,6 +305,7 @@ async def test_deletion_honours_preconditions(api: Client) -> None:
     options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": right, "propagationPolicy": "Background"}
     answer = await api.ok("DELETE", f"{WIDGETS}/a", options)
     assert (answer["kind"], answer["status"]) == ("Status", "Success")
+    assert answer["details"] == {"name": "a", "group": GROUP, "kind": "widgets", "uid": right["uid"]}
 
 
 async def test_finalizers_hold_an_object(api: Client) -> None:

@@ -256,7 +256,7 @@ BUILTINS = (
     ),
     _one("networking.k8s.io", "ingressclasses", "IngressClass", namespaced=False, counts_generations=True),
     _one("discovery.k8s.io", "endpointslices", "EndpointSlice", counts_generations=True),
-    _one("coordination.k8s.io", "leases", "Lease", check=_lease_rules, always_unconditional=False),
+    _one("coordination.k8s.io", "leases", "Lease", check=_lease_rules, unconditional_updates=False),
     _one(
         "events.k8s.io",
         "events",
