@@ -1,6 +1,7 @@
 """The load generator's bounds, its counts, and the applications that it meets."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -56,6 +57,18 @@ async def test_it_takes_urls_and_paths_in_turn() -> None:
         assert (await load.run()).answers == Counter({("v1", 200): 14, ("v2", 200): 13, ("", 404): 13})
         for pod in (0, 1):
             assert "nginx_ingress_controller_requests{" in await shop.page(pod)
+
+
+@pytest.mark.slow
+async def test_400_requests_a_second_through_proxy_application_and_client_take_less_than_a_core() -> None:
+    async with open_shop(replicas=2) as shop:
+        await shop.settle(WEB, canary_ingress(canary_weight="20"))
+        load = Load(shop.plane.urls, HOST, rate=400, seconds=5)
+        spent = time.process_time()
+        tally = await load.run()
+        spent = time.process_time() - spent
+        assert tally.dropped == 0
+        assert spent / load.seconds < 0.8
 
 
 async def test_it_ends_by_itself_after_its_time() -> None:
