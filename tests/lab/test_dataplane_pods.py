@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingress_canary.lab.dataplane import Kind, MetricsFault
 from ingress_canary.lab.dataplane.pod import POLL_INTERVAL, SYNC_INTERVAL, Pace
 from ingress_canary.lab.listener import LOOPBACK, Listener
-from tests.lab.dataplane_shop import canary_ingress, ingress, open_shop, path, slices, until
+from tests.lab.dataplane_shop import HOST, canary_ingress, ingress, open_shop, path, slices, until
 
 WEB = ingress("web", path("stable"))
 
@@ -161,3 +161,26 @@ async def test_requests_and_answers_pass_through_whole() -> None:
             assert (response.headers["X-Seen"], response.headers["Set-Cookie"]) == ("yes", "a=1")
     await listener.close()
     assert received == [("POST", "/a%20b?c=d%26e", b"hello", "shop.example")]
+
+
+@pytest.mark.parametrize(("method", "again"), [("GET", True), ("POST", False)])
+async def test_a_backend_that_hangs_up_is_tried_again_unless_that_could_do_a_thing_twice(
+    method: str, again: bool
+) -> None:
+    seen = 0
+
+    async def hang_up(request: web.BaseRequest) -> web.Response:
+        nonlocal seen
+        seen += 1
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    listener = Listener(hang_up)
+    await listener.open()
+    async with open_shop() as shop:
+        shop.plane.apply(Kind.ENDPOINT_SLICE, [slices("stable", LOOPBACK, port=listener.port)])
+        await shop.settle(WEB)
+        async with shop.client.request(method, shop.plane.urls[0], headers={"Host": HOST}) as response:
+            assert (response.status, seen > 1) == (502, again)
+    await listener.close()

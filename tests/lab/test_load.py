@@ -60,6 +60,7 @@ async def test_it_takes_urls_and_paths_in_turn() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover  # a tracer costs more than the proxy
 async def test_400_requests_a_second_through_proxy_application_and_client_take_less_than_a_core() -> None:
     async with open_shop(replicas=2) as shop:
         await shop.settle(WEB, canary_ingress(canary_weight="20"))
