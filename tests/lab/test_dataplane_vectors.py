@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
 from scipy import stats
 
+from ingress_canary.lab.dataplane.annotations import Policy
+from ingress_canary.lab.dataplane.balancer import Balancer, Side, advance, choose
+from ingress_canary.lab.dataplane.routes import Upstream
 from tests.lab.dataplane_shop import Shop, canary_ingress, ingress, open_shop, path
 
 VECTORS = yaml.safe_load((Path(__file__).parent / "routing-vectors.yaml").read_text())["vectors"]
@@ -60,3 +66,29 @@ async def test_a_fraction_of_a_percent_is_drawn_through_the_total() -> None:
         )
         answers = [await shop.version() for _ in range(DRAWS)]
         assert lies_within(answers.count("v2"), DRAWS, 0.125)
+
+
+@given(weight=st.integers(-5, 400), total=st.integers(-5, 300))
+def test_exactly_the_weights_share_of_all_draws_is_the_canarys(weight: int, total: int) -> None:
+    stable = Balancer.of(Upstream("stable", ("192.0.2.1:80",), alternatives=["canary"]))
+    canary = Balancer.of(Upstream("canary", ("192.0.2.2:80",), policy=Policy(weight, total)))
+    highest = max(total, 100)
+    sides = [choose(stable, canary, CIMultiDict(), lambda _, drawn=drawn: drawn) for drawn in range(1, highest + 1)]
+    assert sides.count(Side.CANARY) == min(max(weight, 0), highest)
+
+
+@given(
+    weight=st.integers(0, 100),
+    header=st.none() | st.sampled_from(["always", "never", "v2", ""]),
+    cookie=st.none() | st.sampled_from(["always", "never", "1"]),
+)
+def test_a_canary_without_endpoints_takes_nothing_whatever_the_request(
+    weight: int, header: str | None, cookie: str | None
+) -> None:
+    stable = Balancer.of(Upstream("stable", ("192.0.2.1:80",), alternatives=["canary"]))
+    canary = Upstream("canary", policy=Policy(weight, header="X-Canary", cookie="canary"))
+    headers = CIMultiDict({"X-Canary": header} if header is not None else {})
+    if cookie:
+        headers["Cookie"] = f"canary={cookie}"
+    held = advance({}, {"canary": canary})
+    assert choose(stable, held.get("canary"), headers, lambda _: 1) is Side.STABLE

@@ -47,12 +47,12 @@ COLUMNS = {
     "services": (
         Column("Type", ".spec.type"),
         Column("Cluster-IP", ".spec.clusterIP"),
-        Column("External-IP", _address),
+        Column("External-IP", lambda body: _address(body) or "<none>"),
         Column("Port(s)", _ports),
         _AGE,
     ),
     "ingresses": (
-        Column("Class", ".spec.ingressClassName"),
+        Column("Class", lambda body: (body.get("spec") or {}).get("ingressClassName") or "<none>"),
         Column("Hosts", _hosts),
         Column("Address", _address),
         Column("Ports", lambda body: "80, 443" if (body.get("spec") or {}).get("tls") else "80"),

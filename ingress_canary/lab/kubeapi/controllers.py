@@ -129,6 +129,7 @@ class Namespaces:
             found = self._store.get(NAMESPACES, "", namespace)
         except ApiError:
             return
-        held = any(self._store.list(resource, namespace) for resource in self._store.registry if resource.namespaced)
-        if "deletionTimestamp" in found["metadata"] and not held:
+        if "deletionTimestamp" not in found["metadata"]:
+            return
+        if not any(self._store.list(one, namespace) for one in self._store.registry if one.namespaced):
             self._store.remove(NAMESPACES, "", namespace)

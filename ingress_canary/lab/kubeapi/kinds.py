@@ -12,7 +12,7 @@ from typing import Any
 
 from ingress_canary.lab.kubeapi.columns import COLUMNS
 from ingress_canary.lab.kubeapi.resources import Resource
-from ingress_canary.lab.kubeapi.status import Cause, Json
+from ingress_canary.lab.kubeapi.status import Cause, Json, bad_request
 
 _addresses = count(10)
 _MICRO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$")
@@ -144,16 +144,23 @@ def _workload_rules(body: Json) -> Sequence[Cause]:
     return causes
 
 
+def _micro_time(body: Json, value: object) -> None:
+    if value is None or (isinstance(value, str) and _MICRO_TIME.match(value)):
+        return
+    raise bad_request(
+        f'{body["kind"]} in version "{body["apiVersion"].rpartition("/")[2]}" cannot be handled as a {body["kind"]}: '
+        f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00"'
+    )
+
+
 def _lease_rules(body: Json) -> Sequence[Cause]:
     spec = body.get("spec") or {}
-    causes = [
-        _wrong(f"spec.{key}", spec[key], "parsing time as 2006-01-02T15:04:05.000000Z07:00")
-        for key in ("acquireTime", "renewTime")
-        if spec.get(key) is not None and not _MICRO_TIME.match(str(spec[key]))
-    ]
-    if spec.get("leaseDurationSeconds") is not None and spec["leaseDurationSeconds"] <= 0:
-        causes.append(_wrong("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0"))
-    return causes
+    _micro_time(body, spec.get("acquireTime"))
+    _micro_time(body, spec.get("renewTime"))
+    seconds = spec.get("leaseDurationSeconds")
+    if seconds is not None and seconds <= 0:
+        return (_wrong("spec.leaseDurationSeconds", seconds, "must be greater than 0"),)
+    return ()
 
 
 def _event_rules(body: Json) -> Sequence[Cause]:
@@ -163,8 +170,7 @@ def _event_rules(body: Json) -> Sequence[Cause]:
         causes.append(_wrong("involvedObject.namespace", about, "does not match event.namespace"))
     if body.get("eventTime") is None:
         return causes
-    if not _MICRO_TIME.match(str(body["eventTime"])):
-        causes.append(_wrong("eventTime", body["eventTime"], "parsing time as 2006-01-02T15:04:05.000000Z07:00"))
+    _micro_time(body, body["eventTime"])
     causes += [
         _required(key) for key in ("reportingComponent", "reportingInstance", "action", "reason") if not body.get(key)
     ]
@@ -250,7 +256,7 @@ BUILTINS = (
     ),
     _one("networking.k8s.io", "ingressclasses", "IngressClass", namespaced=False, counts_generations=True),
     _one("discovery.k8s.io", "endpointslices", "EndpointSlice", counts_generations=True),
-    _one("coordination.k8s.io", "leases", "Lease", check=_lease_rules, always_unconditional=False),
+    _one("coordination.k8s.io", "leases", "Lease", check=_lease_rules, unconditional_updates=False),
     _one(
         "events.k8s.io",
         "events",

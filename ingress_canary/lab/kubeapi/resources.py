@@ -57,7 +57,7 @@ class Resource:
     """The apiVersion of stored objects when it is not this one."""
     selectable: tuple[str, ...] = ()
     """Fields that field selectors may name beside name and namespace."""
-    always_unconditional: bool = True
+    unconditional_updates: bool = True
     """Whether an update may leave metadata.resourceVersion out."""
 
     @property
@@ -148,7 +148,7 @@ def of_crd(crd: Json) -> Iterator[Resource]:
             counts_generations=True,
             columns=tuple(_columns(version)),
             schema=(version.get("schema") or {}).get("openAPIV3Schema") or {},
-            always_unconditional=False,
+            unconditional_updates=False,
         )
         yield one if version["name"] == stored else replace(one, stored_version=f"{spec['group']}/{stored}")
 

