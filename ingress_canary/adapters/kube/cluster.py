@@ -35,7 +35,7 @@ class KubeCluster:
         self._watches.start()
 
     async def synced(self) -> None:
-        """Wait until every cache is complete."""
+        """Wait until every cache is complete; while one cannot be, :attr:`problems` says why."""
         await self._watches.synced()
 
     async def stop(self) -> None:
