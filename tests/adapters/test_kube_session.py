@@ -142,6 +142,15 @@ async def test_credentials_are_loaded_again_after_they_were_rejected(tmp_path):
         assert [sent.headers["Authorization"] for sent in api.requests] == ["Bearer secret", "Bearer fresh"]
 
 
+async def test_credentials_that_cannot_be_loaded_again_are_unavailable(tmp_path):
+    async with serving(tmp_path) as (api, session):
+        api.script[INGRESSES].append(refuses(401, "Unauthorized"))
+        (tmp_path / "kubeconfig").unlink()
+        for message in ("Unauthorized", "list ingresses: the credentials could not be loaded"):
+            with pytest.raises(Unavailable, match=message):
+                await session.request("GET", INGRESSES)
+
+
 @pytest.mark.parametrize("content", [None, "", "a: [", "{}"])
 async def test_a_kubeconfig_that_cannot_be_loaded_is_named(tmp_path, content):
     path = tmp_path / "missing"

@@ -35,7 +35,7 @@ class KubeCluster:
         self._watches.start()
 
     async def synced(self) -> None:
-        """Wait until every cache is complete."""
+        """Wait until every cache is complete; while one cannot be, :attr:`problems` says why."""
         await self._watches.synced()
 
     async def stop(self) -> None:
@@ -131,7 +131,7 @@ class KubeCluster:
 
     async def _patch_rollout(self, rollout: Json, body: Json, metadata: Json, subresource: str | None) -> Json:
         meta = Meta.of(rollout)
-        expected = meta.resource_version
+        expected = self._held_version(meta.key)
         metadata = {**metadata, "uid": meta.uid, "resourceVersion": meta.resource_version}
         # The watch may bring our own write before the response does: it is told from others' by its version.
         self._writing.add(meta.key)
@@ -146,10 +146,13 @@ class KubeCluster:
             expected = version_of(stored)
         finally:
             self._writing.discard(meta.key)
-            held = self._caches.rollouts.get(meta.key)
-            if held is None or version_of(held) != expected:
+            if self._held_version(meta.key) != expected:
                 self._notify({meta.key})
         return stored
+
+    def _held_version(self, rollout: Key) -> str | None:
+        held = self._caches.rollouts.get(rollout)
+        return version_of(held) if held else None
 
     def _listen(self) -> None:
         caches, dependents = self._caches, self._dependents

@@ -1,0 +1,362 @@
+"""The cluster as the engine sees it: caches, conditional writes, and who is told of which change."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_api import (
+    CLASSES,
+    DEPLOYMENTS,
+    INGRESSES,
+    ROLLOUTS,
+    SCHEDULES,
+    SERVICES,
+    SLICES,
+    answers,
+    hangs,
+    refuses,
+    serving,
+    until,
+)
+
+from ingress_canary.adapters.kube.cluster import KubeCluster
+from ingress_canary.adapters.kube.dependents import Dependents
+from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.domain.objects import Key
+from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
+
+CHECKOUT = Key("shop", "checkout")
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DENIED = refuses(403, "forbidden")
+
+
+def rollout(name="checkout", **spec):
+    return {
+        "ingresses": [name],
+        "stableService": name,
+        "canaryService": f"{name}-canary",
+        "workload": {"canary": {"name": f"{name}-canary"}},
+        "schedule": {"ref": {"name": "standard"}},
+        **spec,
+    }
+
+
+def ingress(service="checkout", host="shop.example", **spec):
+    backend = {"service": {"name": service, "port": {"number": 80}}}
+    return {"rules": [{"host": host, "http": {"paths": [{"path": "/", "backend": backend}]}}], **spec}
+
+
+def endpoints(service, *addresses):
+    return {
+        "metadata": {"labels": {"kubernetes.io/service-name": service}},
+        "endpoints": [{"addresses": [one]} for one in addresses],
+    }
+
+
+@asynccontextmanager
+async def watching(api, session, scope=None):
+    cluster = KubeCluster(session, scope or Scope(home="ingress-canary"))
+    told = []
+    cluster.start()
+    try:
+        await asyncio.wait_for(cluster.synced(), 10)
+        cluster.subscribe(told.append)
+        yield cluster, told
+    finally:
+        await cluster.stop()
+
+
+@pytest.fixture
+async def served(tmp_path):
+    async with serving(tmp_path, request_timeout=1.0) as (api, session):
+        for name in ("checkout", "search"):
+            api.put(ROLLOUTS, "shop", name, spec=rollout(name), status={"phase": "Pending"})
+            api.put(INGRESSES, "shop", name, spec=ingress(name, f"{name}.example"))
+            api.put(SERVICES, "shop", name)
+            api.put(SLICES, "shop", f"{name}-1", **endpoints(name, "10.0.0.1"))
+            api.put(DEPLOYMENTS, "shop", f"{name}-canary", spec={"replicas": 1})
+        api.put(SCHEDULES, "ingress-canary", "standard", spec={"steps": []})
+        api.put(CLASSES, "", "nginx", spec={"controller": "k8s.io/ingress-nginx"})
+        async with watching(api, session) as (cluster, told):
+            yield api, cluster, told
+
+
+async def test_once_synced_everything_is_read_from_the_caches(served):
+    api, cluster, _ = served
+    view = cluster.view
+    before = len([one for one in api.requests if "watch" not in one.query])
+    assert sorted(cluster.rollouts()) == [CHECKOUT, Key("shop", "search")]
+    assert cluster.rollout(CHECKOUT)["status"] == {"phase": "Pending"}
+    assert cluster.schedule(Key("ingress-canary", "standard"))["spec"] == {"steps": []}
+    assert view.sees_all_namespaces
+    assert view.sees_classes
+    assert view.ingress(CHECKOUT).rules[0].host == "checkout.example"
+    assert [one.meta.key for one in view.ingresses_by_service(CHECKOUT)] == [CHECKOUT]
+    assert [one.meta.key for one in view.ingresses_by_host("checkout.example")] == [CHECKOUT]
+    assert view.service(CHECKOUT).meta.key == CHECKOUT
+    assert view.services_by_upstream("shop-checkout") == [CHECKOUT]
+    assert view.endpoints(CHECKOUT).ready == {"10.0.0.1"}
+    assert view.workload("Deployment", Key("shop", "checkout-canary")).kind == "Deployment"
+    assert view.workload("CronJob", CHECKOUT) is None
+    assert view.ingress_class("nginx").controller == "k8s.io/ingress-nginx"
+    assert view.default_class() is None
+    assert cluster.ready
+    assert cluster.problems == ()
+    assert cluster.silence() < 10
+    assert before == len([one for one in api.requests if "watch" not in one.query])
+
+
+BOTH = {CHECKOUT, Key("shop", "search")}
+
+
+CHANGES = [
+    ((ROLLOUTS, "shop", "checkout", {"spec": rollout(paused=True)}), {CHECKOUT}),
+    ((INGRESSES, "shop", "checkout", {"spec": ingress(host="new.example")}), {CHECKOUT}),
+    ((INGRESSES, "shop", "checkout-canary", {"spec": ingress("x", "x")}), {CHECKOUT}),
+    ((INGRESSES, "shop", "neighbour", {"spec": ingress("checkout", "x")}), {CHECKOUT}),
+    ((INGRESSES, "mall", "neighbour", {"spec": ingress("x", "search.example")}), {Key("shop", "search")}),
+    ((INGRESSES, "shop", "orphan", {"metadata": {"ownerReferences": [
+        {"kind": "CanaryRollout", "name": "search", "uid": "x", "controller": True}]}}), {Key("shop", "search")}),
+    ((SERVICES, "shop", "checkout-canary", {}), {CHECKOUT}),
+    ((SLICES, "shop", "checkout-1", endpoints("checkout", "10.0.0.2")), {CHECKOUT}),
+    ((DEPLOYMENTS, "shop", "checkout-canary", {"spec": {"replicas": 2}}), {CHECKOUT}),
+    ((SCHEDULES, "ingress-canary", "standard", {"spec": {"steps": [1]}}), BOTH),
+    ((CLASSES, "", "nginx", {"spec": {"controller": "other"}}), BOTH),
+    # nobody's
+    ((INGRESSES, "shop", "stranger", {"spec": ingress("x", "x")}), set()),
+    ((SERVICES, "mall", "checkout", {}), set()),
+    ((SLICES, "mall", "checkout-1", endpoints("checkout", "10.0.0.2")), set()),
+    ((DEPLOYMENTS, "shop", "stranger", {}), set()),
+    ((SCHEDULES, "shop", "standard", {"spec": {}}), set()),
+    # heartbeats
+    ((INGRESSES, "shop", "checkout", {"status": {"loadBalancer": {}}}), set()),
+    ((SLICES, "shop", "checkout-1", endpoints("checkout", "10.0.0.1") | {"addressType": "IPv4"}), set()),
+    ((DEPLOYMENTS, "shop", "checkout-canary", {"status": {"conditions": []}}), set()),
+]  # fmt: skip
+
+
+async def test_a_change_is_told_to_the_rollouts_that_it_concerns_and_to_no_other(served):
+    api, cluster, told = served
+    caches = cluster.view
+    stores = {
+        ROLLOUTS: caches.rollouts, INGRESSES: caches.ingresses, SERVICES: caches.services, SLICES: caches.slices,
+        DEPLOYMENTS: caches.workloads["Deployment"], SCHEDULES: caches.schedules, CLASSES: caches.classes,
+    }  # fmt: skip
+
+    async def seen(collection, key):
+        there = api.objects[collection].get(tuple(key))
+        await until(lambda: version_of(stores[collection].get(key)) == version_of(there))
+
+    for (collection, namespace, name, parts), expected in CHANGES:
+        key = Key(namespace, name)
+        before = api.objects[collection].get((namespace, name))
+        told.clear()
+        api.put(collection, namespace, name, **parts)
+        await seen(collection, key)
+        assert set(told) == expected, (collection, namespace, name, parts)
+        if before:
+            api.put(collection, namespace, name, **before)
+        else:
+            api.drop(collection, namespace, name)
+        await seen(collection, key)
+
+
+def version_of(held):
+    if held is None:
+        return None
+    return held["metadata"]["resourceVersion"] if isinstance(held, dict) else held.meta.resource_version
+
+
+async def test_a_deletion_is_told_like_a_change(served):
+    api, cluster, told = served
+    api.drop(INGRESSES, "shop", "checkout")
+    api.drop(ROLLOUTS, "shop", "search")
+    await until(lambda: set(told) == BOTH)
+    assert cluster.view.ingress(CHECKOUT) is None
+    assert cluster.rollout(Key("shop", "search")) is None
+    api.drop(SLICES, "shop", "checkout-1")
+    await until(lambda: not cluster.view.endpoints(CHECKOUT).ready)
+
+
+async def test_a_status_is_patched_at_its_version_only_and_held_at_once(served):
+    api, cluster, told = served
+    before = cluster.rollout(CHECKOUT)
+    stored = await cluster.patch_status(before, {"phase": "Progressing", "step": None})
+    assert stored["status"] == {"phase": "Progressing"}
+    assert cluster.rollout(CHECKOUT) is stored
+    sent = api.requests[-1]
+    assert sent.path.endswith("/namespaces/shop/canaryrollouts/checkout/status")
+    assert sent.headers["Content-Type"] == "application/merge-patch+json"
+    assert sent.body == {
+        "metadata": {"uid": before["metadata"]["uid"], "resourceVersion": before["metadata"]["resourceVersion"]},
+        "status": {"phase": "Progressing", "step": None},
+    }
+    with pytest.raises(Conflict, match="patch canaryrollouts/status shop/checkout: the object has been modified"):
+        await cluster.patch_status(before, {"phase": "Paused"})
+    assert cluster.rollout(CHECKOUT)["status"] == {"phase": "Progressing"}
+    api.put(ROLLOUTS, "shop", "search", spec={})
+    await until(lambda: told)
+    assert set(told) == {Key("shop", "search")}, "its own writes are no event"
+
+
+async def test_a_change_by_others_during_a_write_is_told(served):
+    api, cluster, told = served
+    await until(lambda: any(sent.path == ROLLOUTS and "watch" in sent.query for sent in api.requests))
+    api.script[ROLLOUTS].append(hangs)
+    writing = asyncio.create_task(cluster.patch_status(cluster.rollout(CHECKOUT), {"phase": "Paused"}))
+    await until(lambda: api.requests[-1].method == "PATCH")
+    api.put(ROLLOUTS, "shop", "checkout", spec=rollout(paused=True))
+    await until(lambda: cluster.rollout(CHECKOUT)["spec"].get("paused"))
+    assert not told
+    with pytest.raises(Unavailable):
+        await writing
+    assert told == [CHECKOUT]
+
+
+async def test_an_action_is_cleared_and_nothing_else(served):
+    api, cluster, _ = served
+    action = "ingress-canary.io/action"
+    api.put(ROLLOUTS, "shop", "checkout", metadata={"annotations": {action: "abort#1", "other": "stays"}})
+    await until(lambda: "annotations" in cluster.rollout(CHECKOUT)["metadata"])
+    stored = await cluster.clear_action(cluster.rollout(CHECKOUT))
+    assert stored["metadata"]["annotations"] == {"other": "stays"}
+    assert api.requests[-1].path.endswith("/canaryrollouts/checkout")
+
+
+async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
+    api, cluster, _ = served
+    key = Key("shop", "shadow")
+    manifest = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": dict(key._asdict())}
+    created = await cluster.create_ingress(manifest)
+    assert cluster.view.ingress(key) is created
+    with pytest.raises(Conflict, match='create ingresses shop: "shadow" already exists'):
+        await cluster.create_ingress(manifest)
+    patched = await cluster.patch_ingress(created, {"metadata": {"annotations": {"weight": "5"}}})
+    assert cluster.view.ingress(key) is patched
+    assert api.requests[-1].body["metadata"] == {
+        "annotations": {"weight": "5"},
+        "uid": created.meta.uid,
+        "resourceVersion": created.meta.resource_version,
+    }
+    with pytest.raises(Conflict):
+        await cluster.patch_ingress(created, {"metadata": {"annotations": {"weight": "6"}}})
+    await cluster.delete_ingress(patched)
+    assert cluster.view.ingress(key) is None
+    assert api.requests[-1].body["preconditions"] == {"uid": created.meta.uid}
+    await cluster.delete_ingress(patched)
+
+
+async def test_what_has_taken_the_shadows_name_is_not_deleted(served):
+    api, cluster, _ = served
+    shadow = cluster.view.ingress(CHECKOUT)
+    api.objects[INGRESSES].pop(("shop", "checkout"))
+    api.put(INGRESSES, "shop", "checkout", spec=ingress())
+    with pytest.raises(Missing, match="Precondition failed"):
+        await cluster.delete_ingress(shadow)
+    await until(lambda: cluster.view.ingress(CHECKOUT).meta.uid != shadow.meta.uid)
+
+
+async def test_a_shadow_that_a_finalizer_holds_is_seen_as_being_deleted(served):
+    api, cluster, _ = served
+    held = cluster.view.ingress(CHECKOUT)
+    meta = {"finalizers": ["x"], "deletionTimestamp": "2026-01-01T00:00:00Z", "resourceVersion": "900"}
+    body = api.objects[INGRESSES]["shop", "checkout"]
+    answer = {**body, "metadata": {**body["metadata"], **meta}}
+    api.script[INGRESSES].append(answers(200, json.dumps(answer).encode()))
+    await cluster.delete_ingress(held)
+    assert cluster.view.ingress(CHECKOUT).meta.deleting
+
+
+async def test_a_proxys_404_is_no_proof_of_deletion(served):
+    api, cluster, _ = served
+    api.script[INGRESSES].append(answers(404, b"404 page not found", "text/plain"))
+    with pytest.raises(Unavailable):
+        await cluster.delete_ingress(cluster.view.ingress(CHECKOUT))
+    assert cluster.view.ingress(CHECKOUT)
+
+
+async def test_a_refused_write_says_why(served):
+    api, cluster, _ = served
+    api.script[INGRESSES].append(refuses(422, "admission webhook denied the request"))
+    with pytest.raises(Refused, match="patch ingresses shop/checkout: admission webhook denied the request"):
+        await cluster.patch_ingress(cluster.view.ingress(CHECKOUT), {})
+
+
+async def test_an_installed_crd_is_found(served):
+    api, cluster, _ = served
+    assert await cluster.installed_crd("canaryrollouts.ingress-canary.io") is None
+    api.put(CRD, "", "canaryrollouts.ingress-canary.io", spec={"group": "ingress-canary.io"})
+    assert (await cluster.installed_crd("canaryrollouts.ingress-canary.io"))["spec"] == {"group": "ingress-canary.io"}
+
+
+async def test_in_some_namespaces_only_those_are_read_and_the_rest_is_not_needed(tmp_path):
+    async with serving(tmp_path) as (api, session):
+        for namespace in ("shop", "mall", "private"):
+            api.put(INGRESSES, namespace, "one", spec=ingress())
+            api.put(ROLLOUTS, namespace, "one", spec=rollout("one"))
+        api.script[INGRESSES].append(DENIED)
+        api.script[CLASSES].append(DENIED)
+        scope = Scope(home="ingress-canary", namespaces=("shop", "mall"), schedules=("sre",))
+        async with watching(api, session, scope) as (cluster, _):
+            assert {key.namespace for key in cluster.rollouts()} == {"shop", "mall"}
+            assert len(cluster.view.ingresses_by_host("shop.example")) == 2
+            assert not cluster.view.sees_all_namespaces
+            assert not cluster.view.sees_classes
+            assert cluster.problems == ()
+        asked = {sent.path for sent in api.requests}
+        watched = {path.split("/namespaces/")[1].split("/")[0] for path in asked if path.endswith("canaryschedules")}
+        assert watched == {"shop", "mall", "sre", "ingress-canary"}
+        assert SERVICES not in asked
+
+
+async def test_in_some_namespaces_the_ingresses_of_all_are_seen_where_that_is_allowed(tmp_path):
+    async with serving(tmp_path) as (api, session):
+        api.put(INGRESSES, "shop", "one", spec=ingress())
+        api.put(INGRESSES, "mall", "one", spec=ingress())
+        async with watching(api, session, Scope(home="shop", namespaces=("shop",))) as (cluster, _):
+            assert cluster.view.sees_all_namespaces
+            assert len(cluster.view.ingresses_by_host("shop.example")) == 2
+
+
+async def test_of_several_default_classes_the_newest_is_taken(tmp_path):
+    default = {"ingressclass.kubernetes.io/is-default-class": "true"}
+    async with serving(tmp_path) as (api, session):
+        for name, created in (("old", "2024-01-01T00:00:00Z"), ("new", "2025-01-01T00:00:00Z")):
+            api.put(CLASSES, "", name, metadata={"annotations": default, "creationTimestamp": created})
+        async with watching(api, session) as (cluster, _):
+            assert cluster.view.default_class().meta.name == "new"
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+MEMBERS = (
+    "ingresses",
+    "stableService",
+    "canaryService",
+    "shadow",
+    "workload",
+    "schedule",
+    "ref",
+    "name",
+    "canary",
+    "kind",
+)
+malformed = st.recursive(
+    anything, lambda inner: st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=4), max_leaves=12
+)
+
+
+@given(specs=st.lists(malformed, max_size=4), status=malformed)
+def test_a_malformed_rollout_depends_on_what_can_be_read_and_breaks_nothing(specs, status):
+    dependents = Dependents("home")
+    for spec in specs:
+        dependents.update(CHECKOUT, {"metadata": {}, "spec": spec, "status": status})
+    dependents.update(CHECKOUT, None)
+    assert dependents._rollouts == {}
+    assert dependents._tokens == {}
