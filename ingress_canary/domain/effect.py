@@ -77,14 +77,19 @@ def effect(seen: Seen) -> Effect:
         return Effect(EffectState.NOT_EFFECTIVE, f"{numbers}, where about {expected:,.0f} were expected")
 
     share = seen.canary / seen.total
+    if share > high and seen.canary == seen.total:
+        return Effect(EffectState.UNKNOWN, f"{numbers}: without stable traffic the share says nothing")
+
     too_low = share < low and not seen.sticky
-    # without stable traffic a high share is the clients' choice of headers, or everything there is
-    too_high = share > high and not seen.forced and seen.canary < seen.total
+    too_high = share > high and not seen.forced
     if too_low or too_high:
         least, most = binomial_interval(seen.canary, seen.total)
-        interval = f"{numbers} ({percent(share)}, surely {percent(least)} to {percent(most)}), and {allowed}"
+        interval = f"{percent(CONFIDENCE)} interval {percent(least)} to {percent(most)}"
         off = (too_low and most < low) or (too_high and least > high)
-        return Effect(EffectState.NOT_EFFECTIVE if off else EffectState.UNKNOWN, interval)
+        return Effect(
+            EffectState.NOT_EFFECTIVE if off else EffectState.UNKNOWN,
+            f"{numbers} ({percent(share)}, {interval}), and {allowed}",
+        )
 
     if not seen.canary or expected < ENOUGH_EXPECTED:
         return Effect(EffectState.UNKNOWN, f"{numbers}, too few to tell at a weight of {percent(seen.weight)}")

@@ -78,19 +78,18 @@ def status(name: str, design: Design, evidence: Evidence, min_requests: int, rat
 
 def describe(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
     """Return the verdict's sentence: what was proven, or what is missing to pass."""
-    match judge(design, evidence, min_requests):
-        case Verdict.FAIL:
-            return _failure(design, evidence)
-        case Verdict.NO_DATA:
-            return f"no data: {evidence.missing}"
-        case Verdict.PASS:
-            return (
-                f"canary {_seen(evidence.step.e, evidence.step.n)} in this step is proven better than "
-                f"{percent(design.theta)} allowed; E={e_value(evidence.passing)} >= {e_value(design.log_pass)}, "
-                f"chance of a false pass <= {percent(design.beta)}"
-            )
-        case Verdict.INCONCLUSIVE:
-            return _shortage(design, evidence, min_requests, rate)
+    verdict = judge(design, evidence, min_requests)
+    if verdict is Verdict.FAIL:
+        return _failure(design, evidence)
+    if verdict is Verdict.NO_DATA:
+        return f"no data: {evidence.missing}"
+    if verdict is Verdict.PASS:
+        return (
+            f"canary {_seen(evidence.step.e, evidence.step.n)} in this step is proven better than "
+            f"{percent(design.theta)} allowed; E={e_value(evidence.passing)} >= {e_value(design.log_pass)}, "
+            f"chance of a false pass <= {percent(design.beta)}"
+        )
+    return _shortage(design, evidence, min_requests, rate)
 
 
 def percent(ratio: float) -> str:
@@ -181,11 +180,11 @@ def _shortage(design: Design, evidence: Evidence, min_requests: int, rate: float
     missing = max(wait, min_requests - n)
     if not missing:
         return "enough was seen to pass, and a fresh look at the evidence is missing"
-    condition = f"at its present {_seen(e, n)}" if e else "without errors"
-    return (
-        f"needs about {missing:,} more canary requests {condition} ({n:,} of {n + missing:,} seen)"
-        f"{_pace(missing, rate)}, to be proven better than {allowed}"
-    )
+    if e:
+        needs = f"canary {_seen(e, n)} in this step needs about {missing:,} more requests like these"
+    else:
+        needs = f"needs about {missing:,} more canary requests without errors ({n:,} of {n + missing:,} seen)"
+    return f"{needs}{_pace(missing, rate)}, to be proven better than {allowed}"
 
 
 def _pace(missing: int, rate: float | None) -> str:
@@ -193,6 +192,6 @@ def _pace(missing: int, rate: float | None) -> str:
         return ""
     if not rate:
         return ", and none are coming at present"
-    seconds = ceil(missing / rate)
-    span = format_duration(timedelta(seconds=seconds)) if seconds <= LONG_WAIT else "months"
-    return f", at the present {rate:.3g}/s about {span}"
+    seconds = missing / rate
+    span = f"about {format_duration(timedelta(seconds=ceil(seconds)))}" if seconds <= LONG_WAIT else "for months"
+    return f", at the present {rate:.3g}/s {span}"

@@ -106,7 +106,7 @@ class Design:
         return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
 
     def null(self, m: int, f: int) -> float:
-        """Return theta_t: theta, or rho times stable's ratio ``f`` of ``m`` over the last minute when that is more."""
+        """Return theta_t: theta, or rho times stable's present ratio ``f`` of ``m`` when that is more."""
         return max(self.theta, min(LARGEST_THETA, self.rho * f / m)) if f else self.theta
 
     def absolute_steps(self, null: float, n: int, e: int, phi: float) -> list[float]:

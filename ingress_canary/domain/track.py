@@ -92,7 +92,9 @@ class Track:
         design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
         looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], Look(at, n, m, f))
         if n:
-            null = design.null(sum([look.m for look in looks]), sum([look.f for look in looks]))
+            # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
+            minute = design.null(sum([look.m for look in looks]), sum([look.f for look in looks]))
+            null = max(minute, design.null(m, f))
             absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
