@@ -288,7 +288,7 @@ class Slo(Model):
             if self.sli.prometheus_threshold is None:
                 raise ValueError("an objective is needed; add one, such as objective: 99.9")
             return self
-        if self.theta > 0.5:
+        if self.theta > 0.5 + 1e-9:
             raise ValueError(
                 f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does; "
                 "lower maxBurn or raise the objective until it is at most 0.5"
