@@ -13,6 +13,8 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
 NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
+MEASURED = frozenset({Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE})
+"""Reasons whose sentence is made of numbers that change with every tick."""
 _NUMBER = re.compile(r"\d[\d.,]*")
 
 Answer = Literal["True", "False", "Unknown"]
@@ -97,10 +99,11 @@ def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
 
 def _substance(status: RolloutStatus) -> tuple[object, ...]:
     step = status.step
+    message = "" if status.reason in MEASURED else _NUMBER.sub("#", status.message)
     return (
         status.model_copy(
             update={
-                "message": _NUMBER.sub("#", status.message), "observed_share": None, "analysis_state": None, "slos": [],
+                "message": message, "observed_share": None, "analysis_state": None, "slos": [],
                 "conditions": [], "step": None,
             }
         ),

@@ -129,7 +129,8 @@ class Engine:
         if entry.target is not None:
             self._wanted.set()
         self._reporter.report(key, entry.uid, scene.seen.status, status, decision, done)
-        if done.wrote or done.reshaped:
+        if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
+            # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
 
     async def _unreadable(self, key: Key, body: Json, entry: Entry) -> None:
