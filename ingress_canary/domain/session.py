@@ -145,6 +145,15 @@ class Session:
         """Return the session while a write to the shadow is still to come."""
         return replace(self, settled_from=None, last=None, settling=True) if self.settled_from else self
 
+    def rebased(self, now: datetime) -> "Session":
+        """Return the session after the clock was set: counters and settling get a new starting point.
+
+        What came in between is lost, like over a restart; nothing is counted twice, and no bake is credited.
+        """
+        settled = None if self.settled_from is None else now
+        gap = None if self.no_data_since is None else now
+        return replace(self, book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap)
+
     def fresh(self, now: datetime, interval: float) -> bool:
         """Return whether the last look at the source is recent enough to act on."""
         return self.read_at is not None and now - self.read_at <= timedelta(seconds=2 * interval)

@@ -21,6 +21,7 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Decision
 from ingress_canary.domain.publish import published
 from ingress_canary.domain.router import Router
+from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import observe, read_spec, read_status
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
+CLOCK_STEP = 5.0
+"""Seconds by which wall and monotonic time may come apart between two ticks before the clock counts as set."""
 
 
 class Engine:
@@ -56,6 +59,8 @@ class Engine:
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._offset: float | None = None
+        """Between wall and monotonic time, at the last look."""
 
     def start(self) -> None:
         """Begin; the caches are synced by now."""
@@ -153,15 +158,36 @@ class Engine:
             if not watched:
                 self._wanted.clear()
                 continue
-            readings = await self._metrics.read(sorted(set(watched.values())))
+            try:
+                await self._look(watched)
+            except Exception:
+                # the source's adapter turns its errors into readings; whatever else happens must not end the ticks
+                log.exception("a look at the metrics source failed")
             spent = self._clock.monotonic() - before
-            self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
-            for key, target in watched.items():
-                entry = self.ledger.get(key)
-                if entry is not None and target in readings:
-                    entry.reading = readings[target]
-                    self.queue.add(key)
             await self._clock.sleep(max(interval - spent, interval / 10))
+
+    async def _look(self, watched: dict[Key, Target]) -> None:
+        """Read the source once for all, and ask for a pass over each rollout."""
+        self._mind_the_clock()
+        before = self._clock.monotonic()
+        readings = await self._metrics.read(sorted(set(watched.values())))
+        spent = self._clock.monotonic() - before
+        self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
+        for key, target in watched.items():
+            entry = self.ledger.get(key)
+            if entry is not None and target in readings:
+                entry.reading = readings[target]
+                self.queue.add(key)
+
+    def _mind_the_clock(self) -> None:
+        """Give every session a new starting point when the wall clock was set since the last look."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        offset = now.timestamp() - monotonic
+        if self._offset is not None and abs(offset - self._offset) > CLOCK_STEP:
+            log.warning("the clock was set", by_seconds=round(offset - self._offset, 1))
+            for _, entry in self.ledger.items():
+                entry.session = entry.session.rebased(now) if entry.session is not None else None
+        self._offset = offset
 
     async def _checkpoint(self, key: Key, entry: Entry) -> None:
         """Store the evidence of one active rollout, whatever a pass would think of the moment."""

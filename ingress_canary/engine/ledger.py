@@ -65,8 +65,10 @@ class Ledger:
     def entry(self, key: Key, uid: str) -> Entry:
         """Return the entry of a rollout; another object of the same name begins a new one."""
         entry = self._entries.get(key)
-        if entry is None or entry.uid != uid:
-            entry = self._entries[key] = Entry(uid)
+        if entry is not None and entry.uid == uid:
+            return entry
+        self.forget(key)
+        entry = self._entries[key] = Entry(uid)
         return entry
 
     def get(self, key: Key) -> Entry | None:

@@ -176,7 +176,7 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, 
 async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
     """Wait until a condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - conditions of another program have no event
+        while not condition():
             await asyncio.sleep(0.01)
 
 
