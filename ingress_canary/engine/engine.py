@@ -185,8 +185,7 @@ class Engine:
         offset = now.timestamp() - monotonic
         if self._offset is not None and abs(offset - self._offset) > CLOCK_STEP:
             log.warning("the clock was set", by_seconds=round(offset - self._offset, 1))
-            for _, entry in self.ledger.items():
-                entry.session = entry.session.rebased(now) if entry.session is not None else None
+            self.ledger.clock_was_set()
         self._offset = offset
 
     async def _checkpoint(self, key: Key, entry: Entry) -> None:

@@ -43,6 +43,8 @@ class Entry:
     """When the status was last written, in the clock's monotonic seconds."""
     rival: Rival | None = None
     """This rollout as preflight of the others of its namespace sees it."""
+    clock_set: bool = False
+    """The next reading is a new starting point, because the clock was set since the last one."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
@@ -104,6 +106,11 @@ class Ledger:
     def items(self) -> Iterator[tuple[Key, Entry]]:
         """Yield every key with its entry."""
         yield from list(self._entries.items())
+
+    def clock_was_set(self) -> None:
+        """Have every rollout take a new starting point with its next reading."""
+        for entry in self._entries.values():
+            entry.clock_set = True
 
     def watched(self) -> dict[Key, Target]:
         """Return whose evidence the next tick reads."""

@@ -116,6 +116,9 @@ def observe(
     bounds = course.measures.bounds if course is not None else frozenset[float]()
     target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name, bounds) if primary else None
     if session is not None and course is not None and primary is not None and entry.reading is not None:
+        if entry.clock_set:
+            session = session.rebased(entry.reading.at)
+            entry.clock_set = False
         session = tick(session, entry.reading, _tick(course, router, primary, spec, status, sticky, options))
     entry.reading = None
     entry.session = session

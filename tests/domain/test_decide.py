@@ -518,3 +518,21 @@ def test_a_schedule_that_can_no_longer_be_read_holds_but_lets_a_person_abort() -
     world.action = "abort#1"
     world.pass_()
     assert world.status.phase is Phase.ROLLED_BACK
+
+
+# -- time -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1)], ids=["back", "forth"])
+def test_a_clock_that_is_set_shortens_no_bake_and_blinds_nobody(jump: timedelta) -> None:
+    world = at_step(2)
+    world.step(4)
+    assert world.session is not None
+    baked = world.session.baked
+    world.now += jump
+    world.session = world.session.rebased(world.now)
+    world.step()
+    assert world.session is not None
+    assert world.session.baked <= baked
+    world.traffic.canary = 0.5
+    world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=8)
