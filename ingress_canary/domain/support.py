@@ -1,13 +1,18 @@
-"""What the contract names and this release does not serve yet: refused in words, never silently ignored.
+"""What the contract takes and the daemon does not: behaviour of a later release, and more steps than it walks.
 
-Used by the daemon (reason InvalidSpec) and by ``lint``. A release that brings a behaviour removes its line here.
+Refused in words, never silently ignored. Used by the daemon (reason InvalidSpec) and by ``lint``. A release that
+brings a behaviour removes its line here.
 """
 
 from collections.abc import Iterator
 
-from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec
-from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadSpec
+from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
+from ingress_canary.api.units import format_duration
+from ingress_canary.domain.steps import Walk
 
+READY_TIMEOUT = WorkloadSpec().not_ready_timeout
+"""What the API server writes where nobody said it: no wish of anybody's."""
 LATER = "is not served by this release; remove it"
 
 
@@ -17,12 +22,20 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
         yield "spec.promotion.strategy", f"{spec.promotion.strategy} is not served by this release; use Manual"
     if spec.workload.scale_canary is not None:
         yield "spec.workload.scaleCanary", LATER
+    if spec.workload.not_ready_timeout != READY_TIMEOUT:
+        usual = format_duration(READY_TIMEOUT)
+        yield "spec.workload.notReadyTimeout", f"is not served by this release; remove it, or leave it at {usual}"
     if spec.probe is not None:
         yield "spec.probe", LATER
 
 
 def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each member of a schedule whose behaviour is not served yet."""
+    """Yield (field, message) of each member of a schedule that the daemon does not take."""
+    if len(Walk.of(spec)) > MAX_STEPS:
+        yield (
+            f"{prefix}.steps",
+            f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
+        )
     for name, value in (("windows", spec.windows), ("gates", spec.gates), ("notifications", spec.notifications)):
         if value:
             yield f"{prefix}.{name}", LATER

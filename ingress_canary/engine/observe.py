@@ -179,7 +179,7 @@ def _schedule(
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
-        return _course(entry, status.schedule.hash, status.schedule.content, "the schedule as begun")
+        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content")
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"

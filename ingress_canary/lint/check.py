@@ -18,6 +18,7 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
+from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
 from ingress_canary.lint.documents import Document, read_documents
 from ingress_canary.lint.explain import explain, member_path
 from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
@@ -25,7 +26,7 @@ from ingress_canary.lint.rules import RULES
 
 Spec = RolloutSpec | ScheduleSpec
 SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
-"""Problems of a valid spec, as (field within it, message): what the daemon refuses although the schema takes it."""
+"""Problems of a valid spec, as (field, message; remedy): what the daemon refuses although the schema takes it."""
 
 _MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
 _MEMBERS = ("apiVersion", "kind", "metadata", "spec")
@@ -33,7 +34,18 @@ _MEMBERS_OF = {ROLLOUT_KIND: (*_MEMBERS, "status"), SCHEDULE_KIND: _MEMBERS}
 
 _schema_of = cache(structural)
 
-SPEC_RULES: tuple[SpecRule, ...] = ()
+
+def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield what the daemon would answer with InvalidSpec, in its own words."""
+    if isinstance(spec, ScheduleSpec):
+        yield from unsupported_schedule(spec)
+        return
+    yield from unsupported_rollout(spec)
+    if spec.schedule.inline is not None:
+        yield from unsupported_schedule(spec.schedule.inline, "spec.schedule.inline")
+
+
+SPEC_RULES: tuple[SpecRule, ...] = (unserved,)
 """Rules on specs that the model took."""
 
 
@@ -152,9 +164,13 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
             if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
                 found.append(problem)
     else:
-        for rule in SPEC_RULES:
-            found += [Problem(member_path(spec, field), message) for field, message in rule(valid)]
+        found += [_said_by_a_rule(spec, field, text) for rule in SPEC_RULES for field, text in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
+
+
+def _said_by_a_rule(spec: Mapping[str, Any], field: str, text: str) -> Problem:
+    message, _, remedy = text.partition("; ")
+    return Problem(member_path(spec, field.removeprefix("spec.")), message, remedy)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:

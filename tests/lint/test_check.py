@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.lint.check import lint_files, lint_texts
 from ingress_canary.lint.explain import example
 from ingress_canary.lint.findings import Finding, Severity
@@ -59,17 +60,27 @@ STEP_CASES = [
     ("{weight: 5, bake: 1m, minRequests: -1}", "minRequests", "must be at least 0; got -1", "from 0 to"),
     ("{weight: 5, bake: 1m, minRequests: 1.5}", "minRequests", "a whole number; got 1.5", "without quotes or decimals"),
     ("{weight: 5, bake: 1m, name: Dog}", "name", "`Dog`", "lower-case letters"),
-    ("{weight: 5, bake: 1m, cookie: a b}", "cookie", "does not accept", "use only letters, digits"),
+    ("{weight: 5, bake: 1m, cookie: a b}", "cookie", "holds a space: the controller would drop", "use only letters"),
     ("{weight: 5, bake: 1m, cookie: on}", "cookie", "must be a string; got true", "put it in quotes"),
     (
         "{weight: 5, bake: 1m, header: {name: X_A}}",
         "header.name",
-        "does not accept",
-        "use only letters, digits and `-`",
+        "is not a header name that the controller can look up",
+        "use letters, digits and hyphens only",
     ),
-    ("{weight: 5, bake: 1m, header: {name: X, value: a b}}", "header.value", "does not accept", "use only"),
-    ('{weight: 5, bake: 1m, header: {name: X, pattern: "a{1,3}"}}', "header.pattern", "does not accept", "use only"),
-    ('{weight: 5, bake: 1m, header: {name: X, pattern: "(a"}}', "header.pattern", "no regular expression", "correct"),
+    (
+        "{weight: 5, bake: 1m, header: {name: X, value: a b}}",
+        "header.value",
+        "holds a space: the controller would",
+        "use only",
+    ),
+    ('{weight: 5, bake: 1m, header: {name: X, pattern: "a{1,3}"}}', "header.pattern", "holds ','", "use only"),
+    (
+        '{weight: 5, bake: 1m, header: {name: X, pattern: "(a"}}',
+        "header.pattern",
+        "not a regular expression",
+        "correct",
+    ),
     ("{weight: 5, bake: 1m, header: {name: X, value: a, pattern: b}}", "header.value", "exclude each other", "remove"),
     ("{weight: 5, bake: 1m, header: {}}", "header.name", "`name` is required", "add it"),
     ("{ramp: {from: 1, to: 50, factor: 2, by: 1, bake: 1m}}", "ramp", "exactly one of by and factor", "by, factor"),
@@ -129,7 +140,7 @@ SPEC_CASES = [
 def test_a_bad_schedule_is_told_with_its_line_field_and_remedy(
     members: str, field: str, message: str, remedy: str
 ) -> None:
-    (found,) = lint(f"{HEAD}{STEPS}{members}\n")
+    (found,) = [one for one in lint(f"{HEAD}{STEPS}{members}\n") if "not served" not in one.message]
     assert (found.line, found.field) == (5 + len(members.splitlines()), f"spec.{field}")
     assert message in found.message
     assert remedy in found.remedy
@@ -198,6 +209,53 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
         (17, "spec.canaryService"),
         (20, ""),
     ]
+
+
+UNSERVED = """      windows: {timezone: UTC}
+      gates: [{url: a}]
+      notifications: [{url: a}]
+      steps:
+      - {weight: 5, bake: 1m, approval: {when: Before}}
+      slos:
+      - {name: a, objective: 99, sli: {prometheus: {bad: b, total: t}}}
+      - {name: b, sli: {prometheusThreshold: {query: q, max: 1}}}
+"""
+UNSERVED_FIELDS = [
+    "gates", "notifications", "slos[0].sli.prometheus", "slos[1].sli.prometheusThreshold", "steps[0].approval",
+    "windows",
+]  # fmt: skip
+
+
+def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
+    rollout = f"""{ROLLOUT}  canaryService: c
+  promotion: {{strategy: CopyImages}}
+  probe: {{url: a}}
+  workload: {{scaleCanary: {{to: 3}}, notReadyTimeout: 5m}}
+  schedule:
+    inline:
+{UNSERVED}"""
+    for text, prefix, more in (
+        (HEAD + UNSERVED.replace("\n      ", "\n  ").replace("      windows", "  windows"), "spec.", []),
+        (
+            rollout,
+            "spec.schedule.inline.",
+            [
+                "spec.probe", "spec.promotion.strategy", "spec.workload.notReadyTimeout", "spec.workload.scaleCanary",
+            ],
+        ),
+    ):  # fmt: skip
+        found = lint(text)
+        assert sorted(one.field for one in found) == sorted([*(prefix + field for field in UNSERVED_FIELDS), *more])
+        assert all("not served by this release" in one.message and one.remedy for one in found)
+        lines = text.splitlines()
+        assert all(one.field.rpartition(".")[2].partition("[")[0] in lines[one.line - 1] for one in found)
+
+
+def test_what_the_api_server_fills_in_is_no_wish() -> None:
+    stored = RolloutSpec.model_validate(yaml.safe_load(f"{ROLLOUT}{INLINE.replace('weight: 4', 'weight: 6')}")["spec"])
+    text = yaml.safe_dump(yaml.safe_load(ROLLOUT) | {"spec": stored.dump()})
+    assert "notReadyTimeout" in text
+    assert lint(text) == []
 
 
 def test_falling_weights_point_at_every_step_that_falls() -> None:
