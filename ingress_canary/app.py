@@ -8,7 +8,6 @@ import contextlib
 import signal
 import socket
 from collections.abc import Sequence
-from pathlib import Path
 
 import aiohttp
 import structlog
@@ -29,7 +28,7 @@ from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.options import Options
 from ingress_canary.ports import Clock, Missing, Refused, Unavailable
-from ingress_canary.settings import Settings
+from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
 log = structlog.get_logger(__name__)
@@ -158,16 +157,16 @@ class Daemon:
 
     async def _connect(self) -> Session:
         settings = self.settings
-        path = settings.kubeconfig or _usual_kubeconfig()
+        path = str(settings.kubeconfig) if settings.kubeconfig else usual_kubeconfig()
         try:
             return await connect(
-                kubeconfig=str(path) if path else None,
+                kubeconfig=path,
                 context=settings.context,
                 request_timeout=settings.request_timeout.total_seconds(),
                 observe=self.telemetry.api_request,
             )
         except Unavailable as error:
-            raise StartError(f"{error}; set --kubeconfig, or run in a pod with a service account") from error
+            raise StartError(f"{error}; set --kubeconfig") from error
 
     async def _check_crds(self, cluster: KubeCluster) -> None:
         """Refuse to run against CRDs that would prune what is stored. Waits for an API server that is not there."""
@@ -217,11 +216,3 @@ class Daemon:
             "set --scrape-selector and --scrape-namespace"
         )
         return ControllerScrape(http, self.clock, addresses, if_none=if_none, limits=limits)
-
-
-def _usual_kubeconfig() -> Path | None:
-    """Return where kubectl would look, unless this is a pod with credentials of its own."""
-    if Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
-        return None
-    usual = Path.home() / ".kube" / "config"
-    return usual if usual.exists() else None

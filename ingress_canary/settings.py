@@ -1,17 +1,23 @@
 """The daemon's settings: the only reader of flags, the environment and the settings file.
 
-Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then default.
+Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then default. Variables with the prefix that name
+no setting are passed over: Kubernetes gives every pod some for a Service called ``ingress-canary``.
 """
 
+import os
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ingress_canary.api.units import Duration
+from ingress_canary.api.units import Duration, format_duration
+from ingress_canary.lint.findings import did_you_mean
 
 PREFIX = "INGRESS_CANARY_"
 
@@ -28,7 +34,7 @@ class Settings(BaseSettings):
     )
 
     kubeconfig: Path | None = None
-    """Kubeconfig to use; in-cluster credentials when unset and running in a pod, else the usual kubeconfig."""
+    """Kubeconfig to use; unless set, KUBECONFIG's, in a pod its service account, else ~/.kube/config."""
     context: str | None = None
     """Context of the kubeconfig; the current one unless set."""
     namespace: str = "ingress-canary"
@@ -106,16 +112,72 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
         return Settings(**flags, file_values=document)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
-            f"{_where(found['loc'], flags, document, file)}: {found['msg'].removeprefix('Value error, ')}"
+            f"{_where(found['loc'], flags, document, file)}: {_explained(found)}"
             for found in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(problems)) from None
 
 
+def usual_kubeconfig() -> str | None:
+    """Return the kubeconfig that kubectl would use; None in a pod with a service account, or when there is none."""
+    if named := os.environ.get("KUBECONFIG"):
+        return named
+    in_pod = Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+    usual = Path.home() / ".kube" / "config"
+    return str(usual) if not in_pod and usual.exists() else None
+
+
+def bounds(name: str) -> str:
+    """Return what a setting with bounds takes, as ``2s to 1m``; empty when it has none."""
+    limits: dict[str, Any] = {}
+    for one in Settings.model_fields[name].metadata:
+        limits |= {kind: getattr(one, kind) for kind in ("ge", "gt", "le") if hasattr(one, kind)}
+    if "le" not in limits:
+        return ""
+    low = f"above {_shown(limits['gt'])}" if "gt" in limits else _shown(limits.get("ge", timedelta(0)))
+    return f"{low} to {_shown(limits['le'])}"
+
+
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "bool": "write true or false",
+        "float": "write a number",
+        "path": "write a path",
+        "string": "write text, in quotes where it looks like a number",
+        "tuple": "write a list, or several separated by commas",
+        "datetime": "write an instant such as 2026-01-01T00:00:00Z",
+    }
+)
+"""By the first word of pydantic's name for what went wrong."""
+
+
+def _explained(found: ErrorDetails) -> str:
+    """Return one problem in words that do not ask for knowledge of the program."""
+    name, kind, value = str(found["loc"][0]), found["type"], _shown(found["input"])
+    if kind == "extra_forbidden":
+        return f"no such setting; {did_you_mean(name, Settings.model_fields)}"
+    span = Settings.model_fields[name].annotation is timedelta
+    if kind in ("greater_than", "greater_than_equal"):
+        return f"{value} is too {'short' if span else 'small'}: {bounds(name)}"
+    if kind == "less_than_equal":
+        return f"{value} is too {'long' if span else 'large'}: {bounds(name)}"
+    if kind == "value_error":
+        return found["msg"].removeprefix("Value error, ")
+    if kind == "literal_error":
+        return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
+    if kind == "string_pattern_mismatch":
+        return f"{value} is no address; write host:port, such as {Settings.model_fields[name].default}"
+    return f"{value} is not what it takes; {_REMEDIES[kind.partition('_')[0]]}"
+
+
+def _shown(value: object) -> str:
+    return format_duration(value) if isinstance(value, timedelta) else str(value)
+
+
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise SettingsError(f"{file}: cannot be read: {error}") from None
     if document is None:
         return {}
@@ -126,9 +188,10 @@ def _document(file: Path) -> dict[str, Any]:
 
 def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:
     """Return the setting in the words of its source."""
-    name = str(loc[0]) if loc else "settings"
+    name = str(loc[0])
     if name in flags:
         return f"--{name.replace('_', '-')}"
-    if name in document and file is not None:
+    variable = f"{PREFIX}{name.upper()}"
+    if variable not in os.environ and name in document and file is not None:
         return f"{file}: {name}"
-    return f"{PREFIX}{name.upper()}"
+    return variable

@@ -14,6 +14,7 @@ from ingress_canary.api import ACTION_ANNOTATION, API_VERSION
 from ingress_canary.cli.output import Output
 from ingress_canary.domain.actions import NEED_REVISION, Verb
 from ingress_canary.ports import ClusterError
+from ingress_canary.settings import usual_kubeconfig
 
 HELP = {
     Verb.PAUSE: "Stop advancing; watching and rollback go on.",
@@ -35,13 +36,13 @@ def command(verb: Verb) -> Callable[..., None]:
             str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")
         ] = None,
         timeout: Annotated[float, typer.Option(help="Seconds to wait for the daemon's answer; 0 does not wait.")] = 10,
-        kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use.")] = None,
+        kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
         context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
         output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
     ) -> None:
-        path = kubeconfig or Path.home() / ".kube" / "config"
+        path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
         try:
-            answer = asyncio.run(_act(verb, namespace, name, revision, timeout, str(path), context))
+            answer = asyncio.run(_act(verb, namespace, name, revision, timeout, path, context))
         except ClusterError as error:
             print(f"error: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
@@ -57,7 +58,13 @@ def command(verb: Verb) -> Callable[..., None]:
 
 
 async def _act(
-    verb: Verb, namespace: str, name: str, revision: str | None, patience: float, kubeconfig: str, context: str | None
+    verb: Verb,
+    namespace: str,
+    name: str,
+    revision: str | None,
+    patience: float,
+    kubeconfig: str | None,
+    context: str | None,
 ) -> dict[str, Any]:
     """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415 - half a second that help need not cost

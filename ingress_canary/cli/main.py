@@ -9,7 +9,7 @@ from ingress_canary import __version__
 from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.lint import lint
-from ingress_canary.cli.run import OPTIONS, run
+from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
-app.command(context_settings=OPTIONS)(run)
+app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
 for verb in Verb:
     app.command(str(verb))(command(verb))
 

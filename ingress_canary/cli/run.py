@@ -8,15 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from ingress_canary.lint.findings import did_you_mean
 from ingress_canary.settings import Settings, SettingsError, load
 
+FLAGS = {f"--{name.replace('_', '-')}": name for name in Settings.model_fields}
 OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+SETTINGS_HELP = "\n\n".join(
+    ["Settings:", *(f"{flag}  {Settings.model_fields[name].description}" for flag, name in FLAGS.items())]
+)
+"""What the help adds: settings are no options of the command, because they come from three places."""
 
 
 def run(
     context: typer.Context,
     settings_file: Annotated[Path | None, typer.Option("--settings", help="YAML file with settings.")] = None,
-    print_settings: Annotated[bool, typer.Option(help="Print the settings as resolved, and exit.")] = False,
+    print_settings: Annotated[
+        bool, typer.Option("--print-settings", help="Print the settings as resolved, and exit.")
+    ] = False,
 ) -> None:
     """Run the daemon. Every setting is a flag (--interval 10s), INGRESS_CANARY_INTERVAL, or a line in --settings."""
     try:
@@ -45,14 +53,14 @@ def flags(words: list[str]) -> dict[str, Any]:
     while rest:
         word = rest.pop(0)
         flag, equals, value = word.partition("=")
-        negated = flag.startswith("--no-")
-        name = flag.removeprefix("--no-" if negated else "--").replace("-", "_")
-        field = Settings.model_fields.get(name)
-        if not flag.startswith("--") or field is None:
-            raise SettingsError(f"{word}: no such setting; see `ingress-canary run --print-settings`")
-        if field.annotation is bool and not equals:
-            found[name] = not negated
+        name = FLAGS.get(flag) or FLAGS.get(flag.replace("--no-", "--", 1))
+        if name is None:
+            raise SettingsError(f"{flag}: no such setting; {did_you_mean(flag, FLAGS)}")
+        if Settings.model_fields[name].annotation is bool and not equals:
+            found[name] = flag in FLAGS
             continue
+        if flag not in FLAGS:
+            raise SettingsError(f"{word}: say --{name.replace('_', '-')} with a value")
         if not equals:
             if not rest:
                 raise SettingsError(f"{flag}: a value is missing")

@@ -162,7 +162,9 @@ async def test_a_kubeconfig_that_cannot_be_loaded_is_named(tmp_path, content):
 
 async def test_without_a_cluster_the_message_says_where_it_was_looked_for(monkeypatch):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(Unavailable, match="the pod's service account: Service host/port is not set"):
+    with pytest.raises(
+        Unavailable, match="no kubeconfig, and no service account of a pod: Service host/port is not set"
+    ):
         await connect()
 
 

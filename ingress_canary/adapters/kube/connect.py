@@ -5,7 +5,9 @@ package pulls in the synchronous client too (half a second, 58 MiB), which comma
 """
 
 import asyncio
+import os
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -32,11 +34,13 @@ async def connect(
 ) -> Session:
     """Return a session with the API server; nothing is requested yet.
 
-    ``kubeconfig`` is a path; None takes the pod's service account. ``request_timeout`` in seconds bounds each ordinary
+    ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in seconds bounds each ordinary
     request. Tokens are refreshed: a service account's once a minute from its file, a kubeconfig's (exec plugins and
     OIDC included) after the API server has rejected it.
     Raises Unavailable when the configuration cannot be loaded.
     """
+    if kubeconfig and not _exists(kubeconfig):
+        raise Unavailable(f"the kubeconfig {kubeconfig} does not exist")
     from kubernetes.aio.client.api_client import ApiClient  # noqa: PLC0415
     from kubernetes.aio.client.configuration import Configuration  # noqa: PLC0415
     from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
@@ -51,12 +55,18 @@ async def connect(
             configuration.refresh_api_key_hook = credentials.refresh
         client = ApiClient(configuration)
     except Exception as error:  # files and plugins: they may fail in any way
-        source = kubeconfig or "the pod's service account"
-        raise Unavailable(f"cannot load the cluster's address and credentials from {source}: {error}") from error
+        if credentials is None:
+            raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
+        raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
     client.user_agent = f"ingress-canary/{__version__}"
     client.rest_client.pool_manager = _pool(client.rest_client.ssl_context)
     rejected = credentials.reject if credentials else lambda: None
     return Session(client, timeout=request_timeout, observe=observe, rejected=rejected)
+
+
+def _exists(kubeconfig: str) -> bool:
+    """Return whether there is any of the files; the loader would only complain of what is not in them."""
+    return any(Path(one).exists() for one in kubeconfig.split(os.pathsep))
 
 
 class _Kubeconfig:
