@@ -23,7 +23,9 @@ Answer = Literal["True", "False", "Unknown"]
 def published(decision: Decision, now: datetime) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
     status, session = decision.status, decision.session
-    if session is not None and status.phase not in AT_REST and status.started_at is not None:
+    # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
+    told = status.phase not in AT_REST or decision.moved is not None
+    if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
     return status.model_copy(update={"conditions": _conditions(status, session, now)})
 
@@ -33,7 +35,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": encode(session.analysis),
+        "analysis_state": None if status.phase in AT_REST else encode(session.analysis),
     }
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}

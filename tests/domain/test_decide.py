@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.reasons import Reason
 from tests.domain.world import World, at_step, deployment, rollout, schedule, with_spec
 
@@ -42,6 +42,17 @@ def test_a_failing_canary_is_rolled_back_from_any_step(step: int) -> None:
     assert world.shadow is None
     assert world.status.failed_revision == world.status.revision
     assert "availability" in world.status.message
+
+
+def test_a_rolled_back_rollout_goes_on_showing_the_evidence_that_condemned_it() -> None:
+    world = at_step(2)
+    world.traffic.canary = 0.5
+    world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=20)
+    world.step(3)
+    (slo,) = world.status.slos
+    assert (slo.verdict, world.status.message) == (Verdict.FAIL, f"availability: {slo.message}")
+    assert slo.canary.bad > 0
+    assert world.status.analysis_state is None
 
 
 def test_a_failed_revision_is_not_tried_again_until_another_came_between() -> None:
