@@ -13,9 +13,9 @@ HEAD = f"""\
 {GENERATED}
 A setting is a flag (`ingress-canary run --interval 5s`), a variable (`{PREFIX}INTERVAL=5s`) or a line in the
 YAML file that `--settings` names (`interval: 5s`), in this order of precedence. `ingress-canary run --print-settings`
-shows what they resolve to. Lists are separated by commas, in the file they may be YAML lists; a switch is turned on by its flag
-and off by `--no-` before its name. A variable that names no setting is passed over, because Kubernetes makes some for a
-Service called `ingress-canary`; an unknown flag or line in the file is an error.
+shows what they resolve to. Lists are separated by commas, in the file they may be YAML lists; a switch is turned on by
+its flag and off by `--no-` before its name. A variable that names no setting is passed over, because Kubernetes makes
+some for a Service called `ingress-canary`; an unknown flag or line in the file is an error.
 
 """
 
