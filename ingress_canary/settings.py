@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
-    """Time between two evaluations, one tick for all rollouts: 2s to 60s."""
+    """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
     """How long stable is watched before a canary gets traffic, to learn how its errors come."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"

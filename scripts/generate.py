@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from reference import PAGES
+
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.crd import render
 
@@ -17,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED: Mapping[str, Callable[[], str]] = {
     "config/crd/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
     "config/crd/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
+    **PAGES,
 }
 """Path from the repository's root, and what makes the whole text."""
 

@@ -33,13 +33,16 @@ class WorkloadRef(Model):
 
     kind: WorkloadKind = WorkloadKind.DEPLOYMENT
     name: ObjectName
+    """Its name."""
 
 
 class ScaleCanary(Model):
     """Scale the canary workload up at the start and back after the end."""
 
     to: Annotated[int, Field(ge=1, le=1000)]
+    """Replicas while the rollout runs."""
     drain: Duration = timedelta(seconds=60)
+    """How long the canary is kept after it lost its traffic."""
 
 
 class WorkloadSpec(Model):
@@ -49,6 +52,7 @@ class WorkloadSpec(Model):
     stable: WorkloadRef | None = None
     scale_canary: ScaleCanary | None = None
     not_ready_timeout: Duration = timedelta(minutes=10)
+    """How long the canary may be without a ready endpoint."""
 
 
 class PromotionStrategy(StrEnum):
@@ -68,6 +72,7 @@ class ScheduleRef(Model):
     """A CanarySchedule by name."""
 
     name: ObjectName
+    """The CanarySchedule's name."""
     namespace: Name | None = None
     """The daemon's own namespace unless said."""
 
@@ -101,7 +106,9 @@ class RolloutSpec(Model):
     ingresses: Annotated[list[ObjectName], Field(min_length=1, max_length=1)]
     """The primary Ingress: read, never written. One for now."""
     stable_service: Name
+    """The Service of the version that everybody has: one of the primary's backends."""
     canary_service: Name
+    """The Service of the new version; used by no Ingress but the shadow."""
     shadow: ShadowSpec = ShadowSpec()
     workload: WorkloadSpec = WorkloadSpec()
     revision: (
@@ -113,6 +120,7 @@ class RolloutSpec(Model):
     paused: bool = False
     """Stops advancing, never stops watching."""
     probe: OpenObject | None = None
+    """A request that shows which version answers."""
 
     @property
     def primary(self) -> str:
@@ -159,8 +167,11 @@ class StepStatus(Model):
     index: int
     """In the expanded list, from 1."""
     name: Annotated[str, Field(max_length=63)] = ""
+    """As the schedule names it."""
     weight: Weight
+    """Percent of requests that the step sends to the canary."""
     started_at: datetime
+    """When it was entered."""
     baked_seconds: float = 0
     """Judged time so far."""
     held_seconds: float = 0
@@ -171,24 +182,32 @@ class Tally(Model):
     """Whole-number counts of one side since the rollout's start."""
 
     total: int = 0
+    """Requests."""
     bad: int = 0
+    """Requests among them that the SLO counts as bad."""
 
 
 class LogE(Model):
     """Natural logarithms of the E-values; never NaN or Infinity."""
 
     absolute: float = 0
+    """That the canary is worse than the objective."""
     relative: float = 0
+    """That the canary is worse than stable."""
     passing: float = 0
+    """That the canary is better than the objective in this step."""
 
 
 class SloStatus(Model):
     """One SLO's evidence and verdict."""
 
     name: Annotated[str, Field(max_length=63)]
+    """As the schedule names it."""
     verdict: Verdict
     canary: Tally = Tally()
+    """The canary's counts since the rollout's start."""
     stable: Tally = Tally()
+    """Stable's counts since the rollout's start."""
     step: Tally = Tally()
     """The canary's counts of this step."""
     log_e: LogE = LogE()
@@ -200,7 +219,9 @@ class ShadowStatus(Model):
     """The shadow that belongs to this rollout now."""
 
     name: Annotated[str, Field(max_length=253)]
+    """Its name, stored before it is created."""
     uid: Annotated[str, Field(max_length=64)] | None = None
+    """Its uid, once it carries a step: what is gone then was deleted by somebody."""
 
 
 class RoutingStatus(Model):
@@ -208,13 +229,16 @@ class RoutingStatus(Model):
 
     header: HeaderRoute | None = None
     cookie: Annotated[str, Field(max_length=128)] | None = None
+    """The cookie's name."""
 
 
 class ScheduleStatus(Model):
     """The schedule as it was when the rollout began."""
 
     hash: Annotated[str, Field(max_length=64)]
+    """Of the content."""
     content: Annotated[dict[str, object], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+    """The schedule's spec: what is walked, whatever becomes of the CanarySchedule."""
 
 
 class BaselineStatus(Model):
@@ -223,6 +247,7 @@ class BaselineStatus(Model):
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
     ready_endpoints: int = 0
+    """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 
 
 class PausedBy(StrEnum):
@@ -249,42 +274,62 @@ class ActionStatus(Model):
     """The last one-shot action that was handled."""
 
     id: Annotated[str, Field(max_length=128)]
+    """As its sender chose it: what was handled is not handled again."""
     verb: Annotated[str, Field(max_length=32)]
+    """What was asked for."""
     result: Annotated[str, Field(max_length=256)] = ""
+    """``done``, or why nothing was done."""
 
 
 class Transition(Model):
     """One entry of the history."""
 
     at: datetime
+    """When it was decided."""
     phase: Phase
     reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
     step: int = 0
+    """The step that it led to, from 1; 0 for none."""
     weight: Weight = 0
+    """The weight that it led to."""
     message: Text = ""
+    """The sentence with the numbers."""
 
 
 class Condition(Model):
     """A condition as Kubernetes defines it."""
 
     type: Annotated[str, Field(max_length=64)]
+    """Ready (can run as it is written), Effective (the weight was seen to work) or Promoted (ended well)."""
     status: Literal["True", "False", "Unknown"]
+    """The answer."""
     reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
     message: Text = ""
+    """The sentence with the numbers."""
     observed_generation: int = 0
+    """The generation of the spec that it speaks of."""
     last_transition_time: datetime
+    """When the answer last changed."""
 
 
 class RolloutStatus(Model):
     """What the daemon decided, with its numbers; written before anything else is done."""
 
     observed_generation: int = 0
+    """The generation of the spec that was decided on."""
     revision: Annotated[str, Field(max_length=64)] | None = None
+    """What is being rolled out, or was last."""
     stable_revision: Annotated[str, Field(max_length=64)] | None = None
+    """The revision that was promoted last."""
     failed_revision: Annotated[str, Field(max_length=64)] | None = None
+    """The revision that was rolled back last: not tried again until ``retry`` or another revision."""
     phase: Phase = Phase.PENDING
     reason: Annotated[str, Field(max_length=64)] = ""
+    """Why it is there: one word of the vocabulary (reasons.md)."""
     message: Text = ""
+    """The same as a sentence, with the numbers."""
     step: StepStatus | None = None
     weight: Weight = 0
     """The weight that is meant to be on the shadow."""
@@ -292,6 +337,7 @@ class RolloutStatus(Model):
     observed_share: float | None = None
     """Canary requests over both sides' since the step settled, 0..1."""
     slos: Annotated[list[SloStatus], Field(max_length=10)] = []
+    """Each SLO's evidence and verdict, as of the last checkpoint or transition."""
     analysis_state: Annotated[str, Field(max_length=262144)] | None = None
     """Checkpoint of the accumulators: opaque and versioned."""
     shadow: ShadowStatus | None = None
@@ -302,9 +348,13 @@ class RolloutStatus(Model):
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
+    """The last transitions, oldest first."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
+    """Ready, Effective and Promoted, for ``kubectl wait``."""
     started_at: datetime | None = None
+    """When the shadow of this revision was first asked for."""
     finished_at: datetime | None = None
+    """When the rollout came to rest."""
 
 
 class CanaryRollout(Model):

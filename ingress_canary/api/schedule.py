@@ -109,6 +109,7 @@ class Approval(Model):
 
     when: ApprovalWhen = ApprovalWhen.AFTER
     timeout: Duration = timedelta(hours=24)
+    """How long consent is waited for."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
@@ -130,6 +131,7 @@ class Step(Model):
     )
 
     name: Name | None = None
+    """What messages call the step."""
     weight: Weight | None = None
     """Percent of requests drawn for the canary, 0..100, up to three decimals, never falling from step to step."""
     ramp: Ramp | None = None
@@ -175,25 +177,35 @@ class AllowedRange(Model):
     """Hours of some days in which a rollout may advance; ``to`` before ``from`` runs over midnight."""
 
     days: Annotated[list[Day], Field(min_length=1, max_length=7)]
+    """Days on which the range begins."""
     from_: Minute = Field(alias="from")
+    """Local time of day."""
     to: Minute
+    """Local time of day."""
 
 
 class Freeze(Model):
     """A time in which nothing advances."""
 
     from_: LocalTime = Field(alias="from")
+    """Local time."""
     to: LocalTime
+    """Local time."""
     reason: Annotated[str, Field(max_length=256)] = ""
+    """What people are told."""
 
 
 class Windows(Model):
     """When a rollout may advance. Watching and rollback never stop."""
 
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    """IANA name of the time zone of all these times."""
     allow: Annotated[list[AllowedRange], Field(max_length=32)] = []
+    """Hours in which a rollout may advance; always when empty."""
     freezes: Annotated[list[Freeze], Field(max_length=64)] = []
+    """Times in which nothing advances, whatever is allowed."""
     finish_in_window: bool = False
+    """Do not enter a step whose bake cannot end inside the window."""
 
 
 class RequestsSli(Model):
@@ -216,18 +228,26 @@ class PrometheusSli(Model):
     """The user's own counters."""
 
     bad: Promql | None = None
+    """Counter of bad events; or say ``good``."""
     good: Promql | None = None
+    """Counter of good events; or say ``bad``."""
     total: Promql
+    """Counter of all events."""
 
 
 class ThresholdSli(Model):
     """A gauge or ratio held against a bound; uncalibrated."""
 
     query: Promql
+    """A query with one number as its answer."""
     max: float | None = None
+    """The most that is accepted."""
     min: float | None = None
+    """The least that is accepted."""
     window: Duration = timedelta(minutes=1)
+    """Time between two looks."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
+    """Looks in a row that make a verdict."""
 
 
 class Sli(Model):
@@ -269,6 +289,7 @@ class Slo(Model):
     )
 
     name: Name
+    """What verdicts and messages call it."""
     objective: Annotated[float, Field(ge=50, lt=100)] | None = None
     """Percent of good requests promised, below 100."""
     max_burn: Annotated[float, Field(gt=0, le=1000)] = 10
@@ -349,8 +370,10 @@ class ScheduleSpec(Model):
 
     routing: Routing = Routing()
     steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]
+    """What is walked, in order; at most 50 when ramps are expanded."""
     windows: Windows | None = None
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
+    """What the canary must be proven to hold."""
     analysis: Analysis = Analysis()
     max_hold: Duration = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
@@ -358,7 +381,9 @@ class ScheduleSpec(Model):
     on_failure: OnFailure = OnFailure.ROLLBACK
     on_no_data: OnNoData = OnNoData.HOLD
     gates: Annotated[list[OpenObject], Field(max_length=16)] = []
+    """Webhooks that are asked before a step."""
     notifications: Annotated[list[OpenObject], Field(max_length=16)] = []
+    """Who is told of what."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

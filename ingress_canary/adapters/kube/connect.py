@@ -34,9 +34,9 @@ async def connect(
 ) -> Session:
     """Return a session with the API server; nothing is requested yet.
 
-    ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in seconds bounds each ordinary
-    request. Tokens are refreshed: a service account's once a minute from its file, a kubeconfig's (exec plugins and
-    OIDC included) after the API server has rejected it.
+    ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in
+    seconds bounds each ordinary request. Tokens are refreshed: a service account's once a minute from its file, a
+    kubeconfig's (exec plugins and OIDC included) after the API server has rejected it.
     Raises Unavailable when the configuration cannot be loaded.
     """
     if kubeconfig and not _exists(kubeconfig):

@@ -1,0 +1,162 @@
+"""What each reason means and what to do about it: the text of docs/reference/reasons.md.
+
+Total over ``Reason``, as a test shows: a new reason comes with its sentence.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from ingress_canary.domain.reasons import Reason
+
+
+class Meaning(NamedTuple):
+    """One reason in sentences."""
+
+    what: str
+    """What is so."""
+    todo: str
+    """What a person does; "nothing" where the daemon goes on by itself."""
+    later: bool = False
+    """Whether only a later release brings it."""
+
+
+def _later(what: str) -> Meaning:
+    return Meaning(what, "-", later=True)
+
+
+MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
+    {
+        # waiting to begin, or unable to
+        Reason.INVALID_SPEC: Meaning(
+            "The rollout or its schedule cannot be used: a field is wrong, belongs to a later release, or a latency "
+            "threshold is no bucket of the controllers' histogram. In flight the weight is held.",
+            "Correct the field that the message names; `ingress-canary lint` finds most of them beforehand.",
+        ),
+        Reason.SCHEDULE_MISSING: Meaning(
+            "The CanarySchedule that `spec.schedule.ref` names does not exist.",
+            "Create it, or correct the name or namespace. A rollout that has begun keeps its copy and is not affected.",
+        ),
+        Reason.PREFLIGHT_FAILED: Meaning(
+            "The canary could not work, or would do harm: an Error of the preflight rules. In flight the weight is "
+            "held.",
+            "Do what the message says; it names object, field and remedy (preflight.md). The rollout goes on by "
+            "itself.",
+        ),
+        Reason.SHADOW_REJECTED: Meaning(
+            "The API server, an admission webhook or a policy refused to create the shadow Ingress.",
+            "Read its answer in the message and change the policy or the rollout; creation is tried again.",
+        ),
+        Reason.CANARY_NOT_READY: Meaning(
+            "The canary's workload is missing or still rolling out, or its Service has no ready endpoint.",
+            "Look at the canary's pods. The rollout begins when they are ready.",
+        ),
+        Reason.WARMING_UP: Meaning(
+            "Stable alone is watched, to learn how its errors come (setting `warm_up`).",
+            "Nothing: the message says how long it takes.",
+        ),
+        # at a step
+        Reason.SETTLING: Meaning(
+            "The shadow was just changed. Controllers need seconds to apply that, and evidence of the time is dropped "
+            "(`analysis.settle`).",
+            "Nothing. If it lasts, look whether the daemon can write the Ingress and read the metrics.",
+        ),
+        Reason.BAKING: Meaning(
+            "The step is judged and its bake is not over.",
+            "Nothing: the message says how much judged time is left and what the evidence says so far.",
+        ),
+        Reason.INSUFFICIENT_EVIDENCE: Meaning(
+            "The bake is over and the step's requirement is not met: nothing is proven against the canary, and not "
+            "enough for it.",
+            "Wait for the number of requests in the message, or raise the weight, the bake or maxBurn, or set "
+            "`require: NoFail`. After `maxHold` the rollout pauses or rolls back (`onInconclusive`).",
+        ),
+        Reason.NO_DATA: Meaning(
+            "The metrics do not answer, are stale or are empty. Unknown is neither bad nor good: the weight is held, "
+            "or with `onNoData: Retreat` taken off for the time.",
+            "Repair the metrics. The rollout resumes by itself when they return.",
+        ),
+        Reason.WEIGHT_NOT_EFFECTIVE: Meaning(
+            "The canary's share of requests cannot be what the weight asks for: the shadow is inert, or something else "
+            "routes. Nothing advances.",
+            "Look at the message, at the controllers' logs, and at other Ingresses on the same host and path "
+            "(ingress-nginx.md).",
+        ),
+        Reason.OUTSIDE_WINDOW: _later("The schedule's window is closed. Watching and rollback go on."),
+        Reason.FROZEN: _later("A freeze of the schedule holds the rollout. Watching and rollback go on."),
+        Reason.AWAITING_APPROVAL: _later("A step waits for a person's consent."),
+        Reason.APPROVAL_TIMED_OUT: _later("Nobody consented in time, and `onTimeout` was carried out."),
+        Reason.AWAITING_GATE: _later("A step waits for a webhook's answer."),
+        Reason.GATE_REJECTED: _later("A webhook said no to a step."),
+        # stopped
+        Reason.PAUSED_BY_USER: Meaning(
+            "A person paused the rollout, or `spec.paused` is true. The weight stays, and a proven fail still rolls "
+            "back.",
+            "`ingress-canary resume`, or set `spec.paused` to false: each ends its own kind of pause.",
+        ),
+        Reason.INTERVENED: Meaning(
+            "Somebody else lowered the exposure: weight down, a route removed, or the shadow deleted. That is honoured "
+            "and nothing is put back. An Event of this name that says `undone` tells of a change that raised it.",
+            "Find out who and why (the message names the field manager); then `resume` or `abort`.",
+        ),
+        Reason.DRIFT_FIGHT: Meaning(
+            "Another writer keeps changing the shadow: it was undone more than five times in ten minutes. The daemon "
+            "stopped undoing.",
+            "Find the other writer, usually GitOps or another controller, and end it; then `resume` or `abort`.",
+        ),
+        # judged
+        Reason.SLO_VIOLATED: Meaning(
+            "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
+            "off traffic (paused with `onFailure: Pause`). While promoting, when stable already runs the new version, "
+            "it is told and held.",
+            "Read the numbers in the message, mend the canary and deploy it: a new revision starts by itself. "
+            "`retry` tries the same one again.",
+        ),
+        Reason.STEP_TIMED_OUT: Meaning(
+            "A step could not be decided within `maxHold` of judged time; `onInconclusive` was carried out.",
+            "The message says what is missing. Give the step more traffic or time, then `resume` (or `retry`).",
+        ),
+        Reason.ABORTED_BY_USER: Meaning(
+            "A person took the canary off.",
+            "Deploy another revision, or `retry` this one.",
+        ),
+        Reason.SUPERSEDED: Meaning(
+            "The canary became another revision in mid-rollout. It is off traffic, and the rollout begins again with "
+            "fresh evidence; a canary set back to stable's version ends it.",
+            "Nothing.",
+        ),
+        Reason.STABLE_CHANGED: Meaning(
+            "The stable workload became another version in mid-rollout. What the canary is compared with is new, so "
+            "evidence starts anew at the same step.",
+            "Nothing; avoid deploying stable during a rollout.",
+        ),
+        # ending
+        Reason.AWAITING_STABLE: Meaning(
+            "The last step passed. The canary keeps its weight until stable is the new version.",
+            "Deploy the canary's images to stable, as you always do. Without `spec.workload.stable`, or when the "
+            "images differ by intent, say `finish` when that is done.",
+        ),
+        Reason.STABLE_NOT_READY: Meaning(
+            "Stable is the new version and has fewer ready endpoints than at the start, or is still rolling out. The "
+            "shadow stays until it can carry everybody.",
+            "Look at stable's pods and its autoscaler: the canary took the load, so it may have shrunk.",
+        ),
+        Reason.RESTORING_STABLE: _later("CopyImages puts stable's stored images back after a fail."),
+        # moved
+        Reason.STEP_PASSED: Meaning("A step's requirement was met, and the next one was entered.", "Nothing."),
+        Reason.APPROVED: _later("A person consented to a step."),
+        Reason.RESUMED: Meaning(
+            "A person ended a pause, or a step is taken again after one, or after a retreat.", "Nothing."
+        ),
+        Reason.SKIPPED: _later("A person left a step for the next."),
+        Reason.RETRIED: Meaning("A person asked for a rolled back revision to be tried again.", "Nothing."),
+        Reason.RESTARTED: _later("A person began anew from the first step."),
+        Reason.FINISHED: Meaning(
+            "A person said that stable is the new version: only its readiness is still waited for.", "Nothing."
+        ),
+        Reason.PROMOTED: Meaning(
+            "Stable is the new version, and the shadow is gone; or the canary's version was stable's from the start.",
+            "Nothing.",
+        ),
+    }
+)

@@ -1,0 +1,101 @@
+"""config/rbac grants what the daemon asks for, and nothing else."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ingress_canary.adapters.kube import resources
+from ingress_canary.adapters.kube.resources import CRDS, EVENTS, PODS, Resource
+from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.lab.cluster import Lab
+from ingress_canary.lab.kubeapi.requests import AuditRecord
+from ingress_canary.lab.process import DaemonProcess
+from tests.e2e.conftest import SCALE, checkout, until
+
+RBAC = Path(__file__).resolve().parents[1] / "config/rbac/ingress-canary.yaml"
+DOCUMENTS = list(yaml.safe_load_all(RBAC.read_text()))
+
+Right = tuple[str, str, str]
+"""Group, resource (with its subresource behind a slash), verb."""
+
+
+def rights(kind: str) -> set[Right]:
+    return {
+        (group, resource, verb)
+        for document in DOCUMENTS
+        if document["kind"] == kind
+        for rule in document["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def known() -> Iterator[Resource]:
+    for value in vars(resources).values():
+        yield from [value] if isinstance(value, Resource) else value if value is resources.WORKLOADS else ()
+
+
+def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
+    watched = {(one.group, one.plural) for one in known()} - {(one.group, one.plural) for one in (EVENTS, CRDS, PODS)}
+    for verb in ("list", "watch"):
+        assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched
+    assert rights("Role") == {("", PODS.plural, "list"), ("", PODS.plural, "watch")}
+
+
+def test_only_our_own_definitions_may_be_read() -> None:
+    (rule,) = [
+        rule
+        for document in DOCUMENTS
+        if document["kind"] == "ClusterRole"
+        for rule in document["rules"]
+        if "customresourcedefinitions" in rule["resources"]
+    ]
+    assert sorted(rule["resourceNames"]) == sorted(crd(kind)["metadata"]["name"] for kind in KINDS)
+
+
+def test_the_bindings_name_what_is_there() -> None:
+    def named(kind: str) -> Iterator[Mapping[str, Any]]:
+        return (document for document in DOCUMENTS if document["kind"] == kind)
+
+    accounts = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in named("ServiceAccount")}
+    for kind, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
+        (binding,) = named(kind)
+        (target,) = named(role)
+        assert binding["roleRef"]["kind"] == role
+        assert binding["roleRef"]["name"] == target["metadata"]["name"]
+        assert binding["metadata"].get("namespace") == target["metadata"].get("namespace")
+        assert {(one["name"], one["namespace"]) for one in binding["subjects"]} <= accounts
+
+
+def asked(record: AuditRecord) -> Right:
+    return record.group, f"{record.resource}/{record.subresource}".rstrip("/"), record.verb
+
+
+@pytest.mark.slow
+async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path) -> None:
+    async with Lab(scale=SCALE, seed=7) as lab:
+        kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
+        now = datetime.now(UTC)
+        async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, warm_up="20s") as daemon:
+            await daemon.ready()
+            traffic = asyncio.create_task(lab.load(50, 60).run())
+            lab.create("canaryrollouts", checkout())
+            await until(lambda: lab.status().get("weight") == 10)
+            act = {"metadata": {"annotations": {ACTION_ANNOTATION: "abort#1"}}}
+            lab.api.store.patch("canaryrollouts", "shop", "checkout", act)
+            await until(lambda: lab.status().get("phase") == "RolledBack" and lab.shadow() is None)
+            await until(lambda: ACTION_ANNOTATION not in lab.rollout()["metadata"].get("annotations", {}))
+            traffic.cancel()
+        requests = [record for record in lab.api.audit if record.token == "daemon"]
+        pods = {asked(record) for record in requests if record.namespace == "ingress-nginx"}
+        others = {asked(record) for record in requests if record.namespace != "ingress-nginx"}
+    assert pods == rights("Role")
+    # an Event that repeats is patched, which nothing in this rollout does
+    assert others | {("", EVENTS.plural, "patch")} == rights("ClusterRole")
