@@ -158,14 +158,20 @@ class Session:
 
 def tick(session: Session, reading: Reading, at: Tick) -> Session:
     """Return the session after one look at the source."""
+    interval = timedelta(seconds=at.interval)
+    book, evidence = advance(session.book, reading, at.signals, at.course.measures, interval)
+    return judge(replace(session, book=book), reading, evidence, at)
+
+
+def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> Session:
+    """Return the session after one look whose series have been counted: ``evidence`` is what the look added."""
     now = reading.at
-    book, evidence = advance(session.book, reading, at.signals, at.course.measures, timedelta(seconds=at.interval))
     missing = {name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)}
     bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
     gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
     elapsed = 0.0 if session.read_at is None else min((now - session.read_at).total_seconds(), 2 * at.interval)
     seen = replace(
-        session, book=book, read_at=now, note=reading.note, misconfigured=bounds, no_data=gap,
+        session, read_at=now, note=reading.note, misconfigured=bounds, no_data=gap,
         answered=reading.error is None,
         no_data_since=(session.no_data_since or now) if gap else None,
     )  # fmt: skip
@@ -177,10 +183,10 @@ def tick(session: Session, reading: Reading, at: Tick) -> Session:
     settle = at.course.spec.analysis.settle
     if session.settled_from is None or now < session.settled_from + settle:
         return replace(seen, last=None, settling=True)
-    return _judge(replace(seen, settling=False), at, evidence, reading)
+    return _at_step(replace(seen, settling=False), at, evidence, reading)
 
 
-def _judge(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Session:
+def _at_step(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Session:
     now, requests = reading.at, evidence.requests
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=requests.canary, m=requests.stable)
