@@ -11,7 +11,7 @@ Turner, Ly and Gruenwald 2021 (E-variables for k samples).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, expm1, log, log1p
+from math import ceil, exp, expm1, floor, log, log1p
 from typing import NamedTuple, Self
 
 GRID = 16
@@ -130,20 +130,21 @@ class Design:
 
     def wait(self, n: int, e: int, ratio: float, phi: float) -> int | None:
         """Return how many more requests pass the step when ``ratio`` of them are bad; None when no number would."""
-        if self.log_passing(n, e, phi) >= self.log_pass:
+        have = self._passing.steps(n, e, phi)
+        if log_mean_exp(have) >= self.log_pass:
             return 0
-        if max(self._passing.steps(1, ratio, phi)) <= 0:
+        gains = self._passing.steps(1, ratio, phi)
+        # the mean lies between the largest of its terms and that one over their number: so does the crossing
+        least = _reached(have, gains, self.log_pass)
+        if least is None or least > LARGEST_WAIT:
             return None
+        most = _reached(have, gains, self.log_pass + log(len(gains)))
+        assert most is not None
 
         def proven(more: int) -> bool:
             return self.log_passing(n + more, e + ratio * more, phi) >= self.log_pass
 
-        enough = 1
-        while not proven(enough):
-            if enough > LARGEST_WAIT:
-                return None
-            enough *= 2
-        short = enough // 2
+        short, enough = max(0, floor(least) - 1), ceil(most) + 1
         while enough - short > 1:
             middle = (short + enough) // 2
             short, enough = (short, middle) if proven(middle) else (middle, enough)
@@ -221,6 +222,11 @@ class Dispersion(NamedTuple):
             return 1.0
         squares = self.m**2 * self.ff - 2 * self.m * self.f * self.mf + self.f**2 * self.mm
         return max(1.0, self.ticks * squares / ((self.ticks - 1) * self.m**2 * self.f))
+
+
+def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:
+    """Return after how many gains the first of several sums reaches a threshold; None when none ever does."""
+    return min(((threshold - sum_) / gain for sum_, gain in zip(have, gains, strict=True) if gain > 0), default=None)
 
 
 def overdispersion(ticks: Iterable[tuple[int, int]]) -> float:

@@ -5,6 +5,7 @@ microseconds: sums are lists of floats, and constants come from the Design.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from ingress_canary.domain.gates import Evidence
@@ -40,7 +41,7 @@ def implausible(counts: Counts) -> str | None:
     return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Track:
     """What one SLO's evidence has come to."""
 
@@ -110,9 +111,9 @@ class Track:
             missing="",
         )
 
-    @property
+    @cached_property
     def evidence(self) -> Evidence:
-        """What the verdict is taken from."""
+        """What the verdict is taken from; asked for several times a tick, computed once."""
         return Evidence(
             total=self.total,
             step=self.step,
