@@ -187,6 +187,20 @@ async def test_a_cluster_restored_from_a_backup_is_believed(served):
         await until(one.right)
 
 
+async def test_a_cluster_restored_from_a_backup_that_answers_with_silence_is_believed(served):
+    api, session = served
+    for name in ("lost", "kept"):
+        api.put(INGRESSES, "shop", name)
+    async with Running(api, session, settings=WatchSettings(idle=1.0)) as one:
+        await until(one.watching)
+        api.objects.clear()
+        api.events.clear()
+        api.version = 7
+        api.put(INGRESSES, "shop", "kept")
+        api.script[INGRESSES].append(cuts)
+        await until(one.right, seconds=5)
+
+
 async def test_a_missing_crd_is_a_problem_with_a_remedy_until_it_is_installed(served):
     api, session = served
     api.script[ROLLOUTS.path()].append(answers(404, b"404 page not found\n", "text/plain"))

@@ -138,6 +138,11 @@ class Client:
         async with self.session.request(method, path.format(ns=self.namespace), data=raw, headers=headers) as response:
             return response.status, await response.json()
 
+    async def serves(self, path: str) -> bool:
+        """Return whether anything is served at a path."""
+        async with self.session.get(path) as response:
+            return response.status == 200
+
     async def ok(self, method: str, path: str, body: Any = None, **more: str) -> Json:
         """Return the JSON of a request that must succeed."""
         code, answer = await self.call(method, path, body, **more)
@@ -150,7 +155,7 @@ class Client:
         assert answer.get("kind") == "Status", answer
         assert answer["status"] == "Failure", answer
         assert answer["code"] == code, answer
-        return code, answer["reason"]
+        return code, answer.get("reason", "")
 
     async def causes(self, method: str, path: str, body: Any = None, **more: str) -> set[str]:
         """Return the fields that an Invalid answer names."""

@@ -4,6 +4,7 @@ It runs against the lab's API, or against the real server that the environment's
 controllers: only an API server and its storage.
 """
 
+import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator
@@ -47,9 +48,9 @@ async def api(kubeconfig: Json) -> AsyncIterator[Client]:
         client = Client(session, f"contract-{uuid.uuid4().hex[:8]}")
         code, answer = await client.call("POST", CRDS, CRD)
         assert code in (201, 409), answer
-        for _ in range(100):  # a new kind is served a moment after it is defined
-            if (await client.call("GET", f"/apis/{GROUP}/v1/widgets"))[0] == 200:
-                break
+        async with asyncio.timeout(30):  # a new kind is served a moment after it is defined
+            while not await client.serves(f"/apis/{GROUP}/v1/widgets"):
+                await asyncio.sleep(0.05)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
         await client.ok("POST", "/api/v1/namespaces", namespace)
         yield client
@@ -103,7 +104,54 @@ async def test_unknown_fields_are_pruned_warned_of_or_refused(api: Client) -> No
     strict = "?fieldValidation=Strict"
     assert await api.refused("POST", WIDGETS + strict, widget("b", extra=1)) == (400, "BadRequest")
     patch = {"spec": {"extra": 1}}
-    assert (await api.refused("PATCH", f"{WIDGETS}/a{strict}", patch, kind=MERGE))[0] in (400, 422)
+    assert await api.causes("PATCH", f"{WIDGETS}/a{strict}", patch, kind=MERGE) == {"patch"}
+    assert await api.refused("PUT", f"{WIDGETS}/a{strict}", made | {"extra": 1}) == (400, "BadRequest")
+    body = widget("b")
+    body["metadata"]["extra"] = 1
+    assert await api.refused("POST", WIDGETS + strict, body) == (400, "BadRequest")
+    assert "extra" not in (await api.ok("POST", WIDGETS, body))["metadata"]
+
+
+async def test_unknown_fields_of_built_in_kinds_are_no_change(api: Client) -> None:
+    made = await api.ok("POST", INGRESSES, ingress("i"))
+    patch = {"spec": {"extra": 1, "rules": None, "defaultBackend": {"service": {"name": "a", "nom": "b"}}}}
+    for strange in ({"spec": {"extra": 1}}, {"metadata": {"extra": 1}}, {"extra": 1}):
+        assert await api.ok("PATCH", f"{INGRESSES}/i", strange, kind=MERGE) == made
+        strict = f"{INGRESSES}/i?fieldValidation=Strict"
+        assert await api.causes("PATCH", strict, strange, kind=MERGE) == {"patch"}
+    patch["spec"]["defaultBackend"]["service"]["port"] = {"number": 80}
+    after = await api.ok("PATCH", f"{INGRESSES}/i", patch, kind=MERGE)
+    assert after["spec"] == {"defaultBackend": {"service": {"name": "a", "port": {"number": 80}}}}
+    body = ingress("j") | {"extra": 1}
+    assert await api.refused("POST", f"{INGRESSES}?fieldValidation=Strict", body) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"metadata": {"annotations": {"weight": 5}}},
+        {"metadata": {"annotations": "weight"}},
+        {"spec": {"ingressClassName": 5}},
+        {"spec": {"rules": {"host": "a"}}},
+        {"kind": "Gadget"},
+    ],
+)
+async def test_what_cannot_be_decoded_is_a_bad_request_or_an_invalid_patch(api: Client, patch: Json) -> None:
+    made = await api.ok("POST", INGRESSES, ingress("i"))
+    assert await api.causes("PATCH", f"{INGRESSES}/i", patch, kind=MERGE) == {"patch"}
+    body = ingress("j")
+    body = body | {key: body[key] | part if isinstance(part, dict) else part for key, part in patch.items()}
+    assert await api.refused("POST", INGRESSES, body) == (400, "BadRequest")
+    assert await api.ok("GET", f"{INGRESSES}/i") == made
+
+
+async def test_null_is_absence(api: Client) -> None:
+    body = ingress("i")
+    body["metadata"] |= {"annotations": None, "labels": None, "ownerReferences": None}
+    body["spec"] |= {"tls": None, "ingressClassName": None}
+    made = await api.ok("POST", INGRESSES, body)
+    assert set(made["spec"]) == {"rules"}
+    assert not {"annotations", "labels", "ownerReferences"} & set(made["metadata"])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +161,7 @@ async def test_unknown_fields_are_pruned_warned_of_or_refused(api: Client) -> No
         ({"size": 10}, {"spec.size"}),
         ({"size": 0}, {"spec.size"}),
         ({"size": "3"}, {"spec.size"}),
-        ({"size": 2.5}, {"spec.size"}),
+        ({"size": 2.5}, {"spec.size", "<nil>"}),
         ({"size": True}, {"spec.size"}),
         ({"share": 100.5}, {"spec.share"}),
         ({"share": "1"}, {"spec.share"}),
@@ -163,11 +211,11 @@ async def test_what_the_schema_allows_is_stored(api: Client, spec: Json) -> None
         (b"not json", 400, "BadRequest"),
         (widget("Upper"), 422, "Invalid"),
         (widget(), 422, "Invalid"),
-        (widget("a") | {"kind": "Gadget"}, 400, "BadRequest"),
+        (widget("a") | {"kind": "Gadget"}, 422, "Invalid"),
         (widget("a") | {"apiVersion": "contract.example.test/v2"}, 400, "BadRequest"),
         (widget("a") | {"metadata": {"name": "a", "namespace": "elsewhere"}}, 400, "BadRequest"),
         (widget("a") | {"metadata": {"name": "a", "annotations": {"weight": 5}}}, 400, "BadRequest"),
-        (widget("a") | {"metadata": {"name": "a", "resourceVersion": "1"}}, 400, "BadRequest"),
+        (widget("a") | {"metadata": {"name": "a", "resourceVersion": "1"}}, 500, ""),
     ],
 )
 async def test_what_cannot_be_an_object_is_refused(api: Client, body: Any, code: int, reason: str) -> None:
@@ -190,9 +238,29 @@ async def test_a_stale_writer_gets_a_conflict(api: Client) -> None:
     assert await api.refused("PUT", f"{WIDGETS}/a", old) == (409, "Conflict")
     assert await api.refused("PATCH", f"{WIDGETS}/a", stale, kind=MERGE) == (409, "Conflict")
     assert await api.refused("PATCH", f"{WIDGETS}/a/status", stale, kind=MERGE) == (409, "Conflict")
-    other = {"metadata": {"uid": str(uuid.uuid4())}}
-    assert await api.refused("PATCH", f"{WIDGETS}/a", other, kind=MERGE) == (409, "Conflict")
     assert await api.refused("PUT", f"{WIDGETS}/a", widget("a")) == (422, "Invalid")
+
+
+async def test_a_version_that_is_no_number_is_a_fault_inside(api: Client) -> None:
+    await api.ok("POST", WIDGETS, widget("a"))
+    strange = {"metadata": {"resourceVersion": "abc"}}
+    assert await api.refused("PATCH", f"{WIDGETS}/a", strange, kind=MERGE) == (500, "")
+    assert await api.refused("GET", f"{WIDGETS}?watch=1&resourceVersion=abc") == (500, "")
+    assert await api.refused("GET", f"{WIDGETS}?resourceVersion=abc") == (400, "BadRequest")
+
+
+async def test_a_uid_is_a_precondition_of_a_put_and_no_more_than_a_field_of_a_patch(api: Client) -> None:
+    made = await api.ok("POST", WIDGETS, widget("a"))
+    await api.ok("POST", INGRESSES, ingress("i"))
+    other = {"metadata": {"uid": str(uuid.uuid4())}}
+    body = made | {"metadata": made["metadata"] | other["metadata"]}
+    assert await api.refused("PUT", f"{WIDGETS}/a", body) == (409, "Conflict")
+    for path in (f"{WIDGETS}/a", f"{INGRESSES}/i", f"{INGRESSES}/i/status"):
+        assert await api.causes("PATCH", path, other, kind=MERGE) == {"metadata.uid"}
+    ignored = await api.ok("PATCH", f"{WIDGETS}/a/status", other | {"status": {"phase": "Ok"}}, kind=MERGE)
+    assert (ignored["metadata"]["uid"], ignored["status"]) == (made["metadata"]["uid"], {"phase": "Ok"})
+    other["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    assert await api.refused("PATCH", f"{WIDGETS}/a", other, kind=MERGE) == (409, "Conflict")
 
 
 async def test_a_built_in_object_may_be_replaced_unconditionally(api: Client) -> None:
@@ -252,7 +320,10 @@ async def test_a_field_has_one_owner_and_a_remover_leaves_no_trace(api: Client) 
     await api.ok("PATCH", f"{WIDGETS}/a?fieldManager=first", notes, kind=MERGE)
     notes["metadata"]["annotations"]["x"] = "2"
     after = await api.ok("PATCH", f"{WIDGETS}/a?fieldManager=second", notes, kind=MERGE)
-    assert {one["manager"] for one in after["metadata"]["managedFields"]} == {"maker", "second"}
+    owned = {one["manager"]: one["fieldsV1"] for one in after["metadata"]["managedFields"]}
+    assert set(owned) == {"maker", "first", "second"}
+    assert owned["first"] == {"f:metadata": {"f:annotations": {}}}  # the map, without members
+    assert owned["second"] == {"f:metadata": {"f:annotations": {"f:x": {}}}}
     gone = {"metadata": {"annotations": None}}
     after = await api.ok("PATCH", f"{WIDGETS}/a?fieldManager=third", gone, kind=MERGE)
     assert {one["manager"] for one in after["metadata"]["managedFields"]} == {"maker"}
@@ -294,7 +365,7 @@ async def test_an_applier_owns_what_it_says_and_drops_what_it_leaves_out(api: Cl
     two = f"{WIDGETS}/a?fieldManager=two"
     assert await api.refused("PATCH", two, config(share=2), kind=APPLY) == (409, "Conflict")
     assert (await api.ok("PATCH", f"{two}&force=true", config(share=2), kind=APPLY))["spec"]["share"] == 2
-    assert (await api.refused("PATCH", f"{WIDGETS}/a", config(), kind=APPLY))[0] in (400, 422)
+    assert await api.causes("PATCH", f"{WIDGETS}/a", config(), kind=APPLY) == {"fieldManager"}
 
 
 async def test_deletion_honours_preconditions(api: Client) -> None:
@@ -422,20 +493,32 @@ async def test_an_object_that_leaves_a_watch_s_selection_is_deleted_there(api: C
         await api.ok("POST", MAPS, config_map("a"))
         for value in ("yes", "no", "yes"):
             await api.ok("PATCH", f"{MAPS}/a", {"metadata": {"labels": {"on": value}}}, kind=MERGE)
-        kinds = [(await anext(events))[0] for _ in range(3)]
-    assert kinds == ["ADDED", "DELETED", "ADDED"]
+        seen = [await anext(events) for _ in range(3)]
+    assert [kind for kind, _ in seen] == ["ADDED", "DELETED", "ADDED"]
+    assert [body["metadata"]["labels"]["on"] for _, body in seen] == ["yes"] * 3  # as it was selected last
+    versions = [int(body["metadata"]["resourceVersion"]) for _, body in seen]
+    assert versions == sorted(set(versions))
 
 
 @pytest.mark.slow
-async def test_a_watch_ends_in_time_after_a_bookmark(api: Client) -> None:
-    await api.ok("POST", WIDGETS, widget("a"))
+async def test_a_watch_ends_in_time_and_after_a_bookmark_only_if_the_world_went_on(api: Client) -> None:
     version = (await api.ok("GET", WIDGETS))["metadata"]["resourceVersion"]
     path = f"{WIDGETS}?watch=true&resourceVersion={version}&allowWatchBookmarks=true&timeoutSeconds=4"
     async with api.watch(path) as events:
         seen = [event async for event in events]
-    assert seen
-    assert {kind for kind, _ in seen} == {"BOOKMARK"}
-    assert int(seen[-1][1]["metadata"]["resourceVersion"]) >= int(version)
+    assert {kind for kind, _ in seen} <= {"BOOKMARK"}
+    assert all(int(body["metadata"]["resourceVersion"]) > int(version) for _, body in seen)
+
+
+@pytest.mark.slow
+async def test_a_watch_from_the_future_is_silent(api: Client) -> None:
+    made = await api.ok("POST", MAPS, config_map("a"))
+    future = int(made["metadata"]["resourceVersion"]) + 100_000
+    query = f"watch=true&resourceVersion={future}&allowWatchBookmarks=true&timeoutSeconds=3"
+    async with api.watch(f"{MAPS}?{query}") as events:
+        await api.ok("DELETE", f"{MAPS}/a")
+        assert [event async for event in events] == []
+    assert await api.refused("GET", f"{MAPS}?resourceVersion={future}") == (504, "Timeout")
 
 
 @pytest.mark.parametrize(
@@ -457,10 +540,12 @@ async def test_an_ingress_leads_somewhere(api: Client) -> None:
 async def test_a_lease_s_times_have_microseconds(api: Client) -> None:
     body: Json = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}}
     spec = {"holderIdentity": "me", "leaseDurationSeconds": 15, "renewTime": "2026-01-01T00:00:00Z"}
-    assert (await api.refused("POST", LEASES, body | {"spec": spec}))[0] == 400
+    assert await api.refused("POST", LEASES, body | {"spec": spec}) == (400, "BadRequest")
+    coarse = {"spec": dict(spec)}
     spec["renewTime"] = "2026-01-01T00:00:00.000001Z"
     made = await api.ok("POST", LEASES, body | {"spec": spec})
     assert made["spec"] == spec
+    assert await api.causes("PATCH", f"{LEASES}/l", coarse, kind=MERGE) == {"patch"}
     await api.ok("PATCH", f"{LEASES}/l", {"spec": {"holderIdentity": "you"}}, kind=MERGE)
     assert await api.refused("PUT", f"{LEASES}/l", made) == (409, "Conflict")
 
@@ -489,11 +574,14 @@ async def test_an_event_is_the_same_in_both_groups(api: Client) -> None:
 
 
 async def test_what_is_not_served_is_not_found(api: Client) -> None:
-    gadgets, other_version = f"/apis/{GROUP}/v1/gadgets", f"/apis/{GROUP}/v7/widgets"
-    for path, code in ((gadgets, 404), (other_version, 404), ("/nothing/here", 404)):
+    for path in ("/apis/apps/v1/gadgets", "/apis/apps/v7/deployments", "/api/v1/gadgets"):
+        assert await api.refused("GET", path) == (404, "NotFound")
+    group = f"/apis/{GROUP}"
+    for path in (f"{group}/v1/gadgets", f"{group}/v7/widgets", "/apis/no.test/v1/x", "/apis/no.test", "/no/such"):
         async with api.session.get(path) as response:
-            assert response.status == code
-    assert await api.refused("POST", f"{WIDGETS}/a", widget("a")) == (405, "MethodNotAllowed")
+            assert (response.status, response.content_type) == (404, "text/plain")
+            assert await response.text() == "404 page not found\n"
+    assert await api.refused("POST", f"{INGRESSES}/i", ingress("i")) == (405, "MethodNotAllowed")
 
 
 async def test_get_as_a_table_has_the_printer_columns(api: Client) -> None:

@@ -136,13 +136,6 @@ async def test_history_is_as_long_as_it_was_said_to_be(lab: KubeApi, api: Client
         assert [(await anext(events))[1]["metadata"]["name"] for _ in range(19)] == [f"w{i}" for i in range(11, 30)]
 
 
-async def test_a_version_from_the_future_is_not_waited_for(lab: KubeApi, api: Client) -> None:
-    assert await api.refused("GET", f"{WIDGETS}?resourceVersion=100000") == (504, "Timeout")
-    async with api.watch(f"{WIDGETS}?watch=1&resourceVersion=100000") as events:
-        kind, status = await anext(events)
-    assert (kind, status["code"]) == ("ERROR", 504)
-
-
 async def test_bookmarks_come_when_nothing_else_does(lab: KubeApi, api: Client) -> None:
     async with api.watch(f"{WIDGETS}?watch=1&allowWatchBookmarks=true") as events:
         await api.ok("POST", INGRESSES, ingress("elsewhere"))

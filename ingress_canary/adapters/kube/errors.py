@@ -35,7 +35,7 @@ class Garbled(Unavailable):
 
 
 class Silent(Unavailable):
-    """A watch that said nothing for too long: dead, or nothing happened and there are no bookmarks."""
+    """A watch that said nothing for too long: dead, idle, or from a version that the API server has not reached."""
 
 
 _NOT_SERVED = b"404 page not found"

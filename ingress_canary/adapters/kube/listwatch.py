@@ -40,8 +40,9 @@ class WatchSettings:
     """Settings of every watch; seconds of real time."""
 
     idle: float = 90.0
-    """Silence after which a watch is taken for dead. The API server sends a bookmark about once a minute, so a
-    healthy one is never silent for longer; one without bookmarks costs a request each time, and loses nothing."""
+    """Silence after which everything is listed again. A busy API server sends a bookmark about once a minute; one
+    on which nothing at all happens sends none, and neither does one that was restored from a backup to before the
+    version that is watched from: it answers 200 and is silent."""
     shortest: int = 300
     """Least timeoutSeconds; the API server ends a watch after between one and two times as long, at random, so that
     the watches of all clients spread over its replicas."""
@@ -154,8 +155,9 @@ class ListWatch(Generic[T]):
                     self._heard()
                     self._pace.worked()
         except Silent:
-            # Dead, or without bookmarks: going on from here finds out, and loses nothing.
+            # Dead, idle, or set back to before our version, which no watch ever tells: a list does.
             log.debug("watch_silent", resource=self._what)
+            self._version = None
             return
         finally:
             if loop.time() - begun >= _SHORT:

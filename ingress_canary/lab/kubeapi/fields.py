@@ -1,7 +1,8 @@
 """Who owns which field: ``metadata.managedFields``, by which a writer's hand can be told from another's.
 
-Used by ``strategy.py`` after each write. Maps are followed member by member; a list is one field (a real server
-follows the lists that are maps by a key, too). As in a real server a writer that only removes fields leaves no entry.
+Used by ``strategy.py`` after each write. Maps are followed member by member, and belong themselves to whoever made
+them (the member "." of a real server's tree); a list is one field (a real server follows the lists that are maps by
+a key, too). As in a real server a writer that only removes fields leaves no entry.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,9 @@ _SYSTEM = frozenset(
     }
 )  # fmt: skip
 
+_MAP = object()
+"""Stands for the value of a map that has members, which are fields of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -35,7 +39,7 @@ def record(old: Json | None, new: Json, author: Author, applied: set[Path] | Non
 
     ``applied`` are the fields that a server-side apply names: all of them are its own from then on.
     """
-    before, after = _leaves(old or {}), _leaves(new)
+    before, after = _fields(old or {}), _fields(new)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     gone = before.keys() - after.keys()
     entries: list[Json] = list((old or {}).get("metadata", {}).get("managedFields") or [])
@@ -72,13 +76,13 @@ def applied_before(body: Json, author: Author) -> set[Path]:
 
 def differing(live: Json, wanted: Json) -> set[Path]:
     """Return the fields of ``wanted`` that ``live`` has with another value."""
-    before = _leaves(live)
-    return {path for path, value in _leaves(wanted).items() if path in before and before[path] != value}
+    before, after = _fields(live), _fields(wanted)
+    return {path for path, value in after.items() if path in before and before[path] != value}
 
 
 def leaves(body: Json) -> set[Path]:
-    """Return the fields of an object that can be owned."""
-    return set(_leaves(body))
+    """Return the fields of an object that have no members."""
+    return {path for path, value in _fields(body).items() if value is not _MAP}
 
 
 def _is_by(entry: Json, author: Author, api_version: str) -> bool:
@@ -98,7 +102,7 @@ def _entry(author: Author, api_version: str, paths: set[Path]) -> Json:
     }
 
 
-def _leaves(body: Json) -> dict[Path, Any]:
+def _fields(body: Json) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for key, value in body.items():
         if key in ("apiVersion", "kind"):
@@ -113,6 +117,7 @@ def _walk(value: Any, path: Path, found: dict[Path, Any]) -> None:
     if not isinstance(value, dict) or not value:
         found[path] = value
         return
+    found[path] = _MAP
     for key, member in value.items():
         _walk(member, (*path, key), found)
 
@@ -121,14 +126,16 @@ def _to_tree(paths: set[Path]) -> Json:
     tree: Json = {}
     for path in sorted(paths):
         node = tree
-        for key in path:
+        for depth, key in enumerate(path, start=1):
             node = node.setdefault(f"f:{key}", {})
+            if depth < len(path) and path[:depth] in paths:
+                node["."] = {}
     return tree
 
 
 def _of_tree(tree: Json, path: Path = ()) -> Iterable[Path]:
     for key, child in tree.items():
-        where = (*path, key.removeprefix("f:"))
+        where = path if key == "." else (*path, key.removeprefix("f:"))
         if child:
             yield from _of_tree(child, where)
         else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ingress_canary.lab.kubeapi.columns import COLUMNS
 from ingress_canary.lab.kubeapi.resources import Resource
-from ingress_canary.lab.kubeapi.status import Cause, Json, bad_request
+from ingress_canary.lab.kubeapi.status import Cause, Json, Undecodable
 
 _addresses = count(10)
 _MICRO_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$")
@@ -144,13 +144,10 @@ def _workload_rules(body: Json) -> Sequence[Cause]:
     return causes
 
 
-def _micro_time(body: Json, value: object) -> None:
-    if value is None or (isinstance(value, str) and _MICRO_TIME.match(value)):
-        return
-    raise bad_request(
-        f'{body["kind"]} in version "{body["apiVersion"].rpartition("/")[2]}" cannot be handled as a {body["kind"]}: '
-        f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00"'
-    )
+def _micro_time(body: Json, value: str | None) -> None:
+    if value is not None and not _MICRO_TIME.match(value):
+        why = f'parsing time "{value}" as "2006-01-02T15:04:05.000000Z07:00"'
+        raise Undecodable(body["kind"], body["apiVersion"].rpartition("/")[2], why)
 
 
 def _lease_rules(body: Json) -> Sequence[Cause]:

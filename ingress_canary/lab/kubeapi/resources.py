@@ -6,7 +6,7 @@ Built-in ones come from ``kinds.py``, custom ones from their CustomResourceDefin
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ingress_canary.lab.kubeapi.status import Cause, Json, no_such_path, qualified
+from ingress_canary.lab.kubeapi.status import ApiError, Cause, Json, NotServed, no_such_path, qualified
 
 
 def _nothing(_: Json) -> None:
@@ -99,6 +99,7 @@ class Registry:
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = {(one.group, one.version, one.plural): one for one in resources}
+        self._built_in = {one.group for one in resources}
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(list(self._resources.values()))
@@ -108,7 +109,11 @@ class Registry:
         try:
             return self._resources[group, version, plural]
         except KeyError:
-            raise no_such_path() from None
+            raise self.unknown(group) from None
+
+    def unknown(self, group: str) -> ApiError:
+        """Return the refusal of a path in a group: a built-in one knows itself what it does not serve."""
+        return no_such_path() if group in self._built_in else NotServed()
 
     def named(self, name: str) -> Resource:
         """Return a resource as it is stored, by its plural, with or without its group. Raises ApiError (404)."""

@@ -65,6 +65,9 @@ def validate(value: Any, schema: Json, path: str = "") -> Iterator[Cause]:
     wrong = _wrong_type(value, schema)
     if wrong:
         yield Cause("FieldValueTypeInvalid", path, f'Invalid value: "{wrong}": {path} in body {_wants(schema, wrong)}')
+        if isinstance(value, float) and schema.get("type") == "integer":
+            why = f'Invalid value: "": Checked value must be of type integer (default format) in {path}'
+            yield Cause("FieldValueInvalid", "<nil>", why)
         return
     enum = schema.get("enum")
     if enum is not None and value not in enum:

@@ -2,7 +2,7 @@
 
 Used by the lab's cluster, by ``demo`` and by tests. It stands in for a real API server, which judges it: one contract
 suite (``tests/lab/test_api_contract.py``) runs against both. What is left out: CEL rules, admission of built-ins,
-aggregated discovery, protobuf, RBAC, and server-side apply inside lists.
+aggregated discovery, protobuf, RBAC, foreground deletion, and server-side apply inside lists.
 """
 
 import asyncio
@@ -31,7 +31,15 @@ from ingress_canary.lab.kubeapi.requests import (
     token_of,
 )
 from ingress_canary.lab.kubeapi.resources import Registry, Resource
-from ingress_canary.lab.kubeapi.status import ApiError, Json, expired, no_such_path, not_allowed, unauthorized
+from ingress_canary.lab.kubeapi.status import (
+    ApiError,
+    Json,
+    NotServed,
+    expired,
+    no_such_path,
+    not_allowed,
+    unauthorized,
+)
 from ingress_canary.lab.kubeapi.store import NAMESPACES, Store
 from ingress_canary.lab.kubeapi.watches import Hub
 from ingress_canary.lab.kubeapi.writes import Admission, Writer
@@ -179,6 +187,8 @@ class KubeApi:
             if not user:
                 raise unauthorized()
             response = await handler(request)
+        except NotServed as error:
+            response = web.Response(status=error.code, text=error.text)
         except ApiError as error:
             response = respond(error.status, error.code)
         record.code = response.status
@@ -262,7 +272,8 @@ class KubeApi:
             return web.Response(text="ok")
         found = discovery.document(self.store.registry, request.path)
         if found is None:
-            raise no_such_path()
+            parts = request.path.split("/")
+            raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else NotServed()
         return respond(found)
 
     async def _committed(self, record: AuditRecord) -> None:

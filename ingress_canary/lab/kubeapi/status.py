@@ -44,6 +44,25 @@ class ApiError(Exception):
             **({"details": details} if details else {}),
             "code": code,
         }
+        if not reason:
+            del self.status["reason"]
+
+
+class NotServed(ApiError):
+    """404 of a path that nobody serves: answered in plain text, by the HTTP server under the API."""
+
+    text = "404 page not found\n"
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", self.text)
+
+
+class Undecodable(ApiError):
+    """400: a body that is no object of its kind; the result of a patch that is none is Invalid instead."""
+
+    def __init__(self, kind: str, version: str, why: str) -> None:
+        super().__init__(400, "BadRequest", f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+        self.patched = invalid("", "", "", [Cause("FieldValueInvalid", "patch", f"Invalid value: {why}")])
 
 
 def qualified(plural: str, group: str) -> str:
@@ -77,7 +96,7 @@ def not_found(plural: str, group: str, name: str) -> ApiError:
 
 
 def no_such_path() -> ApiError:
-    """404: no such resource, or no such path at all."""
+    """404: no such resource in a group that is built in."""
     return ApiError(404, "NotFound", "the server could not find the requested resource")
 
 
@@ -117,6 +136,11 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiErr
     listed = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
     details = {**_details(kind, group, name), "causes": listed}
     return ApiError(422, "Invalid", f'{qualified(kind, group)} "{name}" is invalid: {why}', details)
+
+
+def malformed_version(text: str) -> ApiError:
+    """500: a resourceVersion that is no number, told as any fault inside."""
+    return ApiError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: invalid syntax')
 
 
 def too_large_version(asked: int, current: int) -> ApiError:

@@ -22,7 +22,6 @@ from ingress_canary.lab.kubeapi.status import (
     expired,
     forbidden,
     not_found,
-    too_large_version,
 )
 from ingress_canary.lab.kubeapi.strategy import Write
 
@@ -145,9 +144,7 @@ class Store:
         self._commit(one.storage, self.get(one, namespace, name), None)
 
     def since(self, version: int, storage: str) -> Sequence[Change]:
-        """Return the changes after ``version``. Raises ApiError: 410 when compacted, 504 when not reached yet."""
-        if version > self.version:
-            raise too_large_version(version, self.version)
+        """Return the changes after ``version``, none if it is not reached yet. Raises ApiError (410) when compacted."""
         if version < self._oldest:
             raise expired(f"too old resource version: {version} ({self._oldest})")
         return [change for change in self._history if change.version > version and change.storage == storage]

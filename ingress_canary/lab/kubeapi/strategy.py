@@ -9,11 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ingress_canary.lab.kubeapi import fields, schema, times
+from ingress_canary.lab.kubeapi import fields, schema, shapes, times
 from ingress_canary.lab.kubeapi.fields import Author
 from ingress_canary.lab.kubeapi.patches import clone
 from ingress_canary.lab.kubeapi.resources import Resource
-from ingress_canary.lab.kubeapi.status import Cause, Json, bad_request, conflict, invalid
+from ingress_canary.lab.kubeapi.status import (
+    ApiError,
+    Cause,
+    Json,
+    Undecodable,
+    bad_request,
+    conflict,
+    invalid,
+    malformed_version,
+)
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _WRITABLE = ("labels", "annotations", "ownerReferences", "finalizers")
@@ -34,6 +43,8 @@ class Write:
 
     author: Author = BY_THE_LAB
     dry_run: bool = False
+    whole: bool = False
+    """Whether it replaces the object (PUT), so that a uid in the body is a precondition."""
     applied: set[fields.Path] | None = None
     """The fields that a server-side apply names."""
     unknown: Callable[[list[str]], None] = _ignore
@@ -42,12 +53,12 @@ class Write:
 
 def created(resource: Resource, namespace: str, body: Json, write: Write) -> Json:
     """Return a new object as it will be stored, still without a resourceVersion. Raises ApiError (400, 422)."""
-    new = _shaped(resource, body)
+    new = _decoded(resource, body, write)
     given = new["metadata"]
     if given.get("namespace") and given["namespace"] != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
     if given.get("resourceVersion"):
-        raise bad_request("resourceVersion should not be set on objects to be created")
+        raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
     name = given.get("name") or ""
     if not name and given.get("generateName"):
         name = f"{given['generateName']}{uuid.uuid4().hex[:5]}"
@@ -62,15 +73,15 @@ def created(resource: Resource, namespace: str, body: Json, write: Write) -> Jso
     }
     if resource.has_status:
         new.pop("status", None)
-    _finish(resource, new, write)
+    _finish(resource, new)
     new["metadata"]["managedFields"] = fields.record(None, new, write.author, write.applied)
     return new
 
 
 def updated(resource: Resource, old: Json, body: Json, write: Write) -> Json:
     """Return what ``body`` makes of ``old``; ``old`` itself when nothing changes. Raises ApiError (400, 409, 422)."""
-    new = _shaped(resource, body)
-    _check_identity(resource, old["metadata"], new["metadata"])
+    new = _decoded(resource, body, write)
+    _check_identity(resource, old["metadata"], new["metadata"], write)
     if write.author.subresource == "status":
         new = {**clone(old), "status": new.get("status")}
         if new["status"] is None:
@@ -82,59 +93,71 @@ def updated(resource: Resource, old: Json, body: Json, write: Write) -> Json:
         if resource.has_status:
             new.pop("status", None)
             new |= {"status": clone(old["status"])} if "status" in old else {}
-    _finish(resource, new, write)
+    _finish(resource, new)
     if _bumps(resource, old, new):
         new["metadata"]["generation"] = old["metadata"]["generation"] + 1
     new["metadata"]["managedFields"] = fields.record(old, new, write.author, write.applied)
     return old if new == old else new
 
 
-def _shaped(resource: Resource, body: Any) -> Json:
-    """Return a copy of ``body`` in its stored form, sure to be an object of this resource with usable metadata."""
+def _decoded(resource: Resource, body: Any, write: Write) -> Json:
+    """Return a copy of ``body`` in its stored form, without unknown fields. Raises ApiError when it cannot be one."""
     if not isinstance(body, dict):
         raise bad_request(f"couldn't decode the body as a {resource.kind}: not an object")
     if resource.custom and not (body.get("kind") and body.get("apiVersion")):
         raise bad_request("Object 'Kind' or 'apiVersion' is missing")
-    found = (body.get("apiVersion") or resource.api_version, body.get("kind") or resource.kind)
-    if found[0] != resource.api_version:
+    new = {"apiVersion": resource.api_version, "kind": resource.kind} | clone(body)
+    if new["apiVersion"] != resource.api_version:
         raise bad_request(
-            f"the API version in the data ({found[0]}) does not match the expected API version ({resource.api_version})"
+            f"the API version in the data ({new['apiVersion']}) does not match the expected API version "
+            f"({resource.api_version})"
         )
-    if found[1] != resource.kind:
-        raise bad_request(f"the kind in the data ({found[1]}) does not match the expected kind ({resource.kind})")
-    shaped = {"apiVersion": found[0], "kind": found[1], **clone(body)}
-    shaped["metadata"] = _metadata(shaped.get("metadata"), resource)
-    return resource.stored(shaped)
+    new = resource.stored(new)
+    known = {"metadata": shapes.of_metadata()}
+    if not resource.custom:
+        known = shapes.of_kind(resource.kind)["properties"]
+    shape = {"type": "object", "properties": known}
+    unknown = schema.prune(new, resource.schema or shape)
+    unknown += schema.prune(new.get("metadata"), known["metadata"], "metadata")
+    if unknown:
+        write.unknown(unknown)
+    schema.default(new, shape)
+    for cause in schema.validate(new, shape):
+        raise Undecodable(resource.kind, resource.version, f"json: cannot unmarshal: {cause.text}")
+    new.setdefault("metadata", {})
+    _check_kind(resource, new)
+    return new
 
 
-def _metadata(given: Any, resource: Resource) -> Json:
-    if not isinstance(given, dict | None):
-        raise bad_request(f"{resource.kind} in version {resource.version!r} cannot be handled: metadata is no object")
-    metadata = given or {}
-    for key in ("labels", "annotations"):
-        for name, value in (metadata.get(key) or {}).items():
-            if not isinstance(value, str):
-                kind = "bool" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "object"
-                raise bad_request(
-                    f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
-                    f"json: cannot unmarshal {kind} into Go struct field ObjectMeta.metadata.{key} of type string "
-                    f"({name})"
-                )
-    return metadata
+def _check_kind(resource: Resource, body: Json) -> None:
+    found = body["kind"]
+    if found == resource.kind:
+        return
+    if not resource.custom:
+        why = f"the kind in the data ({found}) does not match the expected kind ({resource.kind})"
+        raise Undecodable(resource.kind, resource.version, why)
+    cause = Cause("FieldValueInvalid", "kind", f'Invalid value: "{found}": must be {resource.kind}')
+    raise invalid(found, resource.group, body["metadata"].get("name") or "", [cause])
 
 
-def _check_identity(resource: Resource, old: Json, given: Json) -> None:
+def _check_identity(resource: Resource, old: Json, given: Json, write: Write) -> None:
     name = old["name"]
     if given.get("name") not in (None, name):
         message = f"the name of the object ({given['name']}) does not match the name on the URL ({name})"
         raise bad_request(message)
     if given.get("namespace") not in (None, old.get("namespace")):
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-    if given.get("uid") not in (None, "", old["uid"]):
-        why = f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {old['uid']}"
+    uid, version = given.get("uid") or old["uid"], given.get("resourceVersion") or old["resourceVersion"]
+    if not version.isdecimal():
+        raise malformed_version(version)
+    if write.whole and uid != old["uid"]:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['uid']}"
         raise conflict(resource.plural, resource.group, name, why)
-    if given.get("resourceVersion") not in (None, "", old["resourceVersion"]):
+    if version != old["resourceVersion"]:
         raise conflict(resource.plural, resource.group, name)
+    if uid != old["uid"] and not (resource.custom and write.author.subresource):
+        cause = Cause("FieldValueInvalid", "metadata.uid", f'Invalid value: "{uid}": field is immutable')
+        raise invalid(resource.kind, resource.group, name, [cause])
     if not given.get("resourceVersion") and not resource.unconditional_updates:
         cause = Cause(
             "FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0: must be specified for an update"
@@ -142,16 +165,13 @@ def _check_identity(resource: Resource, old: Json, given: Json) -> None:
         raise invalid(resource.kind, resource.group, name, [cause])
 
 
-def _finish(resource: Resource, new: Json, write: Write) -> None:
-    """Prune, default and validate in place."""
+def _finish(resource: Resource, new: Json) -> None:
+    """Default and validate in place. Raises ApiError (422)."""
     causes: list[Cause] = []
     if resource.schema is None:
         resource.defaults(new)
         causes += resource.check(new)
     else:
-        unknown = schema.prune(new, resource.schema)
-        if unknown:
-            write.unknown(unknown)
         schema.default(new, resource.schema)
         causes += schema.validate(
             {key: value for key, value in new.items() if key != "metadata"}, _body(resource.schema)

@@ -14,7 +14,7 @@ from ingress_canary.lab.kubeapi import selectors, tables
 from ingress_canary.lab.kubeapi.requests import INFO, RECORD, encode, integer
 from ingress_canary.lab.kubeapi.resources import Resource
 from ingress_canary.lab.kubeapi.selectors import Selector
-from ingress_canary.lab.kubeapi.status import ApiError, Json
+from ingress_canary.lab.kubeapi.status import ApiError, Json, malformed_version
 from ingress_canary.lab.kubeapi.store import Change, Store
 
 _INITIAL_END = "k8s.io/initial-events-end"
@@ -30,6 +30,8 @@ class Stream:
     selector: Selector
     render: Callable[[Json], Json]
     transport: asyncio.BaseTransport | None
+    since: int
+    """The resourceVersion that it goes on from; earlier changes are not shown, not even of a future one."""
     lines: deque[bytes] = field(default_factory=deque)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     frozen: bool = False
@@ -37,14 +39,17 @@ class Stream:
 
     def offer(self, change: Change) -> None:
         """Take a change, as this watch's selector sees it: an object that leaves the selection is deleted."""
-        if change.storage != self.resource.storage:
+        if change.storage != self.resource.storage or change.version <= self.since:
             return
         if self.namespace not in ("", change.last["metadata"].get("namespace", "")):
             return
         was = change.old is not None and self.selector(change.old)
         stays = change.new is not None and self.selector(change.new)
-        if was or stays:
-            self.send("MODIFIED" if was and stays else "ADDED" if stays else "DELETED", change.last)
+        if change.new is not None and stays:
+            self.send("MODIFIED" if was else "ADDED", change.new)
+        elif change.old is not None and was:
+            version = {"resourceVersion": str(change.version)}
+            self.send("DELETED", {**change.old, "metadata": {**change.old["metadata"], **version}})
 
     def send(self, kind: str, body: Json) -> None:
         """Queue an event about an object."""
@@ -55,14 +60,10 @@ class Stream:
         self.lines.append(encode({"type": kind, "object": body}) + b"\n")
         self.woken.set()
 
-    def bookmark(self, version: int, annotations: Json | None = None) -> None:
+    def bookmark(self, version: int, **metadata: Json) -> None:
         """Queue a bookmark."""
-        metadata: Json = {"resourceVersion": str(version), "creationTimestamp": None}
-        if annotations:
-            metadata["annotations"] = annotations
-        self.push(
-            "BOOKMARK", {"kind": self.resource.kind, "apiVersion": self.resource.api_version, "metadata": metadata}
-        )
+        body = {"kind": self.resource.kind, "apiVersion": self.resource.api_version}
+        self.push("BOOKMARK", {**body, "metadata": {"resourceVersion": str(version), **metadata}})
 
 
 class Hub:
@@ -114,9 +115,10 @@ class Hub:
         def selector(body: Json) -> bool:
             return name in ("", body["metadata"]["name"]) and chosen(body)
 
-        stream = Stream(resource, namespace, selector, _renderer(request, resource), request.transport)
+        since = _version(query.get("resourceVersion") or "0")
+        stream = Stream(resource, namespace, selector, _renderer(request, resource), request.transport, since)
         try:
-            self._begin(stream, query.get("resourceVersion", ""), initial=query.get("sendInitialEvents") == "true")
+            self._begin(stream, initial=query.get("sendInitialEvents") == "true")
             self._streams.add(stream)
         except ApiError as error:
             stream.push("ERROR", error.status)
@@ -126,17 +128,17 @@ class Hub:
         finally:
             self._streams.discard(stream)
 
-    def _begin(self, stream: Stream, since: str, *, initial: bool) -> None:
-        """Queue what a new stream starts with. Raises ApiError (400, 410, 504)."""
-        version = integer(since or "0")
-        if version and not initial:
-            for change in self._store.since(version, stream.resource.storage):
+    def _begin(self, stream: Stream, *, initial: bool) -> None:
+        """Queue what a new stream starts with; ``initial`` is how kubectl wait lists. Raises ApiError (410)."""
+        if stream.since and not initial:
+            for change in self._store.since(stream.since, stream.resource.storage):
                 stream.offer(change)
             return
+        stream.since = self._store.version
         for body in self._store.list(stream.resource, stream.namespace, selector=stream.selector):
             stream.send("ADDED", body)
         if initial:
-            stream.bookmark(self._store.version, {_INITIAL_END: "true"})
+            stream.bookmark(self._store.version, annotations={_INITIAL_END: "true"})
 
     async def _stream(self, request: web.Request, stream: Stream, seconds: int) -> web.StreamResponse:
         response = web.StreamResponse(
@@ -163,12 +165,19 @@ class Hub:
                 return response
             if now >= next_bookmark:
                 next_bookmark = min(now + self._bookmark_seconds, end - 2) if now < end - 2 else end
-                stream.bookmark(self._store.version)
+                if self._store.version > stream.since:  # as in a real server, never the version it began with
+                    stream.bookmark(self._store.version)
             else:
                 await _wait(stream.woken, min(end, next_bookmark))
 
     def _of(self, resource: str) -> Iterator[Stream]:
         return (stream for stream in list(self._streams) if resource in ("", stream.resource.plural))
+
+
+def _version(text: str) -> int:
+    if not text.isdecimal():
+        raise malformed_version(text)
+    return int(text)
 
 
 async def _wait(event: asyncio.Event, deadline: float | None) -> None:

@@ -13,7 +13,16 @@ from ingress_canary.lab.kubeapi.fields import Author
 from ingress_canary.lab.kubeapi.reads import answer, respond
 from ingress_canary.lab.kubeapi.requests import INFO, RequestInfo, decode, finite
 from ingress_canary.lab.kubeapi.resources import Resource
-from ingress_canary.lab.kubeapi.status import ApiError, Cause, Json, bad_request, conflict, invalid, unsupported
+from ingress_canary.lab.kubeapi.status import (
+    ApiError,
+    Cause,
+    Json,
+    Undecodable,
+    bad_request,
+    conflict,
+    invalid,
+    unsupported,
+)
 from ingress_canary.lab.kubeapi.store import Store
 from ingress_canary.lab.kubeapi.strategy import Write
 
@@ -52,12 +61,19 @@ class Writer:
 
     async def update(self, request: web.Request, resource: Resource) -> web.Response:
         """Answer a PUT. Raises ApiError."""
-        body = decode(await request.read())
-        return self._replace(request, resource, _options(request, resource), lambda _: body)
+        body, options = decode(await request.read()), _options(request, resource)
+        options.write = replace(options.write, whole=True)
+        return self._replace(request, resource, options, lambda _: body)
 
     async def patch(self, request: web.Request, resource: Resource) -> web.Response:
         """Answer a PATCH of any kind. Raises ApiError."""
         options, raw = _options(request, resource), await request.read()
+        try:
+            return self._patch(request, resource, options, raw)
+        except Undecodable as error:
+            raise error.patched from None
+
+    def _patch(self, request: web.Request, resource: Resource, options: _Options, raw: bytes) -> web.Response:
         match request.content_type:
             case "application/merge-patch+json":
                 patch = decode(raw)
@@ -119,9 +135,8 @@ class Writer:
     def _apply(self, request: web.Request, resource: Resource, options: _Options, raw: bytes) -> web.Response:
         info, config = request[INFO], _config(raw)
         if not request.query.get("fieldManager"):
-            raise bad_request(
-                "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch"
-            )
+            cause = Cause("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")
+            raise invalid("PatchOptions", "meta.k8s.io", "", [cause])
         author = replace(options.write.author, operation="Apply")
         options.write = replace(options.write, author=author, applied=fields.leaves(resource.stored(config)))
         try:
@@ -173,7 +188,7 @@ def _options(request: web.Request, resource: Resource) -> _Options:
         texts = [f'unknown field "{path}"' for path in paths]
         match query.get("fieldValidation", "Warn"):
             case "Strict":
-                raise _strict(resource, info, f"strict decoding error: {', '.join(texts)}")
+                raise Undecodable(resource.kind, resource.version, f"strict decoding error: {', '.join(texts)}")
             case "Ignore":
                 return
             case _:
@@ -181,13 +196,6 @@ def _options(request: web.Request, resource: Resource) -> _Options:
 
     author = Author(manager, subresource=info.subresource)
     return _Options(Write(author, dry_run=query.get("dryRun") == "All", unknown=unknown), warnings)
-
-
-def _strict(resource: Resource, info: RequestInfo, why: str) -> ApiError:
-    if info.verb == "patch":
-        return invalid("", "", "", [Cause("FieldValueInvalid", "patch", f"Invalid value: {why}")])
-    kind = resource.kind
-    return bad_request(f'{kind} in version "{resource.version}" cannot be handled as a {kind}: {why}')
 
 
 async def _delete_options(request: web.Request) -> Json:
