@@ -223,7 +223,8 @@ async def test_an_action_is_cleared_and_nothing_else(served):
     await until(lambda: "annotations" in cluster.rollout(CHECKOUT)["metadata"])
     stored = await cluster.clear_action(cluster.rollout(CHECKOUT))
     assert stored["metadata"]["annotations"] == {"other": "stays"}
-    assert api.requests[-1].path.endswith("/canaryrollouts/checkout")
+    (patch,) = [sent for sent in api.requests if sent.method == "PATCH"]
+    assert patch.path.endswith("/canaryrollouts/checkout")
 
 
 async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
