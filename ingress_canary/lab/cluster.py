@@ -135,8 +135,9 @@ class Lab:
 
     def _deployed(self, change: Change) -> None:
         """Roll a Deployment out in the background when its spec has changed."""
-        spec_changed = change.old is None or (change.new and change.old["spec"] != change.new["spec"])
-        if change.storage == "deployments.apps" and change.new is not None and spec_changed:
+        if change.storage != "deployments.apps" or change.new is None:
+            return
+        if change.old is None or change.old["spec"] != change.new["spec"]:
             task = asyncio.ensure_future(self._roll_out(change.new))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
