@@ -96,7 +96,11 @@ class Applier:
                 return Applied()
             await self._remove(scene)
             return Applied(reshaped=True, removed=True)
-        if scene.primary is None or (after.pause is not None and after.pause.hands_off):
+        if after.pause is not None and after.pause.hands_off:
+            # the fight is over; what comes after a resume is counted anew
+            entry.undone.clear()
+            return Applied()
+        if scene.primary is None:
             return Applied()
         owner = Owner(CanaryRollout.__name__, seen.key.name, body["metadata"]["uid"])
         if shadow is None:
@@ -132,7 +136,7 @@ class Applier:
             await self.cluster.delete_ingress(shadow)
         except Missing:
             return
-        except (Refused, Conflict):
+        except ClusterError:
             off: Json | None = None
             if scene.primary is not None:
                 owner = shadow.meta.owner

@@ -24,7 +24,7 @@ from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.ledger import Entry, Ledger
-from ingress_canary.engine.observe import observe, read_spec, read_status
+from ingress_canary.engine.observe import claim, observe, read_spec, read_status
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
@@ -66,6 +66,7 @@ class Engine:
         """Begin; the caches are synced by now."""
         self._cluster.subscribe(self.queue.add)
         for key in self._cluster.rollouts():
+            self._known(key)
             self.queue.add(key)
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
         self._tasks.append(asyncio.create_task(self._tick(), name="ticker"))
@@ -116,7 +117,7 @@ class Engine:
         body = self._cluster.rollout(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             # the shadow goes with its owner: Kubernetes collects it
-            self.ledger.forget(key)
+            self._look_again(self.ledger.forget(key))
             self._telemetry.forget(key)
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
@@ -124,6 +125,7 @@ class Engine:
         if entry.spec is None:
             await self._unreadable(key, body, entry)
             return
+        self._look_again(claim(body, entry, self.ledger, self._cluster.view))
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._router, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
@@ -137,6 +139,19 @@ class Engine:
         if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
+
+    def _known(self, key: Key) -> None:
+        """Take note of what a rollout uses before any other of them makes its first pass."""
+        body = self._cluster.rollout(key)
+        if body is not None:
+            entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
+            read_spec(body, entry)
+            if entry.spec is not None:
+                claim(body, entry, self.ledger, self._cluster.view)
+
+    def _look_again(self, rivals: tuple[Key, ...]) -> None:
+        for rival in rivals:
+            self.queue.add(rival)
 
     async def _unreadable(self, key: Key, body: Json, entry: Entry) -> None:
         before = read_status(body)

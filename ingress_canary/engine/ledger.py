@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.preflight.subject import Rival
+from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
 
@@ -45,6 +45,8 @@ class Entry:
     """This rollout as preflight of the others of its namespace sees it."""
     clock_set: bool = False
     """The next reading is a new starting point, because the clock was set since the last one."""
+    facts: ControllerFacts = field(default_factory=ControllerFacts)
+    """What the last look at the source showed of the controllers themselves."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
@@ -77,19 +79,24 @@ class Ledger:
         """Return the entry of a key, if there is one."""
         return self._entries.get(key)
 
-    def forget(self, key: Key) -> None:
-        """Drop the entry of a rollout that is gone."""
+    def forget(self, key: Key) -> tuple[Key, ...]:
+        """Drop the entry of a rollout that is gone, and return the others that wanted what it used."""
         entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._unclaim(entry.rival)
+        if entry is None or entry.rival is None:
+            return ()
+        self._unclaim(entry.rival)
+        return tuple(one.key for one in self.rivals(entry.rival))
 
-    def claim(self, entry: Entry, rival: Rival) -> None:
-        """Note which Ingress and which Service a rollout uses, for the others that may want them too."""
-        if entry.rival != rival:
-            self._unclaim(entry.rival)
-            entry.rival = rival
-            for claimed in _claimed(rival):
-                self._claims.setdefault(claimed, set()).add(rival.key)
+    def claim(self, entry: Entry, rival: Rival) -> tuple[Key, ...]:
+        """Note which Ingress and which Service a rollout uses, and return the others whom a change of that concerns."""
+        if entry.rival == rival:
+            return ()
+        concerned = self.rivals(entry.rival) if entry.rival else ()
+        self._unclaim(entry.rival)
+        entry.rival = rival
+        for claimed in _claimed(rival):
+            self._claims.setdefault(claimed, set()).add(rival.key)
+        return tuple({one.key: None for one in (*concerned, *self.rivals(rival))})
 
     def rivals(self, rival: Rival) -> tuple[Rival, ...]:
         """Return the other rollouts that use the same Ingress or canary Service."""

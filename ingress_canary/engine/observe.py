@@ -17,7 +17,7 @@ from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Owner, View,
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Problem, blocking, summary
-from ingress_canary.domain.preflight.subject import Rival, Subject
+from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
@@ -41,6 +41,8 @@ class Scene:
     primary: Ingress | None
     target: Target | None
     """Whose evidence speaks for this rollout."""
+    findings: tuple[Problem, ...] | None
+    """What preflight found; None where it was not asked: at rest, or without a schedule."""
 
 
 def read_status(body: Json) -> RolloutStatus:
@@ -74,6 +76,17 @@ def explain(error: ValidationError, prefix: str = "spec") -> str:
     return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
 
 
+def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ...]:
+    """Note what a rollout uses, and return the others that want the same and must look again."""
+    meta, spec = Meta.of(body), entry.spec
+    assert spec is not None
+    named = view.ingress(Key(meta.namespace, spec.shadow_name))
+    begun = named is not None and named.meta.owner is not None and named.meta.owner.uid == meta.uid
+    phase = (body.get("status") or {}).get("phase")
+    known = Phase(phase) if phase in list(Phase) else Phase.PENDING
+    return ledger.claim(entry, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
+
+
 def observe(
     body: Json, entry: Entry, ledger: Ledger, cluster: Cluster, router: Router, options: Options, monotonic: float
 ) -> Scene:
@@ -93,14 +106,16 @@ def observe(
         obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
     obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
     meta = Meta.of(body)
-    rival = Rival(key, meta.created, spec.primary, spec.canary_service, status.phase)
-    ledger.claim(entry, rival)
-    problems: tuple[Problem, ...] = ()
+    if entry.reading is not None and entry.reading.error is None:
+        entry.facts = ControllerFacts(pods=len(entry.reading.instances))
+    problems: tuple[Problem, ...] | None = None
     if course is not None and status.phase not in AT_REST:
         subject = Subject(
             key=key, uid=owner.uid, created=meta.created, phase=status.phase, spec=spec, routes=course.routes,
-            primary=primary, shadow=shadow, view=view, prefix=router.prefix, rivals=ledger.rivals(rival),
+            primary=primary, shadow=shadow, view=view, prefix=router.prefix,
+            rivals=ledger.rivals(entry.rival) if entry.rival else (),
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
+            facts=entry.facts,
         )  # fmt: skip
         problems = preflight(subject, router.rules)
         if refused := blocking(problems, options.accept_unchecked):
@@ -130,7 +145,7 @@ def observe(
         status=status,
         course=course,
         obstacles=tuple(obstacles),
-        problems=problems,
+        problems=problems or (),
         revision=_revision(spec, canary),
         canary=canary,
         stable=stable,
@@ -150,7 +165,7 @@ def observe(
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return Scene(seen, primary, target)
+    return Scene(seen, primary, target, problems)
 
 
 def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:

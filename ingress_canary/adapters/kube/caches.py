@@ -30,8 +30,8 @@ def services_of(ingress: Ingress) -> set[Key]:
 
 
 def hosts_of(ingress: Ingress) -> set[str]:
-    """Return the hosts of an Ingress's rules, "" for a rule without one."""
-    return {rule.host for rule in ingress.rules}
+    """Return the hosts of an Ingress's rules; "" for a rule without one, and for a default backend."""
+    return {rule.host for rule in ingress.rules} | ({""} if ingress.default_backend else set())
 
 
 class Caches:
@@ -75,7 +75,7 @@ class Caches:
         return self.ingresses.by("service", service)
 
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
-        """Return the Ingresses of all readable namespaces with a rule for exactly this host."""
+        """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" is a default's too)."""
         return self.ingresses.by("host", host)
 
     def service(self, key: Key) -> Service | None:

@@ -74,7 +74,7 @@ def _essence(view: object) -> object:
         case Ingress():
             return _unversioned(view.meta), view.class_name, view.spec
         case Service():
-            return _unversioned(view.meta), view.type, view.ports, view.selector
+            return _unversioned(view.meta), view.type, view.ports, view.selector, view.traffic_distribution
         case EndpointSlice():
             return view.service, view.ready, view.unready, view.ports
         case Workload():

@@ -115,12 +115,12 @@ def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
 
     Remedy: wait until the other one has ended, or delete it.
     """
-    mine = _turn(subject.phase, subject.created, subject.key)
+    mine = _turn(subject.phase in CARRYING or subject.shadow is not None, subject.created, subject.key)
     for rival in subject.rivals:
         field = _shared_field(subject, rival)
         if field is None or rival.key == subject.key or rival.phase in AT_REST:
             continue
-        if _turn(rival.phase, rival.created, rival.key) < mine:
+        if _turn(rival.phase in CARRYING or rival.begun, rival.created, rival.key) < mine:
             yield Finding(
                 subject.label,
                 field,
@@ -135,8 +135,8 @@ def _shared_field(subject: Subject, rival: Rival) -> str | None:
     return "spec.canaryService" if rival.canary_service == subject.spec.canary_service else None
 
 
-def _turn(phase: Phase, created: datetime, key: Key) -> tuple[bool, datetime, Key]:
-    return phase not in CARRYING, created, key
+def _turn(begun: bool, created: datetime, key: Key) -> tuple[bool, datetime, Key]:
+    return not begun, created, key
 
 
 def _missing_service(subject: Subject, key: Key, field: str) -> Iterator[Finding]:

@@ -39,6 +39,8 @@ class Rival(NamedTuple):
     primary: str
     canary_service: str
     phase: Phase
+    begun: bool = False
+    """Its shadow is there already, be it at weight 0."""
 
 
 @dataclass(frozen=True, slots=True)
