@@ -43,7 +43,7 @@ def implausible(counts: Counts) -> str | None:
 
 @dataclass(frozen=True)
 class Track:
-    """What one SLO's evidence has come to."""
+    """What one SLO's evidence has come to. Without slots: its E-values are worked out once a tick."""
 
     design: Design
     absolute: Wealth
