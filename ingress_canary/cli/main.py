@@ -8,6 +8,7 @@ import typer
 from ingress_canary import __version__
 from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
+from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.domain.actions import Verb
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
 for verb in Verb:
     app.command(str(verb))(command(verb))
