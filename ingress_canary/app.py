@@ -24,6 +24,7 @@ from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
+from ingress_canary.domain.router import Router
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.options import Options
@@ -62,6 +63,11 @@ def options_of(settings: Settings) -> Options:
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
+
+
+def router_of(settings: Settings) -> Router:
+    """Return how the controllers are told who reaches the canary."""
+    return NginxRouter(settings.annotation_prefix)
 
 
 class Daemon:
@@ -111,7 +117,7 @@ class Daemon:
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
-        router = NginxRouter(settings.annotation_prefix)
+        router = router_of(settings)
         self.engine = Engine(cluster, metrics, router, self.clock, recorder, self.telemetry, options_of(settings))
         self.engine.start()
         stack.push_async_callback(self.engine.stop)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ingress_canary.cli.live import lint_live
 from ingress_canary.cli.output import Output
 from ingress_canary.lint.check import lint_files
 from ingress_canary.lint.findings import Finding, Severity
@@ -14,16 +15,40 @@ from ingress_canary.lint.findings import Finding, Severity
 STDIN = Path("-")
 
 
-def lint(
+def lint(  # noqa: PLR0913 - one parameter an option
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Manifests, YAML or JSON; - is standard input.")
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...",
+            help="Manifests, YAML or JSON; - is standard input. With --live, names of CanaryRollouts.",
+        ),
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="How findings are printed.")] = Output.TEXT,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask preflight of a cluster instead; nothing is started.")
+    ] = False,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="With --live: whose rollouts.")] = "default",
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
+    accept_unchecked: Annotated[
+        bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
+    ] = False,
+    kubeconfig: Annotated[Path | None, typer.Option(help="With --live: kubeconfig to use.")] = None,
+    context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="With --live: the daemon's own file of settings.")
+    ] = None,
 ) -> None:
     """Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.
 
-    Exits 1 when there is a problem. Objects of other kinds are skipped with a note.
+    Exits 1 when there is a problem. Objects of other kinds are skipped with a note. With --live the rollouts of a
+    cluster are checked against everything around them, by the rules that the daemon asks before every step.
     """
+    if live:
+        flags = {"kubeconfig": kubeconfig, "context": context, "accept_unchecked": accept_unchecked}
+        lint_live([str(name) for name in files or ()], None if everywhere else namespace, settings_file, flags, output)
+        return
+    if not files:
+        raise typer.BadParameter("name a file, or say --live", param_hint="FILE...")
     findings = _read_and_check(files)
     if output is Output.JSON:
         print(json.dumps([finding.as_json() for finding in findings], indent=2))
