@@ -7,8 +7,10 @@ ends, however it ends, nothing of it is left.
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO
@@ -76,7 +78,7 @@ async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | 
     _end_tidily_on(signal.SIGTERM, signal.SIGHUP)
     scenario = SCENARIOS[name]
     people = sys.stderr if output is Output.JSON else sys.stdout
-    print(_announcement(name, scenario, scale), file=people, flush=True)
+    _say(_announcement(name, scenario, scale), people)
     async with Stage(rate=scenario.rate, scale=scale, seed=seed) as stage:
         report = None
         try:
@@ -86,7 +88,7 @@ async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | 
                 if not until_done:
                     stage.tell(f"{_sentence(name, ending)} Ctrl-C ends the demo.")
                     ending = await _watched(_played(stage, _forever, None), draw)
-            print(_sentence(name, ending), file=people, flush=True)
+            _say(_sentence(name, ending), people)
             return ending.good
         finally:
             if output is Output.JSON:
@@ -166,9 +168,16 @@ def _report(name: Name, stage: "Stage", rollback_seconds: float | None) -> dict[
     }  # fmt: skip
 
 
+def _say(text: str, people: TextIO) -> None:
+    """Print a sentence, broken between words on a terminal."""
+    if people.isatty():
+        text = textwrap.fill(text, shutil.get_terminal_size().columns - 1)
+    print(text, file=people, flush=True)
+
+
 def _announcement(name: Name, scenario: Scenario, scale: float) -> str:
     lasts = "about a minute" if scenario.lasts >= 60 else f"about {scenario.lasts:g} seconds"
-    return f"{name}: {scenario.promise} This takes {lasts}, {scale:g} times as fast as a cluster's clock."
+    return f"{name}: {scenario.promise} It takes {lasts}: time runs {scale:g} times faster here."
 
 
 def _sentence(name: Name, ending: Ending) -> str:

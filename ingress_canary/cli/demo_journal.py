@@ -1,11 +1,15 @@
 """What happened in a demo, one entry for each thing that changed: kept for the live view, or printed as plain lines."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.lab.stage import Stage
+
+TITLE = re.compile(r"^step \d+ \([^)]*\): ")
+"""How messages begin that say their step, which an entry has a column for."""
 
 
 class Entry(NamedTuple):
@@ -49,7 +53,7 @@ class Journal:
         self._last = now
         if news:
             step = f"step {status.step.index}, {status.weight:g} %" if status.step else str(status.phase)
-            yield Entry(stage.elapsed, status.reason, step, status.message)
+            yield Entry(stage.elapsed, status.reason, step, TITLE.sub("", status.message))
 
 
 class Lines:

@@ -1,6 +1,6 @@
 """The demo's live view: where the rollout is, what each SLO's evidence says, and what happens, on one calm screen.
 
-A frame is a pure function of what can be seen; it has as many lines as the terminal, however little there is to say.
+A frame is a pure function of what can be seen; it grows with what has happened, up to the terminal's height.
 """
 
 import textwrap
@@ -21,7 +21,9 @@ from ingress_canary.lab.stage import Stage
 
 WIDEST = 110
 MOST_EVENTS = 12
-CANARY, STABLE, QUIET = "yellow", "cyan", "bright_black"
+ABOVE = 2
+"""Lines left for what was said before the view began."""
+CANARY, STABLE, QUIET = "yellow", "cyan", "dim"
 PHASES = {
     Phase.PENDING: "default", Phase.PROGRESSING: CANARY, Phase.PAUSED: "magenta", Phase.PROMOTING: STABLE,
     Phase.SUCCEEDED: "green", Phase.ROLLED_BACK: "red",
@@ -83,9 +85,8 @@ def frame(seen: Seen, width: int, height: int) -> RenderableType:
     width = min(width, WIDEST) - 1
     blocks = (_head, _rail, _bars, _slos, _now)
     lines = [line for block in blocks for line in (*block(seen, width), Text())]
-    room = max(1, min(height - 1 - len(lines), MOST_EVENTS))
-    events = [_event(entry) for entry in seen.entries[-room:] if entry.word]
-    lines += events + [Text()] * (room - len(events))
+    room = max(1, min(height - ABOVE - 1 - len(lines), MOST_EVENTS))
+    lines += [_event(entry) for entry in seen.entries if entry.word][-room:]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
@@ -97,7 +98,7 @@ def _head(seen: Seen, width: int) -> Iterator[Text]:
     if status.step is not None:
         left.append(f"  step {status.step.index} of {len(Walk.of(seen.schedule))}", QUIET)
     right = Text.assemble(
-        (clock(seen.elapsed), "bold"), (f" of its time, {seen.elapsed / seen.scale:.0f} s here", QUIET)
+        (clock(seen.elapsed), "bold"), (f" on its clock, {seen.elapsed / seen.scale:.0f} s on yours", QUIET)
     )
     yield _spread(left, right, width)
 
@@ -130,7 +131,7 @@ def _rail(seen: Seen, width: int) -> Iterator[Text]:
 def _bars(seen: Seen, width: int) -> Iterator[Text]:
     status = seen.status
     yield _bar("weight", status.weight / 100, CANARY, f"{status.weight:g} %", width)
-    share = status.observed_share
+    share = status.observed_share if status.weight else None
     yield _bar("share", share or 0, CANARY, "-" if share is None else f"{share * 100:.3g} %", width)
     bake = Walk.of(seen.schedule).steps[status.step.index - 1].bake if status.step else 0.0
     baked = min(status.step.baked_seconds, bake) if status.step else 0.0

@@ -17,7 +17,10 @@ STOP_WITHIN = 15.0
 
 
 class DaemonProcess:
-    """``ingress-canary run`` against a kubeconfig; its log goes to a file."""
+    """``ingress-canary run`` against a kubeconfig; its log goes to a file.
+
+    It has a session of its own: Ctrl-C on the terminal is for who started it, who then ends it.
+    """
 
     def __init__(
         self, kubeconfig: Path, log: Path, *, scale: float = 1.0, epoch: datetime | None = None, **settings: str
@@ -53,7 +56,7 @@ class DaemonProcess:
         words = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ingress_canary", "run", *words, stdout=log, stderr=log,
+                sys.executable, "-m", "ingress_canary", "run", *words, stdout=log, stderr=log, start_new_session=True,
                 env={key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")},
             )  # fmt: skip
         self._offset = self.log.stat().st_size

@@ -24,6 +24,8 @@ from ingress_canary.lab.process import DaemonProcess
 ROLLOUT = "checkout"
 WORKLOADS = {"canary": {"name": f"{ROLLOUT}-canary"}, "stable": {"name": ROLLOUT}}
 FOREVER = 7 * 86_400.0
+AT_ONCE = 25
+"""Requests under way at most: what piles up while a busy machine stalls would look slow on both sides."""
 STOPPED = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.PAUSED})
 """Phases that a rollout does not leave by itself."""
 ROLLBACKS = re.compile(r"^ingress_canary_rollback_seconds_(sum|count) (\S+)$", re.MULTILINE)
@@ -55,7 +57,7 @@ class Stage:
         """Called with each change of the status or the scene."""
         self.daemon: DaemonProcess
         self.load: Load
-        self._traffic: dict[str, Any] = {"rate": rate, "visitors": visitors, "seed": seed}
+        self._traffic: dict[str, Any] = {"rate": rate, "visitors": visitors, "seed": seed, "concurrency": AT_ONCE}
         self._began: float | None = None
         self._stack = AsyncExitStack()
         self._bell = asyncio.Event()
