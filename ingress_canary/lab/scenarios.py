@@ -59,11 +59,22 @@ class Scenario:
     """Real requests a second."""
 
 
+async def promoted(stage: "Stage") -> str:
+    """Wait for the last step to pass, deploy stable, wait for the end, and return it in words."""
+    await stage.until(lambda status: status.phase is Phase.PROMOTING)
+    stage.tell("every step has passed: stable is given the new image, as a pipeline would")
+    stage.deploy_stable()
+    await stage.until(lambda status: status.phase is Phase.SUCCEEDED)
+    await stage.shadow_gone()
+    stage.tell("stable is the new version")
+    return f"promoted after {len(stage.status.history)} transitions"
+
+
 async def healthy(stage: "Stage") -> str:
     """Nothing is wrong: every step is proven, and stable becomes the new version."""
     stage.tell("nothing is wrong with the canary")
     stage.begin(WHOLE)
-    return await _promoted(stage)
+    return await promoted(stage)
 
 
 async def errors(stage: "Stage") -> str:
@@ -107,7 +118,7 @@ async def metrics_outage(stage: "Stage") -> str:
     held = stage.status.weight
     stage.tell("the metrics are back")
     await stage.mend_metrics()
-    return f"held at {held:g} % while there were no metrics, then {await _promoted(stage)}"
+    return f"held at {held:g} % while there were no metrics, then {await promoted(stage)}"
 
 
 async def inert(stage: "Stage") -> str:
@@ -148,16 +159,6 @@ async def _reach_the_middle(stage: "Stage") -> None:
     await stage.until(
         lambda status: status.step is not None and status.step.index == MIDDLE and status.reason == "Baking"
     )
-
-
-async def _promoted(stage: "Stage") -> str:
-    await stage.until(lambda status: status.phase is Phase.PROMOTING)
-    stage.tell("every step has passed: stable is given the new image, as a pipeline would")
-    stage.deploy_stable()
-    await stage.until(lambda status: status.phase is Phase.SUCCEEDED)
-    await stage.shadow_gone()
-    stage.tell("stable is the new version")
-    return f"promoted after {len(stage.status.history)} transitions"
 
 
 async def _rolled_back(stage: "Stage", slo: str) -> str:
