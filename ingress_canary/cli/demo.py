@@ -66,7 +66,7 @@ def demo(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except (OSError, RuntimeError) as error:
-        print(f"error: the lab did not start: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     raise typer.Exit(0 if good else 1)
 

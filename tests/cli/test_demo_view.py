@@ -16,7 +16,7 @@ SCHEDULE = ScheduleSpec.model_validate(
         "steps": [{"ramp": {"from": 1, "to": 100, "factor": 3, "bake": "1m"}}],
         "slos": [
             {"name": "availability", "objective": 99.5, "sli": {"requests": {}}},
-            {"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "250ms"}}},
+            {"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "500ms"}}},
         ],
     }
 )
