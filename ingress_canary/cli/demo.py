@@ -66,7 +66,7 @@ def demo(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except (OSError, RuntimeError) as error:
-        print(f"error: the lab did not start: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     raise typer.Exit(0 if good else 1)
 
@@ -86,7 +86,7 @@ async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | 
                 ending = await _watched(_played(stage, scenario.script, PATIENCE), draw)
                 report = _report(name, stage, ending.rollback_seconds)
                 if not until_done:
-                    stage.tell(f"{_sentence(name, ending)} Ctrl-C ends the demo.")
+                    stage.tell(f"{_verdict(ending)}; Ctrl-C ends the demo. {ending.words}")
                     ending = await _watched(_played(stage, _forever, None), draw)
             _say(_sentence(name, ending), people)
             return ending.good
@@ -181,4 +181,8 @@ def _announcement(name: Name, scenario: Scenario, scale: float) -> str:
 
 
 def _sentence(name: Name, ending: Ending) -> str:
-    return f"{name} {'ended as it must' if ending.good else 'did not end as it must'}: {ending.words}."
+    return f"{name} {_verdict(ending)}: {ending.words}."
+
+
+def _verdict(ending: Ending) -> str:
+    return "ended as it must" if ending.good else "did not end as it must"

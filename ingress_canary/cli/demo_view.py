@@ -97,9 +97,7 @@ def _head(seen: Seen, width: int) -> Iterator[Text]:
     left = Text.assemble(" ", (status.phase, f"bold {PHASES[status.phase]}"), f"  {status.reason}")
     if status.step is not None:
         left.append(f"  step {status.step.index} of {len(Walk.of(seen.schedule))}", QUIET)
-    right = Text.assemble(
-        (clock(seen.elapsed), "bold"), (f" on its clock, {seen.elapsed / seen.scale:.0f} s on yours", QUIET)
-    )
+    right = Text.assemble((clock(seen.elapsed), "bold"), (f" ({seen.elapsed / seen.scale:.0f} s real)", QUIET))
     yield _spread(left, right, width)
 
 

@@ -18,9 +18,12 @@ INTERVAL = 10.0
 """Seconds between two evaluations: the daemon's default."""
 SLOS: list[dict[str, Any]] = [
     {"name": "availability", "objective": 99.5, "maxBurn": 10, "sli": {"requests": {"bad": ["5.."]}}},
-    {"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "250ms"}}},
+    {"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "500ms"}}},
 ]
-"""Both allow 5 % of bad requests: some 75 good ones prove a step to be better than that."""
+"""Both allow 5 % of bad requests: some 75 good ones prove a step to be better than that.
+
+The threshold leaves room for a busy machine: there, all of the lab stalls at once for a quarter of a second.
+"""
 WHOLE: dict[str, Any] = {"steps": [{"ramp": {"from": 1, "to": 100, "factor": 3, "bake": "1m"}}], "slos": SLOS}
 """From 1 % to 100 %."""
 SHORT: dict[str, Any] = {
@@ -59,11 +62,22 @@ class Scenario:
     """Real requests a second."""
 
 
+async def promoted(stage: "Stage") -> str:
+    """Wait for the last step to pass, deploy stable, wait for the end, and return it in words."""
+    await stage.until(lambda status: status.phase is Phase.PROMOTING)
+    stage.tell("every step has passed: stable is given the new image, as a pipeline would")
+    stage.deploy_stable()
+    await stage.until(lambda status: status.phase is Phase.SUCCEEDED)
+    await stage.shadow_gone()
+    stage.tell("stable is the new version")
+    return f"promoted after {len(stage.status.history)} transitions"
+
+
 async def healthy(stage: "Stage") -> str:
     """Nothing is wrong: every step is proven, and stable becomes the new version."""
     stage.tell("nothing is wrong with the canary")
     stage.begin(WHOLE)
-    return await _promoted(stage)
+    return await promoted(stage)
 
 
 async def errors(stage: "Stage") -> str:
@@ -81,8 +95,8 @@ async def errors(stage: "Stage") -> str:
 async def slow(stage: "Stage") -> str:
     """The canary answers well, and late: the latency SLO alone condemns it."""
     await _reach_the_middle(stage)
-    stage.tell("the canary has become slow: three of ten answers take half a second")
-    stage.lab.canary.profile = replace(stage.lab.canary.profile, slow_ratio=0.3, slow_seconds=0.5)
+    stage.tell("the canary has become slow: three of ten answers take most of a second")
+    stage.lab.canary.profile = replace(stage.lab.canary.profile, slow_ratio=0.3, slow_seconds=0.8)
     return await _rolled_back(stage, "latency")
 
 
@@ -107,7 +121,7 @@ async def metrics_outage(stage: "Stage") -> str:
     held = stage.status.weight
     stage.tell("the metrics are back")
     await stage.mend_metrics()
-    return f"held at {held:g} % while there were no metrics, then {await _promoted(stage)}"
+    return f"held at {held:g} % while there were no metrics, then {await promoted(stage)}"
 
 
 async def inert(stage: "Stage") -> str:
@@ -148,16 +162,6 @@ async def _reach_the_middle(stage: "Stage") -> None:
     await stage.until(
         lambda status: status.step is not None and status.step.index == MIDDLE and status.reason == "Baking"
     )
-
-
-async def _promoted(stage: "Stage") -> str:
-    await stage.until(lambda status: status.phase is Phase.PROMOTING)
-    stage.tell("every step has passed: stable is given the new image, as a pipeline would")
-    stage.deploy_stable()
-    await stage.until(lambda status: status.phase is Phase.SUCCEEDED)
-    await stage.shadow_gone()
-    stage.tell("stable is the new version")
-    return f"promoted after {len(stage.status.history)} transitions"
 
 
 async def _rolled_back(stage: "Stage", slo: str) -> str:

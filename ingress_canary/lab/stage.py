@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
+
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import CANARY, Lab
@@ -179,7 +181,7 @@ class Stage:
 
     async def rollback_seconds(self) -> float | None:
         """Return the daemon's own measure of its rollback, on the lab's clock; None when there was none."""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, aiohttp.ClientError):
             async with asyncio.timeout(FOLLOWS_WITHIN):
                 while self.daemon.running:
                     found = dict(ROLLBACKS.findall(await self.daemon.metrics()))
