@@ -45,6 +45,8 @@ class Entry:
     """This rollout as preflight of the others of its namespace sees it."""
     facts: ControllerFacts = field(default_factory=ControllerFacts)
     """What the last look at the source showed of the controllers themselves."""
+    warned: frozenset[tuple[int, str, str]] = frozenset()
+    """Rule, object and field of each warning of preflight that has been told."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None

@@ -326,9 +326,9 @@ FORMS: list[tuple[str, dict[str, Any], list[str]]] = [
     ("a resource backend", {"rules": [{"host": "shop.example", "http": {"paths": [
         path("checkout"), {"path": "/static", "pathType": "Prefix", "backend": RESOURCE}]}}]}, [HERE]),
     ("a wildcard", {"rules": [{"host": "*.shop.example", "http": {"paths": [path("checkout")]}}]}, ["a.shop.example/"]),
-    ("two hosts", {"rules": [{"host": host, "http": {"paths": [path("checkout")]}} for host in ("a.example", "b.example")]
-    },
-     ["a.example/", "b.example/"]),
+    ("two hosts", {"rules": [
+        {"host": host, "http": {"paths": [path("checkout")]}} for host in ("a.example", "b.example")
+    ]}, ["a.example/", "b.example/"]),
     ("regular expressions", {"rules": [{"host": "shop.example", "http": {"paths": [
         {**path("checkout", "/items/[0-9]+"), "pathType": "ImplementationSpecific"}, path("checkout")]}}]}, [HERE]),
     ("no pathType's own meaning", {"rules": [{"host": "shop.example", "http": {"paths": [
