@@ -10,6 +10,7 @@ from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.lint import lint
 from ingress_canary.cli.run import OPTIONS, run
+from ingress_canary.cli.status import status
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command()(status)
 app.command(context_settings=OPTIONS)(run)
 for verb in Verb:
     app.command(str(verb))(command(verb))
