@@ -11,6 +11,7 @@ from ingress_canary.cli.crds import crds
 from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
+from ingress_canary.cli.status import status
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command()(status)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
 for verb in Verb:

@@ -9,25 +9,33 @@ from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.observation import AT_REST, Decision
+from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
 NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
 MEASURED = frozenset({Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE})
 """Reasons whose sentence is made of numbers that change with every tick."""
+PREFLIGHT = "Preflight"
+"""The condition that holds the findings; warnings leave it True."""
 _NUMBER = re.compile(r"\d[\d.,]*")
 
 Answer = Literal["True", "False", "Unknown"]
 
 
-def published(decision: Decision, now: datetime) -> RolloutStatus:
-    """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
+def published(decision: Decision, now: datetime, findings: Findings | None = None) -> RolloutStatus:
+    """Return the status as it is stored: the decision's own, with the evidence and the conditions.
+
+    ``findings`` are those of this very moment; without any the condition stays what it was.
+    """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     told = status.phase not in AT_REST or decision.moved is not None
     if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
-    return status.model_copy(update={"conditions": _conditions(status, session, now)})
+    return status.model_copy(
+        update={"conditions": [*_conditions(status, session, now), *_preflight(status, findings, now)]}
+    )
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
@@ -54,6 +62,17 @@ def _conditions(status: RolloutStatus, session: Session | None, now: datetime) -
         _condition(kind, answer, status, before.get(kind), now, _detail(kind, status, session))
         for kind, answer in answers.items()
     ]
+
+
+def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) -> list[Condition]:
+    """Return the condition that tells what preflight found when it was last asked."""
+    before = next((condition for condition in status.conditions if condition.type == PREFLIGHT), None)
+    if findings is None:
+        return [before] if before else []
+    reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
+    answer: Answer = "False" if findings.refused else "True"
+    told = _condition(PREFLIGHT, answer, status, before, now, findings.message)
+    return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:
@@ -112,6 +131,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
         (step.index, step.started_at) if step else None,
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
+        _NUMBER.sub("#", next((one.message for one in status.conditions if one.type == PREFLIGHT), "")),
     )  # fmt: skip
 
 

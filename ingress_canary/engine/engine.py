@@ -129,13 +129,15 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._router, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now)
+        status = published(decision, now, scene.findings)
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
         if entry.target is not None:
             self._wanted.set()
         self._reporter.report(key, entry.uid, scene.seen.status, status, decision, done)
+        if scene.findings is not None:
+            entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)

@@ -47,6 +47,8 @@ class Entry:
     """The next reading is a new starting point, because the clock was set since the last one."""
     facts: ControllerFacts = field(default_factory=ControllerFacts)
     """What the last look at the source showed of the controllers themselves."""
+    warned: frozenset[tuple[int, str, str]] = frozenset()
+    """Rule, object and field of each warning of preflight that has been told."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None

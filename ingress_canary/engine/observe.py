@@ -16,7 +16,7 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Owner, View, Workload
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, wanted
 from ingress_canary.domain.preflight.check import preflight
-from ingress_canary.domain.preflight.problem import Problem, blocking, summary
+from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
@@ -41,8 +41,8 @@ class Scene:
     primary: Ingress | None
     target: Target | None
     """Whose evidence speaks for this rollout."""
-    findings: tuple[Problem, ...] | None
-    """What preflight found; None where it was not asked: at rest, or without a schedule."""
+    findings: Findings | None
+    """What preflight found, judged by the settings; None where it was not asked: at rest, or without a schedule."""
 
 
 def read_status(body: Json) -> RolloutStatus:
@@ -108,7 +108,7 @@ def observe(
     meta = Meta.of(body)
     if entry.reading is not None and entry.reading.error is None:
         entry.facts = ControllerFacts(pods=len(entry.reading.instances))
-    problems: tuple[Problem, ...] | None = None
+    findings: Findings | None = None
     if course is not None and status.phase not in AT_REST:
         subject = Subject(
             key=key, uid=owner.uid, created=meta.created, phase=status.phase, spec=spec, routes=course.routes,
@@ -117,9 +117,9 @@ def observe(
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
             facts=entry.facts,
         )  # fmt: skip
-        problems = preflight(subject, router.rules)
-        if refused := blocking(problems, options.accept_unchecked):
-            obstacles.append((Reason.PREFLIGHT_FAILED, summary(refused)))
+        findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
+        if findings.refused:
+            obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
     session = _session(entry, course, status)
     drift = None
     if primary is not None and shadow is not None and session is not None and status.shadow is not None:
@@ -145,7 +145,7 @@ def observe(
         status=status,
         course=course,
         obstacles=tuple(obstacles),
-        problems=problems or (),
+        problems=findings.problems if findings else (),
         revision=_revision(spec, canary),
         canary=canary,
         stable=stable,
@@ -165,7 +165,7 @@ def observe(
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return Scene(seen, primary, target, problems)
+    return Scene(seen, primary, target, findings)
 
 
 def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:

@@ -3,6 +3,7 @@
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,8 +11,11 @@ import structlog
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Alert, Decision
+from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.publish import PREFLIGHT
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.engine.apply import Applied
+from ingress_canary.engine.ledger import Entry
 from ingress_canary.ports import Clock, Event, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
@@ -20,7 +24,7 @@ WARNINGS = frozenset(
     {
         Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
         Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
-        Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY,
+        Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
     }
 )  # fmt: skip
 TOLD_ON_ENTRY = frozenset(
@@ -37,6 +41,12 @@ def moved(key: Key, uid: str, status: RolloutStatus, message: str) -> Event:
 def alerted(key: Key, uid: str, alert: Alert) -> Event:
     """Return the Event of something a person should know though nothing moved."""
     return _event(key, uid, alert.reason, alert.message, ())
+
+
+def warned(key: Key, uid: str, problem: Problem) -> Event:
+    """Return the Event of something that preflight warns of."""
+    about = (str(problem.rule), problem.object, problem.field)
+    return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
 
 
 def undone(key: Key, uid: str, changes: tuple[str, ...]) -> Event:
@@ -58,6 +68,16 @@ class Reporter:
     recorder: Recorder
     telemetry: Telemetry
     clock: Clock
+
+    def warn(
+        self, key: Key, entry: Entry, before: RolloutStatus, warnings: Sequence[Problem]
+    ) -> frozenset[tuple[int, str, str]]:
+        """Tell each warning of preflight once, a restart in between included; return those that have been told."""
+        stored = next((one.message for one in before.conditions if one.type == PREFLIGHT), "")
+        for problem in warnings:
+            if _identity(problem) not in entry.warned and problem.message not in stored:
+                self.recorder.record(warned(key, entry.uid, problem))
+        return frozenset(map(_identity, warnings))
 
     def report(
         self, key: Key, uid: str, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
@@ -87,3 +107,7 @@ class Reporter:
         first = decision.session.analysis.first_fail_at if decision.session else None
         if done.removed and first is not None and status.phase is Phase.ROLLED_BACK:
             self.telemetry.rollback((self.clock.now() - first).total_seconds())
+
+
+def _identity(problem: Problem) -> tuple[int, str, str]:
+    return problem.rule, problem.object, problem.field

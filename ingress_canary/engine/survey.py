@@ -32,7 +32,7 @@ def survey(cluster: Cluster, router: Router, options: Options) -> Mapping[Key, t
             found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, entry.spec_problem or "")]))
             continue
         scene = observe(_begun_anew(body), entry, ledger, cluster, router, options, 0.0)
-        found[key] = (*_refused(key, scene.seen.obstacles), *(scene.findings or ()))
+        found[key] = (*_refused(key, scene.seen.obstacles), *scene.seen.problems)
     return found
 
 

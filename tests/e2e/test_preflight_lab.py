@@ -319,6 +319,45 @@ async def test_what_makes_a_judgement_doubtful_is_a_warning_and_refuses_nothing(
     assert [(one.rule, one.field, one.severity) for one in found] == [(number, field, Severity.WARNING)]
 
 
+RESOURCE = {"resource": {"apiGroup": "k8s.example", "kind": "Bucket", "name": "static"}}
+FORMS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("a rule without http", {"rules": [{"host": "bare.example"}, {"host": "shop.example", "http": {"paths": [
+        path("checkout")]}}]}, [HERE]),
+    ("a resource backend", {"rules": [{"host": "shop.example", "http": {"paths": [
+        path("checkout"), {"path": "/static", "pathType": "Prefix", "backend": RESOURCE}]}}]}, [HERE]),
+    ("a wildcard", {"rules": [{"host": "*.shop.example", "http": {"paths": [path("checkout")]}}]}, ["a.shop.example/"]),
+    ("two hosts", {"rules": [
+        {"host": host, "http": {"paths": [path("checkout")]}} for host in ("a.example", "b.example")
+    ]}, ["a.example/", "b.example/"]),
+    ("regular expressions", {"rules": [{"host": "shop.example", "http": {"paths": [
+        {**path("checkout", "/items/[0-9]+"), "pathType": "ImplementationSpecific"}, path("checkout")]}}]}, [HERE]),
+    ("no pathType's own meaning", {"rules": [{"host": "shop.example", "http": {"paths": [
+        {**path("checkout"), "pathType": "ImplementationSpecific"}]}}]}, [HERE]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "served"), [form[1:] for form in FORMS], ids=[form[0] for form in FORMS])
+async def test_whatever_the_primarys_form_the_shadow_takes_what_leads_to_stable(
+    spec: dict[str, Any], served: list[str], tmp_path: Path
+) -> None:
+    async with open_lab() as lab:
+        lab.api.store.patch("ingresses", SHOP, "checkout", {"spec": spec})
+        shadow_of(lab)
+        await applied(lab)
+        async with asking(lab) as ask:
+            await until_answered(ask, dict.fromkeys(served, CANARY))
+        assert blocking(await findings(lab, tmp_path), accept_unchecked=False) == ()
+
+
+async def test_a_default_backend_alone_is_no_path_and_is_refused_in_words(tmp_path: Path) -> None:
+    async with open_lab() as lab:
+        only = {"rules": None, "defaultBackend": path("checkout")["backend"]}
+        lab.api.store.patch("ingresses", SHOP, "checkout", {"spec": only})
+        (problem,) = await findings(lab, tmp_path)
+    assert (problem.rule, problem.field) == (0, "spec.stableService")
+    assert "give the primary a rule with a path" in problem.remedy
+
+
 async def test_a_shadow_with_annotations_that_do_nothing_is_warned_of_and_still_works(tmp_path: Path) -> None:
     async with open_lab() as lab:
         shadow_of(lab, edit=lambda body: labelled(body, rewrite_target="/x"))

@@ -59,6 +59,30 @@ def summary(problems: Sequence[Problem]) -> str:
     return _clipped(str(gravest), f" (and {others} more)" if others else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """One look of preflight, judged by the settings: what the condition ``Preflight`` and the Events are made of."""
+
+    problems: tuple[Problem, ...]
+    accept_unchecked: bool
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        """What refuses a start or holds a weight."""
+        return blocking(self.problems, self.accept_unchecked)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What a person should know though nothing is held for it: W rules, and what need not be checked."""
+        return tuple(problem for problem in self.problems if problem not in self.refused)
+
+    @property
+    def message(self) -> str:
+        """Return every finding in one text, what refuses first."""
+        told = [f"rule {one.rule}: {one}" for one in (*self.refused, *self.warnings)]
+        return _clipped(" | ".join(told) or "nothing was found", "")
+
+
 def _clipped(text: str, tail: str) -> str:
     room = LONGEST - len(tail)
     return (text if len(text) <= room else text[: room - 3] + "...") + tail

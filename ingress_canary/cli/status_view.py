@@ -1,0 +1,165 @@
+"""What ``status`` prints: pure functions of the objects. Everything that is shown is what the daemon stored."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.analysis import Plan
+from ingress_canary.domain.gates import percent
+from ingress_canary.domain.objects import Json, Meta
+from ingress_canary.domain.publish import PREFLIGHT
+from ingress_canary.domain.sequential import Design
+from ingress_canary.domain.steps import Walk
+
+COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
+AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
+
+
+def table(bodies: Sequence[Json], now: datetime) -> str:
+    """Return one line a rollout, by namespace and name."""
+    if not bodies:
+        return "no CanaryRollout found"
+    rows = sorted(_row(body, now) for body in bodies)
+    return _aligned([COLUMNS, *rows])
+
+
+def one(body: Json, now: datetime) -> str:
+    """Return all that is known of a rollout."""
+    meta, status = Meta.of(body), _status(body)
+    stable = f", stable {status.stable_revision}" if status.stable_revision else ""
+    failed = f", failed {status.failed_revision}" if status.failed_revision else ""
+    lines = [
+        f"CanaryRollout {meta.key}: revision {status.revision or '(none yet)'}{stable}{failed}",
+        f"{status.phase}, {status.reason or 'not seen by a daemon yet'}: {status.message or '-'}",
+    ]
+    schedule = _schedule(status)
+    sections = (_rail(status, schedule), _step(status, schedule), _evidence(status, schedule), _conditions(status),
+                _person(status, meta), _history(status, now))  # fmt: skip
+    for section in sections:
+        if part := list(section):
+            lines += ["", *part]
+    return "\n".join(lines)
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, in its largest unit, as kubectl shows it."""
+    if since is None:
+        return "-"
+    seconds = max((now - since).total_seconds(), 0)
+    for unit, span in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * span:
+            return f"{seconds // span:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _row(body: Json, now: datetime) -> tuple[str, ...]:
+    meta, status = Meta.of(body), _status(body)
+    schedule = _schedule(status)
+    of = f"/{len(Walk.of(schedule))}" if schedule else ""
+    step = f"{status.step.index}{of}" if status.step else "-"
+    share = "-" if status.observed_share is None else percent(status.observed_share)
+    return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
+            status.revision or "-", age(meta.created, now))  # fmt: skip
+
+
+def _status(body: Json) -> RolloutStatus:
+    try:
+        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
+    except ValidationError:
+        return RolloutStatus(message="the stored status cannot be read by this version")
+
+
+def _schedule(status: RolloutStatus) -> ScheduleSpec | None:
+    if status.schedule is None:
+        return None
+    try:
+        return ScheduleSpec.model_validate(status.schedule.content, extra="ignore")
+    except ValidationError:
+        return None
+
+
+def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    """Yield the steps in a line: passed, present, to come."""
+    if schedule is None:
+        return
+    at = status.step.index if status.step else 0
+    beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED)
+    stop = {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")
+    marks = []
+    for step in Walk.of(schedule).steps:
+        mark = "+" if step.index < at or beyond else stop if step.index == at else "."
+        marks.append(f"{mark} {step.name or f'{step.exposure.weight:g} %'}")
+    yield "steps     " + "   ".join(marks)
+
+
+def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    share = "" if status.observed_share is None else f", observed share {percent(status.observed_share)}"
+    shadow = f", shadow {status.shadow.name}" if status.shadow else ", no shadow"
+    yield f"weight    {status.weight:g} %{share}{shadow}"
+    if status.step is None or schedule is None or status.phase in AT_REST:
+        return
+    step = Walk.of(schedule).at(status.step.index)
+    baked = f"baked {format_seconds(status.step.baked_seconds)} of {format_seconds(step.bake)}"
+    held = f"held {format_seconds(status.step.held_seconds)} of {format_seconds(schedule.max_hold.total_seconds())}"
+    since = f"{status.step.started_at:%Y-%m-%d %H:%M:%SZ}"
+    yield f"step      {status.step.index} since {since}, {baked}, {held}, require {step.require}"
+
+
+def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    """Yield each SLO's counts, and its logarithms of E with the values at which they prove."""
+    if not status.slos:
+        return
+    plan = Plan.of(schedule, (None,) * len(Walk.of(schedule))) if schedule else None
+    designs = {objective.name: objective.design for objective in plan.objectives} if plan else {}
+    head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
+    yield from _aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
+    yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)
+
+
+def _slo(slo: SloStatus, design: Design | None) -> tuple[str, ...]:
+    fail, proof = (f" of {design.log_fail:.2f}", f" of {design.log_pass:.2f}") if design else ("", "")
+    sides = (f"{side.bad:,} bad of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
+    log_e = slo.log_e
+    tests = (f"{log_e.absolute:.2f}{fail}", f"{log_e.relative:.2f}{fail}", f"{log_e.passing:.2f}{proof}")
+    return (slo.name, slo.verdict, *sides, *tests)
+
+
+def _conditions(status: RolloutStatus) -> Iterator[str]:
+    for condition in status.conditions:
+        if condition.type == PREFLIGHT:
+            first, *others = condition.message.split(" | ")
+            yield f"{condition.type.lower():9} {condition.reason}: {first}"
+            yield from (f"{'':9} {other}" for other in others)
+        elif condition.type == "Effective":
+            yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
+
+
+def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
+    """Yield what a person has done, or is waited for to do."""
+    if status.pause is not None:
+        yield f"paused    by {status.pause.by}; to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
+    elif status.phase is Phase.ROLLED_BACK:
+        yield f"at rest   to try {status.failed_revision} again: ingress-canary retry {meta.name} -n {meta.namespace}"
+    if status.last_action is not None:
+        yield f"action    {status.last_action.verb} ({status.last_action.result})"
+
+
+def _history(status: RolloutStatus, now: datetime) -> Iterator[str]:
+    if not status.history:
+        return
+    head = ("AGO", "PHASE", "REASON", "STEP", "WEIGHT", "MESSAGE")
+    rows = [
+        (age(entry.at, now), entry.phase, entry.reason, str(entry.step or "-"), f"{entry.weight:g} %", entry.message)
+        for entry in reversed(status.history)
+    ]
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("   ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)

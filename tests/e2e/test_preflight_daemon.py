@@ -1,0 +1,101 @@
+"""What the daemon makes of preflight's findings: what it holds, what it says, how often, and when it goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingress_canary.lab import manifests
+from ingress_canary.lab.cluster import Lab
+from ingress_canary.lab.kubeapi import Refuse, RequestInfo
+from ingress_canary.lab.process import DaemonProcess
+from tests.e2e.conftest import SCALE, checkout, until
+from tests.e2e.preflight_shop import annotate, ingress, with_service
+from tests.e2e.test_conflicts import LONG, SHOP, traffic
+
+pytestmark = pytest.mark.slow
+
+
+def condition(lab: Lab) -> dict[str, Any]:
+    return next((one for one in lab.status().get("conditions", ()) if one["type"] == "Preflight"), {})
+
+
+def told(lab: Lab) -> list[tuple[str, int]]:
+    """Return message and count of each Event that warns of what preflight found."""
+    events = lab.api.store.list("events", SHOP)
+    return [(event["message"], event["count"]) for event in events if event["reason"] == "PreflightWarning"]
+
+
+async def test_a_warning_is_a_conditions_message_and_one_event_over_a_restart_too(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    annotate(lab, affinity="cookie")
+    lab.create("canaryrollouts", checkout(schedule=LONG))
+    async with traffic(lab):
+        async with daemon:
+            await daemon.ready()
+            await until(lambda: lab.status().get("step", {}).get("bakedSeconds", 0) > 0)
+            assert (condition(lab)["status"], condition(lab)["reason"]) == ("True", "PreflightWarning")
+            assert condition(lab)["message"].startswith("rule 16: Ingress shop/checkout metadata.annotations[")
+        before = lab.status()["step"]["bakedSeconds"]
+        async with daemon:
+            await daemon.ready()
+            await until(lambda: lab.status()["step"]["bakedSeconds"] > before)
+    ((message, count),) = told(lab)
+    assert message.startswith("rule 16: ")
+    assert count == 1
+
+
+async def test_an_error_found_in_mid_rollout_holds_the_weight_and_clears_by_itself(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    lab.create("canaryrollouts", checkout())
+    with_service(lab, "other")
+    async with daemon, traffic(lab):
+        await daemon.ready()
+        await until(lambda: lab.status().get("weight") == 10)
+        lab.create("ingresses", ingress("zz-canary", backend="other", canary="true", canary_weight="0"))
+        await until(lambda: lab.status()["reason"] == "PreflightFailed")
+        assert (condition(lab)["status"], condition(lab)["reason"]) == ("False", "PreflightFailed")
+        assert "Ingress shop/zz-canary" in lab.status()["message"]
+        assert (lab.status()["phase"], lab.status()["weight"]) == ("Progressing", 10)
+        lab.api.store.delete("ingresses", SHOP, "zz-canary")
+        await until(lambda: condition(lab)["status"] == "True")
+        assert condition(lab)["reason"] == "PreflightPassed"
+        await until(lambda: lab.status().get("weight") == 50)
+
+
+async def test_without_stable_endpoints_it_is_called_an_outage_of_stable(lab: Lab, daemon: DaemonProcess) -> None:
+    lab.create("canaryrollouts", checkout(schedule=LONG))
+    async with daemon, traffic(lab):
+        await daemon.ready()
+        await until(lambda: lab.status().get("weight") == 50)
+        lab.stable.ready = False
+        lab.publish("checkout")
+        await until(lambda: lab.status()["reason"] == "PreflightFailed")
+        assert "an outage of stable while the canary carries traffic" in lab.status()["message"]
+        assert lab.status()["weight"] == 50
+
+
+@pytest.mark.parametrize("accepted", [False, True], ids=["refused", "accepted"])
+async def test_what_could_not_be_checked_is_refused_unless_the_settings_accept_it(
+    lab: Lab, tmp_path: Path, accepted: bool
+) -> None:
+    def everywhere(info: RequestInfo) -> bool:
+        reads = info.verb in ("list", "watch") and info.token == "narrow"
+        return reads and (info.resource == "ingressclasses" or (info.resource == "ingresses" and not info.namespace))
+
+    lab.api.faults.add(everywhere, Refuse(403, "forbidden"))
+    lab.create("canaryrollouts", checkout())
+    kubeconfig = lab.api.write_kubeconfig(tmp_path / "narrow", token="narrow")
+    flags = {"namespaces": manifests.NAMESPACE, "accept_unchecked": str(accepted), "warm_up": "0s"}
+    async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, **flags) as daemon, traffic(lab):
+        await daemon.ready()
+        if accepted:
+            await until(lambda: lab.status().get("weight") == 10)
+            assert condition(lab)["status"] == "True"
+        else:
+            await until(lambda: lab.status().get("reason") == "PreflightFailed")
+            assert lab.status()["message"].startswith("not checked: rules 1, 5, 6, 7, 8, 9 ")
+            assert lab.shadow() is None
+        assert "rule 9" in condition(lab)["message"]
