@@ -127,7 +127,7 @@ class Clock(Protocol):
 
 
 class Telemetry(Protocol):
-    """The daemon's own metrics (design.md section 7), one method an occasion."""
+    """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""
 
     def rollout(self, key: Key, status: RolloutStatus) -> None:
         """Show a rollout as it is now."""

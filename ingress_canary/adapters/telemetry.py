@@ -1,4 +1,4 @@
-"""The daemon's own metrics (design.md section 7) on a registry that it is given: nothing global."""
+"""The daemon's own metrics (docs/reference/metrics.md) on a registry that it is given: nothing global."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector

@@ -1,4 +1,4 @@
-"""Another hand on the shadow: which way it moved the exposure, and what is to be done about it (design rule 2).
+"""Another hand on the shadow: which way it moved the exposure, and what to do about it (rule 2 of docs/concepts.md).
 
 A shadow carries the fingerprint of the content this daemon wrote last. While content and fingerprint agree nobody
 else has touched it, and a difference from what is wanted is only a write of ours that is still to come. Once they

@@ -1,7 +1,7 @@
 """Apply: the writes that make a decision so, in the order that heals after a crash at any instant.
 
 Status first, then the shadow, then the action's annotation; each is conditional on what was seen. A decision that
-takes the canary off and cannot be stored takes it off all the same (design rule 4).
+takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
 """
 
 from dataclasses import dataclass
