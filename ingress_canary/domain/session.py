@@ -7,7 +7,7 @@ A value that each tick replaces. The daemon keeps it in memory and stores the pa
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Self
+from typing import Any, Self
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
@@ -151,9 +151,12 @@ class Session:
 
     def met(self, step: PlannedStep) -> bool:
         """Return whether the evidence satisfies a step's requirement; the bake is asked for elsewhere."""
-        if step.require is Require.PROOF:
-            return self.analysis.proven
-        return self.analysis.unopposed
+        return meets(self.analysis, step)
+
+
+def meets(analysis: Analysis, step: PlannedStep) -> bool:
+    """Return whether an analysis satisfies a step's requirement."""
+    return analysis.proven if step.require is Require.PROOF else analysis.unopposed
 
 
 def tick(session: Session, reading: Reading, at: Tick) -> Session:
@@ -165,42 +168,39 @@ def tick(session: Session, reading: Reading, at: Tick) -> Session:
 
 def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> Session:
     """Return the session after one look whose series have been counted: ``evidence`` is what the look added."""
-    now = reading.at
-    missing = {name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)}
-    bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
-    gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
-    elapsed = 0.0 if session.read_at is None else min((now - session.read_at).total_seconds(), 2 * at.interval)
-    seen = replace(
-        session, read_at=now, note=reading.note, misconfigured=bounds, no_data=gap,
-        answered=reading.error is None,
-        no_data_since=(session.no_data_since or now) if gap else None,
-    )  # fmt: skip
+    now, look = reading.at, _look(session, reading, evidence)
     if at.mode is Mode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
-        warmed = session.warmed + (elapsed if reading.error is None else 0.0)
-        return replace(seen, analysis=session.analysis.warm(stable), warmed=warmed)
-    settle = at.course.spec.analysis.settle
-    if session.settled_from is None or now < session.settled_from + settle:
-        return replace(seen, last=None, settling=True)
-    return _at_step(replace(seen, settling=False), at, evidence, reading)
+        gained = _elapsed(session.read_at, now, at.interval) if reading.error is None else 0.0
+        return replace(session, **look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
+    if session.settled_from is None or now < session.settled_from + at.course.spec.analysis.settle:
+        return replace(session, **look, last=None, settling=True)
 
-
-def _at_step(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Session:
-    now, requests = reading.at, evidence.requests
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
-    both = Counts(n=requests.canary, m=requests.stable)
-    analysis = seen.analysis.tick(now, counts, both, relative=not evidence.classes_only)
+    both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
+    analysis = session.analysis.tick(now, counts, both, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
-    judged = replace(
-        seen,
-        analysis=analysis,
-        effect=effect(
-            Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned),
-        ),
-    )
-    if seen.no_data is not None or at.mode is not Mode.JUDGING or at.step is None:
-        return replace(judged, last=None)
-    elapsed = 0.0 if seen.last is None else min((now - seen.last).total_seconds(), 2 * at.interval)
-    waits = not judged.met(at.step)
-    return replace(judged, last=now, baked=seen.baked + elapsed, held=seen.held + (elapsed if waits else 0.0))
+    seen = Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned)
+    look |= {"settling": False, "analysis": analysis, "effect": effect(seen)}
+    if look["no_data"] is not None or at.mode is not Mode.JUDGING or at.step is None:
+        return replace(session, **look, last=None)
+    elapsed = _elapsed(session.last, now, at.interval)
+    waited = 0.0 if meets(analysis, at.step) else elapsed
+    return replace(session, **look, last=now, baked=session.baked + elapsed, held=session.held + waited)
+
+
+def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, Any]:
+    """Return what a look changes whatever it is for."""
+    missing = {name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)}
+    bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
+    gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
+    return {
+        "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "answered": reading.error is None,
+        "no_data": gap, "no_data_since": (session.no_data_since or reading.at) if gap else None,
+    }  # fmt: skip
+
+
+def _elapsed(before: datetime | None, now: datetime, interval: float) -> float:
+    """Return the seconds since a tick, of which a gap counts as two at most; 0 where the thread of time was cut."""
+    return 0.0 if before is None else min((now - before).total_seconds(), 2 * interval)
