@@ -7,6 +7,7 @@ it into text and back.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
@@ -64,9 +65,9 @@ class Plan:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Analysis:
-    """All evidence of one rollout."""
+    """All evidence of one rollout. Without slots: what is asked of it many times a tick is worked out once."""
 
     plan: Plan
     tracks: tuple[Track, ...]
@@ -139,7 +140,7 @@ class Analysis:
             return replace(after, first_fail_at=at)
         return after
 
-    @property
+    @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each objective's verdict, in the plan's order."""
         return tuple(
@@ -147,7 +148,7 @@ class Analysis:
             for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
         )
 
-    @property
+    @cached_property
     def statuses(self) -> list[SloStatus]:
         """Each objective's verdict with its numbers and its sentence."""
         return [

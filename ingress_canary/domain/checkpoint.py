@@ -10,6 +10,7 @@ import hashlib
 import json
 import zlib
 from datetime import datetime
+from functools import lru_cache
 
 from ingress_canary.domain.analysis import Analysis, Plan
 from ingress_canary.domain.samples import Counts
@@ -80,6 +81,7 @@ def decode(text: str, plan: Plan) -> Analysis | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _fingerprint(plan: Plan) -> str:
     """Return what tells plans apart under which the same evidence would mean something else."""
     designs = [(objective.name, objective.design) for objective in plan.objectives]

@@ -5,6 +5,7 @@ microseconds: sums are lists of floats, and constants come from the Design.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from ingress_canary.domain.gates import Evidence
@@ -40,9 +41,9 @@ def implausible(counts: Counts) -> str | None:
     return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Track:
-    """What one SLO's evidence has come to."""
+    """What one SLO's evidence has come to. Without slots: its E-values are worked out once a tick."""
 
     design: Design
     absolute: Wealth
@@ -110,7 +111,7 @@ class Track:
             missing="",
         )
 
-    @property
+    @cached_property
     def evidence(self) -> Evidence:
         """What the verdict is taken from."""
         return Evidence(
