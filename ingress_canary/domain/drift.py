@@ -7,6 +7,7 @@ disagree somebody else has edited: what raises exposure is undone at once, what 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from typing import Any
 
 from ingress_canary.api import APPLIED_ANNOTATION
@@ -26,11 +27,6 @@ class Drift:
     """Changes that take exposure away: honoured."""
     honoured: Exposure
     """The exposure that is left: nothing above what was wanted, nothing put back that was taken away."""
-
-    @property
-    def any(self) -> bool:
-        """Whether anything that matters was changed."""
-        return bool(self.raised or self.lowered)
 
 
 def fingerprint(router: Router, shadow: Ingress) -> str:
@@ -70,7 +66,8 @@ def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -
         raised.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
     elif actual.weight < wanted.weight - 1e-9:
         lowered.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
-        weight = actual.weight
+        # a total of somebody's own makes any fraction; what is stored has three decimals, and no more than is left
+        weight = floor(actual.weight * 1000) / 1000
     if actual.header != wanted.header:
         if actual.header is None:
             lowered.append("the header route was removed")

@@ -20,11 +20,6 @@ class Exposure:
         """Whether requests can force their way to the canary."""
         return self.header is not None or self.cookie is not None
 
-    @property
-    def any(self) -> bool:
-        """Whether any request at all reaches the canary."""
-        return self.weight > 0 or self.forced
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:

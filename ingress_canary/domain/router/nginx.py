@@ -21,7 +21,8 @@ from ingress_canary.domain.steps import Exposure
 
 PREFIX = "nginx.ingress.kubernetes.io"
 
-_INTEGER = re.compile(r"^[+-]?[0-9]+$")
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})")
+_INT64 = range(-(2**63), 2**63)
 
 
 def weight_values(weight: float) -> tuple[str, str | None]:
@@ -37,8 +38,9 @@ def weight_of(annotations: Mapping[str, str], prefix: str = PREFIX) -> float:
     """Return the percent that the controller reads: values that are no integers become 0 and 100 in silence."""
 
     def integer(key: str, otherwise: int) -> int:
-        text = annotations.get(f"{prefix}/{key}", "")
-        return int(text) if _INTEGER.match(text) and len(text) < 20 else otherwise
+        match = _INTEGER.fullmatch(annotations.get(f"{prefix}/{key}", ""))
+        number = int(match[1] + match[2]) if match else otherwise
+        return number if number in _INT64 else otherwise
 
     total = max(integer("canary-weight-total", 100), 100)
     return 100 * min(max(integer("canary-weight", 0), 0), total) / total
@@ -68,7 +70,10 @@ class NginxRouter:
             "metadata": {
                 "name": spec.shadow_name,
                 "namespace": primary.meta.namespace,
-                "labels": {"app.kubernetes.io/managed-by": "ingress-canary", f"{GROUP}/rollout": owner.name[:63]},
+                "labels": {
+                    "app.kubernetes.io/managed-by": "ingress-canary",
+                    f"{GROUP}/rollout": owner.name[:63].rstrip("-."),
+                },
                 "annotations": annotations,
                 "ownerReferences": [
                     {
