@@ -309,7 +309,9 @@ WARNINGS: list[tuple[int, str, Callable[[Lab], None]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("number", "field", "prepare"), WARNINGS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("number", "field", "prepare"), WARNINGS, ids=lambda value: value.__name__ if callable(value) else str(value)[:40]
+)
 async def test_what_makes_a_judgement_doubtful_is_a_warning_and_refuses_nothing(
     number: int, field: str, prepare: Callable[[Lab], None], tmp_path: Path
 ) -> None:
