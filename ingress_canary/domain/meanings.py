@@ -44,8 +44,8 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "itself.",
         ),
         Reason.PREFLIGHT_WARNING: Meaning(
-            "Preflight found nothing that refuses a start, but something that makes the canary or its numbers doubtful. "
-            "It stands in the condition `Preflight` and in one Event; nothing is held for it.",
+            "Preflight found nothing that refuses a start, but something that makes the canary or its numbers "
+            "doubtful. It stands in the condition `Preflight` and in one Event; nothing is held for it.",
             "Read the finding; it names the object, the field and a remedy.",
         ),
         Reason.PREFLIGHT_PASSED: Meaning("Preflight found nothing: said by the condition `Preflight`.", "Nothing."),

@@ -259,7 +259,8 @@ _keys = st.sampled_from(
             f"{PREFIX}/{name}"
             for name in (
                 "affinity", "affinity-canary-behavior", "session-cookie-path", "load-balance", "canary",
-                "canary-weight", "canary-by-header", "auth-tls-secret", "configuration-snippet", "server-alias", "stream-snippet",
+                "canary-weight", "canary-by-header", "auth-tls-secret", "configuration-snippet", "server-alias",
+                "stream-snippet",
             )
         ),
     ]
