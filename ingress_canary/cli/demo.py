@@ -80,17 +80,18 @@ async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | 
     people = sys.stderr if output is Output.JSON else sys.stdout
     _say(_announcement(name, scenario, scale), people)
     async with Stage(rate=scenario.rate, scale=scale, seed=seed) as stage:
-        report = None
+        ending, report = None, None
         try:
             with _drawing(stage, people) as draw:
                 ending = await _watched(_played(stage, scenario.script, PATIENCE), draw)
                 report = _report(name, stage, ending.rollback_seconds)
                 if not until_done:
-                    stage.tell(f"{_verdict(ending)}; Ctrl-C ends the demo. {ending.words}")
+                    stage.tell(f"it {_verdict(ending)}; Ctrl-C ends the demo")
                     ending = await _watched(_played(stage, _forever, None), draw)
-            _say(_sentence(name, ending), people)
             return ending.good
         finally:
+            if ending is not None:
+                _say(f"{name} {_verdict(ending)}: {ending.words}.", people)
             if output is Output.JSON:
                 print(json.dumps(report or _report(name, stage, None)), flush=True)
 
@@ -178,10 +179,6 @@ def _say(text: str, people: TextIO) -> None:
 def _announcement(name: Name, scenario: Scenario, scale: float) -> str:
     lasts = "about a minute" if scenario.lasts >= 60 else f"about {scenario.lasts:g} seconds"
     return f"{name}: {scenario.promise} It takes {lasts}: time runs {scale:g} times faster here."
-
-
-def _sentence(name: Name, ending: Ending) -> str:
-    return f"{name} {_verdict(ending)}: {ending.words}."
 
 
 def _verdict(ending: Ending) -> str:
