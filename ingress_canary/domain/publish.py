@@ -13,7 +13,8 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
 NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
-_NUMBER = re.compile(r"\d[\d.,]*")
+_NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
+"""A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
 Answer = Literal["True", "False", "Unknown"]
 
@@ -21,7 +22,7 @@ Answer = Literal["True", "False", "Unknown"]
 def published(decision: Decision, now: datetime) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
     status, session = decision.status, decision.session
-    if session is not None and status.phase not in AT_REST and status.started_at is not None:
+    if session is not None and status.started_at is not None:
         status = _with_evidence(status, session)
     return status.model_copy(update={"conditions": _conditions(status, session, now)})
 
@@ -31,7 +32,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": encode(session.analysis),
+        "analysis_state": None if status.phase in AT_REST else encode(session.analysis),
     }
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
@@ -66,7 +67,9 @@ def _effective(status: RolloutStatus, session: Session | None) -> Answer:
 
 def _promoted(status: RolloutStatus) -> Answer:
     if status.phase is Phase.SUCCEEDED:
-        return "True" if status.reason == Reason.PROMOTED else "False"
+        # as it ended: a spec that cannot be read any more does not take that back
+        ended = status.history[-1].reason if status.history else status.reason
+        return "True" if ended == Reason.PROMOTED else "False"
     return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
 
 
