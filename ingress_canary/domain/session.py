@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Self
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.analysis import Analysis, Plan
 from ingress_canary.domain.checkpoint import decode
@@ -31,6 +31,13 @@ class Mode(Enum):
     """At a step: evidence and bake."""
     WATCHING = auto()
     """Paused or promoting: evidence counts, bake does not."""
+
+    @classmethod
+    def of(cls, status: RolloutStatus) -> "Mode":
+        """Return what evidence is for while a rollout is where its status says; without a step none has begun."""
+        if status.step is None:
+            return cls.WARMING
+        return cls.JUDGING if status.phase is Phase.PROGRESSING else cls.WATCHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,9 @@ def _judge(seen: Session, at: Tick, evidence: Evidence, reading: Reading) -> Ses
             Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned),
         ),
     )
-    if seen.no_data is not None or at.mode is not Mode.JUDGING or at.step is None:
+    # what nobody is sent to cannot be judged, however long
+    ineffective = judged.effect.state is EffectState.NOT_EFFECTIVE
+    if seen.no_data is not None or ineffective or at.mode is not Mode.JUDGING or at.step is None:
         return replace(judged, last=None)
     elapsed = 0.0 if seen.last is None else min((now - seen.last).total_seconds(), 2 * at.interval)
     waits = not judged.met(at.step)
