@@ -136,6 +136,8 @@ class RolloutSpec(Model):
     def _two_sides(self) -> Self:
         if self.stable_service == self.canary_service:
             raise ValueError("canaryService must not be stableService; name the Service in front of the canary's pods")
+        if len(self.shadow_name) > 253:
+            raise ValueError("the shadow's name would be longer than 253 characters; set a shorter shadow.name")
         if self.shadow_name == self.primary:
             raise ValueError("shadow.name must not be the primary's name; leave it out or choose another")
         return self
@@ -246,6 +248,10 @@ class BaselineStatus(Model):
 
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
+    compared: Annotated[str, Field(max_length=64)] | None = None
+    """Hash of the pod template that the canary is compared with, when stable has changed since."""
+    target: Annotated[str, Field(max_length=64)] | None = None
+    """Stands for the Ingress, the Services and the shadow that the rollout began with."""
     ready_endpoints: int = 0
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from ingress_canary.api.rollout import (
     BaselineStatus,
     Phase,
+    RolloutSpec,
     RolloutStatus,
     RoutingStatus,
     ScheduleStatus,
@@ -42,6 +43,11 @@ def stay(
     return Decision(status, session or seen.session, None, alerts, watch)
 
 
+def keep(seen: Observation, *, watch: bool = False, **changes: Any) -> Decision:
+    """Return the decision to leave things as they are, whatever the reason is called."""
+    return Decision(_with(seen, seen.status, **changes), seen.session, watch=watch)
+
+
 def move(
     seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, watch: bool = False,
     session: Session | None = None, **changes: Any,
@@ -70,12 +76,19 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
     if status.schedule is None:
         content = seen.schedule.spec.dump()
         changes["schedule"] = ScheduleStatus(hash=digest(content), content=content)
-        changes["baseline"] = BaselineStatus(template=seen.stable_hash, ready_endpoints=seen.stable_ready)
+        changes["baseline"] = BaselineStatus(
+            template=seen.stable_hash, target=target(seen.spec), ready_endpoints=seen.stable_ready
+        )
         changes["started_at"] = now
     return stay(
         seen, Reason.SETTLING, "the shadow is being created at weight 0", watch=True,
         shadow=ShadowStatus(name=seen.spec.shadow_name), session=seen.evidence, **changes,
     )  # fmt: skip
+
+
+def target(spec: RolloutSpec) -> str:
+    """Return what stands for the objects that a rollout is about: with others it is another rollout."""
+    return digest([spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name])
 
 
 def enter(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:

@@ -91,6 +91,11 @@ class Decision:
     """Whether the next tick's evidence is wanted."""
 
 
+def hands_off(status: RolloutStatus) -> bool:
+    """Return whether the shadow is left as another writer makes it, because undoing has become a fight."""
+    return status.pause is not None and status.pause.hands_off
+
+
 def wanted(status: RolloutStatus) -> Exposure:
     """Return the exposure that a status means."""
     return Exposure(status.weight, status.routing.header, status.routing.cookie)

@@ -18,7 +18,8 @@ MEASURED = frozenset({Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMIN
 """Reasons whose sentence is made of numbers that change with every tick."""
 PREFLIGHT = "Preflight"
 """The condition that holds the findings; warnings leave it True."""
-_NUMBER = re.compile(r"\d[\d.,]*")
+_NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
+"""A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
 Answer = Literal["True", "False", "Unknown"]
 
@@ -89,7 +90,9 @@ def _effective(status: RolloutStatus, session: Session | None) -> Answer:
 
 def _promoted(status: RolloutStatus) -> Answer:
     if status.phase is Phase.SUCCEEDED:
-        return "True" if status.reason == Reason.PROMOTED else "False"
+        # as it ended: a spec that cannot be read any more does not take that back
+        ended = status.history[-1].reason if status.history else status.reason
+        return "True" if ended == Reason.PROMOTED else "False"
     return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Self
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.analysis import Analysis, Plan
 from ingress_canary.domain.checkpoint import decode
@@ -31,6 +31,13 @@ class Mode(Enum):
     """At a step: evidence and bake."""
     WATCHING = auto()
     """Paused or promoting: evidence counts, bake does not."""
+
+    @classmethod
+    def of(cls, status: RolloutStatus) -> "Mode":
+        """Return what evidence is for while a rollout is where its status says; without a step none has begun."""
+        if status.step is None:
+            return cls.WARMING
+        return cls.JUDGING if status.phase is Phase.PROGRESSING else cls.WATCHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +198,11 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
     analysis = session.analysis.tick(now, counts, both, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     seen = Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned)
-    look |= {"settling": False, "analysis": analysis, "effect": effect(seen)}
-    if look["no_data"] is not None or at.mode is not Mode.JUDGING or at.step is None:
+    shown = effect(seen)
+    look |= {"settling": False, "analysis": analysis, "effect": shown}
+    # what nobody is sent to cannot be judged, however long
+    ineffective = shown.state is EffectState.NOT_EFFECTIVE
+    if look["no_data"] is not None or ineffective or at.mode is not Mode.JUDGING or at.step is None:
         return replace(session, **look, last=None)
     elapsed = _elapsed(session.last, now, at.interval)
     waited = 0.0 if meets(analysis, at.step) else elapsed
@@ -212,4 +222,4 @@ def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, A
 
 def _elapsed(before: datetime | None, now: datetime, interval: float) -> float:
     """Return the seconds since a tick, of which a gap counts as two at most; 0 where the thread of time was cut."""
-    return 0.0 if before is None else min((now - before).total_seconds(), 2 * interval)
+    return 0.0 if before is None else max(0.0, min((now - before).total_seconds(), 2 * interval))

@@ -12,7 +12,7 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain.drift import merge_patch, stamped
 from ingress_canary.domain.objects import Json, Owner
-from ingress_canary.domain.observation import Decision, wanted
+from ingress_canary.domain.observation import Decision, hands_off, wanted
 from ingress_canary.domain.publish import status_patch, worth_writing
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.steps import Exposure
@@ -96,11 +96,12 @@ class Applier:
                 return Applied()
             await self._remove(scene)
             return Applied(reshaped=True, removed=True)
-        if after.pause is not None and after.pause.hands_off:
-            # the fight is over; what comes after a resume is counted anew
-            entry.undone.clear()
-            return Applied()
         if scene.primary is None:
+            return Applied()
+        if hands_off(after):
+            # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
+            self._settles(entry)
+            entry.undone.clear()
             return Applied()
         owner = Owner(CanaryRollout.__name__, seen.key.name, body["metadata"]["uid"])
         if shadow is None:
@@ -112,12 +113,16 @@ class Applier:
         patch = merge_patch(self.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
-        if entry.session is not None and (patch is not None or entry.session.settled_from is None):
-            entry.session = entry.session.applied(self.clock.now())
+        self._settles(entry, afresh=patch is not None)
         undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
         if undone:
             entry.undone.append(self.clock.monotonic())
         return Applied(reshaped=patch is not None, undone=undone)
+
+    def _settles(self, entry: Entry, *, afresh: bool = False) -> None:
+        """Let the evidence settle from now on, unless it does already."""
+        if entry.session is not None and (afresh or entry.session.settled_from is None):
+            entry.session = entry.session.applied(self.clock.now())
 
     async def _create(self, entry: Entry, manifest: Json) -> Applied:
         try:

@@ -14,7 +14,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
@@ -97,7 +97,8 @@ def observe(
     status = read_status(body)
     primary = view.ingress(Key(key.namespace, spec.primary))
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
-    named = view.ingress(Key(key.namespace, spec.shadow_name))
+    # the shadow that there is, though the spec may name another one by now
+    named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
     ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
@@ -122,11 +123,15 @@ def observe(
             obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
     session = _session(entry, course, status)
     drift = None
-    if primary is not None and shadow is not None and session is not None and status.shadow is not None:
+    if primary is not None and shadow is not None and status.shadow is not None:
         manifest = stamped(router, router.shadow(primary, spec, owner, wanted(status)))
         drift = None if untouched(router, shadow) else compare(router, shadow, wanted(status), manifest)
         waiting = merge_patch(router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
-        session = session.unapplied() if waiting else session
+        if session is not None and waiting and not hands_off(status):
+            session = session.unapplied()
+    if hands_off(status):
+        # the fight has been told: once a person has said resume, undoing is counted anew
+        entry.undone.clear()
     sticky = primary is not None and router.sticky(primary)
     bounds = course.measures.bounds if course is not None else frozenset[float]()
     target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name, bounds) if primary else None
@@ -246,11 +251,10 @@ def _tick(
     options: Options,
 ) -> Tick:
     step = status.step
-    mode = {Phase.PENDING: Mode.WARMING, Phase.PROGRESSING: Mode.JUDGING}.get(status.phase, Mode.WATCHING)
     return Tick(
         course=course,
         signals=router.signals(primary, spec),
-        mode=mode,
+        mode=Mode.of(status),
         step=course.walk.at(step.index) if step else None,
         exposure=Exposure(status.weight, status.routing.header, status.routing.cookie),
         sticky=sticky,

@@ -250,21 +250,12 @@ _rules = st.one_of(
     st.builds(_rule, st.sampled_from(["a.example", "*.example", "", None]), _paths, _paths),
     st.sampled_from([{"host": "bare.example"}, {}, {"host": "empty.example", "http": {}}]),
 )
-_keys = st.sampled_from(
-    [
-        CLASS_ANNOTATION,
-        "cert-manager.io/issuer",
-        "argocd.argoproj.io/tracking-id",
-        *(
-            f"{PREFIX}/{name}"
-            for name in (
-                "affinity", "affinity-canary-behavior", "session-cookie-path", "load-balance", "canary",
-                "canary-weight", "canary-by-header", "auth-tls-secret", "configuration-snippet", "server-alias",
-                "stream-snippet",
-            )
-        ),
-    ]
+_names = (
+    "affinity", "affinity-canary-behavior", "session-cookie-path", "load-balance", "canary", "canary-weight",
+    "canary-by-header", "auth-tls-secret", "configuration-snippet", "server-alias", "stream-snippet",
 )  # fmt: skip
+_foreign = (CLASS_ANNOTATION, "cert-manager.io/issuer", "argocd.argoproj.io/tracking-id")
+_keys = st.sampled_from([*_foreign, *(f"{PREFIX}/{name}" for name in _names)])
 _backend = {"service": {"name": "checkout", "port": {"number": 80}}}
 
 

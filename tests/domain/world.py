@@ -14,7 +14,7 @@ from ingress_canary.domain.actions import Action
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
-from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, wanted
+from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
@@ -53,7 +53,7 @@ PRIMARY: dict[str, Any] = {
 }
 
 
-def deployment(name: str, image: str, *, rolled_out: bool = True) -> Workload:
+def deployment(name: str, image: str, *, rolled_out: bool = True, **container: Any) -> Workload:
     """Return a Deployment of one container."""
     ready = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2 if rolled_out else 0}
     return Workload.of(
@@ -64,7 +64,7 @@ def deployment(name: str, image: str, *, rolled_out: bool = True) -> Workload:
                 "replicas": 2,
                 "template": {
                     "metadata": {"labels": {"app": name}},
-                    "spec": {"containers": [{"name": "app", "image": image}]},
+                    "spec": {"containers": [{"name": "app", "image": image, **container}]},
                 },
             },
             "status": ready,
@@ -208,20 +208,20 @@ class World:
         if session is None and course is not None and status.phase not in AT_REST:
             session = Session.restored(course, status) if status.schedule else Session.new(course)
         drift = None
-        if shadow is not None and session is not None and status.shadow is not None:
+        if shadow is not None and status.shadow is not None:
             manifest = self.manifest(wanted(status))
             drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted(status), manifest)
-            if merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
+            waiting = merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
+            if session is not None and waiting and not hands_off(status):
                 session = session.unapplied()
         if session is not None and course is not None and reading is not None:
-            modes = {"Pending": Mode.WARMING, "Progressing": Mode.JUDGING}
             session = tick(
                 session,
                 reading,
                 Tick(
                     course,
                     ROUTER.signals(Ingress.of(self.primary), self.spec),
-                    modes.get(status.phase, Mode.WATCHING),
+                    Mode.of(status),
                     course.walk.at(status.step.index) if status.step else None,
                     wanted(status),
                     ROUTER.sticky(Ingress.of(self.primary)),
@@ -278,8 +278,8 @@ class World:
         status = self.status
         if status.shadow is None:
             self.shadow = None
-        elif status.pause is not None and status.pause.hands_off:
-            return
+        elif hands_off(status):
+            self._applied()
         elif self.shadow is None:
             if status.shadow.uid is None and self.rejected is None:
                 self.shadows += 1
@@ -291,8 +291,11 @@ class World:
             if patched:
                 uid = self.shadow["metadata"]["uid"]
                 self.shadow = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
-            if self.session is not None and (patched or self.session.settled_from is None):
-                self.session = self.session.applied(self.now)
+            self._applied(afresh=patched)
+
+    def _applied(self, *, afresh: bool = False) -> None:
+        if self.session is not None and (afresh or self.session.settled_from is None):
+            self.session = self.session.applied(self.now)
 
     def settle(self, passes: int = 10) -> Decision:
         """Pass until nothing changes any more, as watch events would make the engine do."""
