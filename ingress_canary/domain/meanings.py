@@ -43,6 +43,14 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Do what the message says; it names object, field and remedy (preflight.md). The rollout goes on by "
             "itself.",
         ),
+        Reason.PREFLIGHT_WARNING: Meaning(
+            "Preflight lets the rollout go on and has something to say (preflight.md): an Event, and the condition "
+            "`Preflight`.",
+            "Read the remedy in the message; nothing waits for it.",
+        ),
+        Reason.PREFLIGHT_PASSED: Meaning(
+            "Preflight found nothing: the reason of the condition `Preflight`.", "Nothing."
+        ),
         Reason.SHADOW_REJECTED: Meaning(
             "The API server, an admission webhook or a policy refused to create the shadow Ingress.",
             "Read its answer in the message and change the policy or the rollout; creation is tried again.",

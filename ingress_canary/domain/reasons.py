@@ -13,6 +13,8 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     SCHEDULE_MISSING = "ScheduleMissing"
     PREFLIGHT_FAILED = "PreflightFailed"
+    PREFLIGHT_WARNING = "PreflightWarning"
+    PREFLIGHT_PASSED = "PreflightPassed"
     SHADOW_REJECTED = "ShadowRejected"
     CANARY_NOT_READY = "CanaryNotReady"
     WARMING_UP = "WarmingUp"
