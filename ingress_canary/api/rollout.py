@@ -307,7 +307,7 @@ class Condition(Model):
     """A condition as Kubernetes defines it."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready (can run as it is written), Effective (the weight was seen to work) or Promoted (ended well)."""
+    """Ready (can run as it is written), Effective (the weight was seen to work), Promoted (ended well) or Preflight."""
     status: Literal["True", "False", "Unknown"]
     """The answer."""
     reason: Annotated[str, Field(max_length=64)]

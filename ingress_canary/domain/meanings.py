@@ -44,11 +44,13 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "itself.",
         ),
         Reason.PREFLIGHT_WARNING: Meaning(
-            "Preflight found nothing that refuses a start, but something that makes the canary or its numbers "
-            "doubtful. It stands in the condition `Preflight` and in one Event; nothing is held for it.",
-            "Read the finding; it names the object, the field and a remedy.",
+            "Preflight lets the rollout go on and has something to say (preflight.md): an Event, and the condition "
+            "`Preflight`.",
+            "Read the remedy in the message; nothing waits for it.",
         ),
-        Reason.PREFLIGHT_PASSED: Meaning("Preflight found nothing: said by the condition `Preflight`.", "Nothing."),
+        Reason.PREFLIGHT_PASSED: Meaning(
+            "Preflight found nothing: the reason of the condition `Preflight`.", "Nothing."
+        ),
         Reason.SHADOW_REJECTED: Meaning(
             "The API server, an admission webhook or a policy refused to create the shadow Ingress.",
             "Read its answer in the message and change the policy or the rollout; creation is tried again.",
