@@ -24,7 +24,7 @@ from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
-from ingress_canary.domain.router import Router
+from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.options import Options
@@ -65,9 +65,9 @@ def options_of(settings: Settings) -> Options:
     )
 
 
-def router_of(settings: Settings) -> Router:
-    """Return how the controllers are told who reaches the canary."""
-    return NginxRouter(settings.annotation_prefix)
+def routers_of(settings: Settings) -> Routers:
+    """Return how each kind of controller is told who reaches the canary: another one is an entry here (ADR 0007)."""
+    return Routers(usual=NginxRouter(settings.annotation_prefix))
 
 
 class Daemon:
@@ -117,8 +117,8 @@ class Daemon:
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
-        router = router_of(settings)
-        self.engine = Engine(cluster, metrics, router, self.clock, recorder, self.telemetry, options_of(settings))
+        routers = routers_of(settings)
+        self.engine = Engine(cluster, metrics, routers, self.clock, recorder, self.telemetry, options_of(settings))
         self.engine.start()
         stack.push_async_callback(self.engine.stop)
         log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")

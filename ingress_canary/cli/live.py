@@ -50,7 +50,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415
     from ingress_canary.adapters.kube.watches import Scope  # noqa: PLC0415
-    from ingress_canary.app import options_of, router_of  # noqa: PLC0415
+    from ingress_canary.app import options_of, routers_of  # noqa: PLC0415
     from ingress_canary.engine.survey import survey  # noqa: PLC0415
 
     path = settings.kubeconfig or Path.home() / ".kube" / "config"
@@ -66,7 +66,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
             if problems := cluster.problems:
                 synced.cancel()
                 raise Unavailable("; ".join(problems))
-        return survey(cluster, router_of(settings), options_of(settings))
+        return survey(cluster, routers_of(settings), options_of(settings))
     finally:
         await cluster.stop()
         await session.close()

@@ -14,7 +14,6 @@ from ingress_canary.domain.drift import merge_patch, stamped
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
 from ingress_canary.domain.publish import status_patch, worth_writing
-from ingress_canary.domain.router import Router
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.engine.ledger import Entry
 from ingress_canary.engine.observe import Scene
@@ -41,7 +40,6 @@ class Applier:
     """Carries decisions out."""
 
     cluster: Cluster
-    router: Router
     clock: Clock
     checkpoint: float
     """Longest time between two stored checkpoints, in the clock's seconds."""
@@ -107,10 +105,10 @@ class Applier:
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            manifest = self.router.shadow(scene.primary, seen.spec, owner, Exposure())
-            return await self._create(entry, stamped(self.router, manifest))
-        manifest = stamped(self.router, self.router.shadow(scene.primary, seen.spec, owner, wanted(after)))
-        patch = merge_patch(self.router, shadow, manifest)
+            manifest = scene.router.shadow(scene.primary, seen.spec, owner, Exposure())
+            return await self._create(entry, stamped(scene.router, manifest))
+        manifest = stamped(scene.router, scene.router.shadow(scene.primary, seen.spec, owner, wanted(after)))
+        patch = merge_patch(scene.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
         self._settles(entry, afresh=patch is not None)
@@ -146,8 +144,8 @@ class Applier:
             if scene.primary is not None:
                 owner = shadow.meta.owner
                 assert owner is not None
-                manifest = self.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
-                off = merge_patch(self.router, shadow, stamped(self.router, manifest))
+                manifest = scene.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
+                off = merge_patch(scene.router, shadow, stamped(scene.router, manifest))
             if off is not None:
                 await self.cluster.patch_ingress(shadow, off)
             raise

@@ -20,7 +20,7 @@ from ingress_canary.domain.decide import decide, unreadable
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Decision
 from ingress_canary.domain.publish import published
-from ingress_canary.domain.router import Router
+from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.ledger import Entry, Ledger
@@ -45,7 +45,7 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
-        router: Router,
+        routers: Routers,
         clock: Clock,
         recorder: Recorder,
         telemetry: Telemetry,
@@ -53,9 +53,9 @@ class Engine:
     ) -> None:
         self.ledger = Ledger()
         self.queue: KeyedQueue[Key] = KeyedQueue()
-        self._cluster, self._metrics, self._router, self._clock = cluster, metrics, router, clock
+        self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._applier = Applier(cluster, router, clock, options.checkpoint)
+        self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,7 +127,7 @@ class Engine:
             return
         self._look_again(claim(body, entry, self.ledger, self._cluster.view))
         now = self._clock.now()
-        scene = observe(body, entry, self.ledger, self._cluster, self._router, self._options, self._clock.monotonic())
+        scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings)
         done = await self._applier.apply(body, entry, scene, decision, status)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
+from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
 
@@ -47,6 +48,8 @@ class Entry:
     """The next reading is a new starting point, because the clock was set since the last one."""
     facts: ControllerFacts = field(default_factory=ControllerFacts)
     """What the last look at the source showed of the controllers themselves."""
+    router: Router | None = None
+    """The one last chosen: it stays while the primary's class cannot be told."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
     failures: int = 0

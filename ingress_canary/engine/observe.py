@@ -21,6 +21,7 @@ from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subj
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
+from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
 from ingress_canary.domain.steps import Exposure
@@ -38,6 +39,7 @@ class Scene:
     """An observation with what carrying the decision out will need."""
 
     seen: Observation
+    router: Router
     primary: Ingress | None
     target: Target | None
     """Whose evidence speaks for this rollout."""
@@ -88,7 +90,7 @@ def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ..
 
 
 def observe(
-    body: Json, entry: Entry, ledger: Ledger, cluster: Cluster, router: Router, options: Options, monotonic: float
+    body: Json, entry: Entry, ledger: Ledger, cluster: Cluster, routers: Routers, options: Options, monotonic: float
 ) -> Scene:
     """Return what there is to see of a rollout whose spec can be read."""
     view, metadata = cluster.view, body["metadata"]
@@ -96,6 +98,7 @@ def observe(
     assert spec is not None
     status = read_status(body)
     primary = view.ingress(Key(key.namespace, spec.primary))
+    router = entry.router = routers.of(primary, view, entry.router)
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
@@ -170,7 +173,7 @@ def observe(
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return Scene(seen, primary, target, findings)
+    return Scene(seen, router, primary, target, findings)
 
 
 def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:

@@ -10,14 +10,14 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.preflight.problem import Problem, Severity
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.router import Router
+from ingress_canary.domain.router.choice import Routers
 from ingress_canary.engine.ledger import Ledger
 from ingress_canary.engine.observe import claim, observe, read_spec, read_status
 from ingress_canary.engine.options import Options
 from ingress_canary.ports import Cluster
 
 
-def survey(cluster: Cluster, router: Router, options: Options) -> Mapping[Key, tuple[Problem, ...]]:
+def survey(cluster: Cluster, routers: Routers, options: Options) -> Mapping[Key, tuple[Problem, ...]]:
     """Return what stands in the way of each rollout, by key; one at rest is looked at as a new revision would be."""
     ledger, found = Ledger(), dict[Key, tuple[Problem, ...]]()
     bodies = {key: body for key in sorted(cluster.rollouts()) if (body := cluster.rollout(key)) is not None}
@@ -31,7 +31,7 @@ def survey(cluster: Cluster, router: Router, options: Options) -> Mapping[Key, t
         if entry.spec is None:
             found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, entry.spec_problem or "")]))
             continue
-        scene = observe(_begun_anew(body), entry, ledger, cluster, router, options, 0.0)
+        scene = observe(_begun_anew(body), entry, ledger, cluster, routers, options, 0.0)
         found[key] = (*_refused(key, scene.seen.obstacles), *scene.seen.problems)
     return found
 

@@ -14,7 +14,8 @@ from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight.rule import Rule
-from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, CLASS_ANNOTATION, takes_effect
+from ingress_canary.domain.router.classes import CLASS_ANNOTATION
+from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, takes_effect
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.domain.samples import Side
 from ingress_canary.domain.steps import Exposure

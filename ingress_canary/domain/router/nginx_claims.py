@@ -13,8 +13,8 @@ from ingress_canary.domain.objects import Ingress, Key
 from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain.preflight.rule import Finding, Sight, rule
 from ingress_canary.domain.preflight.subject import Subject
+from ingress_canary.domain.router.classes import class_name, controller_of
 from ingress_canary.domain.router.nginx_keys import (
-    CLASS_ANNOTATION,
     CONTROLLER,
     LEGACY_CLASS,
     annotation_field,
@@ -218,7 +218,7 @@ def class_is_served(subject: Subject) -> Iterator[Finding]:
     """
     if not subject.view.sees_classes:
         return
-    controller, name = _controller(subject, subject.ingress), _class_name(subject.ingress)
+    controller, name = _controller(subject, subject.ingress), class_name(subject.ingress)
     if controller is None:
         message = (
             f"there is no IngressClass {name}" if name is not None else "it has no class, and no class is the default"
@@ -267,16 +267,9 @@ def _older(one: Ingress, other: Ingress) -> bool:
     return one.meta.created < other.meta.created
 
 
-def _class_name(ingress: Ingress) -> str | None:
-    if ingress.class_name is not None:
-        return ingress.class_name
-    return ingress.meta.annotations.get(CLASS_ANNOTATION)
-
-
 def _controller(subject: Subject, ingress: Ingress) -> str | None:
     """Return who serves an Ingress, None when that cannot be told."""
-    name = _class_name(ingress)
-    found = subject.view.default_class() if name is None else subject.view.ingress_class(name)
+    found = controller_of(subject.view, ingress)
     if found is not None:
-        return found.controller
-    return CONTROLLER if ingress.class_name is None and name == LEGACY_CLASS else None
+        return found
+    return CONTROLLER if ingress.class_name is None and class_name(ingress) == LEGACY_CLASS else None

@@ -9,7 +9,6 @@ from ingress_canary.domain.preflight.subject import Subject
 
 CONTROLLER = "k8s.io/ingress-nginx"
 """``spec.controller`` of ingress-nginx and of Chainguard's fork."""
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 LEGACY_CLASS = "nginx"
 """The value of the legacy annotation that the controller serves unless told otherwise."""
 

@@ -1,0 +1,105 @@
+"""Which router drives a rollout, and that another one needs nothing but itself."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ingress_canary.adapters.clock import CompressedClock, SystemClock
+from ingress_canary.adapters.kube.cluster import KubeCluster
+from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.domain.preflight.problem import Severity, blocking
+from ingress_canary.domain.router.choice import Routers
+from ingress_canary.domain.router.nginx import NginxRouter
+from ingress_canary.engine.engine import Engine
+from ingress_canary.engine.options import Options
+from ingress_canary.lab import manifests
+from ingress_canary.lab.cluster import Lab
+from ingress_canary.lab.process import DaemonProcess
+from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
+from tests.e2e.preflight_shop import findings, open_lab
+from tests.e2e.toy_router import CONTROLLER, FORCE, SHARE, ToyController, ToyRouter, ingress_class
+
+FAST = 200.0
+
+
+async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_series(tmp_path: Path) -> None:
+    async with Lab(scale=FAST) as lab:
+        lab.create("ingressclasses", ingress_class())
+        lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", {"spec": {"ingressClassName": "toy"}})
+        session = await connect(kubeconfig=str(lab.api.write_kubeconfig(tmp_path / "kubeconfig")))
+        clock = CompressedClock(FAST, SystemClock().now())
+        cluster, recorder = KubeCluster(session, Scope("ingress-canary")), KubeRecorder(session, "test")
+        cluster.start()
+        recorder.start()
+        await cluster.synced()
+        routers = Routers(NginxRouter(), {CONTROLLER: ToyRouter()})
+        engine = Engine(
+            cluster, ToyController(lab, clock), routers, clock, recorder, PrometheusTelemetry(CollectorRegistry()),
+            Options(warm_up=30),
+        )  # fmt: skip
+        engine.start()
+        try:
+            header = {"header": {"name": "X-Canary"}}
+            lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "routing": header}))
+            await until(lambda: lab.status().get("weight") == 50)
+            shadow = lab.shadow()
+            assert shadow is not None
+            told = shadow["metadata"]["annotations"]
+            assert (told[SHARE], told[FORCE]) == ("0.5", "X-Canary")
+            assert not [key for key in told if key.startswith("nginx")]
+            # what raises exposure is undone in this controller's words too
+            raised = {"metadata": {"annotations": {SHARE: "0.9"}}}
+            lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout-canary", raised)
+            await until(lambda: (lab.shadow() or told)["metadata"]["annotations"][SHARE] != "0.9")
+            await until(lambda: lab.status().get("phase") == "Promoting")
+        finally:
+            await engine.stop()
+            await recorder.stop()
+            await cluster.stop()
+            await session.close()
+        assert history(lab) == [
+            (1, 10, "Settling"),
+            (2, 50, "StepPassed"),
+            (3, 100, "StepPassed"),
+            (3, 100, "StepPassed"),
+        ]
+
+
+async def test_an_unknown_controller_is_refused_unless_the_settings_say_that_it_behaves_alike(tmp_path: Path) -> None:
+    async with open_lab() as lab:
+        lab.create("ingressclasses", ingress_class())
+        lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", {"spec": {"ingressClassName": "toy"}})
+        (problem,) = await findings(lab, tmp_path)
+        assert (problem.rule, problem.severity) == (9, Severity.ERROR)
+        assert CONTROLLER in problem.message
+        assert await findings(lab, tmp_path, controllers=(CONTROLLER,)) == ()
+
+
+@pytest.mark.slow
+async def test_any_prefix_is_written_and_read_and_the_usual_one_means_nothing_then(lab: Lab, tmp_path: Path) -> None:
+    prefix = "haven.example"
+    annotations = {f"{prefix}/affinity": "cookie", "nginx.ingress.kubernetes.io/permanent-redirect": "https://x"}
+    change = {"metadata": {"annotations": annotations}, "spec": {"ingressClassName": "toy"}}
+    lab.create("ingressclasses", ingress_class())
+    lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", change)
+    lab.create("canaryrollouts", checkout())
+    settings = {"annotation_prefix": prefix, "controllers": CONTROLLER}
+    found = await findings(lab, tmp_path, **settings)
+    assert [problem.rule for problem in found] == [16]
+    assert blocking(found, accept_unchecked=False) == ()
+    kubeconfig = lab.api.write_kubeconfig(tmp_path / "daemon", token="daemon")
+    async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, warm_up="0s", **settings) as daemon:
+        await daemon.ready()
+        await until(lambda: lab.status().get("weight") == 10)
+        await until(lambda: _told(lab).get(f"{prefix}/canary-weight") == "10")
+    assert _told(lab)[f"{prefix}/affinity"] == "cookie"
+    assert not [key for key in _told(lab) if key.startswith("nginx")]
+
+
+def _told(lab: Lab) -> dict[str, str]:
+    shadow = lab.shadow()
+    return dict(shadow["metadata"]["annotations"]) if shadow else {}
