@@ -5,6 +5,7 @@
 """
 
 from datetime import timedelta
+from functools import lru_cache
 from math import ceil, exp, floor, log
 from typing import NamedTuple
 
@@ -92,6 +93,7 @@ def describe(design: Design, evidence: Evidence, min_requests: int, rate: float 
     return _shortage(design, evidence, min_requests, rate)
 
 
+@lru_cache(maxsize=4096)
 def percent(ratio: float) -> str:
     """Return a ratio as a person reads it: 0.1235 is ``12.4%``."""
     return f"{float(f'{ratio * 100:.3g}'):.10g}%"
