@@ -1,202 +1,178 @@
-"""The daemon is killed in every window of a rollout and started again: the end is the same, nothing is lost but time.
-
-The lab's API calls a hook after each commit and before its answer, so that a kill falls exactly between two writes.
-"""
+"""SIGKILL in every window between two writes, 50 times: the same end, nothing shortened, nothing counted twice."""
 
 import asyncio
-import random
+import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
 
-from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.lab.application import Profile
-from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.kubeapi import AuditRecord
+from ingress_canary.lab.cluster import CANARY, Lab
+from ingress_canary.lab.kubeapi import Refuse, requests
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
-from tests.e2e.conftest import AVAILABILITY, checkout, until
+from tests.e2e.assassin import Assassin, Window, Written
+from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, history, until
+from tests.e2e.witness import ROLLOUTS, assert_finite_and_accepted, by_person, exposing, is_status_write, shadow_weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-BAKE = 30.0
-WEIGHTS = [10.0, 50.0, 100.0]
-SCHEDULE = {"steps": [{"weight": weight, "bake": "30s"} for weight in WEIGHTS], "slos": [AVAILABILITY]}
-WEIGHT = "nginx.ingress.kubernetes.io/canary-weight"
-WINDOWS = ("after the status write", "after the shadow's write", "after a checkpoint", "during a rollback")
-
-
-def window(record: AuditRecord) -> str | None:
-    """Return the window that a commit of the daemon's opens."""
-    if record.user != "daemon" or record.code >= 300:
-        return None
-    status = (record.body or {}).get("status", {})
-    if record.resource == "canaryrollouts" and record.subresource == "status":
-        if status.get("phase") == "RolledBack":
-            return "during a rollback"
-        return "after the status write" if "history" in status else "after a checkpoint"
-    if record.resource == "ingresses":
-        return "during a rollback" if record.verb == "delete" else "after the shadow's write"
-    return None
+WEIGHTS = [10.0, 25.0, 50.0, 75.0, 100.0]
+BAKE = 20.0
+SETTLE = 15.0
+SCHEDULE: dict[str, Any] = {
+    "steps": [{"weight": weight, "bake": f"{BAKE:g}s", "require": "NoFail", "minRequests": 20} for weight in WEIGHTS],
+    "slos": [AVAILABILITY],
+}
+FAILING = CANARY.__class__("v2", error_ratio=0.5)
+W = Window
 
 
-class Reaper:
-    """Kills the daemon after some of its commits, and has it started again."""
-
-    def __init__(self, lab: Lab, daemon: DaemonProcess, chances: dict[str, float], seed: int) -> None:
-        self.kills: Counter[str] = Counter()
-        self._daemon, self._chances, self._rng = daemon, chances, random.Random(seed)
-        lab.api.on_commit.append(self._committed)
-
-    def _committed(self, record: AuditRecord) -> None:
-        where = window(record)
-        if where is not None and self._daemon.running and self._rng.random() < self._chances.get(where, 0.0):
-            self._daemon.kill()
-            self.kills[where] += 1
-
-    def at_random(self) -> None:
-        """Kill the daemon now, wherever it is."""
-        if self._daemon.running:
-            self._daemon.kill()
-            self.kills["at a random moment"] += 1
-
-    async def keep_alive(self) -> None:
-        """Start the daemon whenever it is dead; ends when cancelled."""
-        while True:
-            await self._daemon.start()
-            await self._daemon.wait()
+@pytest.fixture
+async def traffic(lab: Lab) -> AsyncIterator[Load]:
+    """Traffic that flows for as long as the test takes."""
+    load = lab.load(150, 600, seed=11)
+    task = asyncio.create_task(load.run())
+    yield load
+    task.cancel()
 
 
-async def undead(reaper: Reaper, daemon: DaemonProcess, run: Callable[[], Any]) -> None:
-    """Run a story while the daemon dies and comes back."""
-    supervisor = asyncio.create_task(reaper.keep_alive())
-    try:
-        await run()
-    finally:
-        supervisor.cancel()
-        await asyncio.gather(supervisor, return_exceptions=True)
-        await daemon.stop()
+@pytest.fixture
+async def assassin(lab: Lab, daemon: DaemonProcess, traffic: Load) -> AsyncIterator[Assassin]:
+    """Somebody to kill the daemon; the last one is stopped at the end."""
+    made = Assassin(lab, daemon, traffic, Random(5))
+    yield made
+    await daemon.stop()
 
 
-def shadow_weights(lab: Lab) -> list[list[float]]:
-    """Return the weights written to each shadow in turn, from its creation to its removal."""
-    lives: list[list[float]] = []
-    for record in lab.api.audit:
-        if record.resource != "ingresses" or record.user != "daemon" or record.code >= 300:
-            continue
-        value = ((record.body or {}).get("metadata", {}).get("annotations") or {}).get(WEIGHT)
-        if record.verb == "create":
-            lives.append([float(value)])
-        elif value is not None:
-            lives[-1].append(float(value))
-    return lives
+async def test_a_healthy_rollout_survives_26_kills_without_a_short_step(lab: Lab, assassin: Assassin) -> None:
+    primary = json.dumps(lab.api.store.get("ingresses", "shop", "checkout"), sort_keys=True)
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    for window in [W.CHECKPOINT, W.SHADOW, *[W.STATUS, W.SHADOW, W.CHECKPOINT, W.MOMENT] * len(WEIGHTS)]:
+        await assassin.life(window)
+    for window in (W.STATUS, W.MOMENT):
+        await assassin.life(window)
+    assert lab.status()["phase"] == "Promoting"
+    lab.set_image("checkout", "shop/checkout:v2")
+    for window in (W.STATUS, W.SHADOW):
+        await assassin.life(window)
+    await assassin.live()
+    await until(lambda: lab.shadow() is None)
+
+    steps = [(n, weight, "StepPassed") for n, weight in enumerate(WEIGHTS, 1)]
+    assert history(lab) == [(1, 10, "Settling"), *steps[1:], (5, 100, "StepPassed"), (5, 0, "Promoted")]
+    assert shadow_weights(lab.api.audit) == [0, *WEIGHTS, -1]
+    assert json.dumps(lab.api.store.get("ingresses", "shop", "checkout"), sort_keys=True) == primary
+    assert len(assassin.kills) == 26
+    assert min(Counter(assassin.kills).values()) >= 5
+    assert_no_step_was_shortened(assassin)
+    assert_nothing_was_counted_twice(assassin.writes, assassin)
+    assert_finite_and_accepted(lab)
 
 
-def judged(lab: Lab) -> int:
-    """Return how many canary requests the status says were judged."""
-    return int(lab.status()["slos"][0]["canary"]["total"])
-
-
-def served(load: Load) -> int:
-    """Return how many requests the canary's version has answered."""
-    return load.tally.by_version()["v2"]
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_a_healthy_rollout_ends_the_same_however_often_it_is_killed(
-    lab: Lab, daemon: DaemonProcess, seed: int
+async def test_six_failing_rollouts_survive_24_kills_and_the_weight_never_rises_again(
+    lab: Lab, assassin: Assassin
 ) -> None:
-    chances = {"after the status write": 1.0, "after the shadow's write": 1.0, "after a checkpoint": 0.4}
-    reaper = Reaper(lab, daemon, chances, seed)
-    load = lab.load(200, 300)
-    traffic = asyncio.create_task(load.run())
-
-    async def story() -> None:
+    for _ in range(6):
+        lab.canary.profile = CANARY
+        audited, written = len(lab.api.audit), len(assassin.writes)
+        answered = assassin.answered
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
-        rng = random.Random(seed)
-        for weight in WEIGHTS:
-            await until(lambda wanted=weight: lab.status().get("weight") == wanted, 100)
-            await asyncio.sleep(rng.uniform(0.5, 2.5))
-            reaper.at_random()
-        await until(lambda: lab.status().get("phase") == "Promoting", 100)
-        lab.set_image("checkout", "shop/checkout:v2")
-        await until(lambda: lab.status().get("phase") == "Succeeded" and lab.shadow() is None, 60)
+        await assassin.live()
+        await until(lambda: lab.status().get("step", {}).get("bakedSeconds", 0) > 0)
+        assassin.end()
+        await assassin.daemon.wait()
+        assassin.kills.append(W.MOMENT)
+        await assassin.life(W.CHECKPOINT)
+        lab.canary.profile = FAILING
+        await assassin.life(W.ROLLBACK)
+        assert lab.shadow() is not None
+        await assassin.life(W.SHADOW)
+        assert lab.shadow() is None
+        await assassin.live()
+        await assassin.daemon.stop()
 
-    await undead(reaper, daemon, story)
-    traffic.cancel()
-    entries = lab.status()["history"]
-    assert [(entry["step"], entry["weight"], entry["reason"]) for entry in entries] == [
-        (1, 10, "Settling"), (2, 50, "StepPassed"), (3, 100, "StepPassed"), (3, 100, "StepPassed"), (3, 0, "Promoted"),
-    ]  # fmt: skip
-    seconds = [_seconds(entry["at"]) for entry in entries]
-    assert all(later - earlier >= BAKE for earlier, later in pairwise(seconds[:4])), "a step was shortened"
-    assert shadow_weights(lab) == [[0.0, *WEIGHTS]]
-    assert 0 < judged(lab) <= served(load), "evidence was counted twice"
-    assert reaper.kills["after the status write"] >= 5
-    assert reaper.kills["after the shadow's write"] >= 4
-    assert reaper.kills["after a checkpoint"] >= 2
-    assert reaper.kills.total() >= 13, "three seeds and the failing rollouts make 50"
-
-
-async def test_a_failing_rollout_is_rolled_back_however_often_it_is_killed(lab: Lab, daemon: DaemonProcess) -> None:
-    reaper = Reaper(lab, daemon, {"during a rollback": 1.0}, seed=4)
-    lab.images["shop/checkout:v2"] = Profile("v2", error_ratio=0.6)
-    load = lab.load(200, 300)
-    traffic = asyncio.create_task(load.run())
-
-    async def story() -> None:
-        lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
-        for number in range(6):
-            await until(lambda: lab.status().get("phase") == "RolledBack" and lab.shadow() is None, 60)
-            assert lab.status()["reason"] == "SLOViolated"
-            annotation = {ACTION_ANNOTATION: f"retry#{number}"}
-            lab.api.store.patch("canaryrollouts", "shop", "checkout", {"metadata": {"annotations": annotation}})
-            await until(lambda: lab.status().get("weight") == WEIGHTS[0], 60)
-        await until(lambda: lab.status().get("phase") == "RolledBack" and lab.shadow() is None, 60)
-
-    await undead(reaper, daemon, story)
-    traffic.cancel()
-    assert shadow_weights(lab) == [[0.0, WEIGHTS[0]]] * 7, "the weight rose after a fail"
-    assert reaper.kills["during a rollback"] >= 12
+        audit = lab.api.audit[audited:]
+        status = lab.status()
+        assert (status["phase"], status["reason"], status["weight"]) == ("RolledBack", "SLOViolated", 0)
+        weights = shadow_weights(audit)
+        assert weights == [0, *WEIGHTS[: len(weights) - 2], -1]
+        failed = next(n for n, one in enumerate(audit) if is_rollback(one))
+        assert exposing(audit[failed:]) == []
+        assert_nothing_was_counted_twice(assassin.writes[written:], assassin, answered)
+        await by_person(lab, "DELETE", f"{ROLLOUTS}/checkout")
+        await until(lambda: not lab.status())
+    assert Counter(assassin.kills) == {W.MOMENT: 6, W.CHECKPOINT: 6, W.ROLLBACK: 6, W.SHADOW: 6}
+    assert_finite_and_accepted(lab)
 
 
-async def test_a_rollback_that_cannot_be_stored_keeps_the_canary_off(lab: Lab, daemon: DaemonProcess) -> None:
-    from ingress_canary.lab.kubeapi import Refuse, requests
-
-    traffic = asyncio.create_task(lab.load(200, 120).run())
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "alive"])
+async def test_a_canary_that_fails_while_no_status_can_be_stored_goes_off_and_stays_off(
+    lab: Lab, daemon: DaemonProcess, traffic: Load, killed: bool
+) -> None:
     async with daemon:
         await daemon.ready()
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
-        await until(lambda: lab.status().get("weight") == WEIGHTS[1], 60)
-        matches = requests(resource="canaryrollouts", subresource="status", verb="patch")
-        fault = lab.api.faults.add(matches, Refuse(500, "etcd is down"))
-        lab.canary.profile = Profile("v2", error_ratio=0.6)
-        await until(lambda: lab.shadow() is None, 30)
-        daemon.kill()
-        await daemon.wait()
-        lab.canary.profile = Profile("v2")
-        await daemon.start()
-        await daemon.ready()
-        refused = fault.hits
-        await until(lambda: fault.hits > refused + 2, 30)
+        await until(lambda: lab.status().get("weight") == 50)
+        no_status = lab.api.faults.add(
+            requests(resource="canaryrollouts", subresource="status", verb="patch"), Refuse(500)
+        )
+        lab.canary.profile = FAILING
+        await until(lambda: lab.shadow() is None)
+        gone = len(lab.api.audit)
+        if killed:
+            daemon.kill()
+            await daemon.wait()
+            await daemon.start()
+            await daemon.ready()
+        # it has looked at the rollout again and again, and could store nothing
+        await until(lambda: sum(map(is_status_write, lab.api.audit[gone:])) >= 3)
+        assert lab.status()["phase"] == "Progressing"
+        lab.canary.profile = CANARY
+        lab.api.faults.remove(no_status)
+        await until(lambda: lab.status()["phase"] != "Progressing")
+        expected = ("Paused", "Intervened") if killed else ("RolledBack", "SLOViolated")
+        assert (lab.status()["phase"], lab.status()["reason"], lab.status()["weight"]) == (*expected, 0)
+        # a few ticks on nothing has come back
+        served = traffic.tally.total
+        await until(lambda: traffic.tally.total > served + 300)
         assert lab.shadow() is None
-        lab.api.faults.remove(fault)
-        await until(lambda: lab.status().get("phase") == "Paused", 60)
-        assert lab.status()["reason"] == "Intervened"
-        passes = len(lab.api.audit)
-        await asyncio.sleep(3)
-        assert lab.shadow() is None
-        created = [
-            record for record in lab.api.audit[passes:] if record.resource == "ingresses" and record.verb == "create"
-        ]
-        assert created == []
-    traffic.cancel()
+        assert exposing(lab.api.audit[gone:]) == []
+        assert [one for one in lab.api.audit[gone:] if one.verb == "create" and one.resource == "ingresses"] == []
 
 
-def _seconds(at: str) -> float:
-    from datetime import datetime
+def is_rollback(record: Any) -> bool:
+    """Whether a request stores the end of a failed rollout."""
+    return is_status_write(record) and record.body["status"].get("phase") == "RolledBack"
 
-    return datetime.fromisoformat(at).timestamp()
+
+def assert_no_step_was_shortened(assassin: Assassin) -> None:
+    """Fail when a step was left before a living, settled daemon can have watched it for its bake."""
+    entered = {step: next(w for w in assassin.writes if w.step == step) for step in range(1, len(WEIGHTS) + 1)}
+    promoting = next(w for w in assassin.writes if w.status["phase"] == "Promoting")
+    for step, (begin, end) in enumerate(pairwise([*entered.values(), promoting]), 1):
+        judged = assassin.alive(begin.at, end.at, SETTLE / SCALE) * SCALE
+        assert judged >= BAKE, f"step {step} was left after at most {judged:.1f} s of judged time"
+    for before, after in pairwise(assassin.writes):
+        if before.step != after.step or after.status["phase"] != "Progressing" or not before.step:
+            continue
+        baked = after.status["step"]["bakedSeconds"] - before.status["step"]["bakedSeconds"]
+        passed = assassin.alive(before.at - timedelta(seconds=10 / SCALE), after.at, 0) * SCALE
+        assert 0 <= baked <= passed
+
+
+def assert_nothing_was_counted_twice(writes: list[Written], assassin: Assassin, begun: int = 0) -> None:
+    """Fail when a status claims more canary requests than the canary has answered, in all or in one life."""
+    stored, life = 0, -1
+    before = 0
+    for written in writes:
+        if written.life != life:
+            stored, life = before, written.life
+        answered = assassin.answered if written.canary is None else written.canary
+        assert written.total <= answered - begun
+        assert written.total - stored <= answered - assassin.lives[life].canary
+        before = written.total
