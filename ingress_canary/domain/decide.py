@@ -225,8 +225,7 @@ def fighting(seen: Observation, now: datetime) -> Decision | None:
     if not seen.fighting or seen.status.phase not in (Phase.PROGRESSING, Phase.PROMOTING):
         return None
     pause = PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase, hands_off=True)
-    manager = seen.shadow.meta.manager if seen.shadow else ""
-    message = f"another writer ({manager or 'unknown'}) keeps changing the shadow; find it, then resume"
+    message = f"another writer ({seen.fighting}) keeps changing the shadow; find it, then resume"
     return move(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, watch=True, pause=pause)
 
 

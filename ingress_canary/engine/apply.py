@@ -112,7 +112,7 @@ class Applier:
             entry.session = entry.session.applied(self.clock.now())
         undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
         if undone:
-            entry.undone.append(self.clock.monotonic())
+            entry.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone)
 
     async def _create(self, entry: Entry, manifest: Json) -> Applied:
