@@ -51,7 +51,6 @@ def open_shops(lab: Lab) -> dict[str, tuple[str, str]]:
     expected = {}
     lab.create("deployments", manifests.deployment("twin", "shop/checkout:v1"))
     same = {"canary": {"name": "twin"}, "stable": {"name": "checkout"}}
-    absent = {"ref": {"name": "not-there"}}
     for number in range(ROLLOUTS):
         name = f"idle-{number:03}"
         for side in (name, f"{name}-canary"):
@@ -61,11 +60,13 @@ def open_shops(lab: Lab) -> dict[str, tuple[str, str]]:
             case 0:
                 body, end = manifests.rollout(name, SCHEDULE, workload=same), ("Succeeded", "Promoted")
             case 1:
-                body, end = manifests.rollout(name, SCHEDULE, schedule=absent), ("Pending", "ScheduleMissing")
+                body, end = manifests.rollout(name, SCHEDULE), ("Pending", "ScheduleMissing")
             case 2:
                 body, end = manifests.rollout(name, SCHEDULE), ("Pending", "PreflightFailed")
             case _:
                 body, end = manifests.rollout(name, SCHEDULE, revision="r1"), ("RolledBack", "SLOViolated")
+        if end[1] == "ScheduleMissing":
+            body["spec"]["schedule"] = {"ref": {"name": "not-there"}}
         lab.create("canaryrollouts", body)
         if end[0] == "RolledBack":
             status = {"phase": end[0], "reason": end[1], "revision": "r1", "failedRevision": "r1"}
