@@ -7,6 +7,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 ROLLOUT_KIND = "CanaryRollout"
 SCHEDULE_KIND = "CanarySchedule"
 
+FIELD_MANAGER = "ingress-canary"
+"""The field manager of every write of the daemon, by which another hand is told from its own."""
+
 ACTION_ANNOTATION = f"{GROUP}/action"
 """One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
 

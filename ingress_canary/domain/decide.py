@@ -296,8 +296,7 @@ def fighting(seen: Observation, now: datetime) -> Decision | None:
     if not seen.fighting or hands_off(status) or status.phase not in IN_FLIGHT or status.shadow is None:
         return None
     pause = _stop(seen, hands_off=True)
-    manager = seen.shadow.meta.manager if seen.shadow else ""
-    message = f"another writer ({manager or 'unknown'}) keeps changing the shadow; find it, then resume"
+    message = f"another writer ({seen.fighting}) keeps changing the shadow; find it, then resume"
     return move(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, watch=True, pause=pause)
 
 

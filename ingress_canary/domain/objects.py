@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
+from ingress_canary.api import FIELD_MANAGER
+
 Json = Mapping[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,7 +61,7 @@ class Meta:
     annotations: Mapping[str, str]
     owner: Owner | None
     manager: str
-    """The field manager of the newest change: a hint, not an identity."""
+    """The field manager of another hand's newest change, "" without one: a hint, not an identity."""
     deleting: bool
 
     @property
@@ -73,7 +75,9 @@ class Meta:
         meta = body.get("metadata") or {}
         owners = [ref for ref in meta.get("ownerReferences") or () if ref.get("controller")]
         fields = [
-            entry for entry in meta.get("managedFields") or () if entry.get("time") and not entry.get("subresource")
+            entry
+            for entry in meta.get("managedFields") or ()
+            if entry.get("time") and not entry.get("subresource") and entry.get("manager") != FIELD_MANAGER
         ]
         newest: Json = max(fields, key=lambda entry: str(entry["time"]), default={})
         return cls(

@@ -47,8 +47,8 @@ class Observation:
     removed: bool = False
     """The shadow in status is gone because this daemon removed it before it could store why."""
     drift: Drift | None = None
-    fighting: bool = False
-    """The same change has been undone too often to go on undoing it."""
+    fighting: str | None = None
+    """The other writer, whose changes have been undone too often to go on undoing them."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     sticky: bool = False

@@ -114,7 +114,7 @@ class Applier:
         self._settles(entry, afresh=patch is not None)
         undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
         if undone:
-            entry.undone.append(self.clock.monotonic())
+            entry.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone)
 
     def _settles(self, entry: Entry, *, afresh: bool = False) -> None:

@@ -34,8 +34,8 @@ class Entry:
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
     course: tuple[object, Course] | None = None
     """The schedule last made ready, with what it was made from."""
-    undone: deque[float] = field(default_factory=lambda: deque(maxlen=UNDONE))
-    """When another hand's changes were undone, in the clock's monotonic seconds."""
+    undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
+    """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None
     """The uid of a shadow that this daemon removed before it could store why."""
     rejected: str | None = None

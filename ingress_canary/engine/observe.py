@@ -145,7 +145,7 @@ def observe(
         session = tick(session, entry.reading, _tick(course, router, primary, spec, status, sticky, options))
     entry.reading = None
     entry.session = session
-    recent = sum(monotonic - at <= FIGHT_SECONDS for at in entry.undone)
+    recent = [rival for at, rival in entry.undone if monotonic - at <= FIGHT_SECONDS]
     seen = Observation(
         key=key,
         generation=metadata.get("generation") or 0,
@@ -165,7 +165,7 @@ def observe(
         foreign=named is not None and not ours,
         removed=entry.removed is not None and status.shadow is not None and entry.removed == status.shadow.uid,
         drift=drift,
-        fighting=recent > FIGHT_UNDOINGS,
+        fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
         sticky=sticky,
         action=_action(metadata, status),

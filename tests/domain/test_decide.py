@@ -259,7 +259,7 @@ def test_a_route_that_a_person_removed_stays_removed() -> None:
 def test_a_fight_stops_the_undoing() -> None:
     world = at_step(2)
     world.annotate(canary_weight="90")
-    world.fighting = True
+    world.fighting = "argocd-controller"
     world.settle()
     assert (world.status.phase, world.status.reason) == (Phase.PAUSED, Reason.DRIFT_FIGHT)
     assert world.weight == 90

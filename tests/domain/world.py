@@ -112,7 +112,7 @@ class World:
     foreign: bool = False
     obstacles: tuple[Obstacle, ...] = ()
     rejected: str | None = None
-    fighting: bool = False
+    fighting: str | None = None
     stable_ready: int = 2
     canary_ready: int = 2
     warm_up: float = 30

@@ -1,4 +1,4 @@
-"""Kills the daemon in chosen windows of its own writes, starts it again, and keeps the books. Used by test_crashes.py."""
+"""Kills the daemon in chosen windows of its own writes, starts it again, keeps the books. Used by test_crashes.py."""
 
 import asyncio
 import json

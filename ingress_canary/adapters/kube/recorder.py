@@ -15,8 +15,8 @@ import structlog
 
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.resources import EVENTS
-from ingress_canary.adapters.kube.session import MANAGER, MERGE_PATCH, Session
-from ingress_canary.api import API_VERSION, ROLLOUT_KIND
+from ingress_canary.adapters.kube.session import MERGE_PATCH, Session
+from ingress_canary.api import API_VERSION, FIELD_MANAGER, ROLLOUT_KIND
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.ports import ClusterError, Event, Missing, Unavailable
 
@@ -156,8 +156,8 @@ class KubeRecorder:
             "type": event.type,
             "reason": event.reason,
             "firstTimestamp": _stamp(at),
-            "source": {"component": MANAGER},
-            "reportingComponent": MANAGER,
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
             "reportingInstance": self._instance,
             **_repeated(event, 1, at),
         }

@@ -14,14 +14,13 @@ import aiohttp
 
 from ingress_canary.adapters.kube import errors
 from ingress_canary.adapters.kube.resources import Call
+from ingress_canary.api import FIELD_MANAGER
 from ingress_canary.domain.objects import Json
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
     from kubernetes.aio.client.api_client import ApiClient
 
-MANAGER = "ingress-canary"
-"""The field manager of every write."""
 MERGE_PATCH = "application/merge-patch+json"
 
 _JSON = "application/json"
@@ -73,7 +72,7 @@ class Session:
         query = dict(query or {})
         call = Call.of(method, path, query)
         if method in ("POST", "PUT", "PATCH"):
-            query.setdefault("fieldManager", MANAGER)
+            query.setdefault("fieldManager", FIELD_MANAGER)
         if body is not None:
             errors.check_finite(body, str(call))
         try:
