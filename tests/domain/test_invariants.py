@@ -65,6 +65,8 @@ class Guarded(World):
 
     allowed: Exposure = NOBODY
     """The most that evidence and people have allowed so far, less what hands have taken away."""
+    touched: bool = False
+    """Another hand has been at the shadow since the last pass that went through."""
     owed: bool = False
     """The step may be taken again without another look at its evidence: after Retreat, or after a person's resume."""
     failed: bool = False
@@ -76,6 +78,8 @@ class Guarded(World):
         before, stored = self.status, self.status.dump()
         seen = self.observe(reading)
         now = self.now
+        if self.touched and not self.refuse_status:
+            self.allowed, self.touched = lower(self.allowed, self.left), False
         decision = super().pass_(reading, die=die)
         # the same look decides the same
         assert decide(seen, now) == decision
@@ -101,6 +105,8 @@ class Guarded(World):
         if moved is None:
             assert within(wanted(decision.status), wanted(status)), "exposure rose without an entry in the history"
             return
+        if status.phase is not Phase.PENDING and seen.drift is not None and seen.drift.lowered:
+            assert moved.reason not in ADVANCES or seen.drift.honoured == wanted(status)
         unknown = session is None or session.no_data is not None
         if unknown:
             assert moved.reason not in ENDS_BY_EVIDENCE or (session is not None and session.analysis.failed)
@@ -135,7 +141,6 @@ class Guarded(World):
             case Reason.RESUMED:
                 assert status.phase is Phase.PAUSED
                 assert not seen.spec.paused
-                assert seen.drift is None or not seen.drift.lowered
             case _:
                 assert within(wanted(decision.status), wanted(status))
         if decision.status.phase in AT_REST:
@@ -143,11 +148,10 @@ class Guarded(World):
 
     def follow(self, decision: Decision) -> None:
         """Remember what a stored decision has allowed."""
-        moved = decision.moved
-        self.allowed = lower(self.allowed, wanted(decision.status)) if moved is None else self.allowed
+        moved, meant = decision.moved, wanted(decision.status)
+        self.allowed = meant if moved and moved.reason in ADVANCES else lower(self.allowed, meant)
         if moved is None:
             return
-        self.allowed = wanted(decision.status)
         self.owed = decision.status.phase is Phase.PROGRESSING and decision.status.shadow is None
         if moved.phase is Phase.ROLLED_BACK:
             self.failed = True
@@ -189,11 +193,12 @@ class Guarded(World):
             made.pop("baseline", None)
         assert made == dump
 
-    # -- another hand -------------------------------------------------------------------------------------------------
-
-    def lowered(self, exposure: Exposure) -> None:
-        """Remember what another hand has left."""
-        self.allowed = lower(self.allowed, exposure)
+    @property
+    def left(self) -> Exposure:
+        """What another hand has left of the shadow's exposure; all of it where only the mark is gone."""
+        if self.shadow is None or not self.shadow["spec"]["rules"]:
+            return NOBODY
+        return ROUTER.exposure(Ingress.of(self.shadow)) or self.allowed
 
 
 WEIGHTS = [0, 0.5, 1, 12.5, 50, 99.999, 100]
@@ -244,6 +249,11 @@ class Rollouts(RuleBasedStateMachine):
         self.world.pass_()
         self.settle()
 
+    def look(self, seen: bool) -> None:
+        """Let a change be seen at once, or only together with the next one."""
+        if seen:
+            self.settle()
+
     def settle(self) -> None:
         """Pass until nothing changes any more: two rules that undo each other would go on for ever."""
         world = self.world
@@ -273,10 +283,19 @@ class Rollouts(RuleBasedStateMachine):
         self.world.pass_(self.world.read())
         self.settle()
 
-    @rule(ticks=st.integers(6, 20))
-    def healthy_time(self, ticks: int) -> None:
-        self.world.outage, self.world.orphaned = None, None
+    @rule(ticks=st.integers(6, 30))
+    def all_goes_well(self, ticks: int) -> None:
+        world = self.world
+        world.obstacles, world.canary_ready, world.foreign, world.rejected = (), 2, False, None
+        world.refuse_status, world.outage, world.orphaned = False, None, None
+        with_spec(world, paused=False)
+        self.resumes(seen=True)
         self.traffic(ticks=ticks, canary=0, stable=0, rate=200)
+
+    @precondition(lambda self: self.world.status.phase is Phase.PROGRESSING)
+    @rule(ticks=st.integers(8, 30))
+    def steps_pass(self, ticks: int) -> None:
+        self.all_goes_well(ticks)
 
     @rule(outage=st.sampled_from([None, "connection refused"]))
     def source(self, outage: str | None) -> None:
@@ -292,10 +311,15 @@ class Rollouts(RuleBasedStateMachine):
         return self.world.shadow is not None
 
     @precondition(shadow_there)
-    @rule(weight=st.sampled_from(["0", "3", "40", "90", "100", "abc"]), total=st.sampled_from([None, "132", "100000"]))
-    def sets_the_weight(self, weight: str, total: str | None) -> None:
+    @rule(
+        weight=st.sampled_from(["0", "3", "40", "90", "100", "abc"]),
+        total=st.sampled_from([None, "132", "100000"]),
+        seen=st.booleans(),
+    )
+    def sets_the_weight(self, weight: str, total: str | None, seen: bool) -> None:
         self.world.annotate(canary_weight=weight, canary_weight_total=total)
-        self.hand()
+        self.world.touched = True
+        self.look(seen)
 
     @precondition(shadow_there)
     @rule(
@@ -307,31 +331,35 @@ class Rollouts(RuleBasedStateMachine):
                 {"canary_by_cookie": "everyone"},
                 {"load_balance": "ewma"},
             ]
-        )
+        ),
+        seen=st.booleans(),
     )
-    def edits_a_route(self, change: dict[str, str | None]) -> None:
+    def edits_a_route(self, change: dict[str, str | None], seen: bool) -> None:
         self.world.annotate(**change)
-        self.hand()
+        self.world.touched = True
+        self.look(seen)
 
     @precondition(lambda self: self.shadow_there() and not self.world.refuse_status)
     @rule(value=st.sampled_from([None, "false"]))
     def removes_the_mark(self, value: str | None) -> None:
-        self.world.annotate(canary=value)
+        self.settle()
+        if self.shadow_there():
+            self.world.annotate(canary=value)
         self.settle()
 
     @precondition(shadow_there)
     @rule()
     def removes_the_paths(self) -> None:
         self.world.edit(lambda shadow: shadow["spec"].update(rules=[]))
-        self.world.lowered(NOBODY)
+        self.world.touched = True
         self.settle()
 
     @precondition(shadow_there)
-    @rule()
-    def deletes_the_shadow(self) -> None:
+    @rule(seen=st.booleans())
+    def deletes_the_shadow(self, seen: bool) -> None:
         self.world.shadow = None
-        self.world.lowered(NOBODY)
-        self.settle()
+        self.world.touched = True
+        self.look(seen)
 
     @precondition(shadow_there)
     @rule()
@@ -339,7 +367,7 @@ class Rollouts(RuleBasedStateMachine):
         made = self.world.shadow
         assert made is not None
         self.world.shadow = {**made, "metadata": {**made["metadata"], "uid": "another-hand's"}}
-        self.world.lowered(NOBODY)
+        self.world.touched = True
         self.settle()
 
     @precondition(shadow_there)
@@ -349,14 +377,6 @@ class Rollouts(RuleBasedStateMachine):
         self.world.annotate(canary_weight="100")
         self.settle()
         self.world.fighting = False
-
-    def hand(self) -> None:
-        """Let the edit be seen: what it lowered may not come back, what it raised is not allowed."""
-        assert self.world.shadow is not None
-        exposure = ROUTER.exposure(Ingress.of(self.world.shadow))
-        if exposure is not None:
-            self.world.lowered(exposure)
-        self.settle()
 
     @rule(paths=st.integers(1, 3))
     def edits_the_primary(self, paths: int) -> None:
@@ -368,10 +388,10 @@ class Rollouts(RuleBasedStateMachine):
 
     # -- versions -----------------------------------------------------------------------------------------------------
 
-    @rule(version=st.sampled_from(["v1", "v2", "v3", "v4"]), rolled_out=st.booleans())
-    def canary_becomes(self, version: str, rolled_out: bool) -> None:
+    @rule(version=st.sampled_from(["v1", "v2", "v3", "v4"]), rolled_out=st.booleans(), seen=st.booleans())
+    def canary_becomes(self, version: str, rolled_out: bool, seen: bool) -> None:
         self.world.canary = deployment("checkout-canary", f"app:{version}", rolled_out=rolled_out)
-        self.settle()
+        self.look(seen)
 
     @rule(version=st.sampled_from(["v1", "v1.1", "v2"]), ready=st.integers(0, 3))
     def stable_becomes(self, version: str, ready: int) -> None:
@@ -389,16 +409,21 @@ class Rollouts(RuleBasedStateMachine):
 
     # -- people -------------------------------------------------------------------------------------------------------
 
-    @rule(verb=st.sampled_from(VERBS), whose=st.sampled_from(["", "stale", "current"]), mark=st.sampled_from(["#", ""]))
-    def asks(self, verb: str, whose: str, mark: str) -> None:
+    @rule(
+        verb=st.sampled_from(VERBS),
+        whose=st.sampled_from(["", "stale", "current"]),
+        mark=st.sampled_from(["#", ""]),
+        seen=st.booleans(),
+    )
+    def asks(self, verb: str, whose: str, mark: str, seen: bool) -> None:
         revision = {"": "", "stale": ":other", "current": f":{self.world.status.revision}"}[whose]
         self.actions += 1
         self.world.action = f"{verb}{revision}{mark}{self.actions}"
-        self.settle()
+        self.look(seen)
 
-    @rule()
-    def resumes(self) -> None:
-        self.asks("resume", "", "#")
+    @rule(seen=st.booleans())
+    def resumes(self, seen: bool) -> None:
+        self.asks("resume", "", "#", seen)
 
     @rule(paused=st.booleans())
     def spec_paused(self, paused: bool) -> None:
@@ -417,14 +442,6 @@ class Rollouts(RuleBasedStateMachine):
         world = self.world
         world.obstacles, world.canary_ready = obstacles, ready
         world.foreign = foreign and world.shadow is None
-        self.settle()
-
-    @rule()
-    def all_clear(self) -> None:
-        world = self.world
-        world.obstacles, world.canary_ready, world.foreign, world.rejected = (), 2, False, None
-        world.refuse_status, world.outage, world.orphaned = False, None, None
-        with_spec(world, paused=False)
         self.settle()
 
     @rule(words=st.sampled_from([None, "admission webhook says no"]))
@@ -457,10 +474,11 @@ class Rollouts(RuleBasedStateMachine):
     def at_rest_a_second_look_writes_nothing(self) -> None:
         world = self.world
         seen = world.observe()
-        if seen.status.phase not in AT_REST or world.refuse_status:
+        if seen.status.phase not in AT_REST or seen.action is not None or seen.revision != seen.status.revision:
             return
         decision = decide(seen, world.now)
-        assert not worth_writing(world.status, published(decision, world.now))
+        after = published(decision, world.now)
+        assert not worth_writing(world.status, after)
         assert not decision.watch
 
     @invariant()
@@ -473,5 +491,5 @@ class Rollouts(RuleBasedStateMachine):
             off = off or entry.phase is Phase.ROLLED_BACK
 
 
-Rollouts.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+Rollouts.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
 TestRollouts = Rollouts.TestCase

@@ -217,7 +217,7 @@ class World:
         """Return what the engine would see."""
         course, status = self.course, self.status
         shadow = Ingress.of(self.shadow) if self.shadow else None
-        session = self.session
+        session = None if status.phase in AT_REST else self.session
         if session is None and course is not None and status.phase not in AT_REST:
             session = Session.restored(course, status) if status.schedule else Session.new(course)
         drift = None
