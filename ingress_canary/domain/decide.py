@@ -272,9 +272,12 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
+    left = drift.honoured
+    if status.phase is Phase.PAUSED and left == wanted(status):
+        # honoured already: what is still missing of the shadow is not put back while hands are off
+        return None
     manager = seen.shadow.meta.manager if seen.shadow else ""
     message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
-    left = drift.honoured
     return move(
         seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=pause, weight=left.weight,
         routing=RoutingStatus(header=left.header, cookie=left.cookie),

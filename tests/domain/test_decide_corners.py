@@ -224,6 +224,14 @@ def test_a_weight_lowered_during_a_fight_is_honoured_and_the_hands_stay_off() ->
     assert (world.status.phase, world.weight) == (Phase.PROGRESSING, 50)
 
 
+def test_paths_removed_during_a_fight_are_told_once() -> None:
+    world = fought()
+    world.edit(lambda shadow: shadow["spec"].update(rules=[]))
+    world.step(3)
+    assert [reason for _, _, reason in world.history].count("Intervened") == 1
+    assert world.status.weight == 0
+
+
 def test_a_fight_is_given_up_while_paused_too() -> None:
     world = paused()
     world.annotate(canary_weight="90")

@@ -3,9 +3,11 @@
 ``World.pass_()`` does what one pass of the engine does, without I/O; a crash forgets what memory forgets.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
@@ -15,7 +17,7 @@ from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
-from ingress_canary.domain.publish import published
+from ingress_canary.domain.publish import published, worth_writing
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
 from ingress_canary.domain.samples import Instance, Reading, Series
@@ -26,6 +28,7 @@ ROUTER = NginxRouter()
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
 OWNER = Owner("CanaryRollout", "checkout", "uid-1")
 INTERVAL = 10.0
+CHECKPOINT = timedelta(seconds=60)
 
 SCHEDULE: dict[str, Any] = {
     "steps": [{"weight": 5, "bake": "1m"}, {"weight": 50, "bake": "1m"}, {"weight": 100, "bake": "1m"}],
@@ -89,6 +92,12 @@ def schedule(**changes: Any) -> ScheduleSpec:
     return ScheduleSpec.model_validate({**SCHEDULE, **changes}, extra="forbid")
 
 
+@cache
+def _course(content: str) -> Course:
+    """Return the course of a schedule, made once for each content."""
+    return Course.of(ScheduleSpec.model_validate_json(content))
+
+
 @dataclass
 class Traffic:
     """Requests of one tick and the share of them that fails, by side."""
@@ -126,6 +135,10 @@ class World:
     shadows: int = 0
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     refuse_status: bool = False
+    """The API refuses to store any status."""
+    removed: str | None = None
+    """The uid of a shadow that was removed though the status could not be stored."""
+    written: datetime = BEGIN
 
     # -- what the outside does ------------------------------------------------------------------------------------
 
@@ -169,8 +182,8 @@ class World:
     def course(self) -> Course | None:
         """The schedule as begun, or as it is."""
         if self.status.schedule is not None:
-            return Course.of(ScheduleSpec.model_validate(self.status.schedule.content))
-        return None if self.schedule is None else Course.of(self.schedule)
+            return _course(json.dumps(self.status.schedule.content))
+        return None if self.schedule is None else _course(json.dumps(self.schedule.dump()))
 
     def read(self) -> Reading:
         """Return what the source says at this moment, and let a tick's traffic flow before."""
@@ -204,7 +217,7 @@ class World:
         """Return what the engine would see."""
         course, status = self.course, self.status
         shadow = Ingress.of(self.shadow) if self.shadow else None
-        session = self.session
+        session = None if status.phase in AT_REST else self.session
         if session is None and course is not None and status.phase not in AT_REST:
             session = Session.restored(course, status) if status.schedule else Session.new(course)
         drift = None
@@ -248,6 +261,7 @@ class World:
             canary_ready=self.canary_ready,
             shadow=shadow,
             foreign=self.foreign,
+            removed=self.removed is not None and status.shadow is not None and self.removed == status.shadow.uid,
             drift=drift,
             fighting=self.fighting,
             rejected=self.rejected,
@@ -264,9 +278,18 @@ class World:
 
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         """Make one pass; ``die`` after the write of the "status", or not at all."""
-        decision = decide(self.observe(reading), self.now)
+        seen = self.observe(reading)
+        self.session = seen.session
+        decision = decide(seen, self.now)
         self.decisions.append(decision)
-        self.status = RolloutStatus.model_validate(published(decision, self.now).dump())
+        after = published(decision, self.now)
+        if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
+            if self.refuse_status:
+                if after.shadow is None and self.shadow is not None:
+                    self.removed, self.shadow = self.shadow["metadata"]["uid"], None
+                return decision
+            self.status = RolloutStatus.model_validate(after.dump())
+            self.written = self.now
         if die == "status":
             self.crash()
             return decision

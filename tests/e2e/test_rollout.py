@@ -21,10 +21,10 @@ async def test_a_healthy_canary_is_promoted_and_the_primary_is_untouched(lab: La
         await until(lambda: lab.status().get("phase") == "Promoting", 80)
         lab.set_image("checkout", "shop/checkout:v2")
         await until(lambda: lab.status().get("phase") == "Succeeded")
+        await until(lambda: lab.shadow() is None)
         traffic.cancel()
     expected = [(1, 10, "Settling"), (2, 50, "StepPassed"), (3, 100, "StepPassed"), (3, 100, "StepPassed")]
     assert history(lab) == [*expected, (3, 0, "Promoted")]
-    await until(lambda: lab.shadow() is None)
     assert json.dumps(lab.api.store.get("ingresses", "shop", "checkout"), sort_keys=True) == primary
 
 

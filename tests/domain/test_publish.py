@@ -1,0 +1,116 @@
+"""Which differences are written, and how: numbers wait, words do not, and what is unknown is spared."""
+
+from typing import Any
+
+import pytest
+
+from ingress_canary.api.rollout import Phase, RolloutStatus, Verdict
+from ingress_canary.domain.observation import Decision
+from ingress_canary.domain.publish import published, status_patch, worth_writing
+from tests.domain.world import BEGIN, World, at_step
+
+
+def status(**members: Any) -> RolloutStatus:
+    return RolloutStatus.model_validate({"phase": "Progressing", "reason": "Baking", **members})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "news"),
+    [
+        ("1,234 of 5,678 requests", "2,345 of 7,000 requests", False),
+        ("1m of judged time to go", "1m10s of judged time to go", False),
+        ("about 2h", "about 1h59m30s", False),
+        ("1e-05% bad", "0.1% bad", False),
+        ("E=400 of 400", "E=1.2e3989 of 400", False),
+        ("at 1e+03/s", "at 999/s", False),
+        ("step 1: 500ms", "step 1: 1.5s", False),
+        ("rule 5: another canary", "rule 14: no endpoint", True),
+        ("3 hosts", "3 more", True),
+        ("connection refused", "timed out", True),
+    ],
+)
+def test_numbers_in_a_sentence_are_no_news_and_words_are(before: str, after: str, news: bool) -> None:
+    assert worth_writing(status(message=before), status(message=after)) is news
+
+
+STEP = {"index": 1, "weight": 5, "startedAt": "2026-03-02T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("change", "news"),
+    [
+        ({"step": {**STEP, "bakedSeconds": 12.5, "heldSeconds": 3}}, False),
+        ({"step": {**STEP, "index": 2}}, True),
+        ({"step": {**STEP, "startedAt": "2026-03-02T10:00:01Z"}}, True),
+        ({"observedShare": 0.25}, False),
+        ({"analysisState": "v1.x"}, False),
+        ({"slos": [{"name": "a", "verdict": "pass", "canary": {"total": 9}}]}, False),
+        ({"slos": [{"name": "a", "verdict": "fail"}]}, True),
+        ({"weight": 6}, True),
+        ({"lastAction": {"id": "1", "verb": "pause"}}, True),
+        ({"observedGeneration": 2}, True),
+    ],
+    ids=str,
+)
+def test_only_what_changes_something_is_written_at_once(change: dict[str, Any], news: bool) -> None:
+    base = {"step": STEP, "slos": [{"name": "a", "verdict": "pass"}]}
+    assert worth_writing(status(**base), status(**{**base, **change})) is news
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "patch"),
+    [
+        ({}, {}, {}),
+        ({"newer": 1}, {}, {}),
+        ({"weight": 5}, {"weight": 0}, {"weight": 0}),
+        ({"shadow": {"name": "a", "uid": "u"}}, {"shadow": {"name": "a"}}, {"shadow": {"uid": None}}),
+        ({"shadow": {"name": "a", "uid": "u", "x": 1}}, {"shadow": {"name": "b"}}, {"shadow": {"uid": None, "name": "b"}}),
+        ({"pause": {"by": "User", "returnsTo": "Promoting"}}, {"pause": None}, {"pause": None}),
+        ({"shadow": {"name": "a", "newer": 1}}, {"shadow": None}, {"shadow": None}),
+        ({}, {"shadow": {"name": "a"}}, {"shadow": {"name": "a"}}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_patch_takes_away_only_what_it_knows(
+    stored: dict[str, Any], change: dict[str, Any], patch: dict[str, Any]
+) -> None:
+    full = {**status().dump(), **stored}
+    before = RolloutStatus.model_validate(full, extra="ignore")
+    after = RolloutStatus.model_validate({**before.dump(), **change})
+    assert status_patch(full, before, after) == patch
+
+
+def test_conditions_keep_the_time_of_their_last_change() -> None:
+    world = at_step(1)
+    entered = {c.type: c.last_transition_time for c in world.status.conditions}
+    world.step(4)
+    later = {c.type: (c.status, c.last_transition_time) for c in world.status.conditions}
+    assert later["Ready"] == ("True", entered["Ready"])
+    assert later["Effective"][0] == "True"
+    assert later["Effective"][1] > entered["Effective"]
+    assert later["Promoted"] == ("Unknown", entered["Promoted"])
+
+
+@pytest.mark.parametrize(
+    ("phase", "ended", "promoted"),
+    [("Succeeded", "Promoted", "True"), ("Succeeded", "Superseded", "False"), ("RolledBack", "SLOViolated", "False")],
+)
+def test_promoted_says_how_it_ended_also_where_the_history_is_lost(phase: str, ended: str, promoted: str) -> None:
+    made = published(Decision(status(phase=phase, reason=ended)), BEGIN)
+    assert {c.type: c.status for c in made.conditions}["Promoted"] == promoted
+
+
+def test_a_rollout_that_has_not_begun_publishes_no_evidence() -> None:
+    world = World()
+    world.step(2)
+    assert world.status.phase is Phase.PENDING
+    assert (world.status.slos, world.status.analysis_state) == ([], None)
+
+
+def test_a_checkpoint_holds_finite_logarithms_of_overwhelming_evidence() -> None:
+    world = at_step(3)
+    world.traffic.canary, world.traffic.rate = 1, 5000
+    world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=8)
+    (slo,) = world.status.slos
+    assert slo.verdict is Verdict.FAIL
+    assert slo.log_e.absolute > 9000

@@ -1,0 +1,58 @@
+"""What this release does not serve yet is refused by its field, each with what to do."""
+
+from typing import Any
+
+import pytest
+
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
+from tests.domain.world import rollout, schedule
+
+SLO: dict[str, Any] = {"name": "a", "objective": 99}
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"promotion": {"strategy": "CopyImages"}}, "spec.promotion.strategy"),
+        ({"workload": {"scaleCanary": {"to": 3}}}, "spec.workload.scaleCanary"),
+        ({"probe": {"url": "http://x"}}, "spec.probe"),
+    ],
+    ids=str,
+)
+def test_a_member_of_a_rollout_that_is_not_served_is_named(spec: dict[str, Any], field: str) -> None:
+    ((named, message),) = unsupported_rollout(rollout(**spec))
+    assert named == field
+    assert "is not served by this release" in message
+
+
+@pytest.mark.parametrize(
+    ("members", "field"),
+    [
+        ({"windows": {"timezone": "UTC"}}, "spec.windows"),
+        ({"gates": [{"url": "http://x"}]}, "spec.gates"),
+        ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
+        ({"steps": [{"weight": 5, "bake": "1m", "approval": {}}]}, "spec.steps[0].approval"),
+        ({"slos": [{**SLO, "sli": {"prometheus": {"bad": "b", "total": "t"}}}]}, "spec.slos[0].sli.prometheus"),
+        (
+            {"slos": [{"name": "a", "sli": {"prometheusThreshold": {"query": "q", "max": 1}}}]},
+            "spec.slos[0].sli.prometheusThreshold",
+        ),
+    ],
+    ids=str,
+)
+def test_a_member_of_a_schedule_that_is_not_served_is_named(members: dict[str, Any], field: str) -> None:
+    ((named, message),) = unsupported_schedule(schedule(**members))
+    assert named == field
+    assert "is not served by this release" in message
+
+
+def test_what_is_served_is_not_refused() -> None:
+    assert list(unsupported_rollout(rollout())) == []
+    assert list(unsupported_schedule(schedule())) == []
+
+
+def test_a_name_too_long_for_its_shadow_asks_for_a_shorter_one() -> None:
+    body = rollout().dump() | {"ingresses": ["c" * 250]}
+    with pytest.raises(ValueError, match=r"shorter shadow\.name"):
+        RolloutSpec.model_validate(body)
