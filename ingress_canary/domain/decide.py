@@ -445,7 +445,8 @@ def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime)
     if session.settling or not session.fresh(now, seen.interval):
         return Reason.SETTLING, f"{step.title}: waiting for the controllers to apply the weight"
     if session.effect.state is EffectState.NOT_EFFECTIVE:
-        return Reason.WEIGHT_NOT_EFFECTIVE, session.effect.message
+        causes = f"; likely causes: {seen.causes}" if seen.causes else ""
+        return Reason.WEIGHT_NOT_EFFECTIVE, f"{session.effect.message}{causes}"
     if session.baked < step.bake:
         left = format_seconds(step.bake - session.baked)
         return Reason.BAKING, f"{step.title}: {left} of judged time to go; {_evidence(seen)}"

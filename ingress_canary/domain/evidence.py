@@ -73,6 +73,18 @@ class Book:
     """By threshold: each sample is a label set's (count, bucket), so that both reset together."""
 
 
+def by_process(book: Book) -> Mapping[str, Requests]:
+    """Return what each controller process has counted so far, those that have counted nothing included."""
+    found = {name: Requests() for name in book.requests.instances}
+    for (name, _), sample in book.requests.samples.items():
+        before, count = found.get(name, Requests()), round(sample.values[0])
+        if sample.side is Side.CANARY:
+            found[name] = before._replace(canary=before.canary + count)
+        else:
+            found[name] = before._replace(stable=before.stable + count)
+    return found
+
+
 def rebase(book: Book) -> Book:
     """Return a book that forgets its starting points, but takes nothing older than it has seen."""
     return Book(at=book.at)

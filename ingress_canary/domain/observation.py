@@ -38,6 +38,8 @@ class Observation:
     stable_hash: str | None = None
     same_version: bool = False
     """Both workloads run the same pods: there is nothing to roll out."""
+    causes: str = ""
+    """Why the weight may have no effect, what to look at first coming first; empty unless it has none."""
     stable_ready: int = 0
     canary_ready: int = 0
     shadow: Ingress | None = None

@@ -4,10 +4,12 @@ The web server reads it too.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.router import Router
@@ -50,6 +52,8 @@ class Entry:
     """What the last look at the source showed of the controllers themselves."""
     router: Router | None = None
     """The one last chosen: it stays while the primary's class cannot be told."""
+    step_began: tuple[datetime, Mapping[str, Requests]] | None = None
+    """When the present step began, and what each controller process had counted once it had settled."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
     failures: int = 0

@@ -12,8 +12,11 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.actions import Action
+from ingress_canary.domain.causes import Circumstances, causes, since
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
-from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Owner, View, Workload
+from ingress_canary.domain.effect import EffectState
+from ingress_canary.domain.evidence import by_process
+from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
@@ -111,7 +114,7 @@ def observe(
     obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
     meta = Meta.of(body)
     if entry.reading is not None and entry.reading.error is None:
-        entry.facts = ControllerFacts(pods=len(entry.reading.instances))
+        entry.facts = ControllerFacts(pods=len(entry.reading.instances), orphaned=entry.reading.orphaned)
     findings: Findings | None = None
     if course is not None and status.phase not in AT_REST:
         subject = Subject(
@@ -145,6 +148,7 @@ def observe(
         session = tick(session, entry.reading, _tick(course, router, primary, spec, status, sticky, options))
     entry.reading = None
     entry.session = session
+    endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
     recent = [rival for at, rival in entry.undone if monotonic - at <= FIGHT_SECONDS]
     seen = Observation(
         key=key,
@@ -159,8 +163,9 @@ def observe(
         stable=stable,
         stable_hash=template_hash(stable) if stable else None,
         same_version=canary is not None and stable is not None and same_version(canary, stable),
+        causes=_causes(entry, status, session, findings, endpoints),
         stable_ready=len(view.endpoints(Key(key.namespace, spec.stable_service)).ready),
-        canary_ready=len(view.endpoints(Key(key.namespace, spec.canary_service)).ready),
+        canary_ready=len(endpoints.ready),
         shadow=shadow,
         foreign=named is not None and not ours,
         removed=entry.removed is not None and status.shadow is not None and entry.removed == status.shadow.uid,
@@ -174,6 +179,28 @@ def observe(
         warm_up=options.warm_up,
     )
     return Scene(seen, router, primary, target, findings)
+
+
+def _causes(
+    entry: Entry, status: RolloutStatus, session: Session | None, findings: Findings | None, endpoints: Endpoints
+) -> str:
+    """Return why the weight may have no effect, once it has none; until then take note of where the step began."""
+    if session is None or status.step is None or session.settling:
+        return ""
+    if entry.step_began is None or entry.step_began[0] != status.step.started_at:
+        entry.step_began = status.step.started_at, by_process(session.book)
+    if session.effect.state is not EffectState.NOT_EFFECTIVE:
+        return ""
+    return causes(
+        Circumstances(
+            weight=status.weight / 100,
+            problems=findings.problems if findings else (),
+            orphaned=entry.facts.orphaned,
+            processes=since(by_process(session.book), entry.step_began[1]),
+            ready=len(endpoints.ready),
+            unready=len(endpoints.unready),
+        )
+    )
 
 
 def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:

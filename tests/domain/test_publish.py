@@ -30,7 +30,13 @@ def status(**members: Any) -> RolloutStatus:
     ],
 )
 def test_numbers_in_a_sentence_are_no_news_and_words_are(before: str, after: str, news: bool) -> None:
-    assert worth_writing(status(message=before), status(message=after)) is news
+    reason = "PreflightFailed"
+    assert worth_writing(status(reason=reason, message=before), status(reason=reason, message=after)) is news
+
+
+def test_a_sentence_made_of_measurements_waits_for_the_checkpoint() -> None:
+    proven, unproven = "availability: is proven better", "availability: needs about 90 more canary requests"
+    assert not worth_writing(status(message=unproven), status(message=proven))
 
 
 STEP = {"index": 1, "weight": 5, "startedAt": "2026-03-02T10:00:00Z"}
@@ -64,7 +70,11 @@ def test_only_what_changes_something_is_written_at_once(change: dict[str, Any], 
         ({"newer": 1}, {}, {}),
         ({"weight": 5}, {"weight": 0}, {"weight": 0}),
         ({"shadow": {"name": "a", "uid": "u"}}, {"shadow": {"name": "a"}}, {"shadow": {"uid": None}}),
-        ({"shadow": {"name": "a", "uid": "u", "x": 1}}, {"shadow": {"name": "b"}}, {"shadow": {"uid": None, "name": "b"}}),
+        (
+            {"shadow": {"name": "a", "uid": "u", "x": 1}},
+            {"shadow": {"name": "b"}},
+            {"shadow": {"uid": None, "name": "b"}},
+        ),
         ({"pause": {"by": "User", "returnsTo": "Promoting"}}, {"pause": None}, {"pause": None}),
         ({"shadow": {"name": "a", "newer": 1}}, {"shadow": None}, {"shadow": None}),
         ({}, {"shadow": {"name": "a"}}, {"shadow": {"name": "a"}}),

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.objects import Ingress, Owner
+from ingress_canary.domain.router.classes import CLASS_ANNOTATION
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter, weight_of, weight_values
-from ingress_canary.domain.router.nginx_keys import CLASS_ANNOTATION, takes_effect
+from ingress_canary.domain.router.nginx_keys import takes_effect
 from ingress_canary.domain.samples import Side
 from ingress_canary.domain.steps import Exposure
 from tests.domain.world import OWNER, PRIMARY, rollout

@@ -1,4 +1,4 @@
-"""Kills the daemon in chosen windows of its own writes, starts it again, keeps the books. Used by test_crashes.py."""
+"""Kills the daemon in a chosen window of a rollout, and brings it back to life."""
 
 import asyncio
 import json

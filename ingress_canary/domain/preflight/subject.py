@@ -55,6 +55,8 @@ class ControllerFacts:
     topology: bool | None = None
     """Whether topology-aware routing is on."""
     pods: int | None = None
+    orphaned: bool | None = None
+    """Their own word that the shadow is inert."""
 
 
 @dataclass(frozen=True, slots=True)

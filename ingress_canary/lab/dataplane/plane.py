@@ -86,6 +86,7 @@ class DataPlane:
         await pod.start()
         await pod.break_metrics(self._fault)
         self.pods.append(pod)
+        pod.changed()  # what came while it started
         return pod
 
     async def remove_pod(self, pod: ControllerPod) -> None:

@@ -54,6 +54,8 @@ class ControllerPod:
         self, name: str, compiled: Callable[[], Routes], now: Callable[[], float], scale: float, rng: random.Random
     ) -> None:
         self.name = name
+        self.stuck = False
+        """Set to let it go on with the configuration that it has, whatever changes."""
         self._compiled = compiled
         self._now = now
         self._rng = rng
@@ -115,7 +117,8 @@ class ControllerPod:
 
     def changed(self) -> None:
         """Say that the cluster's objects have changed."""
-        self._changed.set()
+        if not self.stuck:
+            self._changed.set()
 
     def manifest(self) -> dict[str, Any]:
         """Return the Pod by which the controller is found."""
