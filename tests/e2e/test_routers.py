@@ -1,5 +1,6 @@
 """Which router drives a rollout, and that another one needs nothing but itself."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         try:
             header = {"header": {"name": "X-Canary"}}
             lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "routing": header}))
-            await until(lambda: lab.status().get("weight") == 50)
+            # status first, then the shadow: the status alone says nothing of the shadow yet
+            await until(lambda: f'"{SHARE}": "0.5"' in json.dumps(lab.shadow()))
             shadow = lab.shadow()
             assert shadow is not None
             told = shadow["metadata"]["annotations"]
