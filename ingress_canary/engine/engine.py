@@ -128,7 +128,7 @@ class Engine:
         entry.target = scene.target if decision.watch else None
         if entry.target is not None:
             self._wanted.set()
-        self._reporter.report(key, entry.uid, scene.seen.status, status, decision, done)
+        self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if done.wrote or done.reshaped:
             self.queue.add(key)
 
@@ -139,7 +139,7 @@ class Engine:
         wrote = self._applier.due(entry, before, status, watch=False)
         if wrote:
             await self._applier.store(body, entry, before, status)
-            self._reporter.report(key, entry.uid, before, status, decision, Applied(wrote))
+            self._reporter.report(key, entry, before, status, decision, Applied(wrote))
         entry.status, entry.target = status, None
 
     async def _tick(self) -> None:
