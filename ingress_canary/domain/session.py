@@ -149,8 +149,11 @@ class Session:
         return replace(self, settled_from=now)
 
     def unapplied(self) -> "Session":
-        """Return the session while a write to the shadow is still to come."""
-        return replace(self, settled_from=None, last=None, settling=True) if self.settled_from else self
+        """Return the session while a write to the shadow is still to come: the share so far was not the weight's."""
+        if self.settled_from is None:
+            return self
+        analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
+        return replace(self, analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED)
 
     def rebased(self, now: datetime) -> "Session":
         """Return the session after the clock was set: counters and settling get a new starting point.

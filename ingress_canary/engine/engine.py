@@ -135,7 +135,7 @@ class Engine:
         entry.target = scene.target if decision.watch else None
         if entry.target is not None:
             self._wanted.set()
-        self._reporter.report(key, entry.uid, scene.seen.status, status, decision, done)
+        self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if scene.findings is not None:
             entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
@@ -162,7 +162,7 @@ class Engine:
         wrote = self._applier.due(entry, before, status, watch=False)
         if wrote:
             await self._applier.store(body, entry, before, status)
-            self._reporter.report(key, entry.uid, before, status, decision, Applied(wrote))
+            self._reporter.report(key, entry, before, status, decision, Applied(wrote))
         entry.status, entry.target = status, None
 
     async def _tick(self) -> None:

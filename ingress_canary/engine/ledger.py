@@ -12,6 +12,7 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
@@ -42,6 +43,8 @@ class Entry:
     """The uid of a shadow that this daemon removed before it could store why."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
+    alerted: frozenset[Reason] = frozenset()
+    """What a person has been told of already, and still lasts."""
     written: float = float("-inf")
     """When the status was last written, in the clock's monotonic seconds."""
     rival: Rival | None = None

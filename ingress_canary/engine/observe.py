@@ -59,7 +59,7 @@ def read_status(body: Json) -> RolloutStatus:
 
 
 def read_spec(body: Json, entry: Entry) -> None:
-    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one there."""
+    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
     generation = (body.get("metadata") or {}).get("generation") or 0
     if generation == entry.generation:
         return
@@ -69,6 +69,23 @@ def read_spec(body: Json, entry: Entry) -> None:
         entry.spec_problem = None
     except ValidationError as error:
         entry.spec_problem = explain(error)
+        entry.spec = entry.spec or _as_begun(body)
+
+
+def _as_begun(body: Json) -> RolloutSpec | None:
+    """Return a spoilt spec with the schedule and the shadow that its rollout has begun with, if that makes it good.
+
+    A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
+    """
+    spec, status = body.get("spec") or {}, read_status(body)
+    if status.schedule is None or status.shadow is None:
+        return None
+    shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}
+    try:
+        begun = {**spec, "schedule": {"inline": status.schedule.content}, "shadow": shadow}
+        return RolloutSpec.model_validate(begun, extra="ignore")
+    except ValidationError:
+        return None
 
 
 def explain(error: ValidationError, prefix: str = "spec") -> str:

@@ -80,9 +80,10 @@ class Reporter:
         return frozenset(map(_identity, warnings))
 
     def report(
-        self, key: Key, uid: str, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
+        self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
     ) -> None:
-        """Tell of one pass that was carried out."""
+        """Tell of one pass that was carried out; what calls for a person is told once, when it begins."""
+        uid = entry.uid
         self.telemetry.rollout(key, status)
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
@@ -100,7 +101,9 @@ class Reporter:
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
             self.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
         for alert in decision.alerts:
-            self.recorder.record(alerted(key, uid, alert))
+            if alert.reason not in entry.alerted:
+                self.recorder.record(alerted(key, uid, alert))
+        entry.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
             self.recorder.record(undone(key, uid, done.undone))
             log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))

@@ -201,6 +201,19 @@ def test_what_raises_exposure_is_undone_at_once(change: dict[str, str | None]) -
     assert world.status.phase is Phase.PROGRESSING
 
 
+def test_the_share_that_another_hand_made_unseen_is_not_held_against_the_weight_it_is_set_back_to() -> None:
+    world = at_step(1)
+    world.step(4)
+    world.counters["shop-checkout-canary-80", "200"] += 50_000
+    world.step()
+    assert world.status.reason == Reason.WEIGHT_NOT_EFFECTIVE
+    world.annotate(canary_weight="95")
+    world.settle()
+    assert world.weight == 5
+    world.step(4)
+    assert world.status.reason != Reason.WEIGHT_NOT_EFFECTIVE
+
+
 @pytest.mark.parametrize("weight", ["0", "10", "abc", "-5", ""])
 def test_a_lowered_weight_is_honoured(weight: str) -> None:
     world = at_step(2)

@@ -32,6 +32,13 @@ async def traffic(lab: Lab) -> AsyncIterator[Load]:
     task.cancel()
 
 
+@pytest.fixture(autouse=True)
+async def ended(daemon: DaemonProcess) -> AsyncIterator[None]:
+    """No daemon outlives its test, however that ends."""
+    yield
+    await daemon.stop()
+
+
 async def terminate(daemon: DaemonProcess) -> tuple[int, float]:
     """Send SIGTERM and return the exit code and how many seconds the end took."""
     loop = asyncio.get_running_loop()
