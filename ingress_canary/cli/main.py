@@ -9,7 +9,9 @@ from ingress_canary import __version__
 from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, run
+from ingress_canary.cli.simulate import simulate
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command()(plan)
+app.command()(simulate)
 app.command(context_settings=OPTIONS)(run)
 for verb in Verb:
     app.command(str(verb))(command(verb))
