@@ -46,10 +46,10 @@ def _too_light(spec: ScheduleSpec, step: StepPlan) -> Iterator[str]:
         if not step.finishes:
             yield f"{title}: {rate} do not bring minRequests within maxHold; lower the step's minRequests"
         return
-    # nothing comes, or what comes can never prove anything
+    # an objective that cannot be proven has its own advice
     if step.met is None:
-        if not step.canary_rps:
-            yield f"{title}: nobody reaches the canary, so nothing can be proven; {HEAVIER}"
+        if any(slo.requests is not None and slo.seconds is None for slo in step.slos):
+            yield f"{title}: {rate} prove nothing in years; {HEAVIER}"
         return
     worst = max(step.slos, key=lambda slo: slo.seconds.p95 if slo.seconds else 0.0)
     assert worst.requests is not None

@@ -11,8 +11,14 @@ from ingress_canary.domain.sequential import LARGEST_THETA, Design, logit
 REGRESSIONS = (0.005, 0.01, 0.05, 1.0)
 """By how much the canary's ratio of bad requests is higher, up to all of them."""
 Z_P50, Z_P95 = 0.0, NormalDist().inv_cdf(0.95)
-ALMOST_ALL = 1 - 1e-6
-"""Stands for a ratio of 1, whose log odds are infinite."""
+ALMOST_NONE, ALMOST_ALL = 1e-6, 1 - 1e-6
+"""Stand for ratios of 0 and 1, whose log odds are infinite."""
+
+
+SMALLEST_SHIFT = 1e-3
+"""Difference of log odds that stands for none: no traffic would show it."""
+LONGEST = 10 * 365 * 86_400.0
+"""Seconds beyond which something is said never to happen."""
 
 
 class Rates(NamedTuple):
@@ -58,7 +64,7 @@ def regression(design: Design, rates: Rates, healthy: float, excess: float) -> R
 
 def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> Caught | None:
     evidence = min(_absolute(design, rates, healthy, ratio, z), _relative(design, rates, healthy, ratio, z))
-    if evidence == inf:
+    if evidence > LONGEST:
         return None
     # the first look comes at the end of a tick
     seconds = max(rates.interval, evidence + rates.interval / 2)
@@ -68,18 +74,21 @@ def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float
 def _absolute(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
     """Return the seconds of evidence that the absolute test needs; infinite when it never fails."""
     theta = max(design.theta, min(LARGEST_THETA, design.rho * healthy))
-    if ratio <= theta or not rates.canary:
+    if not rates.canary:
         return inf
     return _until(design, rates.canary, min(ratio, ALMOST_ALL), theta, z)
 
 
 def _relative(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
     """Return the seconds of evidence that the relative test needs, which learns from bad requests only."""
-    if ratio <= design.rho * healthy or ratio - healthy < design.delta or not rates.canary or not rates.stable:
+    if ratio - healthy < design.delta or not rates.canary:
+        return inf
+    null = rates.canary * design.rho / (rates.canary * design.rho + rates.stable)
+    # one side has next to all the traffic: there is nothing to compare
+    if not ALMOST_NONE < null < ALMOST_ALL:
         return inf
     bad = rates.canary * ratio
     every = bad + rates.stable * healthy
-    null = rates.canary * design.rho / (rates.canary * design.rho + rates.stable)
     return _until(design, every, min(bad / every, ALMOST_ALL), null, z)
 
 
@@ -88,7 +97,10 @@ def _until(design: Design, rate: float, ratio: float, null: float, z: float) -> 
 
     The evidence is taken for a Brownian motion with drift; z is the normal quantile of the power wanted.
     """
-    drift, variance = divergence(ratio, null), ratio * (1 - ratio) * (logit(ratio) - logit(null)) ** 2
+    shift = logit(ratio) - logit(null)
+    if shift < SMALLEST_SHIFT:
+        return inf
+    drift, variance = divergence(ratio, null), ratio * (1 - ratio) * shift**2
     mu, sigma = rate * drift, sqrt(rate * (variance + drift**2))
     threshold = design.log_fail + log(2) + 1.5
     return ((z * sigma + sqrt(z * z * sigma * sigma + 4 * mu * threshold)) / (2 * mu)) ** 2

@@ -9,13 +9,15 @@ from random import Random
 
 FEW = 10.0
 """Expected successes from which rejection is faster than counting, and below which it is not exact."""
+NEVER = 1e-15
+"""Expected successes that are none: what is a random number's last digit is no chance."""
 TRIALS = 2**30
 """Trials of the binomial that stands for a Poisson: the two differ by at most mean / TRIALS (Le Cam 1960)."""
 
 
 def binomial(rng: Random, n: int, p: float) -> int:
     """Return how many of ``n`` trials succeed, each with chance ``p``."""
-    if n <= 0 or p <= 0.0:
+    if n * p < NEVER:
         return 0
     if p >= 1.0:
         return n
@@ -35,7 +37,7 @@ def bad_of(rng: Random, n: int, ratio: float, burst: float = 1.0) -> int:
     Requests follow each other as a Markov chain of good and bad runs whose share of bad requests is ``ratio``. Where
     independent requests make runs at least as long, they are independent.
     """
-    if burst <= 1 or ratio <= 0 or ratio * (burst + 1) >= burst:
+    if burst <= 1 or n * ratio < NEVER or ratio * (burst + 1) >= burst:
         return binomial(rng, n, ratio)
     ends = {True: 1 / burst, False: ratio / (burst * (1 - ratio))}
     bad, left, count = rng.random() < ratio, n, 0

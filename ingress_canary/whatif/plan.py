@@ -11,7 +11,7 @@ from math import inf
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.session import Course
 from ingress_canary.domain.steps import PlannedStep
-from ingress_canary.whatif.catch import REGRESSIONS, Rates, Regression, regression
+from ingress_canary.whatif.catch import LONGEST, REGRESSIONS, Rates, Regression, regression
 from ingress_canary.whatif.proof import Proof, proof
 from ingress_canary.whatif.traffic import Traffic
 
@@ -111,9 +111,9 @@ def _step(
 
 def _seconds(requests: Proof | None, rate: float) -> Proof | None:
     """Return the time in which so many requests come; None when they never do."""
-    if requests is not None and requests.p95 == 0:
-        return Proof(0.0, 0.0)
-    return Proof(requests.p50 / rate, requests.p95 / rate) if requests is not None and rate else None
+    if requests is None or requests.p95 > rate * LONGEST:
+        return None
+    return Proof(requests.p50 / rate, requests.p95 / rate) if rate else Proof(0.0, 0.0)
 
 
 def _slowest(times: list[Proof | None]) -> Proof | None:

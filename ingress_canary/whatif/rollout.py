@@ -20,7 +20,6 @@ from ingress_canary.domain.objects import Ingress, Key
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, wanted
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.session import Course, Mode, Session, Tick, judge
-from ingress_canary.domain.steps import Exposure
 from ingress_canary.whatif.traffic import Look, Traffic
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
@@ -29,7 +28,6 @@ SHADOW = Ingress.of({"metadata": {"namespace": KEY.namespace, "name": "shadow", 
 UNCOUNTED = Signals(ingress=str(KEY), requests="", latency_bucket="", latency_count="", side=lambda _: None)
 """There are no series: counts are drawn."""
 OVER = AT_REST | {Phase.PAUSED, Phase.PROMOTING}
-NOT_YET = Exposure()
 
 
 class Ending(StrEnum):
@@ -156,14 +154,12 @@ class _Play:
         return slow.canary - slow.stable > errors.canary - errors.stable
 
     def _warmed(self) -> Session:
-        """Return a session that has seen stable alone for the time of the warm-up, without the incident."""
-        stage, traffic = self.stage, self.stage.traffic
-        healthy = replace(traffic, onset=float("inf"))
+        """Return a session that has seen stable alone for the time of the warm-up."""
+        stage = self.stage
         session = Session.new(stage.course)
         analysis = session.analysis
         for _ in range(int(stage.warm_up / stage.interval)):
-            look = healthy.look(self.rng, NOT_YET, 0.0, stage.interval, float("inf"))
-            analysis = analysis.warm(self._counts(look))
+            analysis = analysis.warm(self._counts(stage.traffic.before(self.rng, stage.interval)))
         return replace(session, analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: Look) -> dict[str, Counts]:

@@ -75,6 +75,12 @@ class Traffic:
         slow = self._bad(rng, n, m, self.slow, worse, 0.0) if any(self.slow) else Counts(n, 0, m, 0)
         return Look(errors, slow)
 
+    def before(self, rng: Random, seconds: float) -> Look:
+        """Draw what happens in a time before the first step: stable alone, and no incident."""
+        m = poisson(rng, self.rps * seconds)
+        errors, slow = (bad_of(rng, m, ratios.stable, self.burst) for ratios in (self.errors, self.slow))
+        return Look(Counts(m=m, f=errors), Counts(m=m, f=slow))
+
     def _bad(self, rng: Random, n: int, m: int, ratios: Ratios, worse: float, hit: float) -> Counts:
         stable, canary = ratios.stable, ratios.stable + worse * (ratios.canary - ratios.stable)
         if hit:
