@@ -4,15 +4,14 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.structural import structural
 from ingress_canary.domain.steps import Walk
-from ingress_canary.lint.check import lint_texts, pruned
+from ingress_canary.lint.check import lint_texts
 from ingress_canary.lint.documents import Document, read_documents
 from ingress_canary.lint.findings import Severity
 
@@ -52,7 +51,16 @@ def _schedule(document: Document) -> ScheduleSpec | None:
             pass
         case _:
             return None
-    return ScheduleSpec.model_validate_json(json.dumps(pruned(content, structural(ScheduleSpec))), extra="forbid")
+    return ScheduleSpec.model_validate_json(json.dumps(_said(content)), extra="forbid")
+
+
+def _said(value: Any) -> Any:
+    """Return a document without what is null: the API server takes that for not said, and so does lint."""
+    if isinstance(value, list):
+        return [_said(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _said(one) for name, one in value.items() if one is not None}
+    return value
 
 
 def _refused(message: str) -> typer.Exit:

@@ -134,7 +134,7 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
     """
     schema = _schema_of(model)
-    spec = pruned(spec, schema)
+    spec = _pruned(spec, schema)
     inline = _member(spec, "schedule", "inline")
     schedule, prefix = (inline, ("schedule", "inline")) if model is RolloutSpec else (spec, ())
     ruled = [
@@ -157,15 +157,15 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
 
 
-def pruned(value: Any, schema: Schema) -> Any:
+def _pruned(value: Any, schema: Schema) -> Any:
     """Return ``value`` without the known members that are null: the API server takes them for not said."""
     if isinstance(value, list):
-        return [pruned(item, schema.get("items", {})) for item in value]
+        return [_pruned(item, schema.get("items", {})) for item in value]
     if not isinstance(value, dict):
         return value
     known = schema.get("properties", {})
     return {
-        name: pruned(one, known.get(name, {})) for name, one in value.items() if one is not None or name not in known
+        name: _pruned(one, known.get(name, {})) for name, one in value.items() if one is not None or name not in known
     }
 
 

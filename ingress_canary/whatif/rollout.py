@@ -94,14 +94,14 @@ class Stage:
 
 def walk(stage: Stage, rng: Random) -> Outcome:
     """Return how one rollout goes with the traffic that ``rng`` makes."""
-    play, longest = _Play(stage, rng), stage.longest
+    play, longest = Play(stage, rng), stage.longest
     while play.status.phase not in OVER and play.now < longest:
         play.tick()
     return play.outcome
 
 
-class _Play:
-    """The state of one rollout: what the status, the ledger and the clock hold in the daemon."""
+class Play:
+    """One rollout at its first step and from there on: what status, ledger and clock hold in the daemon."""
 
     def __init__(self, stage: Stage, rng: Random) -> None:
         self.stage, self.rng = stage, rng
