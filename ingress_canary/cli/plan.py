@@ -14,7 +14,7 @@ from ingress_canary.cli.amounts import ratio
 from ingress_canary.cli.output import Output
 from ingress_canary.cli.schedules import File, assumptions, read_schedule
 from ingress_canary.domain.gates import percent
-from ingress_canary.whatif.advice import advice
+from ingress_canary.whatif.advice import advice, pace
 from ingress_canary.whatif.catch import Regression
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
 from ingress_canary.whatif.plan import plan as planned
@@ -50,7 +50,7 @@ def plan(
     if output is Output.JSON:
         print(json.dumps(as_json(result) | {"advice": said, "assumptions": notes}, indent=2))
         return
-    print(f"{name}: {len(result.steps)} steps at {rps:g} requests/s")
+    print(f"{name}: {len(result.steps)} steps at {pace(rps)} requests/s")
     for line in (*_text(result), *(f"advice: {one}" for one in said)):
         print(line)
     for note in notes:
@@ -102,7 +102,7 @@ def _text(result: SchedulePlan) -> Iterator[str]:
     for step in result.steps:
         bake = format_seconds(step.step.bake)
         yield (
-            f"{step.step.title}: {step.canary_rps:.3g} canary requests/s, bake {bake}, "
+            f"{step.step.title}: {pace(step.canary_rps)} canary requests/s, bake {bake}, "
             f"require {step.step.require}; takes {_times(step.seconds)}"
         )
         for slo in step.slos:

@@ -15,6 +15,7 @@ from ingress_canary.cli.amounts import interval as interval_of
 from ingress_canary.cli.amounts import pair, ratio, seconds
 from ingress_canary.cli.output import Output
 from ingress_canary.cli.schedules import File, assumptions, read_schedule
+from ingress_canary.whatif.advice import pace
 from ingress_canary.whatif.runs import Experiment, Spread, Summary
 from ingress_canary.whatif.runs import simulate as simulated
 from ingress_canary.whatif.traffic import NEVER, NO_INCIDENT, Incident, Ratios, Traffic
@@ -76,7 +77,7 @@ def simulate(
     if output is Output.JSON:
         print(json.dumps(summary.as_json(), indent=2))
     else:
-        print(f"{name}: {runs:,} rollouts at {rps:g} requests/s, seed {seed}")
+        print(f"{name}: {runs:,} rollouts at {pace(rps)} requests/s, seed {seed}")
         for line in _text(summary):
             print(line)
     for note in assumptions(spec, latency_slow_ratio is not None, forced_rps):

@@ -23,6 +23,11 @@ def advice(spec: ScheduleSpec, plan: SchedulePlan) -> Iterator[str]:
         yield from _too_light(spec, step)
 
 
+def pace(rate: float) -> str:
+    """Return a number of requests a second as a person reads it."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+
+
 def _too_tight(spec: ScheduleSpec, slo: SloPlan) -> Iterator[str]:
     if slo.theta >= ENOUGH * slo.healthy:
         return
@@ -40,7 +45,7 @@ def _too_tight(spec: ScheduleSpec, slo: SloPlan) -> Iterator[str]:
 
 def _too_light(spec: ScheduleSpec, step: StepPlan) -> Iterator[str]:
     hold = spec.max_hold.total_seconds()
-    title, rate = step.step.title, f"{step.canary_rps:.3g} canary requests/s"
+    title, rate = step.step.title, f"{pace(step.canary_rps)} canary requests/s"
     # NoFail asks for minRequests only
     if step.step.require is Require.NO_FAIL:
         if not step.finishes:
