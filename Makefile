@@ -63,6 +63,10 @@ bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
 	@$(BIN)/python scripts/bench_scrape.py
 	@$(BIN)/python scripts/bench_engine.py
 
+.PHONY: bench-gates
+bench-gates: $(STAMP) ## what judging 1,000 rollouts costs at a tick, and a simulated rollout
+	@$(BIN)/python scripts/bench_gates.py
+
 .PHONY: ci
 ci: check coverage ## what CI runs
 

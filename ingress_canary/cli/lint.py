@@ -15,7 +15,7 @@ from ingress_canary.lint.findings import Finding, Severity
 STDIN = Path("-")
 
 
-def lint(  # noqa: PLR0913 - one parameter an option
+def lint(
     files: Annotated[
         list[Path] | None,
         typer.Argument(

@@ -10,7 +10,9 @@ from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
+from ingress_canary.cli.simulate import simulate
 from ingress_canary.cli.status import status
 from ingress_canary.domain.actions import Verb
 
@@ -27,6 +29,8 @@ app = typer.Typer(
 )
 app.command()(crds)
 app.command()(lint)
+app.command()(plan)
+app.command()(simulate)
 app.command()(status)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)

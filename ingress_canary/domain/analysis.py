@@ -12,7 +12,7 @@ from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.gates import judge, status
+from ingress_canary.domain.gates import describe, judge, status
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import SMALLEST_THETA, Design
 from ingress_canary.domain.track import NOTHING, Track, implausible
@@ -149,12 +149,26 @@ class Analysis:
         )
 
     @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """What each objective's verdict stands for, in the plan's order."""
+        return tuple(
+            describe(objective.design, track.evidence, self._min_requests(objective), track.rate)
+            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        )
+
+    @cached_property
     def statuses(self) -> list[SloStatus]:
         """Each objective's verdict with its numbers and its sentence."""
+        parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=True)
         return [
-            status(objective.name, objective.design, track.evidence, self._min_requests(objective), track.rate)
-            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            status(objective.name, verdict, track.evidence, sentence) for objective, verdict, track, sentence in parts
         ]
+
+    @property
+    def summary(self) -> str:
+        """Every objective's name and sentence."""
+        pairs = zip(self.plan.objectives, self.sentences, strict=True)
+        return "; ".join(f"{objective.name}: {sentence}" for objective, sentence in pairs)
 
     @property
     def failed(self) -> tuple[str, ...]:

@@ -558,7 +558,7 @@ def _begin(seen: Observation, now: datetime, phase: Phase, reason: Reason, messa
 
 
 def _evidence(seen: Observation) -> str:
-    return "; ".join(f"{slo.name}: {slo.message}" for slo in seen.evidence.analysis.statuses)
+    return seen.evidence.analysis.summary
 
 
 RULES: tuple[Rule, ...] = (

@@ -59,12 +59,12 @@ def judge(design: Design, evidence: Evidence, min_requests: int) -> Verdict:
     return Verdict.PASS if evidence.passing >= design.log_pass else Verdict.INCONCLUSIVE
 
 
-def status(name: str, design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> SloStatus:
-    """Return the SLO's entry of the rollout's status; ``rate`` is the canary's requests a second, if known."""
+def status(name: str, verdict: Verdict, evidence: Evidence, sentence: str) -> SloStatus:
+    """Return the SLO's entry of the rollout's status: its verdict, its numbers, and the sentence that describes it."""
     total = evidence.total
     return SloStatus(
         name=name,
-        verdict=judge(design, evidence, min_requests),
+        verdict=verdict,
         canary=Tally(total=total.n, bad=total.e),
         stable=Tally(total=total.m, bad=total.f),
         step=Tally(total=evidence.step.n, bad=evidence.step.e),
@@ -73,17 +73,20 @@ def status(name: str, design: Design, evidence: Evidence, min_requests: int, rat
             relative=round(evidence.relative, 4),
             passing=round(evidence.passing, 4),
         ),
-        message=describe(design, evidence, min_requests, rate)[:MESSAGE_LENGTH],
+        message=sentence,
     )
 
 
 def describe(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
-    """Return the verdict's sentence: what was proven, or what is missing to pass."""
+    """Return the verdict's sentence: what was proven, or what is missing to pass.
+
+    ``rate`` is the canary's requests a second, if known.
+    """
     verdict = judge(design, evidence, min_requests)
     if verdict is Verdict.FAIL:
         return _failure(design, evidence)
     if verdict is Verdict.NO_DATA:
-        return f"no data: {evidence.missing}"
+        return f"no data: {evidence.missing}"[:MESSAGE_LENGTH]
     if verdict is Verdict.PASS:
         return (
             f"canary {_seen(evidence.step.e, evidence.step.n)} in this step is proven better than "

@@ -11,7 +11,7 @@ Turner, Ly and Gruenwald 2021 (E-variables for k samples).
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, exp, expm1, floor, log, log1p
+from math import ceil, exp, expm1, log, log1p
 from typing import NamedTuple, Self
 
 GRID = 16
@@ -138,16 +138,22 @@ class Design:
         least = _reached(have, gains, self.log_pass)
         if least is None or least > LARGEST_WAIT:
             return None
-        most = _reached(have, gains, self.log_pass + log(len(gains)))
-        assert most is not None
+        more = _reached(have, gains, self.log_pass + log(len(gains)))
+        assert more is not None
+        # ln E is convex in the requests, so Newton's method comes down to the crossing and never passes it
+        step = 1.0
+        while step > 0.25:
+            terms = [exp(sum_ + more * gain - self.log_pass) for sum_, gain in zip(have, gains, strict=True)]
+            total = sum(terms)
+            step = log(total / len(terms)) * total / sum([term * gain for term, gain in zip(terms, gains, strict=True)])
+            more -= step
 
-        def proven(more: int) -> bool:
-            return self.log_passing(n + more, e + ratio * more, phi) >= self.log_pass
-
-        short, enough = max(0, floor(least) - 1), ceil(most) + 1
+        enough = ceil(more) + 1
+        short = max(0, enough - 3)
         while enough - short > 1:
             middle = (short + enough) // 2
-            short, enough = (short, middle) if proven(middle) else (middle, enough)
+            proven = self.log_passing(n + middle, e + ratio * middle, phi) >= self.log_pass
+            short, enough = (short, middle) if proven else (middle, enough)
         return enough
 
 

@@ -99,16 +99,18 @@ class Track:
             absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
-        return replace(
-            self,
+        # made anew rather than with replace(), which takes twice as long
+        return Track(
+            design=design,
             absolute=absolute,
             relative=against_stable,
+            dispersion=self.dispersion,
+            phi=phi,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
             ticks=self.ticks + 1,
             looks=looks,
             fresh=True,
-            missing="",
         )
 
     @cached_property

@@ -206,7 +206,8 @@ def test_a_proof_out_of_reach_is_not_promised():
 
 
 def test_a_status_holds_counts_logarithms_and_a_bounded_sentence():
-    got = status("availability", DESIGN, evidence(fresh=False, missing="x" * 5000), 50, None)
+    seen = evidence(fresh=False, missing="x" * 5000)
+    got = status("availability", judge(DESIGN, seen, 50), seen, describe(DESIGN, seen, 50, None))
     assert got.verdict is Verdict.NO_DATA
     assert (got.canary, got.stable, got.step) == (
         Tally(total=1000, bad=1),
@@ -263,6 +264,5 @@ def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_senten
         assert seen.fresh
     if seen.absolute >= design.log_fail:
         assert verdict is Verdict.FAIL
-    got = status("slo", design, seen, min_requests, rate)
-    assert got.verdict is verdict
+    got = status("slo", verdict, seen, describe(design, seen, min_requests, rate))
     assert got.message

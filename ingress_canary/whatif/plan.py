@@ -1,0 +1,122 @@
+"""How long a schedule will take, and how fast it catches a regression: worked out, not tried.
+
+Pure; used by ``ingress-canary plan`` and checked against simulation. Errors are taken to be independent (phi = 1):
+where they come in bursts, every time is longer by about phi.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+
+from ingress_canary.api.schedule import Require, ScheduleSpec
+from ingress_canary.domain.session import Course
+from ingress_canary.domain.steps import PlannedStep
+from ingress_canary.whatif.catch import LONGEST, REGRESSIONS, Rates, Regression, regression
+from ingress_canary.whatif.proof import Proof, proof
+from ingress_canary.whatif.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class SloPlan:
+    """One SLO at one step."""
+
+    name: str
+    theta: float
+    """Ratio of bad requests that the canary is tested against."""
+    healthy: float
+    """Ratio of bad requests of a healthy canary."""
+    requests: Proof | None
+    """Canary requests that prove a healthy canary good, minRequests included; None when no number does."""
+    seconds: Proof | None
+    """The time in which they come; None when they never do."""
+    regressions: tuple[Regression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step of the expanded list."""
+
+    step: PlannedStep
+    canary_rps: float
+    slos: tuple[SloPlan, ...]
+    met: Proof | None
+    """Seconds of evidence after which a healthy canary meets the requirement; None when it never does."""
+    seconds: Proof | None
+    """How long the step takes, bake, settling and the tick included."""
+    finishes: bool
+    """Whether the requirement is met within maxHold, 95 times of 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePlan:
+    """A whole schedule."""
+
+    steps: tuple[StepPlan, ...]
+
+    @property
+    def seconds(self) -> Proof | None:
+        """How long the rollout takes: the sum of its steps, for p95 an upper bound; None when a step never ends."""
+        known = [step.seconds for step in self.steps if step.seconds is not None]
+        if len(known) < len(self.steps):
+            return None
+        return Proof(sum(one.p50 for one in known), sum(one.p95 for one in known))
+
+    @property
+    def finishes(self) -> bool:
+        """Whether every step's requirement is met within maxHold, 95 times of 100."""
+        return all(step.finishes for step in self.steps)
+
+
+def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> SchedulePlan:
+    """Return what to expect of a healthy canary, and of worse ones.
+
+    Of ``traffic``, the rates and stable's ratios count; ``interval`` is the seconds between two ticks.
+    """
+    course = Course.of(spec)
+    slow = {slo.name for slo in spec.slos if slo.sli.latency is not None}
+    healthy = {
+        objective.name: (traffic.slow if objective.name in slow else traffic.errors).stable
+        for objective in course.plan.objectives
+    }
+    proofs = {one.name: proof(one.design, healthy[one.name]) for one in course.plan.objectives}
+    return SchedulePlan(
+        tuple(
+            _step(course, step, Rates(*traffic.rates(step.exposure), interval), healthy, proofs)
+            for step in course.walk.steps
+        )
+    )
+
+
+def _step(
+    course: Course, step: PlannedStep, rates: Rates, healthy: Mapping[str, float], proofs: Mapping[str, Proof | None]
+) -> StepPlan:
+    slos: list[SloPlan] = []
+    needed: list[Proof | None] = []
+    for objective in course.plan.objectives:
+        name, least = objective.name, objective.min_requests if step.min_requests is None else step.min_requests
+        passing = proofs[name]
+        requests = Proof(max(passing.p50, least), max(passing.p95, least)) if passing else None
+        seconds = _seconds(requests, rates.canary)
+        needed.append(seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary))
+        regressions = tuple(regression(objective.design, rates, healthy[name], excess) for excess in REGRESSIONS)
+        slos.append(SloPlan(name, objective.design.theta, healthy[name], requests, seconds, regressions))
+    met = _slowest(needed)
+    if met is None:
+        return StepPlan(step, rates.canary, tuple(slos), None, None, finishes=False)
+    pause = course.spec.analysis.settle.total_seconds() + rates.interval
+    took = Proof(max(step.bake, met.p50) + pause, max(step.bake, met.p95) + pause)
+    finishes = met.p95 <= course.spec.max_hold.total_seconds()
+    return StepPlan(step, rates.canary, tuple(slos), met, took, finishes)
+
+
+def _seconds(requests: Proof | None, rate: float) -> Proof | None:
+    """Return the time in which so many requests come; None when they never do."""
+    if requests is None or requests.p95 > rate * LONGEST:
+        return None
+    return Proof(requests.p50 / rate, requests.p95 / rate) if rate else Proof(0.0, 0.0)
+
+
+def _slowest(times: list[Proof | None]) -> Proof | None:
+    """Return the time after which all have come; None when one never does."""
+    p50, p95 = (max((one[level] if one else inf for one in times), default=0.0) for level in (0, 1))
+    return None if inf in (p50, p95) else Proof(p50, p95)

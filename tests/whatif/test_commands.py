@@ -1,0 +1,155 @@
+"""``plan`` and ``simulate`` as a person runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCHEDULE = """\
+apiVersion: ingress-canary.io/v1alpha1
+kind: CanarySchedule
+metadata: {name: six}
+spec:
+  steps: [{weight: 5, bake: 5m}, {weight: 20, bake: 5m}]
+  slos:
+  - {name: availability, objective: 99.9, sli: {requests: {}}}
+"""
+ROLLOUT = """\
+apiVersion: ingress-canary.io/v1alpha1
+kind: CanaryRollout
+metadata: {name: search, namespace: shop}
+spec:
+  ingresses: [search]
+  stableService: search
+  canaryService: search-canary
+  schedule:
+    inline:
+      steps: [{weight: 50, bake: 1m}]
+      slos: [{name: availability, objective: 99.9, sli: {requests: {}}}]
+      paused: null
+"""
+PLAN = ("--rps", "100", "--error-ratio", "0.1%")
+SIMULATE = ("--rps", "100", "--baseline", "0.1%", "--canary", "20%", "--runs", "5")
+
+
+def run(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    program = "from ingress_canary.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", program, *args], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_plan_is_told_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "six.yaml"
+    file.write_text(SCHEDULE)
+    done = run("plan", str(file), *PLAN)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "CanarySchedule six: 2 steps at 100 requests/s"
+    assert lines[1] == "step 1 (5 %): 5 canary requests/s, bake 5m, require Proof; takes 5m25s"
+    assert lines[2].startswith("  availability: 0.1% bad, 1% allowed: proven good after 1m16s (p95 2m58s), 380")
+    assert "+1pp is caught after 2m" in lines[4]
+    assert lines[-1] == "the whole rollout takes 10m50s"
+
+
+def test_a_plan_is_json_for_machines() -> None:
+    done = run("plan", "-", *PLAN, "-o", "json", stdin=SCHEDULE)
+    assert done.returncode == 0
+    got = json.loads(done.stdout)
+    assert (got["finishes"], got["durationSeconds"], got["advice"]) == (True, {"p50": 650.0, "p95": 650.0}, [])
+    slo = got["steps"][0]["slos"][0]
+    assert slo["proofRequests"] == {"p50": 380, "p95": 890}
+    assert [one["regression"] for one in slo["regressions"]] == ["+0.5pp", "+1pp", "+5pp", "100%"]
+    assert slo["regressions"][3]["caughtSeconds"] == {"p50": 10.0, "p95": 10.0}
+
+
+def test_a_simulation_is_json_for_machines() -> None:
+    done = run("simulate", "-", *SIMULATE, "--seed", "7", "-o", "json", stdin=SCHEDULE)
+    assert (done.returncode, done.stderr) == (0, ""), "there is no progress bar off a terminal"
+    got = json.loads(done.stdout)
+    assert (got["runs"], got["promoted"], got["rolledBack"], got["held"]) == (5, 0, 5, 0)
+    for spread in ("rollbackSeconds", "exposedRequests", "durationSeconds"):
+        assert 0 < got[spread]["p50"] <= got[spread]["p95"]
+    assert run("simulate", "-", *SIMULATE, "--seed", "7", "-o", "json", stdin=SCHEDULE).stdout == done.stdout
+
+
+def test_a_simulation_is_told_in_words() -> None:
+    more = ("--onset", "1m", "--incident", "30s:5%", "--burst", "2", "--warm-up", "2m", "--interval", "5s")
+    done = run("simulate", "-", *SIMULATE, *more, stdin=SCHEDULE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "rolled back          5  100.00%" in done.stdout
+    assert "time to rollback, from the onset and without settling: " in done.stdout
+
+
+def test_an_inline_schedule_is_taken_from_its_rollout() -> None:
+    inline = ROLLOUT.replace("      paused: null\n", "")
+    done = run("plan", "-", *PLAN, stdin=inline)
+    assert done.returncode == 0
+    assert done.stdout.startswith("CanaryRollout shop/search: 1 steps at 100 requests/s")
+
+
+def test_what_lint_finds_is_told_as_lint_tells_it() -> None:
+    done = run("plan", "-", *PLAN, stdin=ROLLOUT)
+    assert done.returncode == 1
+    assert done.stderr == run("lint", "-", stdin=ROLLOUT).stdout
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", "no schedule in it; give a CanarySchedule"),
+        (f"{SCHEDULE}---\n{SCHEDULE.replace('six', 'seven')}", "more than one schedule in it (CanarySchedule six,"),
+    ],
+)
+def test_a_file_without_just_one_schedule_is_refused_with_the_remedy(text: str, words: str) -> None:
+    done = run("simulate", "-", *SIMULATE, stdin=text)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+def test_a_file_that_is_not_there_is_an_error_and_no_traceback() -> None:
+    done = run("plan", "/nowhere.yaml", *PLAN)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("/nowhere.yaml: cannot be read: ")
+
+
+def test_what_is_assumed_is_said_where_json_does_not_read_it() -> None:
+    text = SCHEDULE + "  - {name: latency, objective: 99, maxBurn: 2, sli: {latency: {threshold: 500ms}}}\n"
+    text = text.replace(
+        "[{weight: 5,", "[{weight: 0, header: {name: X-Canary}, bake: 5m, require: NoFail}, {weight: 5,"
+    )
+    done = run("plan", "-", *PLAN, stdin=text)
+    assert done.stderr.splitlines() == [
+        "note: latency: no request is taken for slow; say --latency-slow-ratio",
+        "note: steps of weight 0 are taken to get 1 requests/s by header or cookie (--forced-rps)",
+    ]
+    quiet = run("plan", "-", *PLAN, "--latency-slow-ratio", "0.002", "-o", "json", stdin=text)
+    assert quiet.stderr == ""
+    assert len(json.loads(quiet.stdout)["assumptions"]) == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("plan", "-", "--rps", "100"),
+        ("plan", "-", "--rps", "100", "--error-ratio", "5"),
+        ("plan", "-", "--rps", "100", "--error-ratio", "-1%"),
+        ("plan", "-", "--rps", "100", "--error-ratio", "many"),
+        ("plan", "-", "--rps", "0", "--error-ratio", "0.1%"),
+        ("plan", "-", "--rps", "nan", "--error-ratio", "0.1%"),
+        ("plan", "-", *PLAN, "--interval", "1s"),
+        ("plan", "-", *PLAN, "--prometheus", "http://prometheus.example"),
+        ("simulate", "-", *SIMULATE, "--incident", "3m"),
+        ("simulate", "-", *SIMULATE, "--incident", "3:5%"),
+        ("simulate", "-", *SIMULATE, "--latency-slow-ratio", "1%"),
+        ("simulate", "-", *SIMULATE, "--runs", "0"),
+        ("simulate", "-", *SIMULATE, "--burst", "0"),
+    ],
+)
+def test_wrong_usage_exits_64(args: tuple[str, ...]) -> None:
+    done = run(*args, stdin=SCHEDULE)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert done.stderr.startswith("error: ")
