@@ -544,3 +544,37 @@ def test_a_missing_workload_without_a_reference_is_named_in_words() -> None:
     world = World(spec=rollout(workload={}), canary=None, stable=None)
     world.pass_()
     assert "the canary's workload" in world.status.message
+
+
+# -- writes that are refused ----------------------------------------------------------------------------------------
+
+
+def test_a_rollback_whose_status_is_refused_is_no_other_hands_deletion_afterwards() -> None:
+    world = World(schedule=schedule(maxHold="5m", onInconclusive="Rollback"))
+    world.traffic.rate = 0.5
+    world.until(lambda w: w.status.reason == Reason.INSUFFICIENT_EVIDENCE)
+    world.refuse_status = True
+    world.until(lambda w: w.shadow is None, ticks=60)
+    assert world.status.phase is Phase.PROGRESSING
+    world.refuse_status = False
+    world.step(2)
+    assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.STEP_TIMED_OUT)
+
+
+def test_a_rollback_that_could_not_be_stored_stays_off_after_a_restart() -> None:
+    world = at_step(2)
+    world.refuse_status = True
+    world.traffic.canary = 0.5
+    world.until(lambda w: w.shadow is None, ticks=10)
+    world.crash()
+    world.removed, world.refuse_status = None, False
+    world.step(20)
+    assert (world.status.phase, world.status.reason, world.shadow) == (Phase.PAUSED, Reason.INTERVENED, None)
+
+
+def test_an_obstacle_keeps_a_step_whose_requirement_is_met() -> None:
+    world = at_step(1)
+    world.step(6)
+    world.obstacles = ((Reason.PREFLIGHT_FAILED, "rule 5"),)
+    world.step(20)
+    assert (world.status.reason, world.weight) == (Reason.PREFLIGHT_FAILED, 5)
