@@ -111,6 +111,10 @@ class Guarded(World):
         if unknown:
             assert moved.reason not in ENDS_BY_EVIDENCE or (session is not None and session.analysis.failed)
         asked = decision.status.last_action != status.last_action
+        pause = status.pause
+        if pause is not None and pause.by is not PausedBy.SPEC and not pause.fresh_evidence and not asked:
+            # what waits for a person goes on waiting, or is taken off
+            assert decision.status.phase in {Phase.PAUSED, *AT_REST}
         match moved.reason:
             case Reason.STEP_PASSED:
                 assert session is not None
@@ -131,11 +135,13 @@ class Guarded(World):
                 assert not seen.spec.paused
                 assert not seen.same_version
             case Reason.RESUMED if not asked and status.phase is Phase.PAUSED:
-                assert status.pause is not None
-                assert status.pause.by is PausedBy.SPEC
+                assert pause is not None
+                assert pause.by is PausedBy.SPEC
                 assert within(wanted(decision.status), wanted(status))
             case Reason.RESUMED if not asked:
                 assert self.owed
+                assert session is not None
+                assert session.fresh(self.now, INTERVAL)
                 assert not unknown
                 assert not seen.obstacles
             case Reason.RESUMED:
@@ -293,9 +299,11 @@ class Rollouts(RuleBasedStateMachine):
         self.traffic(ticks=ticks, canary=0, stable=0, rate=200)
 
     @precondition(lambda self: self.world.status.phase is Phase.PROGRESSING)
-    @rule(ticks=st.integers(8, 30))
-    def steps_pass(self, ticks: int) -> None:
-        self.all_goes_well(ticks)
+    @rule(ticks=st.integers(8, 30), obstacles=st.sampled_from(OBSTACLES))
+    def steps_pass(self, ticks: int, obstacles: Any) -> None:
+        self.all_goes_well(1)
+        self.world.obstacles = obstacles
+        self.traffic(ticks=ticks, canary=0, stable=0, rate=200)
 
     @rule(outage=st.sampled_from([None, "connection refused"]))
     def source(self, outage: str | None) -> None:
@@ -368,6 +376,17 @@ class Rollouts(RuleBasedStateMachine):
         assert made is not None
         self.world.shadow = {**made, "metadata": {**made["metadata"], "uid": "another-hand's"}}
         self.world.touched = True
+        self.settle()
+
+    @precondition(lambda self: self.world.weight > 0)
+    @rule(ticks=st.integers(3, 6))
+    def lowers_the_weight_while_a_fail_cannot_be_stored(self, ticks: int) -> None:
+        self.world.refuse_status = True
+        self.traffic(ticks=ticks, canary=1, stable=0, rate=200)
+        self.world.refuse_status = False
+        if self.shadow_there():
+            self.world.annotate(canary_weight="0")
+            self.world.touched = True
         self.settle()
 
     @precondition(shadow_there)
