@@ -23,8 +23,9 @@ from ingress_canary.domain.publish import published
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
+from ingress_canary.engine.documents import read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
-from ingress_canary.engine.observe import claim, observe, read_spec, read_status
+from ingress_canary.engine.observe import claim, observe
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter

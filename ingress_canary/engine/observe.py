@@ -4,20 +4,16 @@ No request is made here. A reading that the ticker left is taken into the eviden
 """
 
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
-from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.causes import Circumstances, causes, since
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, hands_off, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
@@ -28,7 +24,9 @@ from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
 from ingress_canary.domain.steps import Exposure
-from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
+from ingress_canary.domain.support import unsupported_rollout
+from ingress_canary.engine.courses import course_of
+from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
 from ingress_canary.ports import Cluster
@@ -48,54 +46,6 @@ class Scene:
     """Whose evidence speaks for this rollout."""
     findings: Findings | None
     """What preflight found, judged by the settings; None where it was not asked: at rest, or without a schedule."""
-
-
-def read_status(body: Json) -> RolloutStatus:
-    """Return the stored status as this version reads it; one that cannot be read is as good as none."""
-    try:
-        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
-    except ValidationError:
-        return RolloutStatus()
-
-
-def read_spec(body: Json, entry: Entry) -> None:
-    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
-    generation = (body.get("metadata") or {}).get("generation") or 0
-    if generation == entry.generation:
-        return
-    entry.generation = generation
-    try:
-        entry.spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
-        entry.spec_problem = None
-    except ValidationError as error:
-        entry.spec_problem = explain(error)
-        entry.spec = entry.spec or _as_begun(body)
-
-
-def _as_begun(body: Json) -> RolloutSpec | None:
-    """Return a spoilt spec with the schedule and the shadow that its rollout has begun with, if that makes it good.
-
-    A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
-    """
-    spec, status = body.get("spec") or {}, read_status(body)
-    if status.schedule is None or status.shadow is None:
-        return None
-    shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}
-    try:
-        begun = {**spec, "schedule": {"inline": status.schedule.content}, "shadow": shadow}
-        return RolloutSpec.model_validate(begun, extra="ignore")
-    except ValidationError:
-        return None
-
-
-def explain(error: ValidationError, prefix: str = "spec") -> str:
-    """Return the problems of a document in one sentence, each with its field."""
-    problems = []
-    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
-        problems.append(f"{prefix}{field}: {found['msg'].removeprefix('Value error, ')}")
-    more = error.error_count() - len(problems)
-    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
 
 
 def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ...]:
@@ -125,7 +75,7 @@ def observe(
     ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
-    course, obstacles = _schedule(cluster, spec, status, entry, options)
+    course, obstacles = course_of(cluster, spec, status, entry, options)
     if entry.spec_problem is not None:
         obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
     obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
@@ -239,45 +189,6 @@ def _action(metadata: Json, status: RolloutStatus) -> Action | None:
         return None
     action = Action.parse(text)
     return None if status.last_action is not None and status.last_action.id == action.id else action
-
-
-def _schedule(
-    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
-) -> tuple[Course | None, list[Obstacle]]:
-    """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
-    if status.schedule is not None:
-        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content")
-    if spec.schedule.inline is not None:
-        if not options.inline_schedules:
-            why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
-            return None, [(Reason.INVALID_SPEC, why)]
-        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline")
-    ref = spec.schedule.ref
-    assert ref is not None
-    where = Key(ref.namespace or options.namespace, ref.name)
-    if where.namespace not in {options.namespace, *options.schedule_namespaces}:
-        why = f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from"
-        return None, [(Reason.INVALID_SPEC, why)]
-    body = cluster.schedule(where)
-    if body is None:
-        return None, [
-            (Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name")
-        ]
-    version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
-
-
-def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Course | None, list[Obstacle]]:
-    """Return the course of a schedule, made once for each version of it."""
-    if entry.course is None or entry.course[0] != source:
-        try:
-            spec = source if isinstance(source, ScheduleSpec) else ScheduleSpec.model_validate(content, extra="ignore")
-        except ValidationError as error:
-            return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        entry.course = (source, Course.of(spec))
-    course = entry.course[1]
-    refused = [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(course.spec, where)]
-    return course, list[Obstacle](refused)
 
 
 def _session(entry: Entry, course: Course | None, status: RolloutStatus) -> Session | None:

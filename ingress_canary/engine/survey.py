@@ -11,8 +11,9 @@ from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.preflight.problem import Problem, Severity
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
+from ingress_canary.engine.documents import read_spec, read_status
 from ingress_canary.engine.ledger import Ledger
-from ingress_canary.engine.observe import claim, observe, read_spec, read_status
+from ingress_canary.engine.observe import claim, observe
 from ingress_canary.engine.options import Options
 from ingress_canary.ports import Cluster
 

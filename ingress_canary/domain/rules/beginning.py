@@ -1,0 +1,64 @@
+"""Pending: what stands in the way of a rollout, and its first step or one that is taken again."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ingress_canary.api.rollout import Phase
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.moves import end, enter, open_shadow, stay
+from ingress_canary.domain.observation import Decision, Observation, Obstacle
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.session import Session
+
+
+def pending(seen: Observation, now: datetime) -> Decision:
+    """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
+    if seen.revision is not None and seen.revision != seen.status.revision:
+        # counts from the first look on, so that a revision that is replaced before it began leaves no trace
+        seen = replace(seen, status=seen.status.model_copy(update={"revision": seen.revision}))
+    if seen.same_version:
+        message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
+        return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
+    obstacle = obstacle_of(seen)
+    if obstacle is not None:
+        return stay(seen, *obstacle, revision=seen.status.revision)
+    if seen.spec.paused:
+        return stay(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
+    session = seen.evidence
+    if session.misconfigured is not None:
+        return stay(seen, Reason.INVALID_SPEC, session.misconfigured, watch=True)
+    if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
+        return enter(seen, now, 1, Reason.SETTLING, f"{seen.schedule.walk.at(1).title} begins")
+    if session.warmed < seen.warm_up:
+        left = format_seconds(seen.warm_up - session.warmed)
+        reason = Reason.NO_DATA if _dark(session) else Reason.WARMING_UP
+        why = session.no_data if _dark(session) else f"learning how stable's errors come, {left} to go"
+        return stay(seen, reason, why or "", watch=True, session=session)
+    return open_shadow(seen, now)
+
+
+def _dark(session: Session) -> bool:
+    """Return whether the source does not answer at all; an Ingress without traffic is not that."""
+    return session.no_data is not None and not session.answered
+
+
+def obstacle_of(seen: Observation) -> Obstacle | None:
+    """Return what stands in the way of beginning, worst first."""
+    if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
+        return seen.obstacles[0]
+    if seen.foreign:
+        name = seen.spec.shadow_name
+        return Reason.PREFLIGHT_FAILED, f"Ingress {name} belongs to somebody else; delete it or set spec.shadow.name"
+    if seen.revision is None:
+        ref = seen.spec.workload.canary
+        name = f"{ref.kind} {ref.name}" if ref else "the canary's workload"
+        return Reason.CANARY_NOT_READY, f"spec.workload.canary: {name} does not exist; create it or correct the name"
+    if seen.canary is not None and not seen.canary.rolled_out:
+        return Reason.CANARY_NOT_READY, f"{seen.canary.kind} {seen.canary.meta.name} is still rolling out"
+    if seen.obstacles:
+        return seen.obstacles[0]
+    if seen.canary_ready == 0:
+        return Reason.CANARY_NOT_READY, f"Service {seen.spec.canary_service} has no ready endpoint"
+    if seen.rejected is not None:
+        return Reason.SHADOW_REJECTED, seen.rejected
+    return None

@@ -1,0 +1,56 @@
+"""What several rules ask of an observation. None of these decides anything."""
+
+from ingress_canary.api.rollout import Phase
+from ingress_canary.domain.moves import target
+from ingress_canary.domain.observation import AT_REST, Observation
+from ingress_canary.domain.revision import images
+
+IN_FLIGHT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
+
+
+def promotes(seen: Observation) -> bool:
+    """Return whether stable is becoming the new version, be it that the rollout is paused meanwhile."""
+    pause = seen.status.pause
+    return seen.status.phase is Phase.PROMOTING or (pause is not None and pause.returns_to is Phase.PROMOTING)
+
+
+def promoted(seen: Observation) -> bool:
+    """Return whether stable has changed since the start and carries the canary's images."""
+    if seen.stable is None or seen.canary is None:
+        return False
+    # the very same pods: stable may have got them before the last step, and was taken for the baseline then
+    if seen.same_version:
+        return True
+    baseline = seen.status.baseline
+    changed = baseline is not None and baseline.template not in (None, seen.stable_hash)
+    return changed and images(seen.stable) == images(seen.canary)
+
+
+def stable_began(seen: Observation) -> bool:
+    """Return whether stable is another version than the one that the canary has been compared with."""
+    baseline = seen.status.baseline
+    compared = (baseline.compared or baseline.template) if baseline else None
+    return None not in (compared, seen.stable_hash) and compared != seen.stable_hash
+
+
+def replaced(seen: Observation) -> bool:
+    """Return whether what is on the way is no longer what is to be rolled out."""
+    changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)
+    return changed or elsewhere(seen)
+
+
+def elsewhere(seen: Observation) -> bool:
+    """Return whether the spec names other objects than the rollout began with."""
+    baseline = seen.status.baseline
+    return (
+        seen.status.phase not in AT_REST and baseline is not None and baseline.target not in (None, target(seen.spec))
+    )
+
+
+def deleted(seen: Observation) -> bool:
+    """Return whether the shadow in status is gone by another hand than this daemon's."""
+    if seen.status.shadow is None or seen.status.shadow.uid is None:
+        return False
+    if seen.shadow is None:
+        return not seen.removed
+    return seen.shadow.meta.uid != seen.status.shadow.uid

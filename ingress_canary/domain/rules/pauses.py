@@ -1,0 +1,61 @@
+"""Stops that wait for somebody, and their end."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RoutingStatus
+from ingress_canary.domain.moves import GONE, enter, move
+from ingress_canary.domain.observation import Decision, Observation, wanted
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.rules.facts import stable_began
+
+
+def paused_by_spec(seen: Observation, now: datetime) -> Decision | None:
+    """Follow spec.paused, both ways; only a pause that the spec began ends with it."""
+    status = seen.status
+    if seen.spec.paused and status.phase in (Phase.PROGRESSING, Phase.PROMOTING):
+        pause = PauseStatus(by=PausedBy.SPEC, returns_to=status.phase)
+        message = f"spec.paused is true; holding {status.weight:g} %"
+        return move(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, watch=True, pause=pause)
+    if not seen.spec.paused and status.pause is not None and status.pause.by is PausedBy.SPEC:
+        return resume(seen, now)
+    return None
+
+
+def resume(seen: Observation, now: datetime) -> Decision | None:
+    """Go on where the pause began, with all that was taken away: the shadow made anew, the step's weight and routes.
+
+    Evidence starts anew if it had been judged already.
+    """
+    status, pause = seen.status, seen.status.pause
+    if status.phase is not Phase.PAUSED or pause is None:
+        return None
+    message = "resumed by a person"
+    if status.step is None:
+        return move(seen, now, Phase.PENDING, Reason.RESUMED, message, watch=True, pause=None)
+    promotes = pause.returns_to is Phase.PROMOTING
+    if seen.shadow is None or status.shadow is None:
+        if promotes and stable_began(seen):
+            return move(seen, now, Phase.PROMOTING, Reason.RESUMED, message, watch=True, pause=None, **GONE)
+        # nothing is put back at once: the shadow is made at weight 0 and the step taken again, after a fresh look
+        fresh = seen.evidence.anew(status.step.index)
+        return move(
+            seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, **GONE
+        )
+    if pause.fresh_evidence:
+        afresh = replace(seen, session=seen.evidence.anew(status.step.index))
+        return enter(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
+    exposure = seen.schedule.walk.at(status.step.index).exposure
+    if not promotes and wanted(status) != exposure:
+        return enter(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
+    routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
+    return move(
+        seen, now, pause.returns_to, Reason.RESUMED, message, watch=True, pause=None, weight=exposure.weight,
+        routing=routing,
+    )  # fmt: skip
+
+
+def stop(seen: Observation, **changes: object) -> PauseStatus:
+    """Return a pause that waits for a person; one that was there already loses nothing that its end must know."""
+    before = seen.status.pause or PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
+    return before.model_copy(update={"by": PausedBy.DAEMON, **changes})

@@ -1,0 +1,105 @@
+"""A person's request: the one-shot action, from the command line, kubectl or CI."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from ingress_canary.api.rollout import ActionStatus, PausedBy, PauseStatus, Phase
+from ingress_canary.domain.actions import Action, Verb
+from ingress_canary.domain.moves import end, keep, move
+from ingress_canary.domain.observation import AT_REST, Decision, Observation
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.rules.changes import begin
+from ingress_canary.domain.rules.facts import replaced
+from ingress_canary.domain.rules.failures import failed
+from ingress_canary.domain.rules.hands import intervened
+from ingress_canary.domain.rules.pauses import resume
+
+
+def requested(seen: Observation, now: datetime) -> Decision | None:
+    """Carry out the one-shot action, or say why it does nothing; either way it is handled once."""
+    action = seen.action
+    if action is None:
+        return None
+    hand = intervened(seen, now)
+    if hand is not None:
+        # what another hand took away stays away, whatever is asked for in the same breath
+        seen = replace(seen, status=hand.status, drift=None)
+    prevented = _prevented(seen, action, raced=hand is not None)
+    decision = None if prevented else _carried_out(seen, now, action)
+    if decision is None:
+        decision = keep(seen, watch=seen.status.phase not in AT_REST)
+        result = prevented or f"no effect: nothing to {action.verb} in phase {seen.status.phase}"
+    else:
+        result = "done"
+    record = ActionStatus(id=action.id, verb=action.verb or action.text[:32], result=result[:256])
+    status = decision.status.model_copy(update={"last_action": record})
+    return replace(decision, status=status, moved=decision.moved or (hand.moved if hand else None))
+
+
+def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
+    """Return why an action does nothing whatever the phase: it cannot be understood, comes late, or is locked."""
+    status = seen.status
+    if action.verb is None or action.problem:
+        return f"malformed: {action.problem}"
+    if action.revision is not None and action.revision != status.revision:
+        return f"stale: it names revision {action.revision}, this is {status.revision}"
+    if action.verb in (Verb.RESUME, Verb.FINISH) and (raced or replaced(seen)):
+        return "stale: the shadow, the spec or the canary has just been changed; look again"
+    if action.verb is Verb.RESUME and seen.spec.paused:
+        return "no effect: spec.paused is true; set it to false"
+    if action.verb is Verb.RESUME and seen.course is None:
+        return f"no effect: {seen.obstacles[0][1]}"
+    return None
+
+
+def _carried_out(seen: Observation, now: datetime, action: Action) -> Decision | None:
+    """Return what an action leads to; None when there is nothing in this phase that it could change."""
+    assert action.verb is not None
+    match action.verb:
+        case Verb.ABORT:
+            return _abort(seen, now)
+        case Verb.PAUSE:
+            return _pause(seen, now)
+        case Verb.RESUME:
+            # weight does not rise in the very look that proves a fail
+            return failed(seen, now) or resume(seen, now)
+        case Verb.RETRY:
+            return _retry(seen, now)
+        case Verb.FINISH:
+            return _finish(seen, now)
+        case _:
+            assert_never(action.verb)
+
+
+def _abort(seen: Observation, now: datetime) -> Decision | None:
+    if seen.status.phase in AT_REST:
+        return None
+    # one that is aborted before it was ever looked at is off all the same
+    named = seen.status.revision or seen.revision
+    message = "a person took the canary off"
+    return end(seen, now, Phase.ROLLED_BACK, Reason.ABORTED_BY_USER, message, revision=named, failed_revision=named)
+
+
+def _pause(seen: Observation, now: datetime) -> Decision | None:
+    status = seen.status
+    if status.phase in AT_REST or (status.pause is not None and status.pause.by is not PausedBy.SPEC):
+        return None
+    before = status.pause or PauseStatus(by=PausedBy.USER, returns_to=status.phase)
+    pause = before.model_copy(update={"by": PausedBy.USER})
+    message = f"paused by a person at {status.weight:g} %; resume to go on"
+    return move(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, watch=True, pause=pause)
+
+
+def _retry(seen: Observation, now: datetime) -> Decision | None:
+    if seen.status.phase is not Phase.ROLLED_BACK:
+        return None
+    again = seen.revision or seen.status.revision
+    return begin(seen, now, Phase.PENDING, Reason.RETRIED, f"revision {again} is tried again", failed_revision=None)
+
+
+def _finish(seen: Observation, now: datetime) -> Decision | None:
+    if seen.status.phase is not Phase.PROMOTING:
+        return None
+    message = "a person said that stable is the new version"
+    return move(seen, now, Phase.PROMOTING, Reason.FINISHED, message, watch=True, finishing=True)

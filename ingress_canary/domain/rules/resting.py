@@ -1,0 +1,25 @@
+"""At rest: a revision that is new begins; one that failed, or that stable runs already, starts nothing."""
+
+from datetime import datetime
+
+from ingress_canary.api.rollout import Phase
+from ingress_canary.domain.moves import end, keep
+from ingress_canary.domain.observation import Decision, Observation
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.rules.changes import begin
+
+
+def resting(seen: Observation, now: datetime) -> Decision:
+    """Begin with a revision that is new; one that failed, or that stable runs already, starts nothing."""
+    status = seen.status
+    if seen.revision in (None, status.revision):
+        # how it ended is what is told, also after a spec that could not be read for a while
+        ended = status.history[-1] if status.history else status
+        return keep(seen, reason=ended.reason, message=ended.message)
+    if seen.same_version:
+        message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
+        return end(
+            seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, revision=seen.revision, stable_revision=seen.revision,
+            failed_revision=None,
+        )  # fmt: skip
+    return begin(seen, now, Phase.PENDING, Reason.WARMING_UP, f"revision {seen.revision} is new")

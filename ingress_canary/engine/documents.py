@@ -1,0 +1,59 @@
+"""What people wrote, read leniently: specs and statuses of the cluster, each problem with its field.
+
+An object with a field newer than this daemon is served; one that cannot be read never takes a running canary from its
+watch. ``engine/engine.py`` and ``engine/survey.py`` use it before they observe.
+"""
+
+from pydantic import ValidationError
+
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.domain.objects import Json
+from ingress_canary.engine.ledger import Entry
+
+
+def read_status(body: Json) -> RolloutStatus:
+    """Return the stored status as this version reads it; one that cannot be read is as good as none."""
+    try:
+        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
+    except ValidationError:
+        return RolloutStatus()
+
+
+def read_spec(body: Json, entry: Entry) -> None:
+    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
+    generation = (body.get("metadata") or {}).get("generation") or 0
+    if generation == entry.generation:
+        return
+    entry.generation = generation
+    try:
+        entry.spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
+        entry.spec_problem = None
+    except ValidationError as error:
+        entry.spec_problem = explain(error)
+        entry.spec = entry.spec or _as_begun(body)
+
+
+def _as_begun(body: Json) -> RolloutSpec | None:
+    """Return a spoilt spec with the schedule and the shadow that its rollout has begun with, if that makes it good.
+
+    A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
+    """
+    spec, status = body.get("spec") or {}, read_status(body)
+    if status.schedule is None or status.shadow is None:
+        return None
+    shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}
+    try:
+        begun = {**spec, "schedule": {"inline": status.schedule.content}, "shadow": shadow}
+        return RolloutSpec.model_validate(begun, extra="ignore")
+    except ValidationError:
+        return None
+
+
+def explain(error: ValidationError, prefix: str = "spec") -> str:
+    """Return the problems of a document in one sentence, each with its field."""
+    problems = []
+    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
+        problems.append(f"{prefix}{field}: {found['msg'].removeprefix('Value error, ')}")
+    more = error.error_count() - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
