@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_api import (
+
+from ingress_canary.adapters.kube.cluster import KubeCluster
+from ingress_canary.adapters.kube.dependents import Dependents
+from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.domain.objects import Key
+from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
+from tests.adapters.scripted_api import (
     CLASSES,
     DEPLOYMENTS,
     INGRESSES,
@@ -21,12 +27,6 @@ from scripted_api import (
     serving,
     until,
 )
-
-from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.dependents import Dependents
-from ingress_canary.adapters.kube.watches import Scope
-from ingress_canary.domain.objects import Key
-from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
 
 CHECKOUT = Key("shop", "checkout")
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -5,13 +5,13 @@ import json
 from itertools import pairwise
 
 import pytest
-from scripted_api import INGRESSES, answers, cuts, hangs, refuses, serving, streams, until
 
 from ingress_canary.adapters.kube.listwatch import ListWatch, WatchSettings
 from ingress_canary.adapters.kube.resources import INGRESSES as RESOURCE
 from ingress_canary.adapters.kube.resources import ROLLOUTS, Resource
 from ingress_canary.adapters.kube.store import Store
 from ingress_canary.domain.objects import Ingress
+from tests.adapters.scripted_api import INGRESSES, answers, cuts, hangs, refuses, serving, streams, until
 
 
 def event(kind, version=None, **metadata):

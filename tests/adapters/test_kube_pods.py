@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from scripted_api import PODS, refuses, serving, until
 
 from ingress_canary.adapters.kube.pods import KubePods, PodAddress
+from tests.adapters.scripted_api import PODS, refuses, serving, until
 
 
 def pod(host="10.0.0.1", ready="True", phase="Running"):

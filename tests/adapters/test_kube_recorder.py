@@ -4,11 +4,11 @@ import asyncio
 import re
 
 import pytest
-from scripted_api import EVENTS, answers, hangs, refuses, serving, until
 
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.domain.objects import Key
 from ingress_canary.ports import Event
+from tests.adapters.scripted_api import EVENTS, answers, hangs, refuses, serving, until
 
 CHECKOUT = Key("shop", "checkout")
 

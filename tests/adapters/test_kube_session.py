@@ -7,11 +7,11 @@ import socket
 import aiohttp
 import pytest
 from aiohttp import client_exceptions, http_exceptions
-from scripted_api import INGRESSES, ROLLOUTS, answers, cuts, hangs, kubeconfig, refuses, serving, streams
 
 from ingress_canary.adapters.kube import errors
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
+from tests.adapters.scripted_api import INGRESSES, ROLLOUTS, answers, cuts, hangs, kubeconfig, refuses, serving, streams
 
 ONE = "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/checkout"
 

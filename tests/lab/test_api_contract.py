@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from api_client import CRD, GROUP, MERGE, WIDGETS, Client, Json, config_map, ingress, session_of, widget
 
 from ingress_canary.lab.kubeapi import KubeApi
+from tests.lab.api_client import CRD, GROUP, MERGE, WIDGETS, Client, Json, config_map, ingress, session_of, widget
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MAPS = "/api/v1/namespaces/{ns}/configmaps"

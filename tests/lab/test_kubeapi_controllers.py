@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from api_client import CRD, WIDGETS, Client, Json, config_map, session_of, until, widget
 
 from ingress_canary.lab.kubeapi import KubeApi
+from tests.lab.api_client import CRD, WIDGETS, Client, Json, config_map, session_of, until, widget
 
 MAPS = "/api/v1/namespaces/{ns}/configmaps"
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-from api_client import CRD, MERGE, WIDGETS, Client, Json, ingress, session_of, until, widget
 
 from ingress_canary.lab.kubeapi import (
     INFO,
@@ -22,6 +21,7 @@ from ingress_canary.lab.kubeapi import (
     requests,
 )
 from ingress_canary.lab.kubeapi.status import forbidden
+from tests.lab.api_client import CRD, MERGE, WIDGETS, Client, Json, ingress, session_of, until, widget
 
 INGRESSES = "/apis/networking.k8s.io/v1/namespaces/{ns}/ingresses"
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from api_client import CRD, ingress, until, widget
-from kubectl import Kubectl
 
 from ingress_canary.lab.kubeapi import KubeApi
+from tests.lab.api_client import CRD, ingress, until, widget
+from tests.lab.kubectl import Kubectl
 
 SERVICE = {
     "apiVersion": "v1",

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from api_client import CRD
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.lab.kubeapi import fields, patches, schema
 from ingress_canary.lab.kubeapi.fields import Author
+from tests.lab.api_client import CRD
 
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 
