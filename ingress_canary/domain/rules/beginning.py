@@ -8,6 +8,7 @@ from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.moves import end, enter, open_shadow, stay
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.rules.entry import barred
 from ingress_canary.domain.session import Session
 
 
@@ -34,7 +35,7 @@ def pending(seen: Observation, now: datetime) -> Decision:
         reason = Reason.NO_DATA if _dark(session) else Reason.WARMING_UP
         why = session.no_data if _dark(session) else f"learning how stable's errors come, {left} to go"
         return stay(seen, reason, why or "", watch=True, session=session)
-    return open_shadow(seen, now)
+    return barred(seen, now, 1) or open_shadow(seen, now)
 
 
 def _dark(session: Session) -> bool:

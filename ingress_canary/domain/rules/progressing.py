@@ -10,6 +10,7 @@ from ingress_canary.domain.moves import GONE, end, enter, move, open_shadow, sta
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.beginning import obstacle_of
+from ingress_canary.domain.rules.entry import barred
 from ingress_canary.domain.session import Session
 from ingress_canary.domain.steps import PlannedStep
 
@@ -33,6 +34,9 @@ def progressing(seen: Observation, now: datetime) -> Decision:
     held = _held(seen, session, step, now)
     if held is not None:
         return stay(seen, *held, watch=True, alert=held[0] in ALERTING)
+    decision = barred(seen, now, index + 1)
+    if decision is not None:
+        return decision
     if index < len(seen.schedule.walk):
         return enter(seen, now, index + 1, Reason.STEP_PASSED, f"{step.title} passed: {_evidence(seen)}")
     message = f"the last step passed: {_evidence(seen)}; waiting for stable to become the new version"
