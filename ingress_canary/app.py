@@ -25,6 +25,7 @@ from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
+from ingress_canary.domain.objects import Key
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
@@ -64,6 +65,13 @@ def options_of(settings: Settings) -> Options:
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
+
+
+def scope_of(settings: Settings) -> Scope:
+    """Return what the cluster's caches hold."""
+    namespace, _, name = settings.controller_config.partition("/")
+    controllers = Key(namespace, name) if name else None
+    return Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces, controllers)
 
 
 def routers_of(settings: Settings) -> Routers:
@@ -106,7 +114,7 @@ class Daemon:
         stack.push_async_callback(server.stop)
         session = await self._connect()
         stack.push_async_callback(session.close)
-        cluster = KubeCluster(session, Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces))
+        cluster = KubeCluster(session, scope_of(settings))
         await self._check_crds(cluster)
         cluster.start()
         stack.push_async_callback(cluster.stop)
@@ -120,6 +128,7 @@ class Daemon:
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
+            cluster.view.see_controllers(self._pods.arguments)
         routers = routers_of(settings)
         self.engine = Engine(
             cluster,

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Begin although rights are missing to check some preflight rules."""
     controllers: tuple[str, ...] = ()
     """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
+    controller_config: Annotated[str, Field(pattern=r"^([^/\s]+/[^/\s]+)?$")] = "ingress-nginx/ingress-nginx-controller"
+    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that ask it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
@@ -166,7 +168,7 @@ def _explained(found: ErrorDetails) -> str:
     if kind == "literal_error":
         return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
     if kind == "string_pattern_mismatch":
-        return f"{value} is no address; write host:port, such as {Settings.model_fields[name].default}"
+        return f"{value} is not of its form; write one such as {Settings.model_fields[name].default}"
     return f"{value} is not what it takes; {_REMEDIES[kind.partition('_')[0]]}"
 
 

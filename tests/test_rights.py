@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CRDS, EVENTS, PODS, Resource
+from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, PODS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
@@ -43,10 +43,12 @@ def known() -> Iterator[Resource]:
 
 
 def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
-    watched = {(one.group, one.plural) for one in known()} - {(one.group, one.plural) for one in (EVENTS, CRDS, PODS)}
+    watched = {(one.group, one.plural) for one in known()} - {
+        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS)
+    }
     for verb in ("list", "watch"):
         assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched
-    assert rights("Role") == {("", PODS.plural, "list"), ("", PODS.plural, "watch")}
+    assert rights("Role") == {("", one.plural, verb) for one in (PODS, CONFIGMAPS) for verb in ("list", "watch")}
 
 
 def test_only_our_own_definitions_may_be_read() -> None:

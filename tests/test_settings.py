@@ -56,7 +56,7 @@ REFUSED = [
     ("clock_epoch", "now", "now is not what it takes; write an instant such as 2026-01-01T00:00:00Z"),
     ("inline_schedules", "maybe", "maybe is not what it takes; write true or false"),
     ("log_level", "loud", "loud is none of debug, info, warning, error"),
-    ("listen", "8080", "8080 is no address; write host:port, such as 0.0.0.0:8080"),
+    ("listen", "8080", "8080 is not of its form; write one such as 0.0.0.0:8080"),
 ]
 
 

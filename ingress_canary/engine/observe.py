@@ -89,7 +89,7 @@ def observe(
             primary=primary, shadow=shadow, view=view, prefix=router.prefix,
             rivals=ledger.rivals(entry.rival) if entry.rival else (),
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
-            facts=entry.facts,
+            facts=_facts(router, view, entry),
         )  # fmt: skip
         findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
@@ -169,6 +169,12 @@ def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
         yield Reason.INVALID_SPEC, f"{field}: {why}"
     for why in unaskable(spec.probe, course.routes) if spec.probe is not None and course is not None else ():
         yield Reason.INVALID_SPEC, f"spec.probe: {why}"
+
+
+def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
+    """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
+    told = router.facts(view.controller_config, view.controller_arguments)
+    return replace(told, pods=entry.facts.pods, orphaned=entry.facts.orphaned)
 
 
 def _causes(
