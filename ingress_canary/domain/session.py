@@ -193,7 +193,9 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _elapsed(session.read_at, now, at.interval) if reading.error is None else 0.0
         return replace(session, **look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
-    if session.settled_from is None or now < session.settled_from + at.course.spec.analysis.settle:
+    # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
+    settle = at.course.spec.analysis.settle + 2 * reading.sampled_every
+    if session.settled_from is None or now < session.settled_from + settle:
         return replace(session, **look, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
