@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import Sequence
 
 import aiohttp
@@ -23,6 +24,7 @@ from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.prober import HttpProber
+from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.objects import Key
@@ -30,7 +32,7 @@ from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.options import Options
-from ingress_canary.ports import Clock, Missing, Refused, Unavailable
+from ingress_canary.ports import Clock, Metrics, Missing, Refused, Unavailable
 from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
@@ -79,6 +81,30 @@ def routers_of(settings: Settings) -> Routers:
     return Routers(usual=NginxRouter(settings.annotation_prefix))
 
 
+def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
+    """Return the source that asks Prometheus, and its connections, to be closed. Raises StartError."""
+    if settings.prometheus_url is None:
+        raise StartError("--source prometheus needs an address: set --prometheus-url")
+    try:
+        trust = ssl.create_default_context(cafile=settings.prometheus_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"--prometheus-ca-file {settings.prometheus_ca_file} cannot be used: {error}") from None
+    headers = dict(pair.split("=", 1) for pair in settings.prometheus_headers)
+    access = Access(
+        settings.prometheus_url, headers, settings.prometheus_token_file, settings.prometheus_user,
+        settings.prometheus_password_file,
+    )  # fmt: skip
+    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+    within = min(settings.prometheus_timeout, 0.8 * settings.interval)
+    source = PrometheusSource(
+        PrometheusClient(http, access),
+        clock,
+        Dialect(dict(pair.split("=", 1) for pair in settings.prometheus_labels), settings.prometheus_matchers),
+        Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds()),
+    )
+    return source, http
+
+
 class Daemon:
     """Everything that runs."""
 
@@ -86,7 +112,7 @@ class Daemon:
         self.settings = settings
         self.clock = clock_of(settings)
         self.registry = CollectorRegistry()
-        self.telemetry = PrometheusTelemetry(self.registry)
+        self.telemetry = PrometheusTelemetry(self.registry, settings.source)
         self.port = 0
         self.engine: Engine | None = None
         self._cluster: KubeCluster | None = None
@@ -220,7 +246,14 @@ class Daemon:
                     f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
                 )
 
-    async def _source(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
+    async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:
+        if self.settings.source == "prometheus":
+            source, own = prometheus_of(self.settings, self.clock)
+            self._stack.push_async_callback(own.close)
+            return source
+        return self._controllers(session, http)
+
+    def _controllers(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
         limits = Limits(seconds=settings.scrape_timeout.total_seconds())
         if settings.scrape_urls:
