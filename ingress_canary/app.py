@@ -36,8 +36,8 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN = 9.0
 """Real seconds from the signal to the end, whatever hangs."""
-WEDGED_AFTER = 30.0
-"""Real seconds that a rollout may wait for its pass before the daemon calls itself not ready."""
+WEDGED_AFTER = 3
+"""Intervals that a rollout may wait for its pass before the daemon calls itself not ready."""
 
 
 class StartError(Exception):
@@ -157,8 +157,9 @@ class Daemon:
         if self.engine is None:
             pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
             return self._cluster.problems or pods or ("the caches are being filled",)
-        if self.engine.queue.oldest() > WEDGED_AFTER:
-            return ("wedged: a rollout has waited too long for its pass",)
+        waited = self.engine.queue.oldest() * self.settings.clock_scale
+        if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
+            return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()
 
     async def _connect(self) -> Session:

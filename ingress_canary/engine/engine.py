@@ -59,7 +59,6 @@ class Engine:
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
@@ -69,22 +68,30 @@ class Engine:
         for key in self._cluster.rollouts():
             self._known(key)
             self.queue.add(key)
-        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
-        self._tasks.append(asyncio.create_task(self._tick(), name="ticker"))
+        self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
+        self._ticker = asyncio.create_task(self._tick(), name="ticker")
 
     async def stop(self) -> None:
-        """End: no pass is begun any more, and the evidence of every active rollout is stored."""
+        """End: passes under way are finished, none is begun, and the evidence of every active rollout is stored."""
         self.queue.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.stop_within):
+                # a pass that is cut between its writes heals; one that hangs must not cost the others their evidence
+                await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
+                await self.abandon()
                 await asyncio.gather(*(self._checkpoint(key, entry) for key, entry in self.ledger.items()))
 
+    async def abandon(self) -> None:
+        """End at once: passes under way are cut, and nothing more is written."""
+        self.queue.close()
+        for task in (self._ticker, *self._workers):
+            task.cancel()
+        await asyncio.gather(self._ticker, *self._workers, return_exceptions=True)
+        for key in self._cluster.rollouts():
+            self._telemetry.forget(key)
+
     async def _work(self) -> None:
-        while True:
-            key = await self.queue.get()
+        while (key := await self.queue.get()) is not None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             try:
