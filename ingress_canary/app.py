@@ -5,9 +5,11 @@ It starts from the outside in (web server, API, caches, sources, engine), and st
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 import aiohttp
 import structlog
@@ -18,6 +20,7 @@ from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.lease import Lease
 from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
@@ -27,8 +30,10 @@ from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
+from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
-from ingress_canary.ports import Clock, Missing, Refused, Unavailable
+from ingress_canary.engine.succession import Alone, Succession
+from ingress_canary.ports import Clock, Leadership, Missing, Refused, Unavailable
 from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
@@ -70,6 +75,14 @@ def routers_of(settings: Settings) -> Routers:
     return Routers(usual=NginxRouter(settings.annotation_prefix))
 
 
+def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
+    """Return how it is decided which of several replicas writes."""
+    if not settings.leader_election:
+        return Alone()
+    duration = settings.lease_duration.total_seconds()
+    return Lease(session, settings.namespace, settings.lease_name, identity, duration)
+
+
 class Daemon:
     """Everything that runs."""
 
@@ -79,7 +92,8 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.telemetry = PrometheusTelemetry(self.registry)
         self.port = 0
-        self.engine: Engine | None = None
+        self._succession: Succession | None = None
+        self._leadership: Leadership = Alone()
         self._cluster: KubeCluster | None = None
         self._pods: KubePods | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -110,18 +124,28 @@ class Daemon:
         cluster.start()
         stack.push_async_callback(cluster.stop)
         self._cluster = cluster
-        recorder = KubeRecorder(session, socket.gethostname())
+        identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
+        recorder = KubeRecorder(session, identity)
         recorder.start()
         stack.push_async_callback(recorder.stop)
         metrics = await self._source(session)
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
-        routers = routers_of(settings)
-        self.engine = Engine(cluster, metrics, routers, self.clock, recorder, self.telemetry, options_of(settings))
-        self.engine.start()
-        stack.push_async_callback(self.engine.stop)
-        log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")
+        leadership = self._leadership = leadership_of(settings, session, identity)
+        guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
+
+        def engine_of(term: str) -> Engine:
+            options = replace(options_of(settings), leader=term)
+            return Engine(guarded, metrics, routers, self.clock, recorder, self.telemetry, options)
+
+        self._succession = Succession(leadership, engine_of, self.telemetry)
+        self._succession.start()
+        stack.push_async_callback(self._succession.stop)
+        log.info(
+            "started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all",
+            identity=identity,
+        )  # fmt: skip
 
     async def stop(self) -> None:
         """Stop everything, in reverse order, within STOP_WITHIN."""
@@ -154,10 +178,14 @@ class Daemon:
         """Return what keeps the daemon from being ready; nothing when it is."""
         if self._cluster is None:
             return ("not connected to the API server yet",)
-        if self.engine is None:
+        if self._succession is None:
             pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
             return self._cluster.problems or pods or ("the caches are being filled",)
-        waited = self.engine.queue.oldest() * self.settings.clock_scale
+        engine = self._succession.engine
+        if engine is None:
+            # a follower is ready, unless it could not take over
+            return (self._leadership.problem,) if self._leadership.problem else ()
+        waited = engine.queue.oldest() * self.settings.clock_scale
         if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
             return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()

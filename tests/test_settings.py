@@ -150,7 +150,7 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert set(FLAGS.values()) == set(Settings.model_fields)
     assert [name for name in Settings.model_fields if bounds(name)] == [
-        "interval", "warm_up", "scrape_timeout", "request_timeout", "clock_scale",
+        "interval", "warm_up", "scrape_timeout", "request_timeout", "lease_duration", "clock_scale",
     ]  # fmt: skip
 
 

@@ -29,12 +29,15 @@ from ingress_canary.engine.observe import claim, observe
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Metrics, Recorder, Telemetry
+from ingress_canary.engine.takeover import take_over
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
 
 RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
+STAMP_AGAIN = 1.0
+"""Real seconds until a rollout that could not be stamped is tried again."""
 CLOCK_STEP = 5.0
 """Seconds by which wall and monotonic time may come apart between two ticks before the clock counts as set."""
 
@@ -64,7 +67,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin; the caches are synced by now."""
-        self._cluster.subscribe(self.queue.add)
+        self._unsubscribe = self._cluster.subscribe(self.queue.add)
         for key in self._cluster.rollouts():
             self._known(key)
             self.queue.add(key)
@@ -87,6 +90,7 @@ class Engine:
         for task in (self._ticker, *self._workers):
             task.cancel()
         await asyncio.gather(self._ticker, *self._workers, return_exceptions=True)
+        self._unsubscribe()
         for key in self._cluster.rollouts():
             self._telemetry.forget(key)
 
@@ -113,6 +117,10 @@ class Engine:
         failures = entry.failures + 1 if entry else 1
         if entry is not None:
             entry.failures = failures
+        if isinstance(error, Deposed):
+            log.debug("not ours to write", rollout=str(key), error=str(error))
+            self.queue.add(key, STAMP_AGAIN)
+            return
         if isinstance(error, Conflict):
             log.debug("changed meanwhile, looking again", rollout=str(key), error=str(error))
             self.queue.add(key, min(0.05 * 2**failures, RETRY_AT_MOST))
@@ -130,6 +138,7 @@ class Engine:
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
         read_spec(body, entry)
+        body = await self._taken_over(key, body, entry)
         if entry.spec is None:
             await self._unreadable(key, body, entry)
             return
@@ -149,6 +158,21 @@ class Engine:
         if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
+
+    async def _taken_over(self, key: Key, body: Json, entry: Entry) -> Json:
+        """Stamp a rollout with this term, and return it. Raises ClusterError when it is to be looked at again."""
+        if entry.taken_over or not self._options.leader:
+            return body
+        try:
+            body = await take_over(self._cluster, body, entry.spec, self._options.leader)
+            entry.taken_over = True
+        except (Conflict, Deposed):
+            raise
+        except ClusterError as error:
+            # a canary is watched, and taken off, also while nothing can be stored (rule 4)
+            log.warning("not stamped, trying again", rollout=str(key), error=str(error))
+            self.queue.add(key, STAMP_AGAIN)
+        return body
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""
