@@ -5,10 +5,12 @@ It starts from the outside in (web server, API, caches, sources, engine), and st
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 
 import aiohttp
 import structlog
@@ -19,6 +21,7 @@ from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.lease import Lease
 from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
@@ -31,8 +34,10 @@ from ingress_canary.domain.objects import Key
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
+from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
-from ingress_canary.ports import Clock, Metrics, Missing, Refused, Unavailable
+from ingress_canary.engine.succession import Alone, Succession
+from ingress_canary.ports import Clock, Leadership, Metrics, Missing, Refused, Unavailable
 from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
@@ -40,8 +45,8 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN = 9.0
 """Real seconds from the signal to the end, whatever hangs."""
-WEDGED_AFTER = 30.0
-"""Real seconds that a rollout may wait for its pass before the daemon calls itself not ready."""
+WEDGED_AFTER = 3
+"""Intervals that a rollout may wait for its pass before the daemon calls itself not ready."""
 
 
 class StartError(Exception):
@@ -105,6 +110,14 @@ def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, a
     return source, http
 
 
+def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
+    """Return how it is decided which of several replicas writes."""
+    if not settings.leader_election:
+        return Alone()
+    duration = settings.lease_duration.total_seconds()
+    return Lease(session, settings.namespace, settings.lease_name, identity, duration)
+
+
 class Daemon:
     """Everything that runs."""
 
@@ -114,7 +127,8 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.telemetry = PrometheusTelemetry(self.registry, settings.source)
         self.port = 0
-        self.engine: Engine | None = None
+        self._succession: Succession | None = None
+        self._leadership: Leadership = Alone()
         self._cluster: KubeCluster | None = None
         self._pods: KubePods | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -145,7 +159,8 @@ class Daemon:
         cluster.start()
         stack.push_async_callback(cluster.stop)
         self._cluster = cluster
-        recorder = KubeRecorder(session, socket.gethostname())
+        identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
+        recorder = KubeRecorder(session, identity)
         recorder.start()
         stack.push_async_callback(recorder.stop)
         http = aiohttp.ClientSession()
@@ -155,20 +170,21 @@ class Daemon:
         if self._pods is not None:
             await self._pods.synced()
             cluster.view.see_controllers(self._pods.arguments)
-        routers = routers_of(settings)
-        self.engine = Engine(
-            cluster,
-            metrics,
-            HttpProber(http, self.clock),
-            routers,
-            self.clock,
-            recorder,
-            self.telemetry,
-            options_of(settings),
-        )
-        self.engine.start()
-        stack.push_async_callback(self.engine.stop)
-        log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")
+        leadership = self._leadership = leadership_of(settings, session, identity)
+        guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
+        prober = HttpProber(http, self.clock)
+
+        def engine_of(term: str) -> Engine:
+            options = replace(options_of(settings), leader=term)
+            return Engine(guarded, metrics, prober, routers, self.clock, recorder, self.telemetry, options)
+
+        self._succession = Succession(leadership, engine_of, self.telemetry)
+        self._succession.start()
+        stack.push_async_callback(self._succession.stop)
+        log.info(
+            "started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all",
+            identity=identity,
+        )  # fmt: skip
 
     async def stop(self) -> None:
         """Stop everything, in reverse order, within STOP_WITHIN."""
@@ -201,11 +217,16 @@ class Daemon:
         """Return what keeps the daemon from being ready; nothing when it is."""
         if self._cluster is None:
             return ("not connected to the API server yet",)
-        if self.engine is None:
+        if self._succession is None:
             pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
             return self._cluster.problems or pods or ("the caches are being filled",)
-        if self.engine.queue.oldest() > WEDGED_AFTER:
-            return ("wedged: a rollout has waited too long for its pass",)
+        engine = self._succession.engine
+        if engine is None:
+            # a follower is ready, unless it could not take over
+            return (self._leadership.problem,) if self._leadership.problem else ()
+        waited = engine.queue.oldest() * self.settings.clock_scale
+        if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
+            return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()
 
     async def _connect(self) -> Session:

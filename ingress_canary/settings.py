@@ -100,6 +100,16 @@ class Settings(BaseSettings):
     """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Real time that one request to the API server may take."""
+    leader_election: bool = True
+    """Whether several replicas may run: one of them holds a Lease and writes, the others follow."""
+    lease_name: str = "ingress-canary"
+    """Name of the Lease in the daemon's own namespace; daemons that serve different rollouts need different ones."""
+    lease_duration: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=60))] = timedelta(
+        seconds=10
+    )
+    """Real time after which another replica takes over from a leader that is not heard of any more."""
+    identity: str | None = None
+    """Name of this replica in the Lease; the host's name with a random part unless set."""
     listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"
     """Address of /metrics, /healthz and /readyz."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

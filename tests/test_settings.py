@@ -175,7 +175,7 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert set(FLAGS.values()) == set(Settings.model_fields)
     assert [name for name in Settings.model_fields if bounds(name)] == [
         "interval", "warm_up", "scrape_timeout", "prometheus_scrape_interval", "prometheus_timeout", "request_timeout",
-        "clock_scale",
+        "lease_duration", "clock_scale",
     ]  # fmt: skip
 
 

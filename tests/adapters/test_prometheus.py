@@ -452,7 +452,7 @@ async def test_basic_authentication_takes_its_password_from_a_file(site: Site, t
 async def test_what_would_be_half_an_answer_is_asked_for_whole(site: Site) -> None:
     await site.read()
     form = site.prometheus.asked[-1][1]
-    assert (form["partial_response"], form["deny_partial_response"], form["timeout"]) == ("false", "1", "0.5s")
+    assert (form["partial_response"], form["deny_partial_response"], form["timeout"]) == ("false", "1", "30s")
 
 
 async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
