@@ -83,7 +83,7 @@ class Applier:
         if after.shadow is not None or shadow is None:
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self._remove(scene)
+        await self._remove(entry, scene)
         entry.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
@@ -92,7 +92,7 @@ class Applier:
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            await self._remove(scene)
+            await self._remove(entry, scene)
             return Applied(reshaped=True, removed=True)
         if scene.primary is None:
             return Applied()
@@ -131,7 +131,7 @@ class Applier:
         entry.rejected = None
         return Applied(reshaped=True)
 
-    async def _remove(self, scene: Scene) -> None:
+    async def _remove(self, entry: Entry, scene: Scene) -> None:
         """Delete the shadow; where that is refused, take all exposure off it and let the deletion be tried again."""
         shadow = scene.seen.shadow
         assert shadow is not None
@@ -142,8 +142,7 @@ class Applier:
         except ClusterError:
             off: Json | None = None
             if scene.primary is not None:
-                owner = shadow.meta.owner
-                assert owner is not None
+                owner = Owner(CanaryRollout.__name__, scene.seen.key.name, entry.uid)
                 manifest = scene.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
                 off = merge_patch(scene.router, shadow, stamped(scene.router, manifest))
             if off is not None:

@@ -72,7 +72,7 @@ def observe(
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
-    ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
+    ours = named is not None and _ours(named, owner, status)
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
@@ -146,6 +146,13 @@ def observe(
         warm_up=options.warm_up,
     )
     return Scene(seen, router, primary, target, findings)
+
+
+def _ours(named: Ingress, owner: Owner, status: RolloutStatus) -> bool:
+    """Return whether an Ingress is this rollout's shadow: by its owner, or by its uid though its owner was removed."""
+    if named.meta.owner is not None:
+        return named.meta.owner.uid == owner.uid
+    return status.shadow is not None and status.shadow.uid == named.meta.uid
 
 
 def _causes(

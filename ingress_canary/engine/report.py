@@ -79,6 +79,11 @@ class Reporter:
                 self.recorder.record(warned(key, entry.uid, problem))
         return frozenset(map(_identity, warnings))
 
+    def alert(self, key: Key, uid: str, alert: Alert) -> None:
+        """Tell what a person should know."""
+        self.recorder.record(alerted(key, uid, alert))
+        log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
+
     def report(
         self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
     ) -> None:
