@@ -22,6 +22,7 @@ from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.router.choice import Routers
@@ -113,12 +114,23 @@ class Daemon:
         recorder = KubeRecorder(session, socket.gethostname())
         recorder.start()
         stack.push_async_callback(recorder.stop)
-        metrics = await self._source(session)
+        http = aiohttp.ClientSession()
+        stack.push_async_callback(http.close)
+        metrics = await self._source(session, http)
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
         routers = routers_of(settings)
-        self.engine = Engine(cluster, metrics, routers, self.clock, recorder, self.telemetry, options_of(settings))
+        self.engine = Engine(
+            cluster,
+            metrics,
+            HttpProber(http, self.clock),
+            routers,
+            self.clock,
+            recorder,
+            self.telemetry,
+            options_of(settings),
+        )
         self.engine.start()
         stack.push_async_callback(self.engine.stop)
         log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")
@@ -199,10 +211,8 @@ class Daemon:
                     f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
                 )
 
-    async def _source(self, session: Session) -> ControllerScrape:
+    async def _source(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
-        http = aiohttp.ClientSession()
-        self._stack.push_async_callback(http.close)
         limits = Limits(seconds=settings.scrape_timeout.total_seconds())
         if settings.scrape_urls:
             pages = static_addresses(settings.scrape_urls)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
 
 
@@ -76,6 +77,13 @@ class Metrics(Protocol):
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target, from one look at the source; failures are readings with an error."""
+
+
+class Prober(Protocol):
+    """Who sends a probe."""
+
+    async def ask(self, request: ProbeRequest) -> ProbeAnswer:
+        """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
 @dataclass(frozen=True, slots=True)

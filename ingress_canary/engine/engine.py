@@ -27,11 +27,12 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
-from ingress_canary.engine.observe import claim, observe
+from ingress_canary.engine.observe import claim, observe, probe_of
 from ingress_canary.engine.options import Options
+from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Metrics, Recorder, Telemetry
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Metrics, Prober, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
+        prober: Prober,
         routers: Routers,
         clock: Clock,
         recorder: Recorder,
@@ -58,6 +60,7 @@ class Engine:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
+        self._probes = Probes(prober, self.ledger)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
@@ -79,7 +82,7 @@ class Engine:
         self.queue.close()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._probes.stop(), return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.stop_within):
                 await asyncio.gather(*(self._checkpoint(key, entry) for key, entry in self.ledger.items()))
@@ -142,6 +145,7 @@ class Engine:
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
+        entry.probe = probe_of(scene, status) if decision.watch else None
         if entry.target is not None:
             self._wanted.set()
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
@@ -203,6 +207,7 @@ class Engine:
     async def _look(self, watched: dict[Key, Target]) -> None:
         """Read the source once for all, and ask for a pass over each rollout."""
         self._mind_the_clock()
+        self._probes.ask(self.ledger.probes())
         before = self._clock.monotonic()
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before

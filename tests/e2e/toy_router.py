@@ -66,6 +66,9 @@ class ToyRouter:
             side=lambda labels: sides.get(labels.get("to", "")),
         )  # fmt: skip
 
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        return {exposure.header.name: "yes"} if exposure.header else {}
+
     def sticky(self, primary: Ingress) -> bool:
         return False
 

@@ -40,5 +40,11 @@ class Router(Protocol):
     def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
         """Return which series speak for which side."""
 
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        """Return the request headers that force one to the canary; empty when only the weight leads there.
+
+        ``value`` is sent where a pattern decides; without one that header forces nothing.
+        """
+
     def sticky(self, primary: Ingress) -> bool:
         """Return whether clients stick to a side by an affinity cookie, which no weight can move."""

@@ -137,6 +137,15 @@ class NginxRouter:
             side=side,
         )
 
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        """Return the step's header with the value that matches it, else its cookie with ``always``."""
+        header = exposure.header
+        if header is not None:
+            matching = header.value or (value if header.pattern else "always")
+            if matching is not None:
+                return {header.name: matching}
+        return {"Cookie": f"{exposure.cookie}=always"} if exposure.cookie else {}
+
     def sticky(self, primary: Ingress) -> bool:
         """Return whether the primary uses cookie affinity (rule 16)."""
         return primary.meta.annotations.get(f"{self.prefix}/affinity") == "cookie"
