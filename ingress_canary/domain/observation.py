@@ -53,6 +53,8 @@ class Observation:
     """The other writer, whose changes have been undone too often to go on undoing them."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
+    denied: str | None = None
+    """The API's words when it refused to change a workload."""
     sticky: bool = False
     action: Action | None = None
     """A request that has not been handled yet."""
