@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
 
@@ -94,6 +94,12 @@ class Cluster(Protocol):
 
     async def delete_ingress(self, ingress: Ingress) -> None:
         """Delete an Ingress if it still has its uid; one that is gone is a success. Raises ClusterError."""
+
+    async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
+        """Give containers of a workload's pod template these images, by name, if it is still at its resourceVersion.
+
+        The containers exist. Raises ClusterError.
+        """
 
 
 class Metrics(Protocol):

@@ -20,6 +20,7 @@ from ingress_canary.settings import Settings
 from tests.e2e.conftest import SCALE, checkout, until
 
 RBAC = Path(__file__).resolve().parents[1] / "config/rbac/ingress-canary.yaml"
+OPTIONAL = RBAC.with_name("optional") / "workloads.yaml"
 DOCUMENTS = list(yaml.safe_load_all(RBAC.read_text()))
 
 Right = tuple[str, str, str]
@@ -88,6 +89,16 @@ def test_the_bindings_name_what_is_there() -> None:
             assert binding["roleRef"]["name"] == target["metadata"]["name"]
             assert binding["metadata"].get("namespace") == target["metadata"].get("namespace")
             assert {(one["name"], one["namespace"]) for one in binding["subjects"]} <= accounts
+
+
+@pytest.mark.parametrize("kind", ["ClusterRole", "ClusterRoleBinding"])
+def test_the_rights_to_write_workloads_are_a_file_of_their_own(kind: str) -> None:
+    assert not {right for right in rights("ClusterRole") if right[0] == "apps"} - {
+        ("apps", one.plural, verb) for one in resources.WORKLOADS for verb in ("list", "watch")
+    }
+    (document,) = [one for one in yaml.safe_load_all(OPTIONAL.read_text()) if one["kind"] == kind]
+    named = document.get("roleRef", document["metadata"])["name"]
+    assert named == "ingress-canary-workloads"
 
 
 def asked(record: AuditRecord) -> Right:

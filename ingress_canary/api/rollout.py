@@ -273,6 +273,37 @@ class BaselineStatus(Model):
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 
 
+class ContainerImage(Model):
+    """The image of one container, init containers included."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """The container's name."""
+    image: Annotated[str, Field(max_length=1024)]
+    """As its pod template says it."""
+
+
+class UndoStatus(Model):
+    """Why stable gets its images back: how the rollout ends once it has them."""
+
+    reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
+    message: Text = ""
+    """The sentence with the numbers."""
+
+
+class CopyStatus(Model):
+    """CopyImages under way: stored before stable is touched."""
+
+    before: Annotated[list[ContainerImage], Field(max_length=500)]
+    """Stable's images as they were."""
+    after: Annotated[list[ContainerImage], Field(max_length=500)]
+    """The canary's images, which stable gets."""
+    done: bool = False
+    """Stable has been seen with the images that it was to get: they are not set again if another hand changes them."""
+    undo: UndoStatus | None = None
+    """Set when stable gets its images back, after a fail or an abort."""
+
+
 class PausedBy(StrEnum):
     """Who stopped a rollout: what the spec paused goes on when the spec says so."""
 
@@ -367,6 +398,7 @@ class RolloutStatus(Model):
     schedule: ScheduleStatus | None = None
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
+    copying: CopyStatus | None = None
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None

@@ -18,8 +18,10 @@ LATER = "is not served by this release; remove it"
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
     """Yield (field, message) of each member of a rollout whose behaviour is not served yet."""
-    if spec.promotion.strategy is not PromotionStrategy.MANUAL:
-        yield "spec.promotion.strategy", f"{spec.promotion.strategy} is not served by this release; use Manual"
+    if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
+        for side in ("canary", "stable"):
+            if getattr(spec.workload, side) is None:
+                yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
     if spec.workload.scale_canary is not None:
         yield "spec.workload.scaleCanary", LATER
     if spec.workload.not_ready_timeout != READY_TIMEOUT:

@@ -17,13 +17,15 @@ import contextlib
 import structlog
 
 from ingress_canary.domain.decide import decide, unreadable
+from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.objects import Json, Key
-from ingress_canary.domain.observation import Decision
+from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
-from ingress_canary.engine.documents import read_spec, read_status
+from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import claim, observe, probe_of
 from ingress_canary.engine.options import Options
@@ -141,6 +143,12 @@ class Engine:
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
         read_spec(body, entry)
+        try:
+            await self._pass(key, body, entry)
+        except UnreadableStatus as unreadable:
+            await self._untouched(key, body, entry, str(unreadable)[:MESSAGE])
+
+    async def _pass(self, key: Key, body: Json, entry: Entry) -> None:
         body = await self._taken_over(key, body, entry)
         if entry.spec is None:
             await self._unreadable(key, body, entry)
@@ -201,6 +209,14 @@ class Engine:
             self._reporter.report(key, entry, before, status, decision, Applied(wrote))
         entry.status, entry.target = status, None
 
+    async def _untouched(self, key: Key, body: Json, entry: Entry, problem: str) -> None:
+        """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
+        entry.target = entry.session = None
+        told = {"reason": Reason.INVALID_SPEC, "message": problem}
+        if (body.get("status") or {}) | told != body.get("status"):
+            await self._cluster.patch_status(body, told)
+            self._reporter.alert(key, entry.uid, Alert(Reason.INVALID_SPEC, problem))
+
     async def _tick(self) -> None:
         """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""
         interval = self._options.interval
@@ -247,7 +263,10 @@ class Engine:
         body, session = self._cluster.rollout(key), entry.session
         if body is None or session is None or entry.target is None:
             return
-        before = read_status(body)
+        try:
+            before = read_status(body)
+        except UnreadableStatus:
+            return
         status = published(Decision(before, session), self._clock.now())
         try:
             await self._applier.store(body, entry, before, status)

@@ -48,6 +48,8 @@ class Entry:
     """The uid of a shadow that this daemon removed before it could store why."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
+    denied: str | None = None
+    """The API's words when it refused to change a workload."""
     alerted: frozenset[Reason] = frozenset()
     """What a person has been told of already, and still lasts."""
     written: float = float("-inf")

@@ -14,7 +14,7 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
@@ -74,7 +74,7 @@ def observe(
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
-    ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
+    ours = named is not None and is_shadow(named, owner.uid, status)
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
@@ -140,6 +140,7 @@ def observe(
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
+        denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),
         session=session,

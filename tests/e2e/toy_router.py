@@ -50,11 +50,12 @@ class ToyRouter:
         return body
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
+        return self.told(shadow) if SHARE in shadow.meta.annotations else None
+
+    def told(self, shadow: Ingress) -> Exposure:
         values = shadow.meta.annotations
-        if SHARE not in values:
-            return None
         header = HeaderRoute(name=values[FORCE]) if FORCE in values else None
-        return Exposure(round(float(values[SHARE]) * 100, 3), header)
+        return Exposure(round(float(values.get(SHARE, "0")) * 100, 3), header)
 
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         return {key: value for key, value in ingress.meta.annotations.items() if key in (SHARE, FORCE)}

@@ -228,7 +228,6 @@ UNSERVED_FIELDS = [
 
 def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
     rollout = f"""{ROLLOUT}  canaryService: c
-  promotion: {{strategy: CopyImages}}
   workload: {{scaleCanary: {{to: 3}}, notReadyTimeout: 5m}}
   schedule:
     inline:
@@ -239,7 +238,7 @@ def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
             rollout,
             "spec.schedule.inline.",
             [
-                "spec.promotion.strategy", "spec.workload.notReadyTimeout", "spec.workload.scaleCanary",
+                "spec.workload.notReadyTimeout", "spec.workload.scaleCanary",
             ],
         ),
     ):  # fmt: skip

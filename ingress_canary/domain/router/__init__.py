@@ -32,6 +32,9 @@ class Router(Protocol):
     def exposure(self, shadow: Ingress) -> Exposure | None:
         """Return what a shadow does now by the controller's own reading; None when it is no canary at all."""
 
+    def told(self, shadow: Ingress) -> Exposure:
+        """Return what a shadow would do if it were marked as a canary."""
+
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         """Return the annotations of an Ingress that this controller acts on, by whole key."""
 

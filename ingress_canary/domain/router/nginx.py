@@ -96,9 +96,11 @@ class NginxRouter:
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
         """Return what the controller makes of a shadow's annotations; None when it is no canary (rule 18)."""
+        return self.told(shadow) if shadow.meta.annotations.get(f"{self.prefix}/canary") == "true" else None
+
+    def told(self, shadow: Ingress) -> Exposure:
+        """Return what the controller would make of a shadow's annotations if it were marked as a canary."""
         values = shadow.meta.annotations
-        if values.get(f"{self.prefix}/canary") != "true":
-            return None
         name = values.get(f"{self.prefix}/canary-by-header")
         header = None
         if name:
