@@ -13,6 +13,9 @@ FIELD_MANAGER = "ingress-canary"
 ACTION_ANNOTATION = f"{GROUP}/action"
 """One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
 
+FREEZE_ANNOTATION = f"{GROUP}/freeze"
+"""On the daemon's own namespace: while it is there nothing advances anywhere; its value says why."""
+
 LEADER_ANNOTATION = f"{GROUP}/leader"
 """On a shadow: the term of the leader that took it over, by which late writes of an earlier one fail."""
 

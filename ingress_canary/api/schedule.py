@@ -3,9 +3,11 @@
 Where a member's behaviour is not served yet, the schema accepts it and ``domain/support.py`` refuses it.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -183,6 +185,20 @@ class AllowedRange(Model):
     to: Minute
     """Local time of day."""
 
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.from_ == self.to:
+            remedy = "write two times: a range to an earlier time runs over midnight"
+            raise ValueError(f"to: the range is empty: from and to are {self.to}; {remedy}")
+        return self
+
+
+def _instant(member: str, text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{member}: no such time: {text}; write a date of the calendar") from None
+
 
 class Freeze(Model):
     """A time in which nothing advances."""
@@ -193,6 +209,13 @@ class Freeze(Model):
     """Local time."""
     reason: Annotated[str, Field(max_length=256)] = ""
     """What people are told."""
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        begins, ends = _instant("from", self.from_), _instant("to", self.to)
+        if begins >= ends:
+            raise ValueError("to: the freeze ends before it begins; write a time after from")
+        return self
 
 
 class Windows(Model):
@@ -206,6 +229,16 @@ class Windows(Model):
     """Times in which nothing advances, whatever is allowed."""
     finish_in_window: bool = False
     """Do not enter a step whose bake cannot end inside the window."""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        try:
+            ZoneInfo(self.timezone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            near = [*get_close_matches(self.timezone, available_timezones(), 1), "Europe/Berlin"][0]
+            why = f"unknown time zone `{self.timezone}`; write an IANA name such as {near}"
+            raise ValueError(f"timezone: {why}") from None
+        return self
 
 
 class RequestsSli(Model):

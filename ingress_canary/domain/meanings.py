@@ -90,8 +90,16 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Look at the message, at the controllers' logs, and at other Ingresses on the same host and path "
             "(ingress-nginx.md).",
         ),
-        Reason.OUTSIDE_WINDOW: _later("The schedule's window is closed. Watching and rollback go on."),
-        Reason.FROZEN: _later("A freeze of the schedule holds the rollout. Watching and rollback go on."),
+        Reason.OUTSIDE_WINDOW: Meaning(
+            "The schedule's window is closed, or closes before the next step could end (`finishInWindow`). Watching "
+            "and rollback go on.",
+            "Nothing: the message says when it goes on, in the schedule's time zone.",
+        ),
+        Reason.FROZEN: Meaning(
+            "A freeze of the schedule, or of the whole daemon, stops all advancing. Watching and rollback go on.",
+            "Nothing, or lift the freeze: that of the daemon is the annotation `ingress-canary.io/freeze` on its "
+            "namespace.",
+        ),
         Reason.AWAITING_APPROVAL: _later("A step waits for a person's consent."),
         Reason.APPROVAL_TIMED_OUT: _later("Nobody consented in time, and `onTimeout` was carried out."),
         Reason.AWAITING_GATE: _later("A step waits for a webhook's answer."),

@@ -321,6 +321,10 @@ class View(Protocol):
         """Whether IngressClasses may be read."""
 
     @property
+    def freeze(self) -> str | None:
+        """Why nothing advances anywhere, as the daemon's own namespace says; None when all may."""
+
+    @property
     def controller_config(self) -> Mapping[str, str] | None:
         """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
 

@@ -51,6 +51,8 @@ class Observation:
     drift: Drift | None = None
     fighting: str | None = None
     """The other writer, whose changes have been undone too often to go on undoing them."""
+    frozen: str | None = None
+    """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None

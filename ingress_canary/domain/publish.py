@@ -14,29 +14,37 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
 NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
-MEASURED = frozenset({Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE})
+MEASURED = frozenset(
+    {Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE, Reason.FROZEN}
+)
 """Reasons whose sentence is made of numbers that change with every tick."""
 PREFLIGHT = "Preflight"
 """The condition that holds the findings; warnings leave it True."""
+FROZEN = "Frozen"
+"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
 Answer = Literal["True", "False", "Unknown"]
 
 
-def published(decision: Decision, now: datetime, findings: Findings | None = None) -> RolloutStatus:
+def published(
+    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
+) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions.
 
-    ``findings`` are those of this very moment; without any the condition stays what it was.
+    ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
+    advances anywhere.
     """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     told = status.phase not in AT_REST or decision.moved is not None
     if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
-    return status.model_copy(
-        update={"conditions": [*_conditions(status, session, now), *_preflight(status, findings, now)]}
-    )
+    conditions = [
+        *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
+    ]  # fmt: skip
+    return status.model_copy(update={"conditions": conditions})
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
@@ -74,6 +82,17 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     answer: Answer = "False" if findings.refused else "True"
     told = _condition(PREFLIGHT, answer, status, before, now, findings.message)
     return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
+
+
+def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Condition]:
+    """Return the condition that a freeze of the whole daemon is told by; what is at rest has nothing to stop."""
+    before = next((condition for condition in status.conditions if condition.type == FROZEN), None)
+    if frozen is None and before is None:
+        return []
+    if status.phase in AT_REST:
+        return [before] if before else []
+    told = _condition(FROZEN, "False" if frozen is None else "True", status, before, now, frozen or "")
+    return [told.model_copy(update={"reason": Reason.FROZEN})]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:

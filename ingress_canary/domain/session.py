@@ -19,6 +19,7 @@ from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.probe import ProbeAnswer
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
+from ingress_canary.domain.windows import Calendar
 
 UNTESTED = Effect(EffectState.UNKNOWN, "")
 
@@ -49,6 +50,8 @@ class Course:
     walk: Walk
     plan: Plan
     measures: Measures
+    calendar: Calendar | None = None
+    """When it may be walked; None when at any time."""
 
     @property
     def routes(self) -> tuple[Exposure, ...]:
@@ -68,6 +71,7 @@ class Course:
             walk,
             Plan.of(spec, tuple(step.min_requests for step in walk.steps)),
             Measures.of(spec.slos, spec.analysis),
+            Calendar.of(spec.windows) if spec.windows is not None else None,
         )
 
 

@@ -5,11 +5,13 @@ brings a behaviour removes its line here.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadSpec
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
 from ingress_canary.api.units import format_duration
 from ingress_canary.domain.steps import Walk
+from ingress_canary.domain.windows import Calendar
 
 READY_TIMEOUT = WorkloadSpec().not_ready_timeout
 """What the API server writes where nobody said it: no wish of anybody's."""
@@ -36,7 +38,8 @@ def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[t
             f"{prefix}.steps",
             f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
         )
-    for name, value in (("windows", spec.windows), ("gates", spec.gates), ("notifications", spec.notifications)):
+    yield from _never_finished(spec, prefix)
+    for name, value in (("gates", spec.gates), ("notifications", spec.notifications)):
         if value:
             yield f"{prefix}.{name}", LATER
     for number, step in enumerate(spec.steps):
@@ -47,3 +50,17 @@ def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[t
             if getattr(slo.sli, member) is not None:
                 alias = "prometheus" if member == "prometheus" else "prometheusThreshold"
                 yield f"{prefix}.slos[{number}].sli.{alias}", LATER.replace("remove it", "use requests or latency")
+
+
+def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the steps that no window is long enough for, where they are to end in it."""
+    windows = spec.windows
+    if windows is None or not windows.finish_in_window or not windows.allow:
+        return
+    longest = Calendar.of(windows).longest()
+    for step in Walk.of(spec).steps[:MAX_STEPS] if longest is not None else ():
+        needed = timedelta(seconds=step.bake) + spec.analysis.settle
+        if longest is not None and needed > longest:
+            why = f"{step.title} takes {format_duration(needed)}, no window more than {format_duration(longest)}"
+            yield f"{prefix}.windows", f"finishInWindow: {why}; shorten the bake or allow longer hours"
+            return

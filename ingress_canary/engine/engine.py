@@ -157,7 +157,7 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings)
+        status = published(decision, now, scene.findings, scene.seen.frozen)
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None

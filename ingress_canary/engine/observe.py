@@ -140,6 +140,7 @@ def observe(
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
+        frozen=view.freeze,
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),

@@ -5,17 +5,14 @@ line. Malformed values are the models' business: a rule passes over them. Used b
 """
 
 import math
-import re
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.router.nginx_values import Fault, cookie_faults, header_faults
-from ingress_canary.lint.findings import Path, Problem, did_you_mean
+from ingress_canary.lint.findings import Path, Problem
 
 Json = Mapping[str, Any]
 Rule = Callable[[Json], Iterator[Problem]]
@@ -67,36 +64,11 @@ def routes_are_accepted(schedule: Json) -> Iterator[Problem]:
             yield Problem((*path, *fault.field.split(".")), fault.message, fault.remedy)
 
 
-def windows_can_open(schedule: Json) -> Iterator[Problem]:
-    """A known time zone, ranges that are not empty, freezes that end after they begin."""
-    windows = _mapping(schedule, "windows")
-    zone = windows.get("timezone", "UTC")
-    if isinstance(zone, str) and zone not in zoneinfo.available_timezones():
-        near = did_you_mean(zone, zoneinfo.available_timezones())
-        remedy = near if near.endswith("?") else "write an IANA name such as Europe/Berlin"
-        yield Problem(("windows", "timezone"), f"unknown time zone `{zone}`", remedy)
-    for number, allowed in _mappings(windows, "allow"):
-        if (start := allowed.get("from")) is not None and start == allowed.get("to"):
-            remedy = "write two times; a range to an earlier time runs over midnight"
-            yield Problem(("windows", "allow", number, "to"), f"the range is empty: from and to are {start}", remedy)
-    for number, freeze in _mappings(windows, "freezes"):
-        ends = {member: _local(freeze.get(member)) for member in ("from", "to")}
-        for member, at in ends.items():
-            if isinstance(at, str):
-                remedy = "write a date of the calendar"
-                yield Problem(("windows", "freezes", number, member), f"no such time: {at}", remedy)
-        start, end = ends["from"], ends["to"]
-        if isinstance(start, datetime) and isinstance(end, datetime) and end <= start:
-            remedy = "write a time after from"
-            yield Problem(("windows", "freezes", number, "to"), "the freeze ends before it begins", remedy)
-
-
 RULES: tuple[Rule, ...] = (
     weights_never_fall,
     slos_have_names_of_their_own,
     differences_are_strings,
     routes_are_accepted,
-    windows_can_open,
 )
 
 
@@ -109,16 +81,6 @@ def _faults(route: Json) -> Iterator[Fault]:
     except ValidationError:
         return
     yield from header_faults(header)
-
-
-def _local(value: object) -> datetime | str | None:
-    """Return a local time, the text when the calendar has no such time, None when it is none at all."""
-    if not isinstance(value, str) or not re.fullmatch(r"[-0-9]{10}T[:0-9]{5,8}", value):
-        return None
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return value
 
 
 def _is_number(value: object) -> TypeGuard[float]:

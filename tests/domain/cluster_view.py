@@ -33,6 +33,7 @@ class ClusterView:
         for manifest in manifests:
             self._add(manifest)
 
+    freeze = None
     controller_config = None
     controller_arguments = None
 

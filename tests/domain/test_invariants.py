@@ -530,5 +530,5 @@ class Rollouts(RuleBasedStateMachine):
             off = off or entry.phase is Phase.ROLLED_BACK
 
 
-Rollouts.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None, derandomize=True)
+Rollouts.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None, derandomize=True)
 TestRollouts = Rollouts.TestCase

@@ -27,7 +27,6 @@ def test_a_member_of_a_rollout_that_is_not_served_is_named(spec: dict[str, Any],
 @pytest.mark.parametrize(
     ("members", "field"),
     [
-        ({"windows": {"timezone": "UTC"}}, "spec.windows"),
         ({"gates": [{"url": "http://x"}]}, "spec.gates"),
         ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
         ({"steps": [{"weight": 5, "bake": "1m", "approval": {}}]}, "spec.steps[0].approval"),

@@ -123,6 +123,8 @@ class World:
     obstacles: tuple[Obstacle, ...] = ()
     rejected: str | None = None
     fighting: str | None = None
+    frozen: str | None = None
+    """Why nothing advances anywhere."""
     denied: str | None = None
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
@@ -270,6 +272,7 @@ class World:
             drift=drift,
             fighting=self.fighting,
             rejected=self.rejected,
+            frozen=self.frozen,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
@@ -288,7 +291,7 @@ class World:
         self.session = seen.session
         decision = decide(seen, self.now)
         self.decisions.append(decision)
-        after = published(decision, self.now)
+        after = published(decision, self.now, frozen=self.frozen)
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ingress_canary.adapters.kube.resources import WORKLOADS
 from ingress_canary.adapters.kube.store import Store
+from ingress_canary.api import FREEZE_ANNOTATION
 from ingress_canary.domain.objects import (
     Endpoints,
     EndpointSlice,
@@ -49,6 +50,8 @@ class Caches:
         )
         self.workloads: dict[str, Store[Workload]] = {one.kind: Store(_workload(one.kind)) for one in WORKLOADS}
         self.configs: Store[Mapping[str, str]] = Store(lambda body: MappingProxyType(body.get("data") or {}))
+        self.freezes: Store[str | None] = Store(_freeze)
+        """Of the daemon's own namespace, the only one that is watched."""
         self._arguments: Callable[[], Sequence[str] | None] = lambda: None
         self._endpoints: dict[Key, Endpoints] = {}
         self.slices.listen(self._slice_changed)
@@ -62,6 +65,11 @@ class Caches:
     def see_controllers(self, arguments: Callable[[], Sequence[str] | None]) -> None:
         """Ask this for the arguments of the controllers' pods."""
         self._arguments = arguments
+
+    @property
+    def freeze(self) -> str | None:
+        """Why nothing advances anywhere, as the daemon's own namespace says."""
+        return next((self.freezes.get(key) for key in list(self.freezes.keys())), None)
 
     @property
     def controller_config(self) -> Mapping[str, str] | None:
@@ -129,6 +137,11 @@ class Caches:
         for one in (before, after):
             if one:
                 self._endpoints.pop(Key(one.meta.namespace, one.service), None)
+
+
+def _freeze(body: Json) -> str | None:
+    annotations = body["metadata"].get("annotations") or {}
+    return annotations[FREEZE_ANNOTATION] or "no reason was given" if FREEZE_ANNOTATION in annotations else None
 
 
 def _workload(kind: str) -> Callable[[Json], Workload]:

@@ -204,6 +204,7 @@ class KubeCluster:
         self._follow(caches.services, lambda one: dependents.of_service(one.meta.key))
         self._follow(caches.slices, lambda one: dependents.of_service(Key(one.meta.namespace, one.service)))
         self._follow(caches.classes, lambda _one: caches.rollouts.keys())
+        self._follow(caches.freezes, lambda _one: caches.rollouts.keys())
         self._follow(caches.configs, lambda _one: caches.rollouts.keys())
         for store in caches.workloads.values():
             self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))

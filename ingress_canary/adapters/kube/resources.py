@@ -43,6 +43,7 @@ WORKLOADS = tuple(
     Resource("apps", "v1", f"{kind.lower()}s", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")
 )
 WORKLOADS_BY_KIND = {one.kind: one for one in WORKLOADS}
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 PODS = Resource("", "v1", "pods", "Pod")
 EVENTS = Resource("", "v1", "events", "Event")

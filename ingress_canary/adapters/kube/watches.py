@@ -11,6 +11,7 @@ from ingress_canary.adapters.kube.resources import (
     CLASSES,
     CONFIGMAPS,
     INGRESSES,
+    NAMESPACES,
     ROLLOUTS,
     SCHEDULES,
     SERVICES,
@@ -53,14 +54,19 @@ class Watches:
             optional=bool(scope.namespaces),
         )
         classes = ListWatch(session, CLASSES, caches.classes, settings, optional=True)
-        self._all: list[ListWatch[Any]] = [everywhere, classes, *self._in_scope(caches, scope)]
+        home = ListWatch(session, NAMESPACES, caches.freezes, settings, selector=_named(scope.home), optional=True)
+        self._all: list[ListWatch[Any]] = [everywhere, classes, home, *self._in_scope(caches, scope)]
         if scope.controllers is not None:
             namespace, name = scope.controllers
-            # by this very selector RBAC can grant a list and a watch of one object
-            this = {"fieldSelector": f"metadata.name={name}"}
             self._all.append(
                 ListWatch(
-                    session, CONFIGMAPS, caches.configs, settings, namespace=namespace, selector=this, optional=True
+                    session,
+                    CONFIGMAPS,
+                    caches.configs,
+                    settings,
+                    namespace=namespace,
+                    selector=_named(name),
+                    optional=True,
                 )
             )
         caches.see(lambda: everywhere.visible, lambda: classes.visible)
@@ -111,3 +117,8 @@ class Watches:
         schedules = sorted({*scope.namespaces, *scope.schedules, scope.home}) if scope.namespaces else (None,)
         for namespace in schedules:
             yield ListWatch(self._session, SCHEDULES, caches.schedules, self._settings, namespace=namespace)
+
+
+def _named(name: str) -> dict[str, str]:
+    """Return the selector of one object: by this very one RBAC can grant a list and a watch of it alone."""
+    return {"fieldSelector": f"metadata.name={name}"}

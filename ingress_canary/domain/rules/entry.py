@@ -7,11 +7,20 @@ watch or a rollback, and its time is not held against the step: ``maxHold`` coun
 from collections.abc import Callable
 from datetime import datetime
 
+from ingress_canary.domain.moves import stay
 from ingress_canary.domain.observation import Decision, Observation
+from ingress_canary.domain.rules.calendar import closed
 
 Barrier = Callable[[Observation, datetime, int], Decision | None]
 
-BARRIERS: tuple[Barrier, ...] = ()
+
+def _calendar(seen: Observation, now: datetime, onto: int) -> Decision | None:
+    """Wait for the window; a rollout that has not begun learns meanwhile how stable's errors come."""
+    shut = closed(seen, now, onto)
+    return None if shut is None else stay(seen, *shut, watch=True)
+
+
+BARRIERS: tuple[Barrier, ...] = (_calendar,)
 
 
 def barred(seen: Observation, now: datetime, onto: int) -> Decision | None:

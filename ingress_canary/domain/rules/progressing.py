@@ -10,6 +10,7 @@ from ingress_canary.domain.moves import GONE, end, enter, move, open_shadow, sta
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.beginning import obstacle_of
+from ingress_canary.domain.rules.calendar import closed, everywhere
 from ingress_canary.domain.rules.entry import barred
 from ingress_canary.domain.session import Session
 from ingress_canary.domain.steps import PlannedStep
@@ -52,6 +53,9 @@ def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime)
     if session.effect.state is EffectState.NOT_EFFECTIVE:
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
         return Reason.WEIGHT_NOT_EFFECTIVE, f"{session.effect.message}{causes}"
+    if seen.frozen is not None:
+        reason, message = everywhere(seen.frozen)
+        return reason, f"{message}; {step.title}: {_evidence(seen)}"
     if session.baked < step.bake:
         left = format_seconds(step.bake - session.baked)
         return Reason.BAKING, f"{step.title}: {left} of judged time to go; {_evidence(seen)}"
@@ -71,6 +75,9 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
         return stay(seen, Reason.NO_DATA, message, watch=True, alert=_overdue(seen, now))
     if not session.fresh(now, seen.interval):
         return stay(seen, Reason.SETTLING, f"step {index} is taken again after a fresh look at the source", watch=True)
+    shut = closed(seen, now, index)
+    if shut is not None:
+        return stay(seen, *shut, watch=True)
     if seen.status.shadow is not None and seen.shadow is not None:
         return enter(seen, now, index, Reason.RESUMED, f"step {index} is taken again")
     return open_shadow(seen, now)
