@@ -147,11 +147,13 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings)
+        if decision.watch and scene.target is not None:
+            # watched from now on, whether or not anything can be stored
+            entry.target = scene.target
+            self._wanted.set()
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
-        if entry.target is not None:
-            self._wanted.set()
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if scene.findings is not None:
             entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)

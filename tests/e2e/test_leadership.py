@@ -15,7 +15,7 @@ import pytest
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.lab.cluster import CANARY, Lab
-from ingress_canary.lab.kubeapi import AuditRecord, Hang, requests
+from ingress_canary.lab.kubeapi import AuditRecord, Hang, Refuse, requests
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
@@ -163,6 +163,22 @@ async def test_a_shadow_that_is_created_late_is_removed_at_once(lab: Lab, pair: 
     await until(lambda: lab.shadow() is None)
     assert weights(pair.written)[-2:] == [0, -1]
     await pair.recover(leader)
+
+
+async def test_a_failing_canary_goes_off_though_the_new_leader_can_store_no_stamp(
+    lab: Lab, pair: Replicas, traffic: Load
+) -> None:
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    await until(lambda: lab.status().get("weight") == 10, WITHIN)
+    no_status = lab.api.faults.add(requests(subresource="status", verb="patch"), Refuse(500))
+    fallen = await pair.strike(Blow.KILLED)
+    lab.canary.profile = FAILING
+    await until(lambda: lab.shadow() is None, WITHIN)
+    assert lab.status()["phase"] == "Progressing"
+    lab.api.faults.remove(no_status)
+    await pair.taken_over(fallen)
+    await until(lambda: lab.status()["phase"] == "RolledBack", WITHIN)
+    assert weights(pair.written) == [0, 5, 10, -1]
 
 
 async def test_a_follower_is_ready_and_silent_and_leads_soon_after_a_clean_end(
