@@ -110,6 +110,8 @@ class Engine:
                 self.queue.done(key)
                 self._telemetry.reconciled(loop.time() - began)
                 self._telemetry.queue_depth(len(self.queue))
+            # most passes wait for nothing: a tick of many must not keep answers, probes and the lease from their turn
+            await asyncio.sleep(0)
 
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Look again: at once after a conflict, with growing distance after anything else."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
+from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
@@ -35,8 +36,8 @@ class Entry:
     spec: RolloutSpec | None = None
     spec_problem: str | None = None
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
-    course: tuple[object, Course] | None = None
-    """The schedule last made ready, with what it was made from."""
+    course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
+    """The schedule last made ready, with what it was made from, and what of it is not served."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None

@@ -19,10 +19,9 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
     if status.phase is Phase.PENDING:
         # nothing is on yet, so there is nothing to pause: a shadow that went is made anew when the rollout begins
         return stay(seen, Reason.SETTLING, "the shadow is gone", watch=True, **GONE) if gone else None
-    pause = stop(seen)
     if gone:
         message = "the shadow was deleted by another hand; nothing is put back until resume"
-        return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=pause, **GONE)
+        return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=stop(seen), **GONE)
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
@@ -33,7 +32,7 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
     manager = seen.shadow.meta.manager if seen.shadow else ""
     message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
     return move(
-        seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=pause, weight=left.weight,
+        seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=stop(seen), weight=left.weight,
         routing=RoutingStatus(header=left.header, cookie=left.cookie),
     )  # fmt: skip
 
