@@ -8,6 +8,7 @@ import contextlib
 import secrets
 import signal
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,15 +26,18 @@ from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.prober import HttpProber
+from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
+from ingress_canary.domain.objects import Key
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
-from ingress_canary.ports import Clock, Leadership, Missing, Refused, Unavailable
+from ingress_canary.ports import Clock, Leadership, Metrics, Missing, Refused, Unavailable
 from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
@@ -70,9 +74,40 @@ def options_of(settings: Settings) -> Options:
     )
 
 
+def scope_of(settings: Settings) -> Scope:
+    """Return what the cluster's caches hold."""
+    namespace, _, name = settings.controller_config.partition("/")
+    controllers = Key(namespace, name) if name else None
+    return Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces, controllers)
+
+
 def routers_of(settings: Settings) -> Routers:
     """Return how each kind of controller is told who reaches the canary: another one is an entry here (ADR 0007)."""
     return Routers(usual=NginxRouter(settings.annotation_prefix))
+
+
+def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
+    """Return the source that asks Prometheus, and its connections, to be closed. Raises StartError."""
+    if settings.prometheus_url is None:
+        raise StartError("--source prometheus needs an address: set --prometheus-url")
+    try:
+        trust = ssl.create_default_context(cafile=settings.prometheus_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"--prometheus-ca-file {settings.prometheus_ca_file} cannot be used: {error}") from None
+    headers = dict(pair.split("=", 1) for pair in settings.prometheus_headers)
+    access = Access(
+        settings.prometheus_url, headers, settings.prometheus_token_file, settings.prometheus_user,
+        settings.prometheus_password_file,
+    )  # fmt: skip
+    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+    within = min(settings.prometheus_timeout, 0.8 * settings.interval)
+    source = PrometheusSource(
+        PrometheusClient(http, access),
+        clock,
+        Dialect(dict(pair.split("=", 1) for pair in settings.prometheus_labels), settings.prometheus_matchers),
+        Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds()),
+    )
+    return source, http
 
 
 def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
@@ -90,7 +125,7 @@ class Daemon:
         self.settings = settings
         self.clock = clock_of(settings)
         self.registry = CollectorRegistry()
-        self.telemetry = PrometheusTelemetry(self.registry)
+        self.telemetry = PrometheusTelemetry(self.registry, settings.source)
         self.port = 0
         self._succession: Succession | None = None
         self._leadership: Leadership = Alone()
@@ -119,7 +154,7 @@ class Daemon:
         stack.push_async_callback(server.stop)
         session = await self._connect()
         stack.push_async_callback(session.close)
-        cluster = KubeCluster(session, Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces))
+        cluster = KubeCluster(session, scope_of(settings))
         await self._check_crds(cluster)
         cluster.start()
         stack.push_async_callback(cluster.stop)
@@ -128,16 +163,20 @@ class Daemon:
         recorder = KubeRecorder(session, identity)
         recorder.start()
         stack.push_async_callback(recorder.stop)
-        metrics = await self._source(session)
+        http = aiohttp.ClientSession()
+        stack.push_async_callback(http.close)
+        metrics = await self._source(session, http)
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
+            cluster.view.see_controllers(self._pods.arguments)
         leadership = self._leadership = leadership_of(settings, session, identity)
         guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
+        prober = HttpProber(http, self.clock)
 
         def engine_of(term: str) -> Engine:
             options = replace(options_of(settings), leader=term)
-            return Engine(guarded, metrics, routers, self.clock, recorder, self.telemetry, options)
+            return Engine(guarded, metrics, prober, routers, self.clock, recorder, self.telemetry, options)
 
         self._succession = Succession(leadership, engine_of, self.telemetry)
         self._succession.start()
@@ -228,10 +267,15 @@ class Daemon:
                     f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
                 )
 
-    async def _source(self, session: Session) -> ControllerScrape:
+    async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:
+        if self.settings.source == "prometheus":
+            source, own = prometheus_of(self.settings, self.clock)
+            self._stack.push_async_callback(own.close)
+            return source
+        return self._controllers(session, http)
+
+    def _controllers(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
-        http = aiohttp.ClientSession()
-        self._stack.push_async_callback(http.close)
         limits = Limits(seconds=settings.scrape_timeout.total_seconds())
         if settings.scrape_urls:
             pages = static_addresses(settings.scrape_urls)

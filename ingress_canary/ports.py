@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
+from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
 
 
@@ -94,12 +95,25 @@ class Cluster(Protocol):
     async def delete_ingress(self, ingress: Ingress) -> None:
         """Delete an Ingress if it still has its uid; one that is gone is a success. Raises ClusterError."""
 
+    async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
+        """Give containers of a workload's pod template these images, by name, if it is still at its resourceVersion.
+
+        The containers exist. Raises ClusterError.
+        """
+
 
 class Metrics(Protocol):
     """A source of evidence."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target, from one look at the source; failures are readings with an error."""
+
+
+class Prober(Protocol):
+    """Who sends a probe."""
+
+    async def ask(self, request: ProbeRequest) -> ProbeAnswer:
+        """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CRDS, EVENTS, LEASES, PODS, Resource
+from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
@@ -20,6 +20,7 @@ from ingress_canary.settings import Settings
 from tests.e2e.conftest import SCALE, checkout, until
 
 RBAC = Path(__file__).resolve().parents[1] / "config/rbac/ingress-canary.yaml"
+OPTIONAL = RBAC.with_name("optional") / "workloads.yaml"
 DOCUMENTS = list(yaml.safe_load_all(RBAC.read_text()))
 
 Right = tuple[str, str, str]
@@ -45,11 +46,13 @@ def known() -> Iterator[Resource]:
 
 def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     watched = {(one.group, one.plural) for one in known()} - {
-        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, LEASES)
+        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES)
     }
     for verb in ("list", "watch"):
         assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched
-    assert rights("Role", "ingress-nginx") == {("", PODS.plural, "list"), ("", PODS.plural, "watch")}
+    assert rights("Role", "ingress-nginx") == {
+        ("", one.plural, verb) for one in (PODS, CONFIGMAPS) for verb in ("list", "watch")
+    }
 
 
 def test_a_lease_may_be_read_and_written_by_its_name_only() -> None:
@@ -86,6 +89,16 @@ def test_the_bindings_name_what_is_there() -> None:
             assert binding["roleRef"]["name"] == target["metadata"]["name"]
             assert binding["metadata"].get("namespace") == target["metadata"].get("namespace")
             assert {(one["name"], one["namespace"]) for one in binding["subjects"]} <= accounts
+
+
+@pytest.mark.parametrize("kind", ["ClusterRole", "ClusterRoleBinding"])
+def test_the_rights_to_write_workloads_are_a_file_of_their_own(kind: str) -> None:
+    assert not {right for right in rights("ClusterRole") if right[0] == "apps"} - {
+        ("apps", one.plural, verb) for one in resources.WORKLOADS for verb in ("list", "watch")
+    }
+    (document,) = [one for one in yaml.safe_load_all(OPTIONAL.read_text()) if one["kind"] == kind]
+    named = document.get("roleRef", document["metadata"])["name"]
+    assert named == "ingress-canary-workloads"
 
 
 def asked(record: AuditRecord) -> Right:

@@ -16,7 +16,8 @@ VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.
 class PrometheusTelemetry:
     """Implements ports.Telemetry with prometheus_client."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, source: str = "controllers") -> None:
+        self._source = source
         self._info = Gauge(
             "ingress_canary_rollout_info",
             "1 for each rollout, with where it is in its life.",
@@ -133,9 +134,9 @@ class PrometheusTelemetry:
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source."""
-        self._query.labels("controllers").observe(seconds)
+        self._query.labels(self._source).observe(seconds)
         if errors:
-            self._errors.labels("controllers").inc(errors)
+            self._errors.labels(self._source).inc(errors)
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

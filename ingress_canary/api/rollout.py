@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ingress_canary.api.model import Model, closed, rule
-from ingress_canary.api.schedule import HeaderRoute, OpenObject, ScheduleSpec
+from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
 from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
 
 
@@ -68,6 +68,23 @@ class Promotion(Model):
     strategy: PromotionStrategy = PromotionStrategy.MANUAL
 
 
+class Probe(Model):
+    """A request that only the canary may answer: sent each tick with the step's header or cookie, where it has one."""
+
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+[^\s]*$")]
+    """Where to ask, through the ingress controller: the public address, or the controller's Service with ``host``."""
+    host: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """The host that the primary serves; the URL's own unless said."""
+    send: HeaderToken | None = None
+    """Value of the step's header, where that is matched by a pattern."""
+    header: HeaderToken
+    """The answer's header that tells the versions apart, such as ``X-Version``."""
+    value: Annotated[str, Field(min_length=1, max_length=256)]
+    """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=5)
+    """How long an answer may take."""
+
+
 class ScheduleRef(Model):
     """A CanarySchedule by name."""
 
@@ -119,8 +136,8 @@ class RolloutSpec(Model):
     schedule: ScheduleSource
     paused: bool = False
     """Stops advancing, never stops watching."""
-    probe: OpenObject | None = None
-    """A request that shows which version answers."""
+    probe: Probe | None = None
+    """A request that shows which version answers, before there is traffic enough to tell."""
 
     @property
     def primary(self) -> str:
@@ -256,6 +273,37 @@ class BaselineStatus(Model):
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 
 
+class ContainerImage(Model):
+    """The image of one container, init containers included."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """The container's name."""
+    image: Annotated[str, Field(max_length=1024)]
+    """As its pod template says it."""
+
+
+class UndoStatus(Model):
+    """Why stable gets its images back: how the rollout ends once it has them."""
+
+    reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
+    message: Text = ""
+    """The sentence with the numbers."""
+
+
+class CopyStatus(Model):
+    """CopyImages under way: stored before stable is touched."""
+
+    before: Annotated[list[ContainerImage], Field(max_length=500)]
+    """Stable's images as they were."""
+    after: Annotated[list[ContainerImage], Field(max_length=500)]
+    """The canary's images, which stable gets."""
+    done: bool = False
+    """Stable has been seen with the images that it was to get: they are not set again if another hand changes them."""
+    undo: UndoStatus | None = None
+    """Set when stable gets its images back, after a fail or an abort."""
+
+
 class PausedBy(StrEnum):
     """Who stopped a rollout: what the spec paused goes on when the spec says so."""
 
@@ -350,6 +398,7 @@ class RolloutStatus(Model):
     schedule: ScheduleStatus | None = None
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
+    copying: CopyStatus | None = None
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None

@@ -15,6 +15,7 @@ from ingress_canary.domain.observation import Alert, Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.beginning import pending
 from ingress_canary.domain.rules.changes import stable_changed, superseded
+from ingress_canary.domain.rules.copying import restoring
 from ingress_canary.domain.rules.facts import IN_FLIGHT
 from ingress_canary.domain.rules.failures import failed
 from ingress_canary.domain.rules.hands import fighting, intervened
@@ -70,6 +71,7 @@ def by_phase(seen: Observation, now: datetime) -> Decision:
 
 RULES: tuple[Rule, ...] = (
     requested,
+    restoring,
     superseded,
     failed,
     intervened,

@@ -49,18 +49,15 @@ def stamped(router: Router, manifest: Json) -> Json:
 
 
 def untouched(router: Router, shadow: Ingress) -> bool:
-    """Return whether nobody else changed what the controller acts on since this daemon's last write."""
-    return shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
+    """Return whether nobody else changed what the controller acts on since this daemon's last write, or its owner."""
+    owned = shadow.meta.owner is not None
+    return owned and shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
 
 
 def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
     """Return how a shadow that another hand has touched differs from what is wanted, by direction."""
-    actual, target = router.exposure(shadow), Ingress.of(manifest)
-    raised: list[str] = []
-    lowered: list[str] = []
-    if actual is None:
-        # without the canary mark it is a plain Ingress that owns the paths: everybody would be on the canary
-        return Drift(("the canary mark was removed",), (), wanted)
+    actual, target = router.told(shadow), Ingress.of(manifest)
+    raised, lowered = _estranged(router, shadow, target), list[str]()
     weight, header, cookie = wanted.weight, wanted.header, wanted.cookie
     if actual.weight > wanted.weight + 1e-9:
         raised.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
@@ -102,8 +99,11 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
     annotations: dict[str, str | None] = {key: None for key in present if key not in wanted}
     annotations |= {key: value for key, value in wanted.items() if shadow.meta.annotations.get(key) != value}
     patch: dict[str, Any] = {}
-    if annotations:
-        patch["metadata"] = {"annotations": annotations}
+    metadata: dict[str, Any] = {"annotations": annotations} if annotations else {}
+    if shadow.meta.owner != target.meta.owner:
+        metadata["ownerReferences"] = manifest["metadata"]["ownerReferences"]
+    if metadata:
+        patch["metadata"] = metadata
     if shadow.class_name != target.class_name or shadow.default_backend or shadow.rules != target.rules:
         patch["spec"] = {
             "defaultBackend": None,
@@ -111,6 +111,18 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
             "rules": manifest["spec"]["rules"],
         }
     return patch or None
+
+
+def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[str]:
+    """Return what a shadow has lost of that by which it is one, and this rollout's."""
+    lost = []
+    if router.exposure(shadow) is None:
+        # without the canary mark it is a plain Ingress that owns the paths: everybody would be on the canary
+        lost.append("the canary mark was removed")
+    if shadow.meta.owner != target.meta.owner:
+        # without its owner it would outlive the rollout, with all its traffic
+        lost.append("its owner was removed or changed")
+    return lost
 
 
 def _paths(ingress: Ingress) -> set[tuple[str, ...]]:

@@ -140,16 +140,22 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         ),
         # ending
         Reason.AWAITING_STABLE: Meaning(
-            "The last step passed. The canary keeps its weight until stable is the new version.",
-            "Deploy the canary's images to stable, as you always do. Without `spec.workload.stable`, or when the "
-            "images differ by intent, say `finish` when that is done.",
+            "The last step passed. The canary keeps its weight until stable is the new version. With CopyImages the "
+            "daemon sets its images, and says here what keeps it from that.",
+            "Manual: deploy the canary's images to stable, as you always do. Without `spec.workload.stable`, or when "
+            "the images differ by intent, say `finish` when that is done.",
         ),
         Reason.STABLE_NOT_READY: Meaning(
             "Stable is the new version and has fewer ready endpoints than at the start, or is still rolling out. The "
             "shadow stays until it can carry everybody.",
             "Look at stable's pods and its autoscaler: the canary took the load, so it may have shrunk.",
         ),
-        Reason.RESTORING_STABLE: _later("CopyImages puts stable's stored images back after a fail."),
+        Reason.RESTORING_STABLE: Meaning(
+            "CopyImages gives stable its stored images back after a fail or an abort. The shadow goes when stable has "
+            "them and is ready for everybody, and only then.",
+            "Nothing, unless the message names another hand, a refusal or missing endpoints. A second `abort` takes "
+            "the canary off without waiting.",
+        ),
         # moved
         Reason.STEP_PASSED: Meaning("A step's requirement was met, and the next one was entered.", "Nothing."),
         Reason.APPROVED: _later("A person consented to a step."),

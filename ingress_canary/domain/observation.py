@@ -53,6 +53,8 @@ class Observation:
     """The other writer, whose changes have been undone too often to go on undoing them."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
+    denied: str | None = None
+    """The API's words when it refused to change a workload."""
     sticky: bool = False
     action: Action | None = None
     """A request that has not been handled yet."""
@@ -96,6 +98,16 @@ class Decision:
 def hands_off(status: RolloutStatus) -> bool:
     """Return whether the shadow is left as another writer makes it, because undoing has become a fight."""
     return status.pause is not None and status.pause.hands_off
+
+
+def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
+    """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
+
+    The latter where somebody has removed its ownerReference.
+    """
+    if ingress.meta.owner is not None:
+        return ingress.meta.owner.uid == owner
+    return status.shadow is not None and status.shadow.uid == ingress.meta.uid
 
 
 def wanted(status: RolloutStatus) -> Exposure:

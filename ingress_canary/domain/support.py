@@ -18,15 +18,15 @@ LATER = "is not served by this release; remove it"
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
     """Yield (field, message) of each member of a rollout whose behaviour is not served yet."""
-    if spec.promotion.strategy is not PromotionStrategy.MANUAL:
-        yield "spec.promotion.strategy", f"{spec.promotion.strategy} is not served by this release; use Manual"
+    if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
+        for side in ("canary", "stable"):
+            if getattr(spec.workload, side) is None:
+                yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
     if spec.workload.scale_canary is not None:
         yield "spec.workload.scaleCanary", LATER
     if spec.workload.not_ready_timeout != READY_TIMEOUT:
         usual = format_duration(READY_TIMEOUT)
         yield "spec.workload.notReadyTimeout", f"is not served by this release; remove it, or leave it at {usual}"
-    if spec.probe is not None:
-        yield "spec.probe", LATER
 
 
 def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[tuple[str, str]]:

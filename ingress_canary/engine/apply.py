@@ -1,7 +1,7 @@
 """Apply: the writes that make a decision so, in the order that heals after a crash at any instant.
 
-Status first, then the shadow, then the action's annotation; each is conditional on what was seen. A decision that
-takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
+Status first, then the shadow, then stable's workload, then the action's annotation; each is conditional on what was
+seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
+from ingress_canary.domain.copying import due
 from ingress_canary.domain.drift import merge_patch, stamped
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
@@ -59,6 +60,7 @@ class Applier:
                 raise
         entry.session = decision.session
         done = await self._shape(body, entry, scene, after)
+        await self._rework(entry, scene, after)
         if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
             await self.cluster.clear_action(body)
         return Applied(wrote, done.reshaped, done.removed, done.undone)
@@ -88,7 +90,7 @@ class Applier:
             self._settles(entry)
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self._remove(scene)
+        await self._remove(entry, scene)
         entry.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
@@ -97,7 +99,7 @@ class Applier:
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            await self._remove(scene)
+            await self._remove(entry, scene)
             return Applied(reshaped=True, removed=True)
         if scene.primary is None:
             return Applied()
@@ -122,6 +124,20 @@ class Applier:
             entry.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone)
 
+    async def _rework(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+        """Give stable the images that the stored status means."""
+        stable = scene.seen.stable
+        images = due(after, stable)
+        if stable is None or images is None:
+            entry.denied = None
+            return
+        try:
+            await self.cluster.set_images(stable, images)
+        except Refused as refusal:
+            entry.denied = str(refusal)
+            raise
+        entry.denied = None
+
     def _settles(self, entry: Entry, *, afresh: bool = False) -> None:
         """Let the evidence settle from now on, unless it does already."""
         if entry.session is not None and (afresh or entry.session.settled_from is None):
@@ -136,7 +152,7 @@ class Applier:
         entry.rejected = None
         return Applied(reshaped=True)
 
-    async def _remove(self, scene: Scene) -> None:
+    async def _remove(self, entry: Entry, scene: Scene) -> None:
         """Delete the shadow; where that is refused, take all exposure off it and let the deletion be tried again."""
         shadow = scene.seen.shadow
         assert shadow is not None
@@ -147,8 +163,7 @@ class Applier:
         except ClusterError:
             off: Json | None = None
             if scene.primary is not None:
-                owner = shadow.meta.owner
-                assert owner is not None
+                owner = Owner(CanaryRollout.__name__, scene.seen.key.name, entry.uid)
                 manifest = scene.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
                 off = merge_patch(scene.router, shadow, stamped(scene.router, manifest))
             if off is not None:

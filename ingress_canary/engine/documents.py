@@ -11,12 +11,19 @@ from ingress_canary.domain.objects import Json
 from ingress_canary.engine.ledger import Entry
 
 
+class UnreadableStatus(Exception):
+    """The stored status means nothing to this version: nobody knows what is begun, so nothing may be done."""
+
+
 def read_status(body: Json) -> RolloutStatus:
-    """Return the stored status as this version reads it; one that cannot be read is as good as none."""
+    """Return the stored status as this version reads it. Raises UnreadableStatus, above all for a newer version's."""
     try:
         return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
-    except ValidationError:
-        return RolloutStatus()
+    except ValidationError as error:
+        raise UnreadableStatus(
+            f"the status is not this version's, and nothing is done: {explain(error, 'status')}; run the version that "
+            "wrote it, or delete the shadow and then the status"
+        ) from None
 
 
 def read_spec(body: Json, entry: Entry) -> None:
@@ -38,7 +45,11 @@ def _as_begun(body: Json) -> RolloutSpec | None:
 
     A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
     """
-    spec, status = body.get("spec") or {}, read_status(body)
+    spec = body.get("spec") or {}
+    try:
+        status = read_status(body)
+    except UnreadableStatus:
+        return None
     if status.schedule is None or status.shadow is None:
         return None
     shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}

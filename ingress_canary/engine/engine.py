@@ -17,20 +17,23 @@ import contextlib
 import structlog
 
 from ingress_canary.domain.decide import decide, unreadable
+from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.objects import Json, Key
-from ingress_canary.domain.observation import Decision
+from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
-from ingress_canary.engine.documents import read_spec, read_status
+from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
-from ingress_canary.engine.observe import claim, observe
+from ingress_canary.engine.observe import claim, observe, probe_of
 from ingress_canary.engine.options import Options
+from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Recorder, Telemetry
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Prober, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,7 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
+        prober: Prober,
         routers: Routers,
         clock: Clock,
         recorder: Recorder,
@@ -59,6 +63,7 @@ class Engine:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
+        self._probes = Probes(prober, self.ledger)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
@@ -89,7 +94,7 @@ class Engine:
         self.queue.close()
         for task in (self._ticker, *self._workers):
             task.cancel()
-        await asyncio.gather(self._ticker, *self._workers, return_exceptions=True)
+        await asyncio.gather(self._ticker, *self._workers, self._probes.stop(), return_exceptions=True)
         self._unsubscribe()
         for key in self._cluster.rollouts():
             self._telemetry.forget(key)
@@ -140,6 +145,12 @@ class Engine:
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
         read_spec(body, entry)
+        try:
+            await self._pass(key, body, entry)
+        except UnreadableStatus as unreadable:
+            await self._untouched(key, body, entry, str(unreadable)[:MESSAGE])
+
+    async def _pass(self, key: Key, body: Json, entry: Entry) -> None:
         body = await self._taken_over(key, body, entry)
         if entry.spec is None:
             await self._unreadable(key, body, entry)
@@ -156,6 +167,7 @@ class Engine:
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
+        entry.probe = probe_of(scene, status) if decision.watch else None
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if scene.findings is not None:
             entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)
@@ -201,6 +213,14 @@ class Engine:
             self._reporter.report(key, entry, before, status, decision, Applied(wrote))
         entry.status, entry.target = status, None
 
+    async def _untouched(self, key: Key, body: Json, entry: Entry, problem: str) -> None:
+        """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
+        entry.target = entry.session = None
+        told = {"reason": Reason.INVALID_SPEC, "message": problem}
+        if (body.get("status") or {}) | told != body.get("status"):
+            await self._cluster.patch_status(body, told)
+            self._reporter.alert(key, entry.uid, Alert(Reason.INVALID_SPEC, problem))
+
     async def _tick(self) -> None:
         """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""
         interval = self._options.interval
@@ -222,6 +242,7 @@ class Engine:
     async def _look(self, watched: dict[Key, Target]) -> None:
         """Read the source once for all, and ask for a pass over each rollout."""
         self._mind_the_clock()
+        self._probes.ask(self.ledger.probes())
         before = self._clock.monotonic()
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
@@ -246,7 +267,10 @@ class Engine:
         body, session = self._cluster.rollout(key), entry.session
         if body is None or session is None or entry.target is None:
             return
-        before = read_status(body)
+        try:
+            before = read_status(body)
+        except UnreadableStatus:
+            return
         status = published(Decision(before, session), self._clock.now())
         try:
             await self._applier.store(body, entry, before, status)

@@ -6,10 +6,10 @@ there is none: what the API server may still do with it then meets the stamps of
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.ports import Cluster, Deposed, Leadership
 
 
@@ -64,6 +64,11 @@ class GuardedCluster:
         """Delete an Ingress. Raises ClusterError."""
         async with self._in_office():
             await self._cluster.delete_ingress(ingress)
+
+    async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
+        """Give containers of a workload these images. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.set_images(workload, images)
 
     @asynccontextmanager
     async def _in_office(self) -> AsyncIterator[None]:

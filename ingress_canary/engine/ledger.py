@@ -13,6 +13,7 @@ from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
+from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
@@ -31,6 +32,10 @@ class Entry:
     """The newest look at the source that no pass has taken yet."""
     target: Target | None = None
     """Whose evidence the next tick reads; None while none is wanted."""
+    probe: ProbeRequest | None = None
+    """What the next tick has asked beside the source."""
+    probed: ProbeAnswer | None = None
+    """The newest answer to that."""
     generation: int = -1
     """Of the spec below."""
     spec: RolloutSpec | None = None
@@ -44,6 +49,8 @@ class Entry:
     """The uid of a shadow that this daemon removed before it could store why."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
+    denied: str | None = None
+    """The API's words when it refused to change a workload."""
     alerted: frozenset[Reason] = frozenset()
     """What a person has been told of already, and still lasts."""
     written: float = float("-inf")
@@ -137,3 +144,7 @@ class Ledger:
     def watched(self) -> dict[Key, Target]:
         """Return whose evidence the next tick reads."""
         return {key: entry.target for key, entry in self._entries.items() if entry.target is not None}
+
+    def probes(self) -> dict[Key, ProbeRequest]:
+        """Return what the next tick has asked beside the source."""
+        return {key: entry.probe for key, entry in self._entries.items() if entry.probe is not None}

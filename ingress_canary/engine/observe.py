@@ -3,7 +3,8 @@
 No request is made here. A reading that the ticker left is taken into the evidence exactly once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
@@ -13,10 +14,11 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
+from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
@@ -72,13 +74,11 @@ def observe(
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
-    ours = named is not None and named.meta.owner is not None and named.meta.owner.uid == owner.uid
+    ours = named is not None and is_shadow(named, owner.uid, status)
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
-    if entry.spec_problem is not None:
-        obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
-    obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
+    obstacles = [*_unread(entry), *obstacles, *_refused(spec, course)]
     meta = Meta.of(body)
     if entry.reading is not None and entry.reading.error is None:
         entry.facts = ControllerFacts(pods=len(entry.reading.instances), orphaned=entry.reading.orphaned)
@@ -89,7 +89,7 @@ def observe(
             primary=primary, shadow=shadow, view=view, prefix=router.prefix,
             rivals=ledger.rivals(entry.rival) if entry.rival else (),
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
-            facts=entry.facts,
+            facts=_facts(router, view, entry),
         )  # fmt: skip
         findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
@@ -112,7 +112,8 @@ def observe(
         if entry.clock_set:
             session = session.rebased(entry.reading.at)
             entry.clock_set = False
-        session = tick(session, entry.reading, _tick(course, router, primary, spec, status, sticky, options))
+        at = _tick(course, router, primary, spec, status, sticky, options)
+        session = tick(session, entry.reading, replace(at, probe=entry.probed))
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
@@ -139,6 +140,7 @@ def observe(
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
+        denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),
         session=session,
@@ -146,6 +148,34 @@ def observe(
         warm_up=options.warm_up,
     )
     return Scene(seen, router, primary, target, findings)
+
+
+def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
+    """Return what the next tick is to have asked of a rollout whose status is this; nothing before it has a step."""
+    probe = scene.seen.spec.probe
+    if probe is None or status.step is None or scene.target is None:
+        return None
+    return probe_request(probe, wanted(status), scene.router, status.revision or "")
+
+
+def _unread(entry: Entry) -> Iterator[Obstacle]:
+    """Yield why the present spec is not the one that is served."""
+    if entry.spec_problem is not None:
+        yield Reason.INVALID_SPEC, entry.spec_problem
+
+
+def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
+    """Yield what a valid spec asks for and does not get."""
+    for field, why in unsupported_rollout(spec):
+        yield Reason.INVALID_SPEC, f"{field}: {why}"
+    for why in unaskable(spec.probe, course.routes) if spec.probe is not None and course is not None else ():
+        yield Reason.INVALID_SPEC, f"spec.probe: {why}"
+
+
+def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
+    """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
+    told = router.facts(view.controller_config, view.controller_arguments)
+    return replace(told, pods=entry.facts.pods, orphaned=entry.facts.orphaned)
 
 
 def _causes(

@@ -25,6 +25,7 @@ WARNINGS = frozenset(
         Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
         Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
         Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
+        Reason.RESTORING_STABLE,
     }
 )  # fmt: skip
 TOLD_ON_ENTRY = frozenset(
@@ -78,6 +79,11 @@ class Reporter:
             if _identity(problem) not in entry.warned and problem.message not in stored:
                 self.recorder.record(warned(key, entry.uid, problem))
         return frozenset(map(_identity, warnings))
+
+    def alert(self, key: Key, uid: str, alert: Alert) -> None:
+        """Tell what a person should know."""
+        self.recorder.record(alerted(key, uid, alert))
+        log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
 
     def report(
         self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied

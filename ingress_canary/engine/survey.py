@@ -11,7 +11,7 @@ from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.preflight.problem import Problem, Severity
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
-from ingress_canary.engine.documents import read_spec, read_status
+from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
 from ingress_canary.engine.ledger import Ledger
 from ingress_canary.engine.observe import claim, observe
 from ingress_canary.engine.options import Options
@@ -27,12 +27,17 @@ def survey(cluster: Cluster, routers: Routers, options: Options) -> Mapping[Key,
         read_spec(body, entry)
         if entry.spec is not None:
             claim(body, entry, ledger, cluster.view)
-    for key, body in bodies.items():
-        entry = ledger.entry(key, body["metadata"].get("uid", ""))
+    for key, stored in bodies.items():
+        entry = ledger.entry(key, stored["metadata"].get("uid", ""))
         if entry.spec is None:
             found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, entry.spec_problem or "")]))
             continue
-        scene = observe(_begun_anew(body), entry, ledger, cluster, routers, options, 0.0)
+        try:
+            body = _begun_anew(stored)
+        except UnreadableStatus as unreadable:
+            found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, str(unreadable))]))
+            continue
+        scene = observe(body, entry, ledger, cluster, routers, options, 0.0)
         found[key] = (*_refused(key, scene.seen.obstacles), *scene.seen.problems)
     return found
 

@@ -7,7 +7,7 @@ the shadow, before anything else is done to a rollout. ``engine.py`` does so on 
 from ingress_canary.api import LEADER_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.objects import Ingress, Json, Key, Meta, View
-from ingress_canary.domain.observation import AT_REST
+from ingress_canary.domain.observation import AT_REST, is_shadow
 from ingress_canary.engine.documents import read_status
 from ingress_canary.ports import Cluster
 
@@ -31,7 +31,7 @@ async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, lead
 
 def own_shadow(view: View, body: Json, spec: RolloutSpec | None) -> Ingress | None:
     """Return the shadow that a rollout has: by the name that its status has stored, else by its spec's."""
-    meta, stored = Meta.of(body), read_status(body).shadow
-    name = stored.name if stored is not None else spec.shadow_name if spec is not None else None
+    meta, status = Meta.of(body), read_status(body)
+    name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
     found = view.ingress(Key(meta.namespace, name)) if name is not None else None
-    return found if found is not None and found.meta.owner is not None and found.meta.owner.uid == meta.uid else None
+    return found if found is not None and is_shadow(found, meta.uid, status) else None

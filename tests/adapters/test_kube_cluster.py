@@ -315,6 +315,31 @@ async def test_a_refused_write_says_why(served):
         await cluster.patch_ingress(cluster.view.ingress(CHECKOUT), {})
 
 
+async def test_images_are_set_by_name_and_nothing_else_of_a_container_is_named(served):
+    api, cluster, _ = served
+    named = {"initContainers": ["init", "other"], "containers": ["app", "sidecar"]}
+    pods = {part: [{"name": name, "image": "old", "command": ["x"]} for name in names] for part, names in named.items()}
+    api.put(DEPLOYMENTS, "shop", "checkout", spec={"replicas": 1, "template": {"spec": pods}})
+    await until(lambda: cluster.view.workload("Deployment", CHECKOUT))
+    stable = cluster.view.workload("Deployment", CHECKOUT)
+    await cluster.set_images(stable, {"app": "new", "init": "new"})
+    sent = last_write(api)
+    assert sent.headers["Content-Type"] == "application/strategic-merge-patch+json"
+    assert sent.body == {
+        "metadata": {"uid": stable.meta.uid, "resourceVersion": stable.meta.resource_version},
+        "spec": {
+            "template": {
+                "spec": {
+                    "initContainers": [{"name": "init", "image": "new"}],
+                    "containers": [{"name": "app", "image": "new"}],
+                }
+            }
+        },
+    }
+    with pytest.raises(Conflict):
+        await cluster.set_images(stable, {"app": "newer"})
+
+
 async def test_an_installed_crd_is_found(served):
     api, cluster, _ = served
     assert await cluster.installed_crd("canaryrollouts.ingress-canary.io") is None

@@ -49,6 +49,10 @@ EDITS: dict[str, tuple[Ingress, bool, bool, Exposure]] = {
         _edited(canary_weight="90", canary_by_cookie=None), True, True, Exposure(50, STAFF, None),
     ),
     "mark gone": (_edited(canary=None), True, False, WANTED),
+    "mark gone and weight down": (_edited(canary=None, canary_weight="10"), True, True, Exposure(10, STAFF, "canary")),
+    "mark and routes gone": (
+        _edited(canary=None, canary_by_header=None, canary_by_cookie=None), True, True, Exposure(50),
+    ),
     "mark not true": (_edited(canary="false"), True, False, WANTED),
     "default backend": (_edited({"defaultBackend": OTHER_PATH["backend"]}), True, False, WANTED),
     "path added": (_edited({"rules": [{"http": {"paths": [OTHER_PATH]}}]}), True, True, Exposure()),
@@ -72,7 +76,7 @@ def test_the_patch_makes_any_edit_what_was_wanted(shadow: Ingress) -> None:
     annotations = {**shadow.meta.annotations, **patch.get("metadata", {}).get("annotations", {})}
     kept = {key: value for key, value in annotations.items() if value is not None}
     spec = {**shadow.spec, **patch.get("spec", {})}
-    after = Ingress.of({"metadata": {"annotations": kept}, "spec": spec})
+    after = Ingress.of({"metadata": {**_manifest()["metadata"], "annotations": kept}, "spec": spec})
     assert untouched(ROUTER, after)
     assert merge_patch(ROUTER, after, _manifest()) is None
 
@@ -89,6 +93,16 @@ def test_metadata_that_no_controller_acts_on_is_nobodys_business(change: dict[st
     shadow = Ingress.of({**made, "metadata": {**made["metadata"], **change}})
     assert untouched(ROUTER, shadow)
     assert merge_patch(ROUTER, shadow, made) is None
+
+
+def test_a_removed_owner_is_put_back() -> None:
+    made = _manifest()
+    owners = made["metadata"].pop("ownerReferences")
+    shadow = Ingress.of(made)
+    assert not untouched(ROUTER, shadow)
+    drift = compare(ROUTER, shadow, WANTED, _manifest())
+    assert (drift.raised, drift.lowered) == (("its owner was removed or changed",), ())
+    assert merge_patch(ROUTER, shadow, _manifest()) == {"metadata": {"ownerReferences": owners}}
 
 
 def test_a_lost_fingerprint_is_no_change_of_exposure_and_is_written_anew() -> None:

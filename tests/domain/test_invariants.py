@@ -24,14 +24,16 @@ from ingress_canary.domain.objects import Ingress
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, hands_off, wanted
 from ingress_canary.domain.publish import published, status_patch, worth_writing
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.revision import images
 from ingress_canary.domain.samples import Reading
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.lab.kubeapi.schema import validate
-from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, schedule, with_spec
+from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, rollout, schedule, with_spec
 
 STATUS_SCHEMA = crd(ROLLOUT_KIND)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 VOCABULARY = frozenset(Reason)
 NOBODY = Exposure()
+STRATEGIES = ("Manual", "CopyImages")
 ADVANCES = frozenset({Reason.SETTLING, Reason.STEP_PASSED, Reason.RESUMED})
 """Reasons of the only entries of the history that may send more requests to the canary."""
 ENDS_BY_EVIDENCE = frozenset({Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT})
@@ -85,6 +87,7 @@ class Guarded(World):
         assert decide(seen, now) == decision
         self.says_something(seen, decision)
         self.is_allowed(seen, decision)
+        self.stable_can_carry_everybody(seen, decision)
         self.can_be_stored(before, stored, published(decision, now))
         if self.status is not before:
             self.follow(decision)
@@ -113,8 +116,8 @@ class Guarded(World):
         asked = decision.status.last_action != status.last_action
         pause = status.pause
         if pause is not None and pause.by is not PausedBy.SPEC and not pause.fresh_evidence and not asked:
-            # what waits for a person goes on waiting, or is taken off
-            assert decision.status.phase in {Phase.PAUSED, *AT_REST}
+            # what waits for a person goes on waiting, or is taken off, once stable has its images back
+            assert decision.status.phase in {Phase.PAUSED, *AT_REST} or moved.reason is Reason.RESTORING_STABLE
         match moved.reason:
             case Reason.STEP_PASSED:
                 assert session is not None
@@ -151,6 +154,20 @@ class Guarded(World):
                 assert within(wanted(decision.status), wanted(status))
         if decision.status.phase in AT_REST:
             assert decision.status.shadow is None
+
+    def stable_can_carry_everybody(self, seen: Observation, decision: Decision) -> None:
+        """What CopyImages has touched is put back and ready before the canary goes, unless a person asks otherwise."""
+        copying, stable, baseline = seen.status.copying, seen.stable, seen.status.baseline
+        asked = decision.status.last_action != seen.status.last_action
+        if decision.status.phase is not Phase.ROLLED_BACK or asked or seen.status.finishing:
+            return
+        if copying is None or stable is None:
+            return
+        assert images(stable) == {one.name: one.image for one in copying.before}
+        assert stable.rolled_out
+        if copying.undo is not None or copying.done:
+            assert baseline is not None
+            assert seen.stable_ready >= max(baseline.ready_endpoints, 1)
 
     def follow(self, decision: Decision) -> None:
         """Remember what a stored decision has allowed."""
@@ -246,11 +263,14 @@ class Rollouts(RuleBasedStateMachine):
 
     world: Guarded
 
-    @initialize(schedule=schedules, warm_up=st.sampled_from([0, 30]), sticky=st.booleans())
-    def begin(self, schedule: Any, warm_up: float, sticky: bool) -> None:
+    @initialize(
+        schedule=schedules, warm_up=st.sampled_from([0, 30]), sticky=st.booleans(), strategy=st.sampled_from(STRATEGIES)
+    )
+    def begin(self, schedule: Any, warm_up: float, sticky: bool, strategy: str) -> None:
         affinity = {"nginx.ingress.kubernetes.io/affinity": "cookie"} if sticky else {}
         primary = {**PRIMARY, "metadata": {**PRIMARY["metadata"], "annotations": affinity}}
-        self.world = Guarded(schedule=schedule, warm_up=warm_up, primary=primary)
+        spec = rollout(promotion={"strategy": strategy})
+        self.world = Guarded(spec=spec, schedule=schedule, warm_up=warm_up, primary=primary)
         self.actions = 0
         self.world.pass_()
         self.settle()
@@ -264,9 +284,9 @@ class Rollouts(RuleBasedStateMachine):
         """Pass until nothing changes any more: two rules that undo each other would go on for ever."""
         world = self.world
         for _ in range(12):
-            before = world.status, world.shadow
+            before = world.status, world.shadow, world.stable
             world.pass_()
-            if (world.status, world.shadow) == before:
+            if (world.status, world.shadow, world.stable) == before:
                 return
         raise AssertionError(f"no rest: {[(e.phase, e.reason) for e in world.status.history]}")
 

@@ -14,9 +14,7 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
 @pytest.mark.parametrize(
     ("spec", "field"),
     [
-        ({"promotion": {"strategy": "CopyImages"}}, "spec.promotion.strategy"),
         ({"workload": {"scaleCanary": {"to": 3}}}, "spec.workload.scaleCanary"),
-        ({"probe": {"url": "http://x"}}, "spec.probe"),
     ],
     ids=str,
 )

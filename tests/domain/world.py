@@ -13,6 +13,7 @@ from typing import Any
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.actions import Action
+from ingress_canary.domain.copying import due
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
@@ -122,6 +123,10 @@ class World:
     obstacles: tuple[Obstacle, ...] = ()
     rejected: str | None = None
     fighting: str | None = None
+    denied: str | None = None
+    """The API refuses to change a workload, with these words."""
+    images_set: list[str] = field(default_factory=list)
+    """The images that the daemon gave to stable, in order."""
     stable_ready: int = 2
     canary_ready: int = 2
     warm_up: float = 30
@@ -265,6 +270,7 @@ class World:
             drift=drift,
             fighting=self.fighting,
             rejected=self.rejected,
+            denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
             session=session,
@@ -295,6 +301,10 @@ class World:
             return decision
         self.session = decision.session
         self._shape()
+        images = due(self.status, self.stable)
+        if images is not None and self.denied is None:
+            self.stable = deployment("checkout", images["app"], rolled_out=False)
+            self.images_set.append(images["app"])
         return decision
 
     def _shape(self) -> None:
@@ -324,9 +334,9 @@ class World:
         """Pass until nothing changes any more, as watch events would make the engine do."""
         decision = self.pass_()
         for _ in range(passes):
-            before = self.status, self.shadow
+            before = self.status, self.shadow, self.stable
             decision = self.pass_()
-            if (self.status, self.shadow) == before:
+            if (self.status, self.shadow, self.stable) == before:
                 break
         return decision
 

@@ -1,18 +1,18 @@
 """``ports.Cluster`` over the Kubernetes API: watches fill the caches, writes are conditional. Made by ``app.py``."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ingress_canary.adapters.kube.caches import Caches
 from ingress_canary.adapters.kube.dependents import Dependents, matters
 from ingress_canary.adapters.kube.listwatch import WatchSettings
-from ingress_canary.adapters.kube.resources import CRDS, INGRESSES, ROLLOUTS
-from ingress_canary.adapters.kube.session import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.resources import CRDS, INGRESSES, ROLLOUTS, WORKLOADS_BY_KIND
+from ingress_canary.adapters.kube.session import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Session
 from ingress_canary.adapters.kube.store import Store, version_of
 from ingress_canary.adapters.kube.watches import Scope, Watches
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.domain.objects import Ingress, Json, Key, Meta
+from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Workload
 from ingress_canary.ports import Conflict, Missing
 
 T = TypeVar("T")
@@ -135,6 +135,26 @@ class KubeCluster:
         else:
             self._caches.ingresses.bury(meta.key, meta.uid)
 
+    async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
+        """Give containers of a workload's pod template these images, by name, if it is still at its resourceVersion."""
+        meta, pods = workload.meta, workload.template.get("spec") or {}
+        # the lists are merged by name, so that nothing else of a container is touched
+        spec = {
+            part: [{"name": one["name"], "image": images[one["name"]]} for one in pods[part] if one["name"] in images]
+            for part in ("initContainers", "containers")
+            if pods.get(part)
+        }
+        stored = await self._session.request(
+            "PATCH",
+            WORKLOADS_BY_KIND[workload.kind].path(meta.namespace, meta.name),
+            body={
+                "metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version},
+                "spec": {"template": {"spec": spec}},
+            },
+            content_type=STRATEGIC_MERGE_PATCH,
+        )
+        _through(self._caches.workloads[workload.kind], stored)
+
     async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
         """Return the resourceVersion of an Ingress as it is now. Raises Missing when it is another one or none."""
         query = {"fieldSelector": f"metadata.name={meta.name}"}
@@ -184,6 +204,7 @@ class KubeCluster:
         self._follow(caches.services, lambda one: dependents.of_service(one.meta.key))
         self._follow(caches.slices, lambda one: dependents.of_service(Key(one.meta.namespace, one.service)))
         self._follow(caches.classes, lambda _one: caches.rollouts.keys())
+        self._follow(caches.configs, lambda _one: caches.rollouts.keys())
         for store in caches.workloads.values():
             self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from kubernetes.aio.client.api_client import ApiClient
 
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+"""For built-in kinds only: merges lists such as containers by name."""
 
 _JSON = "application/json"
 _LONGEST_LINE = 32 * 2**20

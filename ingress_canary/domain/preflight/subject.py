@@ -119,5 +119,7 @@ class Subject:
         return found
 
     def owns(self, ingress: Ingress) -> bool:
-        """Return whether an Ingress is this rollout's own shadow, by its controlling owner."""
+        """Return whether an Ingress is this rollout's own shadow: by its owner, or the very one that status knows."""
+        if self.shadow is not None and ingress.meta.key == self.shadow.meta.key:
+            return True
         return ingress.meta.owner is not None and ingress.meta.owner.uid == self.uid

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import Phase, PromotionStrategy
 from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.copying import uncopyable
 from ingress_canary.domain.moves import end, enter, open_shadow, stay
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
@@ -54,6 +55,8 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
         ref = seen.spec.workload.canary
         name = f"{ref.kind} {ref.name}" if ref else "the canary's workload"
         return Reason.CANARY_NOT_READY, f"spec.workload.canary: {name} does not exist; create it or correct the name"
+    if (uncopied := _uncopied(seen)) is not None:
+        return Reason.INVALID_SPEC, uncopied
     if seen.canary is not None and not seen.canary.rolled_out:
         return Reason.CANARY_NOT_READY, f"{seen.canary.kind} {seen.canary.meta.name} is still rolling out"
     if seen.obstacles:
@@ -63,3 +66,14 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     if seen.rejected is not None:
         return Reason.SHADOW_REJECTED, seen.rejected
     return None
+
+
+def _uncopied(seen: Observation) -> str | None:
+    """Return why CopyImages could not promote this canary: better said before it gets traffic than after."""
+    ref = seen.spec.workload.stable
+    if seen.spec.promotion.strategy is not PromotionStrategy.COPY_IMAGES or seen.canary is None or ref is None:
+        return None
+    if seen.stable is None:
+        return f"spec.workload.stable: {ref.kind} {ref.name} does not exist; create it or correct the name"
+    why = uncopyable(seen.canary, seen.stable)
+    return why and f"spec.promotion.strategy: {why}; name the containers alike, or use Manual"

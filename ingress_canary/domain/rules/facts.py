@@ -33,6 +33,25 @@ def stable_began(seen: Observation) -> bool:
     return None not in (compared, seen.stable_hash) and compared != seen.stable_hash
 
 
+def copy_began(seen: Observation) -> bool:
+    """Return whether CopyImages may have changed a pod of stable, so that a fail must put its images back first."""
+    copying, stable = seen.status.copying, seen.stable
+    if copying is None or stable is None or seen.status.finishing:
+        return False
+    return copying.done or images(stable) != {one.name: one.image for one in copying.before} or not stable.rolled_out
+
+
+def unready(seen: Observation) -> str | None:
+    """Return why stable cannot carry everybody: fewer ready endpoints than at the start, or a roll-out."""
+    baseline = seen.status.baseline
+    needed = max(baseline.ready_endpoints if baseline else 1, 1)
+    rolled_out = seen.stable is None or seen.stable.rolled_out
+    if seen.stable_ready >= needed and rolled_out:
+        return None
+    state = "" if rolled_out else " and is still rolling out"
+    return f"stable has {seen.stable_ready} of {needed} ready endpoints{state}"
+
+
 def replaced(seen: Observation) -> bool:
     """Return whether what is on the way is no longer what is to be rolled out."""
     changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)

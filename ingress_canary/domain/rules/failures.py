@@ -7,7 +7,8 @@ from ingress_canary.api.schedule import OnFailure
 from ingress_canary.domain.moves import end, move, stay
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.rules.facts import IN_FLIGHT, deleted, promoted, promotes, stable_began
+from ingress_canary.domain.rules.copying import restore
+from ingress_canary.domain.rules.facts import IN_FLIGHT, copy_began, deleted, promoted, promotes, stable_began
 from ingress_canary.domain.rules.pauses import stop
 
 
@@ -20,7 +21,10 @@ def failed(seen: Observation, now: datetime) -> Decision | None:
         f"{slo.name}: {slo.message}" for slo in seen.session.analysis.statuses if slo.verdict is Verdict.FAIL
     )
     replacing = promotes(seen) and (stable_began(seen) or promoted(seen))
-    if seen.schedule.spec.on_failure is OnFailure.ROLLBACK and not replacing:
+    rolls_back = seen.schedule.spec.on_failure is OnFailure.ROLLBACK
+    if rolls_back and copy_began(seen):
+        return restore(seen, now, Reason.SLO_VIOLATED, message)
+    if rolls_back and not replacing:
         return end(seen, now, Phase.ROLLED_BACK, Reason.SLO_VIOLATED, message)
     # whatever holds the weight must not put back what another hand has just taken away: that comes first
     if deleted(seen) or (seen.drift is not None and seen.drift.lowered):
@@ -29,6 +33,8 @@ def failed(seen: Observation, now: datetime) -> Decision | None:
         return None
     if replacing:
         held = f"{message}; stable already runs the new version, so taking the canary off would help nobody"
+        if copy_began(seen):
+            held += ": abort puts stable's images back first"
         return stay(seen, Reason.SLO_VIOLATED, held, watch=True, alert=True)
     if status.pause is not None and status.pause.fresh_evidence:
         return None

@@ -1,9 +1,10 @@
 """Another hand on the shadow: what it took away stays away, and a fight is not fought."""
 
 from datetime import datetime
+from typing import Any
 
 from ingress_canary.api.rollout import Phase, RoutingStatus
-from ingress_canary.domain.moves import GONE, move, stay
+from ingress_canary.domain.moves import GONE, keep, move, stay
 from ingress_canary.domain.observation import Decision, Observation, hands_off, wanted
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.facts import IN_FLIGHT, deleted
@@ -19,6 +20,10 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
     if status.phase is Phase.PENDING:
         # nothing is on yet, so there is nothing to pause: a shadow that went is made anew when the rollout begins
         return stay(seen, Reason.SETTLING, "the shadow is gone", watch=True, **GONE) if gone else None
+    if status.copying is not None and status.copying.undo is not None:
+        # stable gets its images back meanwhile, and that goes on
+        changes = taken_away(seen)
+        return keep(seen, watch=True, **changes) if changes else None
     if gone:
         message = "the shadow was deleted by another hand; nothing is put back until resume"
         return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=stop(seen), **GONE)
@@ -35,6 +40,16 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
         seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=stop(seen), weight=left.weight,
         routing=RoutingStatus(header=left.header, cookie=left.cookie),
     )  # fmt: skip
+
+
+def taken_away(seen: Observation) -> dict[str, Any]:
+    """Return the changes to a status that leave away what another hand has just taken away; empty without such."""
+    if deleted(seen):
+        return GONE
+    if seen.drift is None or not seen.drift.lowered:
+        return {}
+    left = seen.drift.honoured
+    return {"weight": left.weight, "routing": RoutingStatus(header=left.header, cookie=left.cookie)}
 
 
 def fighting(seen: Observation, now: datetime) -> Decision | None:

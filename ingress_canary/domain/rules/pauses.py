@@ -40,8 +40,9 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
         # nothing is put back at once: the shadow is made at weight 0 and the step taken again, after a fresh look
         fresh = seen.evidence.anew(status.step.index)
         return move(
-            seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, **GONE
-        )
+            seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, copying=None,
+            **GONE,
+        )  # fmt: skip
     if pause.fresh_evidence:
         afresh = replace(seen, session=seen.evidence.anew(status.step.index))
         return enter(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
@@ -49,9 +50,11 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     if not promotes and wanted(status) != exposure:
         return enter(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
+    # images that another hand has taken back are set once more: that is what a person asks for with this
+    again = status.copying and status.copying.model_copy(update={"done": False})
     return move(
         seen, now, pause.returns_to, Reason.RESUMED, message, watch=True, pause=None, weight=exposure.weight,
-        routing=routing,
+        routing=routing, copying=again,
     )  # fmt: skip
 
 

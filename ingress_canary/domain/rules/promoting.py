@@ -2,25 +2,27 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import Phase, PromotionStrategy
 from ingress_canary.domain.moves import end, stay
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.rules.facts import promoted
+from ingress_canary.domain.rules.copying import copied
+from ingress_canary.domain.rules.facts import promoted, unready
 
 
 def promoting(seen: Observation, now: datetime) -> Decision:
     """Take the shadow off once stable is the new version and can carry everybody."""
-    status, baseline = seen.status, seen.status.baseline
+    status = seen.status
     if not status.finishing and not promoted(seen):
+        if status.copying is not None or seen.spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
+            return copied(seen)
         message = "waiting for stable to become the new version; say finish when it is"
         return stay(seen, Reason.AWAITING_STABLE, message, watch=True)
-    needed = max(baseline.ready_endpoints if baseline else 1, 1)
-    rolled_out = seen.stable is None or seen.stable.rolled_out
-    if seen.stable_ready < needed or not rolled_out:
-        state = "" if rolled_out else " and is still rolling out"
-        message = f"stable has {seen.stable_ready} of {needed} ready endpoints{state}"
-        return stay(seen, Reason.STABLE_NOT_READY, message, watch=True)
+    lacking = unready(seen)
+    if lacking is not None:
+        # seen there once: if another hand takes the images back, they are not set again
+        there = status.copying and status.copying.model_copy(update={"done": True})
+        return stay(seen, Reason.STABLE_NOT_READY, lacking, watch=True, copying=there)
     message = f"revision {status.revision} is stable now; the shadow is removed"
     return end(
         seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=status.revision, failed_revision=None

@@ -10,7 +10,8 @@ from ingress_canary.domain.moves import end, keep, move
 from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.changes import begin
-from ingress_canary.domain.rules.facts import replaced
+from ingress_canary.domain.rules.copying import restore
+from ingress_canary.domain.rules.facts import copy_began, replaced
 from ingress_canary.domain.rules.failures import failed
 from ingress_canary.domain.rules.hands import intervened
 from ingress_canary.domain.rules.pauses import resume
@@ -44,6 +45,8 @@ def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
         return f"malformed: {action.problem}"
     if action.revision is not None and action.revision != status.revision:
         return f"stale: it names revision {action.revision}, this is {status.revision}"
+    if action.verb is not Verb.ABORT and _restores(seen):
+        return "no effect: stable gets its images back, and then the canary goes; abort takes it off at once"
     if action.verb in (Verb.RESUME, Verb.FINISH) and (raced or replaced(seen)):
         return "stale: the shadow, the spec or the canary has just been changed; look again"
     if action.verb is Verb.RESUME and seen.spec.paused:
@@ -51,6 +54,10 @@ def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
     if action.verb is Verb.RESUME and seen.course is None:
         return f"no effect: {seen.obstacles[0][1]}"
     return None
+
+
+def _restores(seen: Observation) -> bool:
+    return seen.status.copying is not None and seen.status.copying.undo is not None
 
 
 def _carried_out(seen: Observation, now: datetime, action: Action) -> Decision | None:
@@ -78,6 +85,8 @@ def _abort(seen: Observation, now: datetime) -> Decision | None:
     # one that is aborted before it was ever looked at is off all the same
     named = seen.status.revision or seen.revision
     message = "a person took the canary off"
+    if copy_began(seen) and not _restores(seen):
+        return restore(seen, now, Reason.ABORTED_BY_USER, message)
     return end(seen, now, Phase.ROLLED_BACK, Reason.ABORTED_BY_USER, message, revision=named, failed_revision=named)
 
 
