@@ -147,6 +147,26 @@ async def test_a_write_that_comes_late_is_refused(
     assert put == [0, *WEIGHTS][: len(put)]
 
 
+async def test_a_copy_of_images_that_comes_late_is_refused(lab: Lab, pair: Replicas, traffic: Load) -> None:
+    leader = await pair.led()
+    on_its_way = lab.api.faults.add(requests(user=leader, verb="patch", resource="deployments"), Hang(), times=1)
+    committed: list[AuditRecord] = []
+    lab.api.on_commit.append(lambda record: committed.append(record) if record.resource == "deployments" else None)
+    short = {**SCHEDULE, "steps": [{"weight": 100, "bake": "10s", "require": "NoFail", "minRequests": 0}]}
+    lab.create("canaryrollouts", checkout(schedule=short, promotion={"strategy": "CopyImages"}))
+    await until(lambda: on_its_way.hits, WITHIN)
+    late = last(lab, leader, "deployments", "patch")
+    await pair.strike(Blow.FROZEN)
+    other = await pair.taken_over(leader)
+    await until(lambda: any((one.user, one.resource) == (other, "deployments") for one in committed), WITHIN)
+    lab.api.faults.clear()
+    await until(lambda: late.code)
+    assert late.code == 409
+    assert list(committed[0].body) == ["metadata"], "the stamp comes first"
+    await until(lambda: lab.status()["phase"] == "Succeeded", WITHIN)
+    await pair.recover(leader)
+
+
 async def test_a_shadow_that_is_created_late_is_removed_at_once(lab: Lab, pair: Replicas, traffic: Load) -> None:
     leader = await pair.led()
     on_its_way = lab.api.faults.add(requests(user=leader, verb="create", resource="ingresses"), Hang(), times=1)
