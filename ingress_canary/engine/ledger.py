@@ -3,6 +3,7 @@
 The web server reads it too.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -75,6 +76,12 @@ class Entry:
     """As it was last decided."""
 
 
+def _suspicion(entry: Entry) -> float:
+    """Return the strongest evidence against a canary, as the logarithm of an E-value."""
+    slos = entry.status.slos if entry.status is not None else []
+    return max((max(slo.log_e.absolute, slo.log_e.relative) for slo in slos), default=-math.inf)
+
+
 def _claimed(rival: Rival) -> tuple[Key, Key]:
     """Return what a rollout uses, as keys that cannot be mistaken for one another."""
     namespace = rival.key.namespace
@@ -142,8 +149,9 @@ class Ledger:
             entry.clock_set = True
 
     def watched(self) -> dict[Key, Target]:
-        """Return whose evidence the next tick reads."""
-        return {key: entry.target for key, entry in self._entries.items() if entry.target is not None}
+        """Return whose evidence the next tick reads; what speaks most against its canary by now is judged first."""
+        entries = sorted(self._entries.items(), key=lambda one: -_suspicion(one[1]))
+        return {key: entry.target for key, entry in entries if entry.target is not None}
 
     def probes(self) -> dict[Key, ProbeRequest]:
         """Return what the next tick has asked beside the source."""
