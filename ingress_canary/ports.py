@@ -101,6 +101,12 @@ class Cluster(Protocol):
         The containers exist. Raises ClusterError.
         """
 
+    async def stamp_workload(self, workload: Workload, leader: str) -> None:
+        """Write a leader's term onto a workload, not its pods, if it is still at its uid and resourceVersion.
+
+        Raises ClusterError.
+        """
+
 
 class Metrics(Protocol):
     """A source of evidence."""

@@ -1,7 +1,8 @@
 """The daemon's own metrics (docs/reference/metrics.md) on a registry that it is given: nothing global."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.registry import Collector
 
 from ingress_canary.api.rollout import RolloutStatus, Verdict
 from ingress_canary.domain.objects import Key
@@ -78,7 +79,8 @@ class PrometheusTelemetry:
             registry=registry,
         )
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
-        self._shown: dict[Key, list[tuple[Collector, tuple[str, ...]]]] = {}
+        self._shown: dict[Key, dict[tuple[Gauge, tuple[str, ...]], Gauge]] = {}
+        """The series of each rollout, so that none is looked up anew with every tick."""
 
     def rollout(self, key: Key, status: RolloutStatus) -> None:
         """Show a rollout as it is now, and no longer as it was."""
@@ -94,20 +96,20 @@ class PrometheusTelemetry:
             values.append((self._verdict, (*place, slo.name), VERDICTS[slo.verdict]))
             tests = (("absolute", slo.log_e.absolute), ("relative", slo.log_e.relative), ("pass", slo.log_e.passing))
             values += [(self._evalue, (*place, slo.name, test), value) for test, value in tests]
-        shown: list[tuple[Collector, tuple[str, ...]]] = []
+        before, shown = self._shown.get(key, {}), dict[tuple[Gauge, tuple[str, ...]], Gauge]()
         for gauge, labels, value in values:
-            gauge.labels(*labels).set(value)
-            shown.append((gauge, labels))
-        self._drop([one for one in self._shown.get(key, []) if one not in shown])
+            one = (gauge, labels)
+            series = shown[one] = before.get(one) or gauge.labels(*labels)
+            series.set(value)
+        self._drop(before.keys() - shown.keys())
         self._shown[key] = shown
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""
-        self._drop(self._shown.pop(key, []))
+        self._drop(self._shown.pop(key, {}))
 
-    def _drop(self, shown: list[tuple[Collector, tuple[str, ...]]]) -> None:
+    def _drop(self, shown: Iterable[tuple[Gauge, tuple[str, ...]]]) -> None:
         for gauge, labels in shown:
-            assert isinstance(gauge, Gauge)
             gauge.remove(*labels)
 
     def transition(self, reason: str) -> None:

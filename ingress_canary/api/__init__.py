@@ -17,7 +17,7 @@ FREEZE_ANNOTATION = f"{GROUP}/freeze"
 """On the daemon's own namespace: while it is there nothing advances anywhere; its value says why."""
 
 LEADER_ANNOTATION = f"{GROUP}/leader"
-"""On a shadow: the term of the leader that took it over, by which late writes of an earlier one fail."""
+"""On a shadow, and on a workload that images are copied to: the term of the leader that took it over."""
 
 APPLIED_ANNOTATION = f"{GROUP}/applied"
 """On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""

@@ -1,6 +1,7 @@
 """How a decision is built: a rollout stays where it is and says why, or it moves and the history says so."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ingress_canary.api.rollout import (
@@ -88,7 +89,12 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
 
 def target(spec: RolloutSpec) -> str:
     """Return what stands for the objects that a rollout is about: with others it is another rollout."""
-    return digest([spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name])
+    return _target(spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name)
+
+
+@lru_cache(maxsize=4096)
+def _target(*names: str) -> str:
+    return digest(list(names))
 
 
 def enter(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:

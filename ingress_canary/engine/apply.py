@@ -56,7 +56,7 @@ class Applier:
             except Conflict:
                 raise
             except ClusterError:
-                await self._remove_unstored(entry, scene, after)
+                await self._unstored(entry, scene, after)
                 raise
         entry.session = decision.session
         done = await self._shape(body, entry, scene, after)
@@ -80,9 +80,14 @@ class Applier:
         entry.written = self.clock.monotonic()
         return body
 
-    async def _remove_unstored(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+    async def _unstored(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+        """Do what must be done though nothing can be stored: take a canary off, and judge one that is on."""
         shadow = scene.seen.shadow
-        if after.shadow is not None or shadow is None:
+        if shadow is None:
+            return
+        if after.shadow is not None:
+            # after a restart too: what is on is what the last status says, and its evidence may end it
+            self._settles(entry)
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
         await self._remove(entry, scene)

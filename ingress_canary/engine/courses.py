@@ -50,7 +50,7 @@ def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Cou
             spec = source if isinstance(source, ScheduleSpec) else ScheduleSpec.model_validate(content, extra="ignore")
         except ValidationError as error:
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        entry.course = (source, Course.of(spec))
-    course = entry.course[1]
-    refused = [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(course.spec, where)]
-    return course, list[Obstacle](refused)
+        refused = tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(spec, where))
+        entry.course = (source, Course.of(spec), refused)
+    _, course, obstacles = entry.course
+    return course, list(obstacles)

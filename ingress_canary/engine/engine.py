@@ -115,6 +115,8 @@ class Engine:
                 self.queue.done(key)
                 self._telemetry.reconciled(loop.time() - began)
                 self._telemetry.queue_depth(len(self.queue))
+            # most passes wait for nothing: a tick of many must not keep answers, probes and the lease from their turn
+            await asyncio.sleep(0)
 
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Look again: at once after a conflict, with growing distance after anything else."""
@@ -158,12 +160,14 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings, scene.seen.frozen)
+        if decision.watch and scene.target is not None:
+            # watched from now on, whether or not anything can be stored
+            entry.target = scene.target
+            self._wanted.set()
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
-        if entry.target is not None:
-            self._wanted.set()
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if scene.findings is not None:
             entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)

@@ -70,6 +70,11 @@ class GuardedCluster:
         async with self._in_office():
             await self._cluster.set_images(workload, images)
 
+    async def stamp_workload(self, workload: Workload, leader: str) -> None:
+        """Write a leader's term onto a workload. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.stamp_workload(workload, leader)
+
     @asynccontextmanager
     async def _in_office(self) -> AsyncIterator[None]:
         left = self._leadership.left()

@@ -3,6 +3,7 @@
 The web server reads it too.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from datetime import datetime
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
+from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.reasons import Reason
@@ -40,8 +42,8 @@ class Entry:
     spec: RolloutSpec | None = None
     spec_problem: str | None = None
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
-    course: tuple[object, Course] | None = None
-    """The schedule last made ready, with what it was made from."""
+    course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
+    """The schedule last made ready, with what it was made from, and what of it is not served."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None
@@ -72,6 +74,12 @@ class Entry:
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
     """As it was last decided."""
+
+
+def _suspicion(entry: Entry) -> float:
+    """Return the strongest evidence against a canary, as the logarithm of an E-value."""
+    slos = entry.status.slos if entry.status is not None else []
+    return max((max(slo.log_e.absolute, slo.log_e.relative) for slo in slos), default=-math.inf)
 
 
 def _claimed(rival: Rival) -> tuple[Key, Key]:
@@ -141,8 +149,9 @@ class Ledger:
             entry.clock_set = True
 
     def watched(self) -> dict[Key, Target]:
-        """Return whose evidence the next tick reads."""
-        return {key: entry.target for key, entry in self._entries.items() if entry.target is not None}
+        """Return whose evidence the next tick reads; what speaks most against its canary by now is judged first."""
+        entries = sorted(self._entries.items(), key=lambda one: -_suspicion(one[1]))
+        return {key: entry.target for key, entry in entries if entry.target is not None}
 
     def probes(self) -> dict[Key, ProbeRequest]:
         """Return what the next tick has asked beside the source."""

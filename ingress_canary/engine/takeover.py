@@ -6,14 +6,14 @@ the shadow, before anything else is done to a rollout. ``engine.py`` does so on 
 
 from ingress_canary.api import LEADER_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.objects import Ingress, Json, Key, Meta, View
+from ingress_canary.domain.objects import Ingress, Json, Key, Meta, View, Workload
 from ingress_canary.domain.observation import AT_REST, is_shadow
 from ingress_canary.engine.documents import read_status
 from ingress_canary.ports import Cluster
 
 
 async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, leader: str) -> Json:
-    """Stamp an active rollout's status and then its shadow with the new leader's term, and return the rollout.
+    """Stamp an active rollout's status, its shadow, and the workload that it copies images to; return the rollout.
 
     Active is what has a shadow or is under way. For all others a late write is the first of a rollout, made on what
     was so at that time: the new leader sees it come. Raises ClusterError.
@@ -26,7 +26,14 @@ async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, lead
         body = await cluster.patch_status(body, {"leader": leader})
     if shadow is not None and shadow.meta.annotations.get(LEADER_ANNOTATION) != leader:
         await cluster.patch_ingress(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
+    if status.copying is not None and spec is not None and (stable := _stable(cluster.view, body, spec)) is not None:
+        await cluster.stamp_workload(stable, leader)
     return body
+
+
+def _stable(view: View, body: Json, spec: RolloutSpec) -> Workload | None:
+    ref = spec.workload.stable
+    return view.workload(ref.kind, Key(Meta.of(body).namespace, ref.name)) if ref is not None else None
 
 
 def own_shadow(view: View, body: Json, spec: RolloutSpec | None) -> Ingress | None:

@@ -338,6 +338,11 @@ async def test_images_are_set_by_name_and_nothing_else_of_a_container_is_named(s
     }
     with pytest.raises(Conflict):
         await cluster.set_images(stable, {"app": "newer"})
+    with pytest.raises(Conflict):
+        await cluster.stamp_workload(stable, "me")
+    await cluster.stamp_workload(cluster.view.workload("Deployment", CHECKOUT), "me")
+    assert last_write(api).body["metadata"]["annotations"] == {"ingress-canary.io/leader": "me"}
+    assert "spec" not in last_write(api).body
 
 
 async def test_an_installed_crd_is_found(served):

@@ -15,7 +15,7 @@ import pytest
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.lab.cluster import CANARY, Lab
-from ingress_canary.lab.kubeapi import AuditRecord, Hang, requests
+from ingress_canary.lab.kubeapi import AuditRecord, Hang, Refuse, requests
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
@@ -147,6 +147,26 @@ async def test_a_write_that_comes_late_is_refused(
     assert put == [0, *WEIGHTS][: len(put)]
 
 
+async def test_a_copy_of_images_that_comes_late_is_refused(lab: Lab, pair: Replicas, traffic: Load) -> None:
+    leader = await pair.led()
+    on_its_way = lab.api.faults.add(requests(user=leader, verb="patch", resource="deployments"), Hang(), times=1)
+    committed: list[AuditRecord] = []
+    lab.api.on_commit.append(lambda record: committed.append(record) if record.resource == "deployments" else None)
+    short = {**SCHEDULE, "steps": [{"weight": 100, "bake": "10s", "require": "NoFail", "minRequests": 0}]}
+    lab.create("canaryrollouts", checkout(schedule=short, promotion={"strategy": "CopyImages"}))
+    await until(lambda: on_its_way.hits, WITHIN)
+    late = last(lab, leader, "deployments", "patch")
+    await pair.strike(Blow.FROZEN)
+    other = await pair.taken_over(leader)
+    await until(lambda: any((one.user, one.resource) == (other, "deployments") for one in committed), WITHIN)
+    lab.api.faults.clear()
+    await until(lambda: late.code)
+    assert late.code == 409
+    assert list(committed[0].body) == ["metadata"], "the stamp comes first"
+    await until(lambda: lab.status()["phase"] == "Succeeded", WITHIN)
+    await pair.recover(leader)
+
+
 async def test_a_shadow_that_is_created_late_is_removed_at_once(lab: Lab, pair: Replicas, traffic: Load) -> None:
     leader = await pair.led()
     on_its_way = lab.api.faults.add(requests(user=leader, verb="create", resource="ingresses"), Hang(), times=1)
@@ -163,6 +183,22 @@ async def test_a_shadow_that_is_created_late_is_removed_at_once(lab: Lab, pair: 
     await until(lambda: lab.shadow() is None)
     assert weights(pair.written)[-2:] == [0, -1]
     await pair.recover(leader)
+
+
+async def test_a_failing_canary_goes_off_though_the_new_leader_can_store_no_stamp(
+    lab: Lab, pair: Replicas, traffic: Load
+) -> None:
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    await until(lambda: lab.status().get("weight") == 10, WITHIN)
+    no_status = lab.api.faults.add(requests(subresource="status", verb="patch"), Refuse(500))
+    fallen = await pair.strike(Blow.KILLED)
+    lab.canary.profile = FAILING
+    await until(lambda: lab.shadow() is None, WITHIN)
+    assert lab.status()["phase"] == "Progressing"
+    lab.api.faults.remove(no_status)
+    await pair.taken_over(fallen)
+    await until(lambda: lab.status()["phase"] == "RolledBack", WITHIN)
+    assert weights(pair.written) == [0, 5, 10, -1]
 
 
 async def test_a_follower_is_ready_and_silent_and_leads_soon_after_a_clean_end(

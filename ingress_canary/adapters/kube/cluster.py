@@ -11,7 +11,7 @@ from ingress_canary.adapters.kube.resources import CRDS, INGRESSES, ROLLOUTS, WO
 from ingress_canary.adapters.kube.session import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Session
 from ingress_canary.adapters.kube.store import Store, version_of
 from ingress_canary.adapters.kube.watches import Scope, Watches
-from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
 from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Workload
 from ingress_canary.ports import Conflict, Missing
 
@@ -153,6 +153,14 @@ class KubeCluster:
             },
             content_type=STRATEGIC_MERGE_PATCH,
         )
+        _through(self._caches.workloads[workload.kind], stored)
+
+    async def stamp_workload(self, workload: Workload, leader: str) -> None:
+        """Write a leader's term onto a workload, not its pods, if it is still at its uid and resourceVersion."""
+        meta = workload.meta
+        marks = {"uid": meta.uid, "resourceVersion": meta.resource_version, "annotations": {LEADER_ANNOTATION: leader}}
+        path = WORKLOADS_BY_KIND[workload.kind].path(meta.namespace, meta.name)
+        stored = await self._session.request("PATCH", path, body={"metadata": marks}, content_type=MERGE_PATCH)
         _through(self._caches.workloads[workload.kind], stored)
 
     async def _version_of(self, meta: Meta, conflict: Conflict) -> str:

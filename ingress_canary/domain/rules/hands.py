@@ -24,10 +24,9 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
         # stable gets its images back meanwhile, and that goes on
         changes = taken_away(seen)
         return keep(seen, watch=True, **changes) if changes else None
-    pause = stop(seen)
     if gone:
         message = "the shadow was deleted by another hand; nothing is put back until resume"
-        return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=pause, **GONE)
+        return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=stop(seen), **GONE)
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
@@ -38,7 +37,7 @@ def intervened(seen: Observation, now: datetime) -> Decision | None:
     manager = seen.shadow.meta.manager if seen.shadow else ""
     message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
     return move(
-        seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=pause, weight=left.weight,
+        seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=stop(seen), weight=left.weight,
         routing=RoutingStatus(header=left.header, cookie=left.cookie),
     )  # fmt: skip
 
