@@ -399,6 +399,8 @@ class RolloutStatus(Model):
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
     copying: CopyStatus | None = None
+    not_ready_since: datetime | None = None
+    """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None

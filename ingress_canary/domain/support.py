@@ -6,13 +6,10 @@ brings a behaviour removes its line here.
 
 from collections.abc import Iterator
 
-from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadSpec
+from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
-from ingress_canary.api.units import format_duration
 from ingress_canary.domain.steps import Walk
 
-READY_TIMEOUT = WorkloadSpec().not_ready_timeout
-"""What the API server writes where nobody said it: no wish of anybody's."""
 LATER = "is not served by this release; remove it"
 
 
@@ -24,9 +21,6 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
                 yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
     if spec.workload.scale_canary is not None:
         yield "spec.workload.scaleCanary", LATER
-    if spec.workload.not_ready_timeout != READY_TIMEOUT:
-        usual = format_duration(READY_TIMEOUT)
-        yield "spec.workload.notReadyTimeout", f"is not served by this release; remove it, or leave it at {usual}"
 
 
 def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[tuple[str, str]]:
