@@ -77,6 +77,9 @@ class Cluster(Protocol):
         The containers exist. Raises ClusterError.
         """
 
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload if it is still at its resourceVersion; a watch event tells of it. Raises ClusterError."""
+
 
 class Metrics(Protocol):
     """A source of evidence."""

@@ -142,6 +142,16 @@ class KubeCluster:
         )
         _through(self._caches.workloads[workload.kind], stored)
 
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload if it is still at its resourceVersion; a watch event tells of it."""
+        meta = workload.meta
+        await self._session.request(
+            "PATCH",
+            WORKLOADS_BY_KIND[workload.kind].path(meta.namespace, meta.name, "scale"),
+            body={"metadata": {"resourceVersion": meta.resource_version}, "spec": {"replicas": replicas}},
+            content_type=MERGE_PATCH,
+        )
+
     async def installed_crd(self, name: str) -> Json | None:
         """Return a CustomResourceDefinition as it is installed, None when it is not. Raises ClusterError."""
         try:

@@ -13,6 +13,9 @@ from ingress_canary.domain.rules.facts import IN_FLIGHT, promoted, promotes, sta
 def unreachable(seen: Observation, now: datetime) -> Decision | None:
     """Hold while the canary has no ready endpoint, and roll back after notReadyTimeout of that."""
     status, since = seen.status, seen.status.not_ready_since
+    if status.phase is Phase.PENDING:
+        # one that was scaled up for the rollout is waited for by rules/scaling.py
+        return None
     if not _matters(seen):
         return None if since is None else keep(seen, watch=status.shadow is not None, not_ready_since=None)
     limit = seen.spec.workload.not_ready_timeout.total_seconds()
