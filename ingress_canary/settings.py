@@ -5,14 +5,15 @@ no setting are passed over: Kubernetes gives every pod some for a Service called
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -20,6 +21,12 @@ from ingress_canary.api.units import Duration, format_duration
 from ingress_canary.lint.findings import did_you_mean
 
 PREFIX = "INGRESS_CANARY_"
+RENAMED: Mapping[str, str] = MappingProxyType({"namespace": "exported_namespace", "service": "exported_service"})
+"""What the usual ServiceMonitor, without honorLabels, makes of two of the controllers' labels."""
+_ADDRESS = re.compile(r"https?://[^\s/?#@]+[^\s?#@]*")
+_PAIR = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*=[^\r\n]*")
+_MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=|!=|=~|!~)\s*"(?:[^"\\\n]|\\.)*"'
+_MATCHERS = re.compile(rf"\s*{_MATCHER}(?:\s*,\s*{_MATCHER})*\s*")
 
 
 class SettingsError(Exception):
@@ -49,12 +56,16 @@ class Settings(BaseSettings):
     """Begin although rights are missing to check some preflight rules."""
     controllers: tuple[str, ...] = ()
     """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
+    controller_config: Annotated[str, Field(pattern=r"^([^/\s]+/[^/\s]+)?$")] = "ingress-nginx/ingress-nginx-controller"
+    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that ask it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
     """How long stable is watched before a canary gets traffic, to learn how its errors come."""
+    source: Literal["controllers", "prometheus"] = "controllers"
+    """Where evidence comes from: the controllers' own metrics pages, or a Prometheus that scrapes them."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"
     """Labels of the ingress controller's pods."""
     scrape_namespace: str | None = "ingress-nginx"
@@ -65,8 +76,40 @@ class Settings(BaseSettings):
     """Metrics pages to read instead of discovering pods."""
     scrape_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
     """Real time that one look at one metrics page may take."""
+    prometheus_url: str | None = None
+    """Address of Prometheus, Thanos, Mimir or VictoriaMetrics, with its prefix, up to and without /api/v1."""
+    prometheus_scrape_interval: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=2))] = (
+        timedelta(seconds=30)
+    )
+    """Real time between two scrapes of the controllers by Prometheus."""
+    prometheus_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
+    """Real time that one look at Prometheus may take; never more than four fifths of the interval."""
+    prometheus_labels: tuple[str, ...] = tuple(f"{name}={label}" for name, label in RENAMED.items())
+    """Labels under another name than the controller gives them, as name=label; empty with honorLabels."""
+    prometheus_matchers: str = ""
+    """Matchers added to every query, as in PromQL: cluster="eu-1",job="ingress-nginx"."""
+    prometheus_headers: tuple[str, ...] = ()
+    """Headers of every query, as Name=value, such as X-Scope-OrgID=team-a for a tenant; secrets go into files."""
+    prometheus_token_file: Path | None = None
+    """File with the bearer token; read at each look."""
+    prometheus_user: str | None = None
+    """User of basic authentication."""
+    prometheus_password_file: Path | None = None
+    """File with that user's password; read at each look."""
+    prometheus_ca_file: Path | None = None
+    """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Real time that one request to the API server may take."""
+    leader_election: bool = True
+    """Whether several replicas may run: one of them holds a Lease and writes, the others follow."""
+    lease_name: str = "ingress-canary"
+    """Name of the Lease in the daemon's own namespace; daemons that serve different rollouts need different ones."""
+    lease_duration: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=60))] = timedelta(
+        seconds=10
+    )
+    """Real time after which another replica takes over from a leader that is not heard of any more."""
+    identity: str | None = None
+    """Name of this replica in the Lease; the host's name with a random part unless set."""
     listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"
     """Address of /metrics, /healthz and /readyz."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -83,7 +126,7 @@ class Settings(BaseSettings):
     def _lists(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        lists = {"namespaces", "schedule_namespaces", "controllers", "scrape_urls"}
+        lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
         split = {
             key: tuple(part.strip() for part in value.split(",") if part.strip())
             for key, value in values.items()
@@ -91,6 +134,28 @@ class Settings(BaseSettings):
         }
         empty = {"scrape_namespace": None} if values.get("scrape_namespace") == "" else {}
         return {**values, **split, **empty}
+
+    @field_validator("prometheus_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is None or _ADDRESS.fullmatch(value):
+            return value
+        raise ValueError("is no address; write http:// or https://, host and port, without user, query and fragment")
+
+    @field_validator("prometheus_labels", "prometheus_headers")
+    @classmethod
+    def _pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [one for one in value if not _PAIR.fullmatch(one)]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is no pair; write name=value")
+        return value
+
+    @field_validator("prometheus_matchers")
+    @classmethod
+    def _matchers(cls, value: str) -> str:
+        if value and not _MATCHERS.fullmatch(value):
+            raise ValueError(f'{value} are no matchers of PromQL; write them like cluster="eu-1",job=~"a|b"')
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -166,7 +231,7 @@ def _explained(found: ErrorDetails) -> str:
     if kind == "literal_error":
         return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
     if kind == "string_pattern_mismatch":
-        return f"{value} is no address; write host:port, such as {Settings.model_fields[name].default}"
+        return f"{value} is not of its form; write one such as {Settings.model_fields[name].default}"
     return f"{value} is not what it takes; {_REMEDIES[kind.partition('_')[0]]}"
 
 

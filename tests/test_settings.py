@@ -56,7 +56,31 @@ REFUSED = [
     ("clock_epoch", "now", "now is not what it takes; write an instant such as 2026-01-01T00:00:00Z"),
     ("inline_schedules", "maybe", "maybe is not what it takes; write true or false"),
     ("log_level", "loud", "loud is none of debug, info, warning, error"),
-    ("listen", "8080", "8080 is no address; write host:port, such as 0.0.0.0:8080"),
+    ("source", "scrape", "scrape is none of controllers, prometheus"),
+    (
+        "prometheus_url",
+        "prometheus:9090",
+        "is no address; write http:// or https://, host and port, without user, query and fragment",
+    ),
+    (
+        "prometheus_url",
+        "http://me:secret@prometheus",
+        "is no address; write http:// or https://, host and port, without user, query and fragment",
+    ),
+    ("prometheus_labels", "namespace", "namespace is no pair; write name=value"),
+    ("prometheus_headers", "A=b,X-Scope-OrgID", "X-Scope-OrgID is no pair; write name=value"),
+    (
+        "prometheus_matchers",
+        "cluster=eu",
+        'cluster=eu are no matchers of PromQL; write them like cluster="eu-1",job=~"a|b"',
+    ),
+    (
+        "prometheus_matchers",
+        'a="b"} or up{c="d"',
+        'a="b"} or up{c="d" are no matchers of PromQL; write them like cluster="eu-1",job=~"a|b"',
+    ),
+    ("prometheus_scrape_interval", "5m", "5m is too long: 1s to 2m"),
+    ("listen", "8080", "8080 is not of its form; write one such as 0.0.0.0:8080"),
 ]
 
 
@@ -150,7 +174,8 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert set(FLAGS.values()) == set(Settings.model_fields)
     assert [name for name in Settings.model_fields if bounds(name)] == [
-        "interval", "warm_up", "scrape_timeout", "request_timeout", "clock_scale",
+        "interval", "warm_up", "scrape_timeout", "prometheus_scrape_interval", "prometheus_timeout", "request_timeout",
+        "lease_duration", "clock_scale",
     ]  # fmt: skip
 
 

@@ -15,7 +15,8 @@ VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.
 class PrometheusTelemetry:
     """Implements ports.Telemetry with prometheus_client."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, source: str = "controllers") -> None:
+        self._source = source
         self._info = Gauge(
             "ingress_canary_rollout_info",
             "1 for each rollout, with where it is in its life.",
@@ -76,8 +77,7 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
-        self._leader = Gauge("ingress_canary_leader", "1 while this process writes.", registry=registry)
-        self._leader.set(1)
+        self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         self._shown: dict[Key, list[tuple[Collector, tuple[str, ...]]]] = {}
 
     def rollout(self, key: Key, status: RolloutStatus) -> None:
@@ -126,11 +126,15 @@ class PrometheusTelemetry:
         """Show how many rollouts wait."""
         self._depth.set(depth)
 
+    def leads(self, *, leading: bool) -> None:
+        """Show whether this process leads."""
+        self._leader.set(leading)
+
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source."""
-        self._query.labels("controllers").observe(seconds)
+        self._query.labels(self._source).observe(seconds)
         if errors:
-            self._errors.labels("controllers").inc(errors)
+            self._errors.labels(self._source).inc(errors)
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

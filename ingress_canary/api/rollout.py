@@ -423,6 +423,8 @@ class RolloutStatus(Model):
     """The last transitions, oldest first."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
     """Ready, Effective and Promoted, for ``kubectl wait``."""
+    leader: Annotated[str, Field(max_length=256)] | None = None
+    """Which replica took this rollout over, and since when it leads; only where several replicas may run."""
     started_at: datetime | None = None
     """When the shadow of this revision was first asked for."""
     finished_at: datetime | None = None

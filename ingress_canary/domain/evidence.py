@@ -95,14 +95,15 @@ def advance(
 ) -> tuple[Book, Evidence]:
     """Return the book with ``reading`` entered, and what it adds.
 
-    ``interval`` is how often the source samples: data older than twice that, and than 60 s, are stale. A family
-    that is not usable is not entered either, so that its next usable sample brings what came in between.
+    ``interval`` is how often the source is read: data older than twice that, than twice its own sampling, and than
+    60 s, are stale. A family that is not usable is not entered either, so that its next usable sample brings what came
+    in between.
     """
     if reading.error is not None:
         return book, Evidence({slo: NoData(reading.error) for slo in measures.by_slo})
     if book.at is not None and reading.at <= book.at:
         return book, Evidence({slo: Counts() for slo in measures.by_slo})
-    oldest = reading.at - max(2 * interval, STALE_AT_LEAST)
+    oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
 
     requests = _follow(book.requests, reading, _requests(reading, signals), oldest, signals)
     latency = {
@@ -166,6 +167,8 @@ def _nothing_seen(signals: Signals) -> str:
 
 def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | NoData:
     """Return the request counters of both sides."""
+    if signals.requests in reading.failed:
+        return NoData(reading.failed[signals.requests])
     samples: dict[SeriesKey, Sample] = {}
     for series in reading.series:
         if series.family != signals.requests:
@@ -184,7 +187,10 @@ def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | N
 
 
 def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[SeriesKey, Sample] | NoData | UnknownBound:
-    """Return (count, bucket of the threshold) of each label set of both sides that has both."""
+    """Return (count, bucket of the threshold) of each label set of both sides that has both, of one instant."""
+    for family in (signals.latency_count, signals.latency_bucket):
+        if family in reading.failed:
+            return NoData(reading.failed[family])
     halves: tuple[dict[SeriesKey, Sample], dict[SeriesKey, Sample]] = ({}, {})
     bounds = set(reading.bounds)
     for series in reading.series:
@@ -211,11 +217,12 @@ def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[Ser
     totals, buckets = halves
     if totals and not buckets:
         return UnknownBound(threshold, tuple(sorted(bounds)))
-    # a controller with other buckets says nothing of this threshold: its label sets are left out, not guessed
+    # a controller with other buckets says nothing of this threshold: its label sets are left out, not guessed; and a
+    # count that is newer than its bucket would make slow requests of the difference
     return {
         key: total._replace(values=(*total.values, *buckets[key].values))
         for key, total in totals.items()
-        if key in buckets
+        if key in buckets and buckets[key].at == total.at
     }
 
 

@@ -100,6 +100,16 @@ def hands_off(status: RolloutStatus) -> bool:
     return status.pause is not None and status.pause.hands_off
 
 
+def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
+    """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
+
+    The latter where somebody has removed its ownerReference.
+    """
+    if ingress.meta.owner is not None:
+        return ingress.meta.owner.uid == owner
+    return status.shadow is not None and status.shadow.uid == ingress.meta.uid
+
+
 def wanted(status: RolloutStatus) -> Exposure:
     """Return the exposure that a status means."""
     return Exposure(status.weight, status.routing.header, status.routing.cookie)

@@ -5,8 +5,8 @@ and labels matter and which side a series speaks for; sources know nothing of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -86,3 +86,7 @@ class Reading:
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Families that could not be had, and why: what needs them has no data, whatever else is there."""
+    sampled_every: timedelta = timedelta(0)
+    """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""

@@ -196,7 +196,9 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _elapsed(session.read_at, now, at.interval) if reading.error is None else 0.0
         return replace(session, **look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
-    settled = None if session.settled_from is None else session.settled_from + at.course.spec.analysis.settle
+    # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
+    settle = at.course.spec.analysis.settle + 2 * reading.sampled_every
+    settled = None if session.settled_from is None else session.settled_from + settle
     if settled is None or now < settled:
         return replace(session, **look, last=None, settling=True)
 

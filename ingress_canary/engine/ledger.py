@@ -66,6 +66,8 @@ class Entry:
     """When the present step began, and what each controller process had counted once it had settled."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
+    taken_over: bool = False
+    """Whether it carries the stamp of this process's term, or needs none."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None

@@ -14,7 +14,7 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
@@ -74,7 +74,7 @@ def observe(
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
-    ours = named is not None and _ours(named, owner, status)
+    ours = named is not None and is_shadow(named, owner.uid, status)
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
@@ -89,7 +89,7 @@ def observe(
             primary=primary, shadow=shadow, view=view, prefix=router.prefix,
             rivals=ledger.rivals(entry.rival) if entry.rival else (),
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
-            facts=entry.facts,
+            facts=_facts(router, view, entry),
         )  # fmt: skip
         findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
@@ -150,13 +150,6 @@ def observe(
     return Scene(seen, router, primary, target, findings)
 
 
-def _ours(named: Ingress, owner: Owner, status: RolloutStatus) -> bool:
-    """Return whether an Ingress is this rollout's shadow: by its owner, or by its uid though its owner was removed."""
-    if named.meta.owner is not None:
-        return named.meta.owner.uid == owner.uid
-    return status.shadow is not None and status.shadow.uid == named.meta.uid
-
-
 def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
     """Return what the next tick is to have asked of a rollout whose status is this; nothing before it has a step."""
     probe = scene.seen.spec.probe
@@ -177,6 +170,12 @@ def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
         yield Reason.INVALID_SPEC, f"{field}: {why}"
     for why in unaskable(spec.probe, course.routes) if spec.probe is not None and course is not None else ():
         yield Reason.INVALID_SPEC, f"spec.probe: {why}"
+
+
+def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
+    """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
+    told = router.facts(view.controller_config, view.controller_arguments)
+    return replace(told, pods=entry.facts.pods, orphaned=entry.facts.orphaned)
 
 
 def _causes(

@@ -249,8 +249,9 @@ def test_latency_is_counted_from_buckets(name: str) -> None:
         ([reading(0, [requests(inf)])], "requests of a is inf"),
         ([reading(0, [requests(-1)])], "requests of a is -1"),
         ([Reading(BEGIN + 7 * TICK, (), (requests(5),))], "stale: the newest sample is 70 s old"),
+        ([replace(reading(0), failed={"requests": "answered 422"})], "answered 422"),
     ],
-    ids=["source error", "empty", "NaN", "infinite", "negative", "stale"],
+    ids=["source error", "empty", "NaN", "infinite", "negative", "stale", "family failed"],
 )
 def test_unknown_is_no_data_with_its_reason(readings: list[Reading], says: str) -> None:
     assert says in message(last(readings))
@@ -260,6 +261,23 @@ def test_data_of_a_slow_source_are_stale_after_two_of_its_intervals() -> None:
     old = Reading(BEGIN + 7 * TICK, (), (requests(5),))
     _, evidence = advance(Book(), old, SIGNALS, MEASURES, timedelta(seconds=60))
     assert evidence.counts == {"availability": Counts()}
+    _, evidence = advance(Book(), replace(old, sampled_every=timedelta(seconds=35)), SIGNALS, MEASURES, TICK)
+    assert evidence.counts == {"availability": Counts()}
+
+
+@pytest.mark.parametrize("family", ["count", "bucket"])
+def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
+    both = Measures({**MEASURES.by_slo, **SLOW.by_slo})
+    partly = replace(reading(1, [requests(6)]), failed={family: "answered 422"})
+    counts = told([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
+    assert counts == {"availability": Counts(m=1), "latency": NoData("answered 422")}
+
+
+def test_a_count_and_a_bucket_of_two_moments_are_no_pair() -> None:
+    count, bucket = histogram(50, 10)
+    older = replace(bucket, at=BEGIN - TICK / 2)
+    _, evidence = advance(Book(), Reading(BEGIN, (), (count, older)), SIGNALS, SLOW, TICK)
+    assert isinstance(evidence.counts["latency"], NoData)
 
 
 def test_what_came_during_unusable_data_is_counted_afterwards() -> None:

@@ -1,5 +1,6 @@
 """Which time counts as bake and as hold, and what a restart keeps of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,6 +37,15 @@ def test_settling_is_no_bake() -> None:
     assert seconds(world) == (0, 0)
     world.step(3)
     assert seconds(world)[0] == 2 * INTERVAL
+
+
+def test_a_source_that_samples_on_its_own_settles_two_samples_longer() -> None:
+    world = at_step(1)
+    for settling in (True, True, True, True, True, True, False):
+        assert world.session is not None
+        world.now += timedelta(seconds=INTERVAL)
+        world.pass_(replace(world.read(), sampled_every=timedelta(seconds=25)))
+        assert world.session.settling is settling
 
 
 def test_a_late_tick_counts_for_two_intervals_at_most() -> None:

@@ -33,10 +33,9 @@ class PageError(Exception):
 class Exposition:
     """How a controller writes its page. The defaults are ingress-nginx's (internal/ingress/metric, v1.15)."""
 
-    counters: frozenset[str] = frozenset(
-        {"nginx_ingress_controller_requests", "nginx_ingress_controller_request_duration_seconds_count"}
-    )
-    """Families kept for every wanted Ingress."""
+    requests: str = "nginx_ingress_controller_requests"
+    durations: str = "nginx_ingress_controller_request_duration_seconds_count"
+    """Requests whose time was taken: what the buckets are parts of."""
     buckets: str = "nginx_ingress_controller_request_duration_seconds_bucket"
     """The family of which only the wanted bounds are kept."""
     orphan: str = "nginx_ingress_controller_orphan_ingress"
@@ -99,7 +98,7 @@ class Wanted:
         self._ingresses = {pair.ingress.encode() for pair in either}
         self._of_namespace = _quick(exposition.namespace)
         self._of_ingress = _quick(exposition.ingress)
-        families = (*exposition.counters, exposition.buckets, exposition.orphan)
+        families = (exposition.requests, exposition.durations, exposition.buckets, exposition.orphan)
         self.prefixes = tuple(f"{family}{{".encode() for family in families)
         self.bucket_prefix = f"{exposition.buckets}{{".encode()
         self.started = exposition.started.encode()

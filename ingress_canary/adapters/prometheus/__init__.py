@@ -1,0 +1,11 @@
+"""Evidence from a Prometheus that scrapes the ingress controllers, or from what answers like one.
+
+``source.py`` asks once a tick for all rollouts, ``client.py`` speaks HTTP, ``queries.py`` writes the PromQL, and
+``processes.py`` tells whose series are whose.
+"""
+
+from ingress_canary.adapters.prometheus.client import Access, PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.queries import Dialect
+from ingress_canary.adapters.prometheus.source import PrometheusSource, Sampling
+
+__all__ = ["Access", "Dialect", "PrometheusClient", "PrometheusError", "PrometheusSource", "Row", "Sampling"]

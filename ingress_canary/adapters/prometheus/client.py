@@ -1,0 +1,163 @@
+"""One question to Prometheus's HTTP API, and every way in which it is not answered, in words.
+
+Used by ``source.py`` and by ``plan --prometheus``. The API is described at
+https://prometheus.io/docs/prometheus/latest/querying/api/.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aiohttp
+
+MAX_BYTES = 32 * 1024 * 1024
+"""Length of an answer, decompressed: some 100,000 series."""
+SHOWN = 200
+"""Characters of Prometheus's own words that are passed on."""
+WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
+"""Thanos and VictoriaMetrics answer with what they could get unless told otherwise, and the latter withholds the last
+half minute unless told not to cache; Prometheus and Mimir pass these over."""
+
+
+LATEST = 1e11
+"""Seconds since 1970 that are a time."""
+
+
+class PrometheusError(Exception):
+    """There is no usable answer; the message says why and what to do."""
+
+
+class Row(NamedTuple):
+    """One series of an answer."""
+
+    labels: Mapping[str, str]
+    samples: Sequence[tuple[float, float]]
+    """(seconds since 1970, value), rising in time; never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where Prometheus is, and how to be let in. Files are read for each question, so that they may change."""
+
+    url: str
+    """With its prefix, if it has one, such as ``/prometheus`` of Mimir."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    token_file: Path | None = None
+    user: str | None = None
+    password_file: Path | None = None
+
+    def sent(self) -> dict[str, str]:
+        """Return the headers of a request. Raises PrometheusError when a file cannot be read."""
+        headers = {"Accept": "application/json", **self.headers}
+        if self.token_file is not None:
+            headers["Authorization"] = f"Bearer {_secret(self.token_file)}"
+        elif self.user is not None:
+            password = _secret(self.password_file) if self.password_file else ""
+            both = b64encode(f"{self.user}:{password}".encode()).decode()
+            headers["Authorization"] = f"Basic {both}"
+        return headers
+
+
+def _secret(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise PrometheusError(f"the credentials in {file} cannot be read: {error}") from None
+
+
+class PrometheusClient:
+    """Asks instant queries. The caller owns the session, and sets the deadline."""
+
+    def __init__(self, session: aiohttp.ClientSession, access: Access, max_bytes: int = MAX_BYTES) -> None:
+        self._session = session
+        self._access = access
+        self._url = f"{access.url.rstrip('/')}/api/v1/query"
+        self._max_bytes = max_bytes
+
+    async def query(self, expression: str, **more: str) -> list[Row]:
+        """Return the series of a vector or a matrix. Raises PrometheusError."""
+        form = {"query": expression, **WHOLE_AND_FRESH, **more}
+        try:
+            async with self._session.post(
+                self._url, data=form, headers=self._access.sent(), allow_redirects=False
+            ) as response:
+                body = await self._body(response)
+        except aiohttp.ClientConnectorError as error:
+            refused = isinstance(error.os_error, ConnectionRefusedError)
+            why = f"connection refused at {self._url}" if refused else f"cannot connect to {self._url}: {error}"
+            raise PrometheusError(
+                f"{why}; check --prometheus-url, and that network policies let this daemon reach it"
+            ) from None
+        except aiohttp.ClientPayloadError:
+            raise PrometheusError(f"the answer of {self._url} broke off") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise PrometheusError(f"{type(error).__name__} at {self._url}: {error}") from None
+        return self._rows(response, body)
+
+    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+        parts, size = [], 0
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise PrometheusError(
+                    f"the answer of {self._url} is longer than {self._max_bytes >> 20} MiB; "
+                    "narrow it with --prometheus-matchers, or drop labels when scraping"
+                )
+            parts.append(chunk)
+        return b"".join(parts)
+
+    def _rows(self, response: aiohttp.ClientResponse, body: bytes) -> list[Row]:
+        """Return what a whole answer says. Raises PrometheusError."""
+        status, is_html = response.status, response.content_type == "text/html"
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise PrometheusError(
+                f"answered {status} at {self._url}; check --prometheus-token-file or --prometheus-user, "
+                "and the tenant among --prometheus-headers"
+            )
+        if status == HTTPStatus.OK and is_html:
+            raise PrometheusError(f"an HTML page came instead of JSON; check --prometheus-url {self._access.url}")
+        try:
+            document = {} if is_html else json.loads(body)
+        except (ValueError, RecursionError):
+            document = {}
+        if not isinstance(document, dict):
+            document = {}
+        if status != HTTPStatus.OK or document.get("status") == "error":
+            raise PrometheusError(f"answered {status} at {self._url}{_words(document.get('error'))}")
+        if document.get("status") != "success":
+            raise PrometheusError(f"what {self._url} answered is not of Prometheus's API; check --prometheus-url")
+        if document.get("warnings") or document.get("isPartial"):
+            raise PrometheusError(f"the answer of {self._url} is not whole{_words(document.get('warnings'))}")
+        try:
+            return _series(document["data"])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise PrometheusError(f"what {self._url} answered is neither vector nor matrix") from None
+
+
+def _words(said: object) -> str:
+    """Return Prometheus's own words behind a colon, if there are any."""
+    text = "; ".join(map(str, said)) if isinstance(said, list) else said if isinstance(said, str) else ""
+    return f": {text[:SHOWN]}" if text else ""
+
+
+def _series(data: dict[str, Any]) -> list[Row]:
+    """Return the rows of a result. Raises PrometheusError for samples out of order, and what its shape breaks."""
+    kind = data["resultType"]
+    if kind not in ("matrix", "vector"):
+        raise ValueError(kind)
+    rows = []
+    for one in data["result"]:
+        points = one["values"] if kind == "matrix" else [one["value"]]
+        samples = [(float(at), float(value)) for at, value in points]
+        if not all(0 <= at < LATEST for at, _ in samples):
+            raise ValueError("no time")
+        if any(later <= earlier for (earlier, _), (later, _) in pairwise(samples)):
+            raise PrometheusError(f"samples of {one['metric'].get('__name__', 'a series')} came out of order")
+        if samples:
+            rows.append(Row({str(name): str(value) for name, value in one["metric"].items()}, samples))
+    return rows

@@ -1,0 +1,74 @@
+"""Whose series are whose: one controller process, though several jobs or replicas may scrape it.
+
+All series of one scrape carry its timestamp. So a process is read as its newest scrape left it: a count and its
+bucket come from the same instant, and a series that this scrape does not have is not there. Of several scrapes of one
+process one is followed, as long as it goes on, because another's labels may differ. Used by ``source.py``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ingress_canary.adapters.prometheus.client import Row
+from ingress_canary.adapters.prometheus.queries import Dialect, Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A controller process by its newest scrape."""
+
+    name: str
+    """Of the pod, with its namespace where the metrics tell."""
+    scrape: Labels
+    """The labels of the scrape that is followed."""
+    at: float
+    """When that scrape was, in seconds since 1970."""
+    turn: int = 1
+    """Counts the scrapes that were followed: what another one tells begins anew, because its labels may differ."""
+
+    @property
+    def instance(self) -> str:
+        """The name under which its counters are entered."""
+        return self.name if self.turn == 1 else f"{self.name} (scrape {self.turn})"
+
+
+def processes(
+    rows: Iterable[Row], dialect: Dialect, before: Mapping[str, Process], patience: float
+) -> dict[str, Process]:
+    """Return who was scraped, from the rows of the family that every controller has.
+
+    A scrape that was followed is left for another one that is ahead by more than ``patience`` seconds.
+    """
+    found: dict[str, list[Process]] = {}
+    for row in rows:
+        name, scrape = named(row, dialect)
+        found.setdefault(name, []).append(Process(name, scrape, row.samples[-1][0]))
+    return {name: _followed(ones, before.get(name), patience) for name, ones in found.items()}
+
+
+def named(row: Row, dialect: Dialect) -> tuple[str, Labels]:
+    """Return the process that a row speaks for, and the labels of its scrape."""
+    own, scrape = dialect.split(row.labels)
+    exposition = dialect.exposition
+    pod, namespace = own.get(exposition.pod), own.get(exposition.pod_namespace)
+    if pod is None:
+        return row.labels.get("instance", "a controller"), scrape
+    return f"{namespace}/{pod}" if namespace else pod, scrape
+
+
+def _followed(scrapes: Sequence[Process], before: Process | None, patience: float) -> Process:
+    newest = max(scrapes, key=lambda one: (one.at, sorted(one.scrape)))
+    if before is None:
+        return newest
+    known = next((one for one in scrapes if one.scrape == before.scrape), None)
+    if known is not None and newest.at - known.at <= patience:
+        return replace(known, turn=before.turn)
+    return newest if newest.scrape == before.scrape else replace(newest, turn=before.turn + 1)
+
+
+def sample_of(row: Row, process: Process, slack: float) -> tuple[float, float] | None:
+    """Return the row's sample of the process's newest scrape; None when that scrape did not have the series.
+
+    ``slack`` is how far before it a sample may lie: what merges several replicas may take one series from each.
+    """
+    sample = next((one for one in reversed(row.samples) if one[0] <= process.at), None)
+    return sample if sample is not None and process.at - sample[0] < slack else None

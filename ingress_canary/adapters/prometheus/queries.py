@@ -1,0 +1,114 @@
+"""The PromQL of a tick, and which of a series' labels the controller wrote.
+
+Raw range selectors of at most a few samples: only they return the samples' own timestamps. Used by ``source.py``.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ingress_canary.adapters.controller_scrape import Exposition
+from ingress_canary.domain.samples import Target
+
+OWN = frozenset(
+    {
+        "canary", "controller_class", "controller_namespace", "controller_pod", "host", "ingress", "le", "method",
+        "namespace", "path", "service", "status", "type",
+    }
+)  # fmt: skip
+"""Labels that ingress-nginx writes itself (internal/ingress/metric, v1.15); all others tell of the scrape."""
+SCRAPED = "nginx_ingress_controller_config_last_reload_successful"
+"""A family that every controller exports from its start on: whoever has it was scraped."""
+SEEN_WITHIN = 300
+"""Seconds in which a controller must have been scraped to be known at all, be it stale."""
+MAX_QUERY = 16_000
+"""Bytes of one query: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+
+Labels = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How this Prometheus names things."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The controller's label -> the label that it has here; those left out keep their name."""
+    matchers: str = ""
+    """Further matchers of every query, such as ``cluster="eu-1"``."""
+    exposition: Exposition = field(default_factory=Exposition)
+    max_query: int = MAX_QUERY
+
+    def split(self, labels: Mapping[str, str]) -> tuple[dict[str, str], Labels]:
+        """Return the labels that the controller wrote, under its own names, and those of the scrape."""
+        stored = {self.labels.get(name, name): name for name in OWN}
+        own, scrape = {}, []
+        for name, value in labels.items():
+            if name in stored:
+                own[stored[name]] = value
+            elif name != "__name__":
+                scrape.append((name, value))
+        return own, frozenset(scrape)
+
+    def scraped(self) -> str:
+        """Return the query that tells which controllers are scraped, and when last."""
+        return f"{SCRAPED}{{{self.matchers}}}[{SEEN_WITHIN}s]"
+
+    def started(self) -> str:
+        """Return the query for the start of each controller's process."""
+        started, matchers = self.exposition.started, self.matchers
+        return f"{started}{{{matchers}}} and on (job, instance) {SCRAPED}{{{matchers}}}"
+
+    def family(self, family: str, targets: Sequence[Target], seconds: float) -> str:
+        """Return the query for the newest samples of a family, of all targets at once."""
+        return f"{family}{{{self._of(targets, [one.ingress for one in targets])}}}[{math.ceil(seconds)}s]"
+
+    def buckets(self, targets: Sequence[Target], seconds: float) -> str:
+        """Return the query for the buckets whose bounds any of the targets needs."""
+        wanted = sorted({text for target in targets for bound in target.bounds for text in _printed(bound)})
+        bounds = f'{self._stored("le")}=~"{_either(wanted)}"'
+        whose = self._of(targets, [one.ingress for one in targets], bounds)
+        return f"{self.exposition.buckets}{{{whose}}}[{math.ceil(seconds)}s]"
+
+    def bounds(self, targets: Sequence[Target]) -> str:
+        """Return the query that lists the bounds that there are."""
+        whose = self._of(targets, [one.ingress for one in targets])
+        return f"count by ({self._stored('le')}) ({self.exposition.buckets}{{{whose}}})"
+
+    def orphans(self, targets: Sequence[Target], seconds: float) -> str:
+        """Return the query for the controllers' word on the shadows."""
+        return (
+            f"{self.exposition.orphan}{{{self._of(targets, [one.shadow for one in targets])}}}[{math.ceil(seconds)}s]"
+        )
+
+    def portions(self, targets: Sequence[Target]) -> list[Sequence[Target]]:
+        """Return the targets in as few portions as fit the longest query of each."""
+        if len(targets) <= 1 or len(self.buckets(targets, SEEN_WITHIN)) <= self.max_query >= len(
+            self.orphans(targets, SEEN_WITHIN)
+        ):
+            return [targets]
+        middle = len(targets) // 2
+        return [*self.portions(targets[:middle]), *self.portions(targets[middle:])]
+
+    def _of(self, targets: Sequence[Target], ingresses: Iterable[str], more: str = "") -> str:
+        namespaces = sorted({target.namespace for target in targets})
+        matchers = (
+            f'{self._stored("namespace")}=~"{_either(namespaces)}"',
+            f'{self._stored("ingress")}=~"{_either(sorted(set(ingresses)))}"',
+            more,
+            self.matchers,
+        )
+        return ",".join(matcher for matcher in matchers if matcher)
+
+    def _stored(self, name: str) -> str:
+        return self.labels.get(name, name)
+
+
+def _either(names: Iterable[str]) -> str:
+    """Return a regular expression for any of the names, which hold nothing special but a dot or a plus."""
+    return "|".join(name.replace(".", "[.]").replace("+", "[+]") for name in names)
+
+
+def _printed(bound: float) -> set[str]:
+    """Return the ways in which a bucket's bound may be written."""
+    text = f"{bound:g}"
+    return {text, f"{text}.0"} if "." not in text else {text}

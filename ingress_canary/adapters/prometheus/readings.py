@@ -1,0 +1,114 @@
+"""The rows of one look become readings, one a target. No await: used by ``source.py``."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import nan
+
+from ingress_canary.adapters.prometheus.client import Row
+from ingress_canary.adapters.prometheus.processes import Process, named, sample_of
+from ingress_canary.adapters.prometheus.queries import Dialect
+from ingress_canary.domain.samples import Instance, Reading, Series, Target
+
+START_JITTER = 5.0
+"""Seconds by which the start that a process tells may be off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look brought, all of it in Prometheus's time."""
+
+    at: datetime
+    """When, on the daemon's clock."""
+    processes: Mapping[str, tuple[Process, float | None]]
+    """Each process that was scraped, with its start if it tells."""
+    rows: Mapping[str, Sequence[Row] | str]
+    """By family; why there are none where it is a text."""
+    bounds: frozenset[float]
+    """Bucket bounds that there are besides those of the rows."""
+    every: float
+    """Seconds between two scrapes."""
+    sampled_every: timedelta
+    """The same on the daemon's clock."""
+    instant: Callable[[float], datetime]
+    """Where seconds since 1970 lie on the daemon's clock."""
+    note: str | None = None
+
+
+def starts(
+    processes: Mapping[str, Process], rows: Sequence[Row] | str, dialect: Dialect
+) -> dict[str, tuple[Process, float | None]]:
+    """Return each process with its start; None where it is not known, or told by a later scrape than the process's."""
+    told = {} if isinstance(rows, str) else {dialect.split(row.labels)[1]: row.samples[-1][1] for row in rows}
+    found: dict[str, tuple[Process, float | None]] = {}
+    for name, process in processes.items():
+        start = told.get(process.scrape)
+        found[name] = process, start if start is not None and 0 <= start <= process.at else None
+    return found
+
+
+def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Target, Reading]:
+    """Return the reading of each target."""
+    exposition = dialect.exposition
+    series: dict[tuple[str, str], list[Series]] = {}
+    for family in (exposition.requests, exposition.durations, exposition.buckets):
+        for one in _series(family, look, dialect):
+            place = one.labels.get(exposition.namespace, ""), one.labels.get(exposition.ingress, "")
+            series.setdefault(place, []).append(one)
+    orphans: dict[tuple[str, str], bool] = {}
+    for one in _series(exposition.orphan, look, dialect):
+        place = one.labels.get(exposition.namespace, ""), one.labels.get(exposition.ingress, "")
+        orphans[place] = orphans.get(place, False) or one.value > 0
+    instances = tuple(
+        Instance(process.instance, None if start is None else look.instant(start))
+        for process, start in look.processes.values()
+    )
+    buckets = look.rows.get(exposition.buckets, ())
+    bounds = look.bounds if isinstance(buckets, str) else look.bounds | bounds_of(buckets, dialect)
+    failed = {family: rows for family, rows in look.rows.items() if isinstance(rows, str)}
+    return {
+        target: Reading(
+            at=look.at,
+            instances=instances,
+            series=tuple(
+                one
+                for one in series.get((target.namespace, target.ingress), ())
+                if one.family != exposition.buckets or _bound(one.labels) in target.bounds
+            ),
+            bounds=bounds,
+            orphaned=orphans.get((target.namespace, target.shadow)),
+            note=look.note,
+            failed=failed,
+            sampled_every=look.sampled_every,
+        )
+        for target in targets
+    }
+
+
+def _series(family: str, look: Look, dialect: Dialect) -> Iterator[Series]:
+    """Yield a family's series as the newest scrape of each process left them."""
+    rows = look.rows.get(family, ())
+    if isinstance(rows, str):
+        return
+    for row in rows:
+        name, scrape = named(row, dialect)
+        process, start = look.processes.get(name, (None, None))
+        if process is None or process.scrape != scrape:
+            continue  # a process that is gone, or another scrape of one that is read already
+        sample = sample_of(row, process, look.every / 2)
+        if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):
+            continue  # not in the newest scrape any more, or left over from before the process's start
+        own, _ = dialect.split(row.labels)
+        yield Series(family, process.instance, own, sample[1], look.instant(sample[0]))
+
+
+def _bound(labels: Mapping[str, str], bound: str = "le") -> float:
+    try:
+        return float(labels.get(bound, ""))
+    except ValueError:
+        return nan
+
+
+def bounds_of(rows: Sequence[Row], dialect: Dialect) -> frozenset[float]:
+    """Return the bucket bounds of some rows, in seconds."""
+    return frozenset(_bound(dialect.split(row.labels)[0]) for row in rows)

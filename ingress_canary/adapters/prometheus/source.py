@@ -1,0 +1,162 @@
+"""The ports.Metrics source that asks Prometheus once a tick and family, for all rollouts together.
+
+1. Which controllers are scraped, and when last? Without them nothing else is asked.
+2. Everything else at once: their starts, requests, latencies, and their word on the shadows. Asked later, it shows at
+   least the scrapes that the first answer showed: a series that is missing there was not there, and counts as 0.
+3. Each process as its newest scrape left it, cut up by target (``readings.py``).
+
+A family whose query fails is missing with its reason, and what does not need it is judged all the same.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.processes import Process, processes
+from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
+from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
+from ingress_canary.domain.evidence import STALE_AT_LEAST
+from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.ports import Clock
+
+PATIENCE = 1.5
+"""Scrape intervals by which the followed scrape of a process may lag behind another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How often Prometheus scrapes, and how long it may take to answer: real seconds."""
+
+    every: float = 30
+    within: float = 5
+    """One look as a whole."""
+
+
+class PrometheusSource:
+    """Implements ports.Metrics over Prometheus's HTTP API."""
+
+    def __init__(
+        self, client: PrometheusClient, clock: Clock, dialect: Dialect | None = None, sampling: Sampling | None = None
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._dialect = dialect or Dialect()
+        self._sampling = sampling or Sampling()
+        self._known: dict[str, Process] = {}
+        """Every process as it was read last."""
+
+    async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
+        """Return a reading of every target."""
+        at = self._clock.now()
+        deadline = asyncio.get_running_loop().time() + self._sampling.within
+        try:
+            scraped = await self._ask(deadline, self._dialect.scraped())
+            present, sampled, note = self._present(at, scraped)
+        except PrometheusError as error:
+            return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
+        portions = self._dialect.portions(sorted(set(targets)))
+        began, answers = await asyncio.gather(
+            self._try(deadline, self._dialect.started()),
+            asyncio.gather(*(self._look(deadline, portion) for portion in portions)),
+        )
+        told = starts(present, began, self._dialect)
+        read: dict[Target, Reading] = {}
+        for portion, (rows, bounds) in zip(portions, answers, strict=True):
+            look = Look(at, told, rows, bounds, self._sampling.every, sampled, self._instant, note)
+            read |= readings(portion, look, self._dialect)
+        return read
+
+    def _present(self, at: datetime, rows: Sequence[Row]) -> tuple[dict[str, Process], timedelta, str | None]:
+        """Return the processes that were scraped just now, the span between two scrapes, and a note.
+
+        Raises PrometheusError when there is no such process.
+        """
+        every = self._sampling.every
+        found = processes(rows, self._dialect, self._known, PATIENCE * every)
+        if not found:
+            raise PrometheusError(
+                f"no controller was scraped in the last {SEEN_WITHIN} s: there is no "
+                f"{SCRAPED}{{{self._dialect.matchers}}}; see its page of targets, and --prometheus-matchers"
+            )
+        newest = max(one.at for one in found.values())
+        sampled = self._instant(newest + every) - self._instant(newest)
+        oldest = at - max(2 * sampled, STALE_AT_LEAST)
+        present = {name: one for name, one in found.items() if oldest <= self._instant(one.at) <= at + STALE_AT_LEAST}
+        if not present:
+            raise PrometheusError(self._out_of_time(at, self._instant(newest)))
+        older = {name for name, one in present.items() if name in self._known and one.at < self._known[name].at}
+        usable = {name: one for name, one in present.items() if name not in older}
+        self._known = {name: one for name, one in (self._known | usable).items() if name in found}
+        if not older:
+            return usable, sampled, None
+        why = (
+            f"the newest scrape of {', '.join(sorted(older))} is older than one that was read before: "
+            "do servers with different data share the address?"
+        )
+        if not usable:
+            raise PrometheusError(f"out of order: {why}")
+        return usable, sampled, f"Prometheus: {why}"
+
+    def _out_of_time(self, at: datetime, newest: datetime) -> str:
+        """Return what is wrong with a scrape that is not of now."""
+        age = (at - newest).total_seconds()
+        if age < 0:
+            return f"the newest scrape lies {-age:.0f} s ahead: the clock of Prometheus, or of this daemon, is wrong"
+        return (
+            f"stale: the newest scrape of a controller is {age:.0f} s old; see its page of targets, set "
+            f"--prometheus-scrape-interval if it scrapes less often than every {self._sampling.every:g} s, "
+            "and compare the clocks"
+        )
+
+    async def _look(
+        self, deadline: float, targets: Sequence[Target]
+    ) -> tuple[Mapping[str, Sequence[Row] | str], frozenset[float]]:
+        """Return each family's rows, or why there are none; and all bucket bounds where a wanted one is missing."""
+        dialect, exposition = self._dialect, self._dialect.exposition
+        seconds = max(2 * self._sampling.every, STALE_AT_LEAST.total_seconds()) + self._sampling.within
+        queries = {
+            exposition.requests: dialect.family(exposition.requests, targets, seconds),
+            exposition.orphan: dialect.orphans(targets, seconds),
+        }
+        if any(target.bounds for target in targets):
+            queries[exposition.durations] = dialect.family(exposition.durations, targets, seconds)
+            queries[exposition.buckets] = dialect.buckets(targets, seconds)
+        answers = await asyncio.gather(*(self._try(deadline, query) for query in queries.values()))
+        rows = dict(zip(queries, answers, strict=True))
+        return rows, await self._bounds(deadline, targets, rows)
+
+    async def _bounds(
+        self, deadline: float, targets: Sequence[Target], rows: Mapping[str, Sequence[Row] | str]
+    ) -> frozenset[float]:
+        """Return the bucket bounds to choose from; asked for only where one that an SLO needs is missing."""
+        exposition = self._dialect.exposition
+        wanted = {bound for target in targets for bound in target.bounds}
+        buckets = rows.get(exposition.buckets, "")
+        if not wanted or isinstance(buckets, str) or not rows[exposition.durations]:
+            return frozenset()
+        if wanted <= bounds_of(buckets, self._dialect):
+            return frozenset()
+        answer = await self._try(deadline, self._dialect.bounds(targets))
+        return frozenset() if isinstance(answer, str) else bounds_of(answer, self._dialect)
+
+    async def _try(self, deadline: float, query: str) -> Sequence[Row] | str:
+        try:
+            return await self._ask(deadline, query)
+        except PrometheusError as error:
+            return f"Prometheus: {error}"
+
+    async def _ask(self, deadline: float, query: str) -> Sequence[Row]:
+        within = self._sampling.within
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._client.query(query, timeout=f"{within:g}s")
+        except TimeoutError:
+            raise PrometheusError(
+                f"no answer within {within:g} s; is it overloaded? See --prometheus-timeout"
+            ) from None
+
+    def _instant(self, seconds: float) -> datetime:
+        """Return where seconds since 1970 lie on the clock."""
+        return self._clock.at(datetime.fromtimestamp(seconds, UTC))

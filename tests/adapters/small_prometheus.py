@@ -1,0 +1,109 @@
+"""A Prometheus of a few lines over real HTTP: scrapes when told, and answers the selectors that the source writes."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+FAMILY = "nginx_ingress_controller_"
+SCRAPED = f"{FAMILY}config_last_reload_successful"
+REQUESTS = f"{FAMILY}requests"
+BUCKETS = f"{FAMILY}request_duration_seconds_bucket"
+COUNT = f"{FAMILY}request_duration_seconds_count"
+ORPHAN = f"{FAMILY}orphan_ingress"
+STARTED = "process_start_time_seconds"
+SELECTOR = re.compile(r"(\w+)\{(.*?)\}(?:\[(\d+)s\])?")
+MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Pod:
+    """A controller process as its page shows it."""
+
+    name: str = "pod-a"
+    started: float = 0.0
+    lines: dict[str, float] = field(default_factory=dict)
+    """Family and labels, as on the page, -> value."""
+
+    def serve(
+        self, requests: int, *, slow: int = 0, status: str = "200", canary: str = "", ingress: str = "web",
+        namespace: str = "shop", bounds: Iterable[str] = ("0.25", "0.5"),
+    ) -> None:  # fmt: skip
+        labels = f'namespace="{namespace}",ingress="{ingress}",service="web",canary="{canary}",status="{status}"'
+        for line, by in (
+            (f"{REQUESTS}{{{labels}}}", requests),
+            (f"{COUNT}{{{labels}}}", requests),
+            *((f'{BUCKETS}{{{labels},le="{bound}"}}', requests - slow) for bound in bounds),
+        ):
+            self.lines[line] = self.lines.get(line, 0) + by
+
+
+class SmallPrometheus:
+    """Its samples, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, dict[frozenset[tuple[str, str]], list[tuple[float, float]]]] = {}
+        self.asked: list[tuple[str, Mapping[str, Any], Mapping[str, str]]] = []
+        self.now = 0.0
+        self.answer: Answer = self.evaluate
+        self.broken: dict[str, Answer] = {}
+        """By family: how a query for it is answered instead."""
+
+    def scrape(self, pod: Pod, at: float, job: str = "ingress-nginx", **labels: str) -> None:
+        """Take samples of a page, labelled as a ServiceMonitor without honorLabels does."""
+        self.now = at
+        scrape = {"job": job, "instance": f"{pod.name}:10254", "namespace": "ingress-nginx", **labels}
+        own = {"controller_pod": pod.name, "controller_namespace": "ingress-nginx"}
+        self.add(SCRAPED, scrape | own, at, 1)
+        self.add(STARTED, scrape, at, pod.started)
+        for line, value in pod.lines.items():
+            family, _, inner = line.partition("{")
+            said = {f"exported_{n}" if n in ("namespace", "service") else n: v for n, _, v in MATCHER.findall(inner)}
+            self.add(family, scrape | own | said, at, value)
+
+    def add(self, family: str, labels: Mapping[str, str], at: float, value: float) -> None:
+        key = frozenset((name, text) for name, text in labels.items() if text)
+        self.series.setdefault(family, {}).setdefault(key, []).append((at, value))
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        form = await request.post()
+        self.asked.append((str(form["query"]), dict(form), request.headers))
+        for family, answer in self.broken.items():
+            if str(form["query"]).startswith(f"{family}{{"):
+                return await answer(request)
+        return await self.answer(request)
+
+    async def evaluate(self, request: web.Request) -> web.StreamResponse:
+        query = str((await request.post())["query"])
+        found = SELECTOR.search(query)
+        assert found is not None, query
+        family, inner, seconds = found[1], found[2], found[3]
+        matchers = MATCHER.findall(inner)
+        rows = []
+        for key, samples in self.series.get(family, {}).items():
+            labels = dict(key)
+            if not all(re.fullmatch(text, labels.get(n, "")) for n, _, text in matchers):
+                continue
+            recent = [one for one in samples if self.now - float(seconds or 300) < one[0] <= self.now]
+            if recent:
+                rows.append((labels | {"__name__": family}, recent))
+        return web.json_response(self.document(rows, "matrix" if seconds else "vector"))
+
+    @staticmethod
+    def document(rows: Iterable[tuple[Mapping[str, str], list[tuple[float, float]]]], kind: str) -> dict[str, Any]:
+        result = [
+            {"metric": labels, "values": [[at, text(value)] for at, value in samples]}
+            if kind == "matrix"
+            else {"metric": labels, "value": [samples[-1][0], text(samples[-1][1])]}
+            for labels, samples in rows
+        ]
+        return {"status": "success", "data": {"resultType": kind, "result": result}}
+
+
+def text(value: float) -> str:
+    """Return a number as Prometheus writes it."""
+    return {"inf": "+Inf", "nan": "NaN"}.get(str(value), str(value))

@@ -1,0 +1,480 @@
+"""A Prometheus over real HTTP becomes readings, and whatever is wrong with it becomes words."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
+from ingress_canary.app import StartError, prometheus_of
+from ingress_canary.domain.evidence import Book, Evidence, NoData, UnknownBound, advance
+from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
+from ingress_canary.domain.samples import Counts, Reading, Side, Target
+from ingress_canary.settings import RENAMED, load
+from tests.adapters.small_prometheus import BUCKETS, COUNT, ORPHAN, REQUESTS, SCRAPED, Answer, Pod, SmallPrometheus
+from tests.adapters.test_controller_scrape import break_off
+
+CANARY = "shop-web-canary-80"
+WEB = Target("shop", "web", "web", "web-canary", frozenset({0.5}))
+BEGIN = 1_800_000_000.0
+SIGNALS = Signals(
+    ingress="shop/web",
+    requests=REQUESTS,
+    latency_bucket=BUCKETS,
+    latency_count=COUNT,
+    side=lambda labels: {CANARY: Side.CANARY, "": Side.STABLE}.get(labels.get("canary", "")),
+)
+MEASURES = Measures({"availability": Availability(("5..",)), "latency": Latency(0.5)})
+
+
+class ManualClock:
+    """Real time that moves when told."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(BEGIN + self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def at(self, wall: datetime) -> datetime:
+        return wall
+
+
+class Site:
+    """A controller, the Prometheus that scrapes it every 10 s, the source, and a rollout's book."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, prometheus: SmallPrometheus) -> None:
+        self.prometheus = prometheus
+        self.pods = [Pod(started=BEGIN - 3600)]
+        self.clock = ManualClock()
+        self.session = session
+        self.url = url
+        self.source = self.new_source()
+        self.book = Book()
+
+    def new_source(
+        self, access: Access | None = None, dialect: Dialect | None = None, within: float = 30, **client: int
+    ) -> PrometheusSource:
+        asker = PrometheusClient(self.session, access or Access(self.url), **client)
+        dialect = dialect or Dialect(dict(RENAMED))
+        return PrometheusSource(asker, self.clock, dialect, Sampling(every=10, within=within))
+
+    def scrape(self) -> None:
+        """Let 10 s pass, and have every pod scraped a second ago."""
+        self.clock.seconds += 10
+        for pod in self.pods:
+            self.prometheus.scrape(pod, BEGIN + self.clock.seconds - 1)
+
+    async def read(self, target: Target = WEB) -> Reading:
+        return (await self.source.read([target]))[target]
+
+    async def look(self) -> Evidence:
+        self.scrape()
+        self.book, evidence = advance(self.book, await self.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+        return evidence
+
+    async def counts(self) -> tuple[Counts | NoData | UnknownBound, ...]:
+        return tuple((await self.look()).counts.values())
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    async with AsyncExitStack() as stack:
+        prometheus = SmallPrometheus()
+        app = web.Application()
+        app.router.add_post("/prom/api/v1/query", prometheus.handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield Site(session, f"http://127.0.0.1:{runner.addresses[0][1]}/prom", prometheus)
+
+
+async def test_samples_become_the_readings_that_a_page_would_give(site: Site) -> None:
+    site.pods[0].serve(10, slow=3)
+    site.pods[0].serve(9, ingress="other")
+    site.pods[0].lines[f'{ORPHAN}{{namespace="shop",ingress="web-canary",type="no-endpoint"}}'] = 0
+    site.scrape()
+    reading = await site.read()
+    assert {(one.family, one.value) for one in reading.series} == {(REQUESTS, 10), (COUNT, 10), (BUCKETS, 7)}
+    assert {one.instance for one in reading.series} == {"ingress-nginx/pod-a"}
+    assert {one.at for one in reading.series} == {datetime.fromtimestamp(BEGIN + 9, UTC)}
+    assert reading.series[0].labels == {
+        "controller_namespace": "ingress-nginx", "controller_pod": "pod-a", "ingress": "web", "namespace": "shop",
+        "service": "web", "status": "200",
+    }  # fmt: skip
+    assert [(one.name, one.started) for one in reading.instances] == [
+        ("ingress-nginx/pod-a", datetime.fromtimestamp(BEGIN - 3600, UTC))
+    ]
+    assert (reading.orphaned, reading.error, reading.note, dict(reading.failed)) == (False, None, None, {})
+    assert reading.sampled_every == timedelta(seconds=10)
+
+
+async def test_evidence_through_errors_a_restart_a_new_pod_and_one_that_is_gone(site: Site) -> None:
+    first = site.pods[0]
+    first.serve(1000, slow=9)
+    counts = [await site.counts()]  # a starting point
+    first.serve(20, slow=2)
+    first.serve(4, slow=1, status="502", canary=CANARY)
+    counts.append(await site.counts())
+    first.lines.clear()
+    first.started = BEGIN + site.clock.seconds + 3
+    first.serve(7, slow=1)
+    counts.append(await site.counts())  # a restart
+    site.pods.append(Pod("pod-b", started=BEGIN + site.clock.seconds + 2))
+    site.pods[1].serve(3, slow=3, canary=CANARY)
+    counts.append(await site.counts())  # a new pod
+    site.pods.pop(0)
+    site.pods[0].serve(1)
+    counts.append(await site.counts())  # the first one is gone
+    assert counts == [
+        (Counts(), Counts()),
+        (Counts(n=4, e=4, m=20), Counts(n=4, e=1, m=20, f=2)),
+        (Counts(m=7), Counts(m=7, f=1)),
+        (Counts(n=3), Counts(n=3, e=3)),
+        (Counts(m=1), Counts(m=1)),
+    ]
+
+
+async def test_nothing_is_counted_twice_between_two_scrapes(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.pods[0].serve(5)
+    assert await site.counts() == (Counts(m=5), Counts(m=5))
+    site.clock.seconds += 3
+    site.book, evidence = advance(site.book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    assert evidence.counts == {"availability": Counts(), "latency": Counts()}
+
+
+@pytest.mark.parametrize("more", [{"job": "pods"}, {"prometheus_replica": "1"}], ids=["two jobs", "two replicas"])
+async def test_a_process_that_is_scraped_twice_counts_once(site: Site, more: dict[str, str]) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.pods[0].serve(5, slow=2)
+    site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds + 8, **more)
+    reading_before = await site.counts()
+    site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds + 8, **more)
+    assert reading_before == (Counts(m=5), Counts(m=5, f=2))
+    assert len((await site.read()).instances) == 1
+
+
+async def test_another_scrape_of_a_process_takes_over_with_a_new_starting_point(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    for _ in range(4):
+        site.pods[0].serve(5)
+        site.clock.seconds += 10
+        site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1, job="pods", path="/metrics")
+        site.book, evidence = advance(site.book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    assert evidence.counts["availability"] == Counts(m=5)
+    assert {one.instance for one in (await site.read()).series} == {"ingress-nginx/pod-a (scrape 2)"}
+
+
+async def test_a_count_that_is_newer_than_its_bucket_makes_no_slow_requests(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.pods[0].serve(30)
+    site.clock.seconds += 10
+    late = dict(site.prometheus.series[BUCKETS])
+    site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1)
+    for key, samples in late.items():
+        site.prometheus.series[BUCKETS][key] = [(at + 7, value) for at, value in samples[:1]]
+    site.book, evidence = advance(site.book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    assert evidence.counts["availability"] == Counts(m=30)
+    assert isinstance(evidence.counts["latency"], NoData)
+
+
+async def test_the_queries_of_a_tick_are_as_many_for_200_rollouts_as_for_one(site: Site) -> None:
+    targets = [
+        Target("shop", f"web-{n}", "web", f"web-{n}-canary", frozenset({0.25 if n % 2 else 0.5})) for n in range(200)
+    ]
+    for target in targets:
+        site.pods[0].serve(10, ingress=target.ingress)
+    site.scrape()
+    await site.source.read(targets[:1])
+    alone = len(site.prometheus.asked)
+    site.prometheus.asked.clear()
+    readings = await site.source.read(targets)
+    assert len(site.prometheus.asked) == alone == 6
+    assert sorted(query.partition("{")[0] for query, _, _ in site.prometheus.asked) == [
+        SCRAPED, ORPHAN, BUCKETS, COUNT, REQUESTS, "process_start_time_seconds",
+    ]  # fmt: skip
+    assert all(len(reading.series) == 3 for reading in readings.values())
+
+
+async def test_a_query_that_would_be_too_long_is_split_and_no_target_lost(site: Site) -> None:
+    targets = [Target(f"team-{n:03}", f"{'web' * 20}-{n:03}", "web", f"{n}", frozenset({0.5})) for n in range(600)]
+    for target in targets:
+        site.pods[0].serve(1, ingress=target.ingress, namespace=target.namespace)
+    site.scrape()
+    readings = await site.source.read(targets)
+    queries = [query for query, _, _ in site.prometheus.asked]
+    assert max(map(len, queries)) <= 16_000
+    assert len(queries) == 2 + 4 * 4
+    assert [len(readings[target].series) for target in targets] == [3] * 600
+
+
+async def test_without_latency_slos_nothing_is_asked_about_latency(site: Site) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    await site.read(WEB._replace(bounds=frozenset()))
+    assert not [query for query, _, _ in site.prometheus.asked if "duration" in query]
+
+
+async def test_a_threshold_that_is_no_bound_is_told_with_those_that_are(site: Site) -> None:
+    site.pods[0].serve(10, bounds=("0.1", "1.0", "+Inf"))
+    latency = (await site.counts())[1]
+    assert isinstance(latency, UnknownBound)
+    assert "choose one of 0.1, 1" in latency.message
+
+
+async def test_a_bound_may_be_printed_either_way(site: Site) -> None:
+    site.pods[0].serve(10, bounds=("1.0", "2.5"))
+    site.scrape()
+    reading = await site.read(WEB._replace(bounds=frozenset({1.0})))
+    assert reading.bounds == {1.0}
+    assert len(reading.series) == 3
+
+
+@pytest.mark.parametrize(
+    ("lines", "orphaned"), [({}, None), ({"web-canary": 0}, False), ({"web-canary": 1}, True), ({"web": 1}, None)]
+)
+async def test_the_orphan_metric_speaks_of_the_shadow(site: Site, lines: dict[str, int], orphaned: bool | None) -> None:
+    for name, value in lines.items():
+        site.pods[0].lines[f'{ORPHAN}{{namespace="shop",ingress="{name}",type="no-service"}}'] = value
+    site.scrape()
+    assert (await site.read()).orphaned is orphaned
+
+
+async def test_labels_that_are_honoured_and_further_matchers_are_a_matter_of_settings(site: Site) -> None:
+    labels = {"namespace": "shop", "ingress": "web", "service": "web", "status": "200", "cluster": "eu"}
+    scrape = {"job": "x", "instance": "a:1", "controller_pod": "pod-a", "cluster": "eu"}
+    for cluster, value in (("eu", 5), ("us", 7)):
+        site.prometheus.add(SCRAPED, scrape | {"cluster": cluster}, BEGIN + 9, 1)
+        site.prometheus.add(REQUESTS, scrape | labels | {"cluster": cluster}, BEGIN + 9, value)
+    site.prometheus.now, site.clock.seconds = BEGIN + 9, 10
+    site.source = site.new_source(dialect=Dialect(matchers='cluster="eu"'))
+    reading = await site.read()
+    assert [(one.instance, one.value) for one in reading.series] == [("pod-a", 5)]
+    assert all('cluster="eu"' in query for query, _, _ in site.prometheus.asked)
+
+
+# --- what can go wrong
+
+
+def answering(**options: object) -> Answer:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(**options)  # type: ignore[arg-type]
+
+    return answer
+
+
+async def hang(request: web.Request) -> web.StreamResponse:
+    await asyncio.sleep(30)
+    return web.Response()
+
+
+def refusing(status: int, why: str) -> Answer:
+    body = json.dumps({"status": "error", "errorType": "execution", "error": why})
+    return answering(status=status, text=body, content_type="application/json")
+
+
+def saying(document: object) -> Answer:
+    return answering(text=json.dumps(document), content_type="application/json")
+
+
+def sampled(*values: object) -> Answer:
+    result = [{"metric": {"__name__": "x"}, "values": list(values)}]
+    return saying({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+
+EMPTY = {"resultType": "matrix", "result": []}
+BAD_ANSWERS: dict[str, tuple[Answer, str]] = {
+    "422": (refusing(422, "query processing would load too many samples into memory"), "answered 422 at"),
+    "422 in its own words": (refusing(422, "too many samples"), "too many samples"),
+    "503": (answering(status=503, text="upstream connect error"), "answered 503 at"),
+    "503 in HTML": (answering(status=503, text="<html>", content_type="text/html"), "answered 503 at"),
+    "401": (answering(status=401), "answered 401 at"),
+    "429": (refusing(429, "too many outstanding requests"), "too many outstanding requests"),
+    "a redirect to a login page": (answering(status=302, headers={"Location": "/login"}), "answered 302 at"),
+    "an error with 200": (refusing(200, "no org id"), "no org id"),
+    "HTML": (answering(text="<html>", content_type="text/html"), "an HTML page came instead of JSON"),
+    "no JSON": (answering(text="OK"), "is not of Prometheus's API"),
+    "other JSON": (saying(["a"]), "is not of Prometheus's API"),
+    "broken JSON": (answering(text='{"status":"succ'), "is not of Prometheus's API"),
+    "deep JSON": (answering(text="[" * 100_000), "is not of Prometheus's API"),
+    "a scalar": (saying({"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}), "neither vector"),
+    "no data": (saying({"status": "success"}), "neither vector nor matrix"),
+    "a value that is none": (sampled([1, "many"]), "neither vector nor matrix"),
+    "a time that is none": (sampled([1e300, "1"]), "neither vector nor matrix"),
+    "partial, as Thanos says it": (saying({"status": "success", "data": EMPTY, "warnings": ["no store"]}), "no store"),
+    "partial, as VictoriaMetrics says it": (
+        saying({"status": "success", "isPartial": True, "data": EMPTY}), "not whole"
+    ),
+    "samples out of order": (sampled([2, "1"], [1, "2"]), "samples of x came out of order"),
+    "a huge answer": (answering(text="x" * 3 * 2**20), "longer than 2 MiB"),
+    "hanging": (hang, "no answer within 2 s"),
+    "broken off": (break_off, "broke off"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+async def test_what_is_no_answer_is_no_data_in_its_own_words(site: Site, name: str) -> None:
+    answer, why = BAD_ANSWERS[name]
+    site.source = site.new_source(within=2 if name == "hanging" else 30, max_bytes=2**21)
+    site.pods[0].serve(10)
+    await site.look()
+    before = site.book
+    site.prometheus.answer = answer
+    absent = list((await site.look()).counts.values())
+    assert all(isinstance(one, NoData) and why in one.message for one in absent), absent
+    assert site.book == before
+    # what came in between is not lost
+    site.prometheus.answer = site.prometheus.evaluate
+    site.pods[0].serve(3)
+    assert await site.counts() == (Counts(m=3), Counts(m=3))
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: str) -> None:
+    answer, why = BAD_ANSWERS[name]
+    site.source = site.new_source(within=2 if name == "hanging" else 30, max_bytes=2**21)
+    site.pods[0].serve(10)
+    await site.look()
+    site.prometheus.broken[BUCKETS] = answer
+    site.pods[0].serve(7, slow=1)
+    availability, latency = await site.counts()
+    assert availability == Counts(m=7)
+    assert isinstance(latency, NoData)
+    assert why in latency.message
+
+
+@pytest.mark.parametrize(("value", "shown"), [(float("nan"), "nan"), (float("inf"), "inf"), (-1.0, "-1")])
+async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: Site, value: float, shown: str) -> None:
+    site.pods[0].serve(10)
+    site.pods[0].serve(10, ingress="api")
+    await site.look()
+    (line,) = [one for one in site.pods[0].lines if one.startswith(REQUESTS) and 'ingress="web"' in one]
+    site.pods[0].lines[line] = value
+    availability, latency = await site.counts()
+    assert isinstance(availability, NoData)
+    assert f"is {shown}, which is no count" in availability.message
+    assert latency == Counts()
+    other = await site.read(WEB._replace(ingress="api"))
+    assert {one.value for one in other.series} == {10}
+
+
+async def test_where_no_controller_is_scraped_the_message_says_so(site: Site) -> None:
+    assert "Prometheus: no controller was scraped in the last 300 s" in str((await site.read()).error)
+
+
+async def test_an_ingress_without_series_was_answered_all_the_same(site: Site) -> None:
+    site.scrape()
+    reading = await site.read()
+    assert (reading.error, reading.series, len(reading.instances)) == (None, (), 1)
+
+
+async def test_scrapes_that_have_stopped_are_stale(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.clock.seconds += 70
+    site.prometheus.now += 70
+    assert "stale: the newest scrape of a controller is 71 s old" in str((await site.read()).error)
+
+
+@pytest.mark.parametrize(
+    ("by", "why"), [(-3600, "stale: the newest scrape of a controller is 3601 s old"), (3600, "lies 3599 s ahead")]
+)
+async def test_a_clock_that_is_an_hour_off_is_no_data(site: Site, by: float, why: str) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.clock.seconds += 10
+    site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1 + by)
+    assert why in str((await site.read()).error)
+
+
+async def test_an_older_scrape_than_one_read_before_is_out_of_order(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    await site.look()
+    site.prometheus.now -= 10
+    error = str((await site.read()).error)
+    assert "out of order: the newest scrape of ingress-nginx/pod-a is older than one that was read before" in error
+    site.pods.append(Pod("pod-b"))
+    site.prometheus.scrape(site.pods[1], BEGIN + site.clock.seconds - 11)
+    reading = await site.read()
+    assert [one.name for one in reading.instances] == ["ingress-nginx/pod-b"]
+    assert "do servers with different data share the address?" in str(reading.note)
+
+
+async def test_a_refused_connection_names_address_and_remedy(site: Site, unused_tcp_port: int) -> None:
+    site.source = site.new_source(Access(f"http://127.0.0.1:{unused_tcp_port}"))
+    error = str((await site.read()).error)
+    assert f"connection refused at http://127.0.0.1:{unused_tcp_port}/api/v1/query; check --prometheus-url" in error
+
+
+# --- access
+
+
+async def test_a_token_is_read_anew_when_its_file_has_changed(site: Site, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    site.source = site.new_source(Access(site.url, {"X-Scope-OrgID": "team-a"}, token_file=token))
+    assert f"the credentials in {token} cannot be read" in str((await site.read()).error)
+    for value in ("first", "second"):
+        token.write_text(f"{value}\n")
+        await site.read()
+        headers = site.prometheus.asked[-1][2]
+        assert (headers["Authorization"], headers["X-Scope-OrgID"]) == (f"Bearer {value}", "team-a")
+
+
+async def test_basic_authentication_takes_its_password_from_a_file(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("geheimß\n")
+    site.source = site.new_source(Access(site.url, user="me", password_file=tmp_path / "password"))
+    await site.read()
+    sent = site.prometheus.asked[-1][2]["Authorization"]
+    assert base64.b64decode(sent.removeprefix("Basic ")).decode() == "me:geheimß"
+
+
+async def test_what_would_be_half_an_answer_is_asked_for_whole(site: Site) -> None:
+    await site.read()
+    form = site.prometheus.asked[-1][1]
+    assert (form["partial_response"], form["deny_partial_response"], form["timeout"]) == ("false", "1", "30s")
+
+
+async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    settings = load({"prometheus_url": site.url, "prometheus_headers": "X-Scope-OrgID=a", "interval": "5s"}, None)
+    source, http = prometheus_of(settings, site.clock)
+    async with http:
+        assert len((await source.read([WEB]))[WEB].series) == 3
+    assert site.prometheus.asked[-1][2]["X-Scope-OrgID"] == "a"
+    assert site.prometheus.asked[-1][1]["timeout"] == "4s"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({}, "--source prometheus needs an address: set --prometheus-url"),
+        ({"prometheus_url": "http://p", "prometheus_ca_file": "/none/ca.pem"}, "--prometheus-ca-file /none/ca.pem"),
+    ],
+)
+async def test_settings_that_cannot_work_are_refused_at_the_start(
+    site: Site, settings: dict[str, str], why: str
+) -> None:
+    with pytest.raises(StartError, match=why):
+        prometheus_of(load(dict(settings), None), site.clock)

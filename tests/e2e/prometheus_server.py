@@ -1,0 +1,131 @@
+"""A real Prometheus on loopback that scrapes the lab's controllers every second, for the whole-system tests."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+import pytest
+
+from ingress_canary.lab.cluster import Lab
+
+HOW = "Prometheus is missing: apt-get install prometheus"
+CONFIG = """\
+global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
+scrape_configs:
+- job_name: ingress-nginx
+  file_sd_configs: [{{files: [{targets}], refresh_interval: 1s}}]
+"""
+STOP_WITHIN = 15.0
+
+
+def binary() -> str:
+    """Return the program; without it the test is skipped, in CI it fails."""
+    found = shutil.which("prometheus")
+    if found is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(HOW)
+        pytest.skip(HOW)
+    return found
+
+
+class Prometheus:
+    """The process, its data and its targets, all below one directory.
+
+    Its scrape labels clash with the controllers' as a ServiceMonitor's do, so that exported_namespace is tested too.
+    """
+
+    def __init__(self, lab: Lab, room: Path) -> None:
+        self._lab = lab
+        self._room = room
+        self._binary = binary()
+        self._process: asyncio.subprocess.Process | None = None
+        self._follower: asyncio.Task[None] | None = None
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        targets = self._room / "targets.json"
+        (self._room / "prometheus.yml").write_text(CONFIG.format(targets=targets))
+        self._write_targets()
+        self._port = await _free_port()
+        self._follower = asyncio.create_task(self._follow(), name="service discovery")
+        try:
+            await self.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._follower
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it answers, on the same port after each start."""
+        return f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        """Start it on the data that it has, and wait until it answers."""
+        with (self._room / "prometheus.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                self._binary, f"--config.file={self._room}/prometheus.yml", f"--storage.tsdb.path={self._room}/data",
+                f"--web.listen-address=127.0.0.1:{self._port}", "--log.level=warn",
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+            while True:
+                assert self._process.returncode is None, (self._room / "prometheus.log").read_text()
+                with suppress(aiohttp.ClientError):
+                    async with session.get(f"{self.url}/-/ready") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End it as a pod is ended."""
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _follow(self) -> None:
+        """Keep the targets as the lab's pods are."""
+        while True:
+            self._write_targets()
+            await asyncio.sleep(0.2)
+
+    def _write_targets(self) -> None:
+        groups = [
+            {
+                "targets": [pod.metrics_url.removeprefix("http://").removesuffix("/metrics")],
+                "labels": {"namespace": "ingress-nginx", "service": "controller-metrics", "pod": pod.name},
+            }
+            for pod in self._lab.plane.pods
+        ]
+        text, file = json.dumps(groups), self._room / "targets.json"
+        if not file.exists() or file.read_text() != text:
+            fresh = self._room / "targets.new"
+            fresh.write_text(text)
+            fresh.rename(file)
+
+
+async def _free_port() -> int:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    async with server:
+        port: int = server.sockets[0].getsockname()[1]
+    return port

@@ -1,0 +1,125 @@
+"""Whole rollouts on evidence from a real Prometheus that scrapes the lab's controllers every second."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ingress_canary.lab.cluster import CANARY, Lab
+from ingress_canary.lab.load import Load
+from ingress_canary.lab.process import DaemonProcess
+from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, SCHEDULE, checkout, history, until
+from tests.e2e.prometheus_server import Prometheus
+
+pytestmark = pytest.mark.slow
+
+RATE = 150
+BOTH = {**SCHEDULE, "slos": [AVAILABILITY, LATENCY]}
+STAY = {**BOTH, "steps": [{"weight": 50, "bake": "10h"}]}
+
+
+@pytest.fixture
+async def prometheus(lab: Lab, tmp_path: Path) -> AsyncIterator[Prometheus]:
+    async with Prometheus(lab, tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def daemon(lab: Lab, tmp_path: Path, prometheus: Prometheus) -> DaemonProcess:
+    kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
+    return DaemonProcess(
+        kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
+        prometheus_url=prometheus.url, prometheus_scrape_interval="1s",
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def rolling(lab: Lab, daemon: DaemonProcess, schedule: dict[str, object]) -> AsyncIterator[Load]:
+    """A daemon at work and traffic on the shop, whose rollout has begun; yields the traffic."""
+    load = lab.load(RATE, 100, concurrency=25)
+    async with daemon:
+        traffic = asyncio.create_task(load.run())
+        try:
+            await daemon.ready()
+            lab.create("canaryrollouts", checkout(schedule=schedule))
+            yield load
+        finally:
+            traffic.cancel()
+            await asyncio.gather(traffic, return_exceptions=True)
+
+
+def served(load: Load) -> int:
+    """Return how many requests the canary has answered."""
+    return load.tally.summary(CANARY.version)["canary"]
+
+
+def counted(lab: Lab) -> int:
+    """Return the canary's requests of the whole rollout, as the availability SLO has counted them."""
+    slos = lab.status().get("slos") or [{}]
+    total: int = slos[0].get("canary", {}).get("total", 0)
+    return total
+
+
+async def test_a_healthy_canary_is_promoted(lab: Lab, daemon: DaemonProcess) -> None:
+    async with rolling(lab, daemon, BOTH):
+        await until(lambda: lab.status().get("phase") == "Promoting", 90)
+        lab.set_image("checkout", "shop/checkout:v2")
+        await until(lambda: lab.status().get("phase") == "Succeeded")
+        await until(lambda: lab.shadow() is None)
+        assert 'ingress_canary_source_query_seconds_count{source="prometheus"}' in await daemon.metrics()
+    expected = [(1, 10, "Settling"), (2, 50, "StepPassed"), (3, 100, "StepPassed"), (3, 100, "StepPassed")]
+    assert history(lab) == [*expected, (3, 0, "Promoted")]
+
+
+@pytest.mark.parametrize(
+    ("change", "slo"),
+    [({"error_ratio": 0.4}, "availability"), ({"slow_ratio": 0.5, "slow_seconds": 0.6}, "latency")],
+    ids=["failing", "slow"],
+)
+async def test_a_bad_canary_is_taken_off(lab: Lab, daemon: DaemonProcess, change: dict[str, float], slo: str) -> None:
+    async with rolling(lab, daemon, STAY):
+        await until(lambda: lab.status().get("reason") == "Baking", 90)
+        lab.canary.profile = replace(lab.canary.profile, **change)  # type: ignore[arg-type]
+        await until(lambda: lab.status().get("phase") == "RolledBack")
+        await until(lambda: lab.shadow() is None)
+    assert lab.status()["reason"] == "SLOViolated"
+    assert [one["name"] for one in lab.status()["slos"] if one["verdict"] == "fail"] == [slo]
+
+
+async def test_while_prometheus_is_stopped_nothing_moves_and_a_fail_of_that_time_is_found_afterwards(
+    lab: Lab, daemon: DaemonProcess, prometheus: Prometheus
+) -> None:
+    async with rolling(lab, daemon, STAY) as load:
+        await until(lambda: lab.status().get("reason") == "Baking", 90)
+        await prometheus.stop()
+        await until(lambda: lab.status().get("reason") == "NoData")
+        assert "Prometheus: connection refused at" in lab.status()["message"]
+        moved = len(history(lab))
+        lab.canary.profile = replace(lab.canary.profile, error_ratio=0.4)
+        before = served(load)
+        await until(lambda: served(load) > before + 3 * RATE / 2)  # a minute of the schedule
+        assert (lab.status()["phase"], len(history(lab))) == ("Progressing", moved)
+        lab.canary.profile = CANARY
+        await prometheus.start()
+        await until(lambda: lab.status().get("phase") == "RolledBack")
+    assert lab.status()["reason"] == "SLOViolated"
+
+
+async def test_controllers_that_restart_come_and_go_are_counted_once(lab: Lab, daemon: DaemonProcess) -> None:
+    async with rolling(lab, daemon, STAY) as load:
+        await until(lambda: counted(lab) > 100, 90)
+        before = counted(lab)
+        await lab.plane.pods[0].restart()
+        await until(lambda: counted(lab) > before + 100)
+        added = await lab.add_controller()
+        load.urls, before = lab.plane.urls, counted(lab)
+        await until(lambda: counted(lab) > before + 200)
+        load.urls, before = lab.plane.urls[:1], counted(lab)
+        await lab.remove_controller(added)
+        await until(lambda: counted(lab) > before + 100)
+        assert counted(lab) <= served(load) + load.concurrency
+    assert lab.status()["phase"] == "Progressing"
