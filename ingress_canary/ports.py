@@ -107,6 +107,9 @@ class Cluster(Protocol):
         Raises ClusterError.
         """
 
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload if it is still at its resourceVersion; a watch event tells of it. Raises ClusterError."""
+
 
 class Metrics(Protocol):
     """A source of evidence."""

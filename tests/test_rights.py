@@ -1,7 +1,7 @@
 """config/rbac grants what the daemon asks for, and nothing else."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,16 +27,21 @@ Right = tuple[str, str, str]
 """Group, resource (with its subresource behind a slash), verb."""
 
 
-def rights(kind: str, namespace: str | None = None) -> set[Right]:
+def rights(kind: str, namespace: str | None = None, documents: Sequence[Any] = DOCUMENTS) -> set[Right]:
     return {
         (group, resource, verb)
-        for document in DOCUMENTS
+        for document in documents
         if document["kind"] == kind and document["metadata"].get("namespace") == namespace
         for rule in document["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
+
+
+def optional_rights() -> set[Right]:
+    """Return the rights to write workloads."""
+    return rights("ClusterRole", documents=list(yaml.safe_load_all(OPTIONAL.read_text())))
 
 
 def known() -> Iterator[Resource]:

@@ -304,6 +304,20 @@ class CopyStatus(Model):
     """Set when stable gets its images back, after a fail or an abort."""
 
 
+class ScaleStatus(Model):
+    """The canary's replicas while a rollout asks for more: stored before it is scaled."""
+
+    kind: WorkloadKind
+    name: Annotated[str, Field(max_length=253)]
+    """The workload that is scaled."""
+    before: int
+    """Replicas that it had, and gets again after the end and the drain."""
+    wanted: int
+    """Replicas that it is given."""
+    done: bool = False
+    """It has been seen with them: they are not asked for again if another hand changes them."""
+
+
 class PausedBy(StrEnum):
     """Who stopped a rollout: what the spec paused goes on when the spec says so."""
 
@@ -399,6 +413,9 @@ class RolloutStatus(Model):
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
     copying: CopyStatus | None = None
+    scale: ScaleStatus | None = None
+    not_ready_since: datetime | None = None
+    """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     last_action: ActionStatus | None = None

@@ -22,6 +22,7 @@ from ingress_canary.domain.rules.hands import fighting, intervened
 from ingress_canary.domain.rules.pauses import paused_by_spec
 from ingress_canary.domain.rules.progressing import progressing
 from ingress_canary.domain.rules.promoting import promoting
+from ingress_canary.domain.rules.readiness import unreachable
 from ingress_canary.domain.rules.requests import requested
 from ingress_canary.domain.rules.resting import resting
 
@@ -79,5 +80,6 @@ RULES: tuple[Rule, ...] = (
     blind,
     paused_by_spec,
     stable_changed,
+    unreachable,
     by_phase,
 )

@@ -50,14 +50,16 @@ def stamped(router: Router, manifest: Json) -> Json:
 
 def untouched(router: Router, shadow: Ingress) -> bool:
     """Return whether nobody else changed what the controller acts on since this daemon's last write, or its owner."""
-    owned = shadow.meta.owner is not None
-    return owned and shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
+    return shadow.meta.owner is not None and _intact(router, shadow)
 
 
 def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
     """Return how a shadow that another hand has touched differs from what is wanted, by direction."""
     actual, target = router.told(shadow), Ingress.of(manifest)
     raised, lowered = _estranged(router, shadow, target), list[str]()
+    if _intact(router, shadow):
+        # whatever else is not as wanted is a write of ours that is still to come
+        return Drift(tuple(raised), (), wanted)
     weight, header, cookie = wanted.weight, wanted.header, wanted.cookie
     if actual.weight > wanted.weight + 1e-9:
         raised.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
@@ -111,6 +113,10 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
             "rules": manifest["spec"]["rules"],
         }
     return patch or None
+
+
+def _intact(router: Router, shadow: Ingress) -> bool:
+    return shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
 
 
 def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[str]:

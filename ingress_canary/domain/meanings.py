@@ -56,8 +56,9 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Read its answer in the message and change the policy or the rollout; creation is tried again.",
         ),
         Reason.CANARY_NOT_READY: Meaning(
-            "The canary's workload is missing or still rolling out, or its Service has no ready endpoint.",
-            "Look at the canary's pods. The rollout begins when they are ready.",
+            "The canary's workload is missing or still rolling out, or its Service has no ready endpoint. In flight "
+            "all requests go to stable then; after `workload.notReadyTimeout` of that the rollout is rolled back.",
+            "Look at the canary's pods. The rollout begins, or goes on, when they are ready.",
         ),
         Reason.WARMING_UP: Meaning(
             "Stable alone is watched, to learn how its errors come (setting `warm_up`).",

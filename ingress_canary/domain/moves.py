@@ -29,7 +29,8 @@ GONE: dict[str, Any] = {**OFF, "shadow": None}
 """There is no shadow."""
 UNBEGUN: dict[str, Any] = {
     **OFF, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
-    "baseline": None, "pause": None, "copying": None, "finishing": False, "started_at": None, "finished_at": None,
+    "baseline": None, "pause": None, "copying": None, "not_ready_since": None,
+    "finishing": False, "started_at": None, "finished_at": None,
 }  # fmt: skip
 """As before the first step."""
 
@@ -67,7 +68,14 @@ def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message:
     """Return the decision that ends a rollout: at rest, without a shadow."""
     assert phase in AT_REST
     failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
-    over = {"pause": None, "copying": None, "finishing": False, "finished_at": now, "analysis_state": None}
+    over = {
+        "pause": None,
+        "copying": None,
+        "not_ready_since": None,
+        "finishing": False,
+        "finished_at": now,
+        "analysis_state": None,
+    }
     return move(seen, now, phase, reason, message, **{**GONE, **over, **failed, **changes})
 
 

@@ -7,28 +7,24 @@ brings a behaviour removes its line here.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadSpec
+from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
-from ingress_canary.api.units import format_duration
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
-READY_TIMEOUT = WorkloadSpec().not_ready_timeout
-"""What the API server writes where nobody said it: no wish of anybody's."""
 LATER = "is not served by this release; remove it"
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each member of a rollout whose behaviour is not served yet."""
+    """Yield (field, message) of each member of a rollout that cannot be carried out beside the others."""
     if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
         for side in ("canary", "stable"):
             if getattr(spec.workload, side) is None:
                 yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
-    if spec.workload.scale_canary is not None:
-        yield "spec.workload.scaleCanary", LATER
-    if spec.workload.not_ready_timeout != READY_TIMEOUT:
-        usual = format_duration(READY_TIMEOUT)
-        yield "spec.workload.notReadyTimeout", f"is not served by this release; remove it, or leave it at {usual}"
+    canary = spec.workload.canary
+    if spec.workload.scale_canary is not None and (canary is None or canary.kind is WorkloadKind.DAEMON_SET):
+        why = "there is nothing to scale; set spec.workload.canary to a Deployment or a StatefulSet"
+        yield "spec.workload.scaleCanary", why
 
 
 def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Apply: the writes that make a decision so, in the order that heals after a crash at any instant.
 
-Status first, then the shadow, then stable's workload, then the action's annotation; each is conditional on what was
+Status first, then the shadow, then a workload, then the action's annotation; each is conditional on what was
 seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
 """
 
@@ -10,7 +10,7 @@ import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
-from ingress_canary.domain.copying import due
+from ingress_canary.domain import copying, scaling
 from ingress_canary.domain.drift import merge_patch, stamped
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
@@ -125,14 +125,14 @@ class Applier:
         return Applied(reshaped=patch is not None, undone=undone)
 
     async def _rework(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
-        """Give stable the images that the stored status means."""
-        stable = scene.seen.stable
-        images = due(after, stable)
-        if stable is None or images is None:
-            entry.denied = None
-            return
+        """Give stable the images, and the canary the replicas, that the stored status means."""
+        stable, canary = scene.seen.stable, scene.seen.canary
+        images, replicas = copying.due(after, stable), scaling.due(after, canary)
         try:
-            await self.cluster.set_images(stable, images)
+            if stable is not None and images is not None:
+                await self.cluster.set_images(stable, images)
+            if canary is not None and replicas is not None:
+                await self.cluster.set_replicas(canary, replicas)
         except Refused as refusal:
             entry.denied = str(refusal)
             raise

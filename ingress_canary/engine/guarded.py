@@ -75,6 +75,11 @@ class GuardedCluster:
         async with self._in_office():
             await self._cluster.stamp_workload(workload, leader)
 
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.set_replicas(workload, replicas)
+
     @asynccontextmanager
     async def _in_office(self) -> AsyncIterator[None]:
         left = self._leadership.left()

@@ -25,7 +25,7 @@ WARNINGS = frozenset(
         Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
         Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
         Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
-        Reason.RESTORING_STABLE,
+        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY,
     }
 )  # fmt: skip
 TOLD_ON_ENTRY = frozenset(

@@ -528,6 +528,72 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
     assert ready.status == ("False" if reason in blocked else "True")
 
 
+def not_ready() -> World:
+    """Return a world at 50 % whose canary has just lost its last endpoint, and is given two minutes."""
+    workload = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}, "notReadyTimeout": "2m"}
+    made = at_step(2, spec=rollout(workload=workload))
+    made.canary_ready = 0
+    made.step()
+    return made
+
+
+def test_a_canary_without_endpoints_holds_and_goes_on_when_it_has_some_again() -> None:
+    world = not_ready()
+    assert (world.status.reason, world.weight) == (Reason.CANARY_NOT_READY, 50)
+    assert "2m to go" in world.status.message
+    world.step(11)
+    assert world.status.phase is Phase.PROGRESSING
+    world.canary_ready = 1
+    world.step()
+    assert world.status.not_ready_since is None
+    # the next time counts from the beginning
+    world.canary_ready = 0
+    world.step(11)
+    assert world.status.phase is Phase.PROGRESSING
+    world.canary_ready = 1
+    world.until(lambda w: w.status.phase is Phase.PROMOTING)
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_a_canary_without_endpoints_is_rolled_back_in_time_over_pauses_and_restarts(pauses: bool) -> None:
+    world = not_ready()
+    if pauses:
+        world.action = "pause#1"
+    world.step(6)
+    world.crash()
+    world.step(6)
+    assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.CANARY_NOT_READY)
+    assert world.status.message == "Service checkout-canary had no ready endpoint for 2m"
+    assert (world.shadow, world.status.not_ready_since) == (None, None)
+    assert world.status.failed_revision == world.status.revision
+
+
+def test_a_pause_goes_on_saying_what_it_is_for_while_the_canary_has_no_endpoints() -> None:
+    world = at_step(2)
+    world.action = "pause#1"
+    world.settle()
+    world.canary_ready = 0
+    world.step()
+    assert world.status.reason == Reason.PAUSED_BY_USER
+    assert world.status.not_ready_since is not None
+
+
+def test_a_canary_that_was_scaled_down_once_stable_had_begun_does_not_end_the_promotion() -> None:
+    world = World().until(lambda w: w.status.phase is Phase.PROMOTING)
+    world.stable = deployment("checkout", "app:v2", rolled_out=False)
+    world.settle()
+    world.canary_ready = 0
+    world.step(90)
+    assert (world.status.phase, world.status.reason) == (Phase.PROMOTING, Reason.STABLE_NOT_READY)
+
+
+def test_a_clock_that_was_set_back_makes_no_time_of_being_not_ready() -> None:
+    world = not_ready()
+    world.now -= timedelta(hours=1)
+    world.step()
+    assert "2m to go" in world.status.message
+
+
 def test_a_problem_found_in_mid_rollout_holds_and_clears_by_itself() -> None:
     world = at_step(2)
     world.obstacles = ((Reason.PREFLIGHT_FAILED, "Service checkout-canary has no ready endpoint"),)

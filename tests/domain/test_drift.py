@@ -103,6 +103,9 @@ def test_a_removed_owner_is_put_back() -> None:
     drift = compare(ROUTER, shadow, WANTED, _manifest())
     assert (drift.raised, drift.lowered) == (("its owner was removed or changed",), ())
     assert merge_patch(ROUTER, shadow, _manifest()) == {"metadata": {"ownerReferences": owners}}
+    # a weight that this daemon was still to write is nobody's lowering
+    drift = compare(ROUTER, shadow, Exposure(80, STAFF, "canary"), _manifest(Exposure(80, STAFF, "canary")))
+    assert drift.lowered == ()
 
 
 def test_a_lost_fingerprint_is_no_change_of_exposure_and_is_written_anew() -> None:

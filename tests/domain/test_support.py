@@ -12,19 +12,6 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
 
 
 @pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        ({"workload": {"scaleCanary": {"to": 3}}}, "spec.workload.scaleCanary"),
-    ],
-    ids=str,
-)
-def test_a_member_of_a_rollout_that_is_not_served_is_named(spec: dict[str, Any], field: str) -> None:
-    ((named, message),) = unsupported_rollout(rollout(**spec))
-    assert named == field
-    assert "is not served by this release" in message
-
-
-@pytest.mark.parametrize(
     ("members", "field"),
     [
         ({"gates": [{"url": "http://x"}]}, "spec.gates"),

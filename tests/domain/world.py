@@ -12,6 +12,7 @@ from typing import Any
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain import scaling
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.copying import due
 from ingress_canary.domain.decide import decide
@@ -129,6 +130,8 @@ class World:
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
     """The images that the daemon gave to stable, in order."""
+    replicas_set: list[int] = field(default_factory=list)
+    """The replicas that the daemon gave to the canary, in order."""
     stable_ready: int = 2
     canary_ready: int = 2
     warm_up: float = 30
@@ -308,6 +311,10 @@ class World:
         if images is not None and self.denied is None:
             self.stable = deployment("checkout", images["app"], rolled_out=False)
             self.images_set.append(images["app"])
+        replicas = scaling.due(self.status, self.canary)
+        if replicas is not None and self.canary is not None and self.denied is None:
+            self.canary = replace(self.canary, replicas=replicas, rolled_out=False)
+            self.replicas_set.append(replicas)
         return decision
 
     def _shape(self) -> None:
@@ -337,9 +344,9 @@ class World:
         """Pass until nothing changes any more, as watch events would make the engine do."""
         decision = self.pass_()
         for _ in range(passes):
-            before = self.status, self.shadow, self.stable
+            before = self.status, self.shadow, self.stable, self.canary
             decision = self.pass_()
-            if (self.status, self.shadow, self.stable) == before:
+            if (self.status, self.shadow, self.stable, self.canary) == before:
                 break
         return decision
 

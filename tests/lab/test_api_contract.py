@@ -22,9 +22,22 @@ MAPS = "/api/v1/namespaces/{ns}/configmaps"
 SERVICES = "/api/v1/namespaces/{ns}/services"
 INGRESSES = "/apis/networking.k8s.io/v1/namespaces/{ns}/ingresses"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/{ns}/deployments"
 STRATEGIC = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
+
+
+def deployment() -> Json:
+    """Return a Deployment of two containers."""
+    labels = {"app": "shop"}
+    containers = [
+        {"name": "app", "image": "app:v1", "env": [{"name": "A", "value": "1"}]},
+        {"name": "sidecar", "image": "sidecar:v1"},
+    ]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": spec}
 
 
 @pytest.fixture(scope="session")
@@ -339,6 +352,35 @@ async def test_strategic_patches_are_for_built_in_kinds(api: Client) -> None:
     await api.ok("POST", WIDGETS, widget("a"))
     assert await api.refused("PATCH", f"{WIDGETS}/a", {}, kind=STRATEGIC) == (415, "UnsupportedMediaType")
     assert (await api.refused("PATCH", f"{WIDGETS}/a", {}))[0] == 415
+
+
+async def test_containers_are_merged_by_name_under_a_version(api: Client) -> None:
+    made = await api.ok("POST", DEPLOYMENTS, deployment())
+    spec = {"template": {"spec": {"containers": [{"name": "app", "image": "app:v2"}]}}}
+    patch = {
+        "metadata": {"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]},
+        "spec": spec,
+    }
+    new = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", patch, kind=STRATEGIC)
+    containers = new["spec"]["template"]["spec"]["containers"]
+    assert [(one["name"], one["image"]) for one in containers] == [("app", "app:v2"), ("sidecar", "sidecar:v1")]
+    assert containers[0]["env"] == [{"name": "A", "value": "1"}]
+    assert (await api.call("PATCH", f"{DEPLOYMENTS}/shop", patch, kind=STRATEGIC))[0] == 409
+
+
+async def test_a_workload_is_scaled_by_its_subresource_under_a_version(api: Client) -> None:
+    made = await api.ok("POST", DEPLOYMENTS, deployment())
+    version = {"resourceVersion": made["metadata"]["resourceVersion"]}
+    patch = {"metadata": version, "spec": {"replicas": 3}}
+    scale = await api.ok("PATCH", f"{DEPLOYMENTS}/shop/scale", patch, kind=MERGE)
+    assert (scale["kind"], scale["apiVersion"], scale["spec"]) == ("Scale", "autoscaling/v1", {"replicas": 3})
+    assert scale["metadata"]["uid"] == made["metadata"]["uid"]
+    found = await api.ok("GET", f"{DEPLOYMENTS}/shop")
+    assert (found["spec"]["replicas"], found["metadata"]["generation"]) == (3, 2)
+    assert found["spec"]["template"] == made["spec"]["template"]
+    assert (await api.call("PATCH", f"{DEPLOYMENTS}/shop/scale", patch, kind=MERGE))[0] == 409
+    assert (await api.ok("GET", f"{DEPLOYMENTS}/shop/scale"))["spec"] == {"replicas": 3}
+    assert (await api.call("GET", f"{MAPS}/none/scale"))[0] == 404
 
 
 async def test_json_patches_apply_or_change_nothing(api: Client) -> None:

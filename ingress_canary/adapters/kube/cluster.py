@@ -163,6 +163,16 @@ class KubeCluster:
         stored = await self._session.request("PATCH", path, body={"metadata": marks}, content_type=MERGE_PATCH)
         _through(self._caches.workloads[workload.kind], stored)
 
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload if it is still at its resourceVersion; a watch event tells of it."""
+        meta = workload.meta
+        await self._session.request(
+            "PATCH",
+            WORKLOADS_BY_KIND[workload.kind].path(meta.namespace, meta.name, "scale"),
+            body={"metadata": {"resourceVersion": meta.resource_version}, "spec": {"replicas": replicas}},
+            content_type=MERGE_PATCH,
+        )
+
     async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
         """Return the resourceVersion of an Ingress as it is now. Raises Missing when it is another one or none."""
         query = {"fieldSelector": f"metadata.name={meta.name}"}

@@ -10,6 +10,7 @@ from ingress_canary.domain.moves import end, enter, open_shadow, stay
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.entry import barred
+from ingress_canary.domain.rules.scaling import scaled_up
 from ingress_canary.domain.session import Session
 
 
@@ -22,6 +23,10 @@ def pending(seen: Observation, now: datetime) -> Decision:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
         return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
     obstacle = obstacle_of(seen)
+    if obstacle is None or obstacle[0] in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
+        scaling = scaled_up(seen, now)
+        if scaling is not None:
+            return scaling
     if obstacle is not None:
         return stay(seen, *obstacle, revision=seen.status.revision)
     if seen.spec.paused:

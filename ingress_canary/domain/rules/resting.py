@@ -7,6 +7,7 @@ from ingress_canary.domain.moves import end, keep
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.changes import begin
+from ingress_canary.domain.rules.scaling import scaled_back
 
 
 def resting(seen: Observation, now: datetime) -> Decision:
@@ -15,7 +16,9 @@ def resting(seen: Observation, now: datetime) -> Decision:
     if seen.revision in (None, status.revision):
         # how it ended is what is told, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
-        return keep(seen, reason=ended.reason, message=ended.message)
+        changes = scaled_back(seen, now)
+        scales = changes.get("scale", status.scale) is not None
+        return keep(seen, watch=scales, reason=ended.reason, message=ended.message, **changes)
     if seen.same_version:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
         return end(

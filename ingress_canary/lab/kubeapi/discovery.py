@@ -70,6 +70,9 @@ def _resources(served: Sequence[Resource]) -> Json:
             listed.append(
                 {**entry, "name": f"{one.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
             )
+        if one.scales:
+            scale = {"group": "autoscaling", "version": "v1", "kind": "Scale", "singularName": ""}
+            listed.append({**entry, **scale, "name": f"{one.plural}/scale", "verbs": ["get", "patch"]})
     api_version = served[0].api_version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": listed}
 

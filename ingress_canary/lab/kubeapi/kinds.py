@@ -238,8 +238,8 @@ BUILTINS = (
     _one("", "events", "Event", "ev", check=_event_rules, selectable=_EVENT_FIELDS),
     _one("", "secrets", "Secret", defaults=_secret, selectable=("type",)),
     _one("", "configmaps", "ConfigMap", "cm"),
-    _one("apps", "deployments", "Deployment", "deploy", **_APPS),
-    _one("apps", "statefulsets", "StatefulSet", "sts", **_APPS),
+    _one("apps", "deployments", "Deployment", "deploy", scales=True, **_APPS),
+    _one("apps", "statefulsets", "StatefulSet", "sts", scales=True, **_APPS),
     _one("apps", "daemonsets", "DaemonSet", "ds", **_APPS),
     _one(
         "networking.k8s.io",

@@ -41,6 +41,8 @@ class Resource:
     categories: tuple[str, ...] = ()
     has_status: bool = False
     """Whether status is a subresource of its own."""
+    scales: bool = False
+    """Whether scale is a subresource of its own."""
     counts_generations: bool = False
     columns: tuple[Column, ...] = ()
     schema: Json | None = None

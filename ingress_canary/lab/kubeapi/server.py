@@ -227,12 +227,15 @@ class KubeApi:
         if not info.resource:
             return self._document(request)
         resource = self.store.registry.find(info.group, info.version, info.resource)
-        if info.subresource and not (info.subresource == "status" and resource.has_status and info.name):
+        offered = {"status": resource.has_status, "scale": resource.scales}
+        if info.subresource and not (offered.get(info.subresource, False) and info.name):
             raise no_such_path()
         misplaced = info.namespace and not resource.namespaced and info.resource != NAMESPACES
         if misplaced or (resource.namespaced and info.name and not info.namespace and info.verb != "create"):
             raise no_such_path()
         match info.verb:
+            case "get" | "patch" if info.subresource == "scale":
+                return await self._writer.scale(request, resource)
             case "get":
                 scope = info.namespace if resource.namespaced else ""
                 return answer(request, resource, self.store.get(resource, scope, info.name))

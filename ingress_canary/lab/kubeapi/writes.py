@@ -89,6 +89,17 @@ class Writer:
             case _:
                 raise unsupported([_JSON, _MERGE, *([] if resource.custom else [_STRATEGIC]), _APPLY])
 
+    async def scale(self, request: web.Request, resource: Resource) -> web.Response:
+        """Answer a GET or a merge PATCH of the scale subresource. Raises ApiError."""
+        info = request[INFO]
+        body = self._store.get(resource, info.namespace, info.name)
+        if info.verb == "patch":
+            scale = patches.merge(_scale(body), decode(await request.read()))
+            metadata = {**body["metadata"], "resourceVersion": scale["metadata"]["resourceVersion"]}
+            scaled = {**body, "metadata": metadata, "spec": {**body["spec"], "replicas": scale["spec"]["replicas"]}}
+            body = self._store.update(resource, info.namespace, info.name, scaled, _options(request, resource).write)
+        return respond(_scale(body))
+
     async def delete(self, request: web.Request, resource: Resource) -> web.Response:
         """Answer a DELETE of one object. Raises ApiError."""
         info, options = request[INFO], await _delete_options(request)
@@ -165,6 +176,14 @@ class Writer:
             why = webhook(verb, resource.plural, new, old)
             if why:
                 raise bad_request(f'admission webhook "{_WEBHOOK}" denied the request: {why}')
+
+
+def _scale(body: Json) -> Json:
+    """Return the Scale of a workload (autoscaling/v1)."""
+    meta = {key: body["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")}
+    status = {"replicas": (body.get("status") or {}).get("replicas", 0)}
+    spec = {"replicas": body["spec"]["replicas"]}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": spec, "status": status}
 
 
 def _scope(resource: Resource, info: RequestInfo) -> str:

@@ -1,0 +1,69 @@
+"""scaleCanary over real HTTP, with the rights that a file of their own grants."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from ingress_canary.lab.cluster import Lab
+from ingress_canary.lab.kubeapi import AuditRecord, Refuse, requests
+from ingress_canary.lab.process import DaemonProcess
+from tests.e2e.conftest import AVAILABILITY, WORKLOADS, checkout, history, until
+from tests.e2e.witness import DAEMON, OK
+from tests.test_rights import optional_rights
+
+pytestmark = pytest.mark.slow
+
+SCHEDULE: dict[str, Any] = {
+    "steps": [{"weight": 50, "bake": "10s", "require": "NoFail", "minRequests": 0}],
+    "slos": [AVAILABILITY],
+}
+
+
+def replicas(lab: Lab) -> int:
+    found: int = lab.api.store.get("deployments", "shop", "checkout-canary")["spec"]["replicas"]
+    return found
+
+
+def writes(lab: Lab) -> list[AuditRecord]:
+    """Return the daemon's accepted writes of workloads."""
+    return [
+        one
+        for one in lab.api.audit
+        if one.user == DAEMON and one.group == "apps" and one.verb == "patch" and one.code in OK
+    ]
+
+
+async def test_a_canary_at_zero_is_scaled_for_its_rollout_and_back_after_the_drain_whoever_dies(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    lab.api.store.patch("deployments", "shop", "checkout-canary", {"spec": {"replicas": 0}})
+    await until(lambda: lab.canary.replicas == 0)
+    rollout = checkout(schedule=SCHEDULE, promotion={"strategy": "CopyImages"})
+    rollout["spec"]["workload"] = {**WORKLOADS, "scaleCanary": {"to": 2, "drain": "40s"}}
+    fault = lab.api.faults.add(requests(resource="deployments", verb="patch"), Refuse(500))
+    async with daemon:
+        await daemon.ready()
+        traffic = asyncio.create_task(lab.load(100, 300).run())
+        lab.create("canaryrollouts", rollout)
+        # what it had is stored before it is scaled, and the next daemon scales
+        await until(lambda: lab.status().get("scale"))
+        assert lab.status()["scale"]["before"] == replicas(lab) == 0
+        daemon.kill()
+        await daemon.wait()
+        lab.api.faults.remove(fault)
+        await daemon.start()
+        await until(lambda: lab.status()["phase"] == "Progressing")
+        assert replicas(lab) == 2
+        await until(lambda: lab.status()["phase"] == "Succeeded" and lab.shadow() is None)
+        assert replicas(lab) == 2
+        daemon.kill()
+        await daemon.wait()
+        await daemon.start()
+        await until(lambda: replicas(lab) == 0 and "scale" not in lab.status())
+        traffic.cancel()
+    assert history(lab)[-1] == (1, 0, "Promoted")
+    done = [(one.resource, one.subresource) for one in writes(lab)]
+    assert done == [("deployments", "scale"), ("deployments", ""), ("deployments", "scale")]
+    used = {("apps", f"{one.resource}/{one.subresource}".rstrip("/"), one.verb) for one in writes(lab)}
+    assert used <= optional_rights()
