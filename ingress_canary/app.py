@@ -62,6 +62,7 @@ def options_of(settings: Settings) -> Options:
         inline_schedules=settings.inline_schedules,
         accept_unchecked=settings.accept_unchecked,
         controllers=frozenset(settings.controllers),
+        prometheus=settings.source == "prometheus",
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
@@ -90,7 +91,11 @@ def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, a
     source = PrometheusSource(
         PrometheusClient(http, access),
         clock,
-        Dialect(dict(pair.split("=", 1) for pair in settings.prometheus_labels), settings.prometheus_matchers),
+        Dialect(
+            dict(pair.split("=", 1) for pair in settings.prometheus_labels),
+            settings.prometheus_matchers,
+            replicas=settings.prometheus_replica_labels,
+        ),
         Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds()),
     )
     return source, http

@@ -22,12 +22,12 @@ def course_of(
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
-        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content")
+        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content", options)
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
             return None, [(Reason.INVALID_SPEC, why)]
-        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline")
+        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline", options)
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
@@ -40,10 +40,12 @@ def course_of(
             (Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name")
         ]
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec", options)
 
 
-def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Course | None, list[Obstacle]]:
+def _course(
+    entry: Entry, source: object, content: Any, where: str, options: Options
+) -> tuple[Course | None, list[Obstacle]]:
     """Return the course of a schedule, made once for each version of it."""
     if entry.course is None or entry.course[0] != source:
         try:
@@ -52,5 +54,6 @@ def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Cou
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
         entry.course = (source, Course.of(spec))
     course = entry.course[1]
-    refused = [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(course.spec, where)]
+    found = unsupported_schedule(course.spec, where, prometheus=options.prometheus)
+    refused = [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found]
     return course, list[Obstacle](refused)

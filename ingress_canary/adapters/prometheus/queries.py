@@ -36,6 +36,8 @@ class Dialect:
     matchers: str = ""
     """Further matchers of every query, such as ``cluster="eu-1"``."""
     exposition: Exposition = field(default_factory=Exposition)
+    replicas: Sequence[str] = ()
+    """Labels by which alone the replicas of one scrape differ, in users' own series."""
     max_query: int = MAX_QUERY
 
     def split(self, labels: Mapping[str, str]) -> tuple[dict[str, str], Labels]:

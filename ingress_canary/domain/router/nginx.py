@@ -133,6 +133,7 @@ class NginxRouter:
             latency_bucket="nginx_ingress_controller_request_duration_seconds_bucket",
             latency_count="nginx_ingress_controller_request_duration_seconds_count",
             side=side,
+            variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
 
     def sticky(self, primary: Ingress) -> bool:
