@@ -5,10 +5,12 @@ It starts from the outside in (web server, API, caches, sources, engine), and st
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 
 import aiohttp
 import structlog
@@ -19,18 +21,23 @@ from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.lease import Lease
 from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
+from ingress_canary.domain.objects import Key
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
+from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
-from ingress_canary.ports import Clock, Metrics, Missing, Refused, Unavailable
+from ingress_canary.engine.succession import Alone, Succession
+from ingress_canary.ports import Clock, Leadership, Metrics, Missing, Refused, Unavailable
 from ingress_canary.settings import Settings, usual_kubeconfig
 from ingress_canary.web.server import WebServer, make_app
 
@@ -38,8 +45,8 @@ log = structlog.get_logger(__name__)
 
 STOP_WITHIN = 9.0
 """Real seconds from the signal to the end, whatever hangs."""
-WEDGED_AFTER = 30.0
-"""Real seconds that a rollout may wait for its pass before the daemon calls itself not ready."""
+WEDGED_AFTER = 3
+"""Intervals that a rollout may wait for its pass before the daemon calls itself not ready."""
 
 
 class StartError(Exception):
@@ -66,6 +73,13 @@ def options_of(settings: Settings) -> Options:
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
+
+
+def scope_of(settings: Settings) -> Scope:
+    """Return what the cluster's caches hold."""
+    namespace, _, name = settings.controller_config.partition("/")
+    controllers = Key(namespace, name) if name else None
+    return Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces, controllers)
 
 
 def routers_of(settings: Settings) -> Routers:
@@ -101,6 +115,14 @@ def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, a
     return source, http
 
 
+def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
+    """Return how it is decided which of several replicas writes."""
+    if not settings.leader_election:
+        return Alone()
+    duration = settings.lease_duration.total_seconds()
+    return Lease(session, settings.namespace, settings.lease_name, identity, duration)
+
+
 class Daemon:
     """Everything that runs."""
 
@@ -110,7 +132,8 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.telemetry = PrometheusTelemetry(self.registry, settings.source)
         self.port = 0
-        self.engine: Engine | None = None
+        self._succession: Succession | None = None
+        self._leadership: Leadership = Alone()
         self._cluster: KubeCluster | None = None
         self._pods: KubePods | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -136,23 +159,37 @@ class Daemon:
         stack.push_async_callback(server.stop)
         session = await self._connect()
         stack.push_async_callback(session.close)
-        cluster = KubeCluster(session, Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces))
+        cluster = KubeCluster(session, scope_of(settings))
         await self._check_crds(cluster)
         cluster.start()
         stack.push_async_callback(cluster.stop)
         self._cluster = cluster
-        recorder = KubeRecorder(session, socket.gethostname())
+        identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
+        recorder = KubeRecorder(session, identity)
         recorder.start()
         stack.push_async_callback(recorder.stop)
-        metrics = await self._source(session)
+        http = aiohttp.ClientSession()
+        stack.push_async_callback(http.close)
+        metrics = await self._source(session, http)
         await cluster.synced()
         if self._pods is not None:
             await self._pods.synced()
-        routers = routers_of(settings)
-        self.engine = Engine(cluster, metrics, routers, self.clock, recorder, self.telemetry, options_of(settings))
-        self.engine.start()
-        stack.push_async_callback(self.engine.stop)
-        log.info("started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all")
+            cluster.view.see_controllers(self._pods.arguments)
+        leadership = self._leadership = leadership_of(settings, session, identity)
+        guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
+        prober = HttpProber(http, self.clock)
+
+        def engine_of(term: str) -> Engine:
+            options = replace(options_of(settings), leader=term)
+            return Engine(guarded, metrics, prober, routers, self.clock, recorder, self.telemetry, options)
+
+        self._succession = Succession(leadership, engine_of, self.telemetry)
+        self._succession.start()
+        stack.push_async_callback(self._succession.stop)
+        log.info(
+            "started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all",
+            identity=identity,
+        )  # fmt: skip
 
     async def stop(self) -> None:
         """Stop everything, in reverse order, within STOP_WITHIN."""
@@ -185,11 +222,16 @@ class Daemon:
         """Return what keeps the daemon from being ready; nothing when it is."""
         if self._cluster is None:
             return ("not connected to the API server yet",)
-        if self.engine is None:
+        if self._succession is None:
             pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
             return self._cluster.problems or pods or ("the caches are being filled",)
-        if self.engine.queue.oldest() > WEDGED_AFTER:
-            return ("wedged: a rollout has waited too long for its pass",)
+        engine = self._succession.engine
+        if engine is None:
+            # a follower is ready, unless it could not take over
+            return (self._leadership.problem,) if self._leadership.problem else ()
+        waited = engine.queue.oldest() * self.settings.clock_scale
+        if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
+            return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()
 
     async def _connect(self) -> Session:
@@ -230,17 +272,15 @@ class Daemon:
                     f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
                 )
 
-    async def _source(self, session: Session) -> Metrics:
+    async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:
         if self.settings.source == "prometheus":
-            source, http = prometheus_of(self.settings, self.clock)
-            self._stack.push_async_callback(http.close)
+            source, own = prometheus_of(self.settings, self.clock)
+            self._stack.push_async_callback(own.close)
             return source
-        return self._controllers(session)
+        return self._controllers(session, http)
 
-    def _controllers(self, session: Session) -> ControllerScrape:
+    def _controllers(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
-        http = aiohttp.ClientSession()
-        self._stack.push_async_callback(http.close)
         limits = Limits(seconds=settings.scrape_timeout.total_seconds())
         if settings.scrape_urls:
             pages = static_addresses(settings.scrape_urls)

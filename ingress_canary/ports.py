@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.objects import Ingress, Json, Key, View
+from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
 
 
@@ -33,6 +34,30 @@ class Unavailable(ClusterError):
     """No usable answer: refused connection, time-out, 429, 5xx, or a body that is not the API's."""
 
 
+class Deposed(ClusterError):
+    """Another process leads, or may lead by now: nothing was sent, or what was sent is given up."""
+
+
+class Leadership(Protocol):
+    """Which of several processes writes. Real time, whichever clock the engine runs on."""
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps this process from taking part in the election; None when nothing does."""
+
+    def left(self) -> float:
+        """Return for how many seconds this process may write; it may not when they are not above 0."""
+
+    async def acquire(self) -> str:
+        """Wait until this process leads; return what stands for its term, empty when nobody else ever writes."""
+
+    async def hold(self) -> None:
+        """Go on leading; returns when that is over."""
+
+    async def release(self) -> None:
+        """End a term, if there is one, so that another process can begin at once."""
+
+
 class Cluster(Protocol):
     """The Kubernetes API: caches to read from, conditional writes. Reads cost no request."""
 
@@ -49,8 +74,8 @@ class Cluster(Protocol):
     def schedule(self, key: Key) -> Json | None:
         """Return a CanarySchedule as it is."""
 
-    def subscribe(self, changed: Callable[[Key], None]) -> None:
-        """Call ``changed`` with the key of each rollout that a watch event may concern."""
+    def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
+        """Call ``changed`` with the key of each rollout that a watch event may concern, until the answer is called."""
 
     async def patch_status(self, rollout: Json, patch: Json) -> Json:
         """Merge ``patch`` into the rollout's status if it is still at ``rollout``'s resourceVersion.
@@ -76,6 +101,13 @@ class Metrics(Protocol):
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target, from one look at the source; failures are readings with an error."""
+
+
+class Prober(Protocol):
+    """Who sends a probe."""
+
+    async def ask(self, request: ProbeRequest) -> ProbeAnswer:
+        """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +178,9 @@ class Telemetry(Protocol):
 
     def queue_depth(self, depth: int) -> None:
         """Show how many rollouts wait for a pass."""
+
+    def leads(self, *, leading: bool) -> None:
+        """Show whether this process leads."""
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets it could not answer for."""

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """Begin although rights are missing to check some preflight rules."""
     controllers: tuple[str, ...] = ()
     """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
+    controller_config: Annotated[str, Field(pattern=r"^([^/\s]+/[^/\s]+)?$")] = "ingress-nginx/ingress-nginx-controller"
+    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that ask it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
@@ -100,6 +102,16 @@ class Settings(BaseSettings):
     """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Real time that one request to the API server may take."""
+    leader_election: bool = True
+    """Whether several replicas may run: one of them holds a Lease and writes, the others follow."""
+    lease_name: str = "ingress-canary"
+    """Name of the Lease in the daemon's own namespace; daemons that serve different rollouts need different ones."""
+    lease_duration: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=60))] = timedelta(
+        seconds=10
+    )
+    """Real time after which another replica takes over from a leader that is not heard of any more."""
+    identity: str | None = None
+    """Name of this replica in the Lease; the host's name with a random part unless set."""
     listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"
     """Address of /metrics, /healthz and /readyz."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -221,7 +233,7 @@ def _explained(found: ErrorDetails) -> str:
     if kind == "literal_error":
         return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
     if kind == "string_pattern_mismatch":
-        return f"{value} is no address; write host:port, such as {Settings.model_fields[name].default}"
+        return f"{value} is not of its form; write one such as {Settings.model_fields[name].default}"
     return f"{value} is not what it takes; {_REMEDIES[kind.partition('_')[0]]}"
 
 

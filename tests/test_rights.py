@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CRDS, EVENTS, PODS, Resource
+from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi.requests import AuditRecord
 from ingress_canary.lab.process import DaemonProcess
+from ingress_canary.settings import Settings
 from tests.e2e.conftest import SCALE, checkout, until
 
 RBAC = Path(__file__).resolve().parents[1] / "config/rbac/ingress-canary.yaml"
@@ -25,11 +26,11 @@ Right = tuple[str, str, str]
 """Group, resource (with its subresource behind a slash), verb."""
 
 
-def rights(kind: str) -> set[Right]:
+def rights(kind: str, namespace: str | None = None) -> set[Right]:
     return {
         (group, resource, verb)
         for document in DOCUMENTS
-        if document["kind"] == kind
+        if document["kind"] == kind and document["metadata"].get("namespace") == namespace
         for rule in document["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -43,10 +44,26 @@ def known() -> Iterator[Resource]:
 
 
 def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
-    watched = {(one.group, one.plural) for one in known()} - {(one.group, one.plural) for one in (EVENTS, CRDS, PODS)}
+    watched = {(one.group, one.plural) for one in known()} - {
+        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES)
+    }
     for verb in ("list", "watch"):
         assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched
-    assert rights("Role") == {("", PODS.plural, "list"), ("", PODS.plural, "watch")}
+    assert rights("Role", "ingress-nginx") == {
+        ("", one.plural, verb) for one in (PODS, CONFIGMAPS) for verb in ("list", "watch")
+    }
+
+
+def test_a_lease_may_be_read_and_written_by_its_name_only() -> None:
+    rules = [
+        rule
+        for document in DOCUMENTS
+        if document["kind"] == "Role"
+        for rule in document["rules"]
+        if LEASES.plural in rule["resources"]
+    ]
+    assert {verb for rule in rules if "resourceNames" not in rule for verb in rule["verbs"]} == {"create"}
+    assert {name for rule in rules for name in rule.get("resourceNames", ())} == {Settings().lease_name}
 
 
 def test_only_our_own_definitions_may_be_read() -> None:
@@ -66,12 +83,11 @@ def test_the_bindings_name_what_is_there() -> None:
 
     accounts = {(one["metadata"]["name"], one["metadata"]["namespace"]) for one in named("ServiceAccount")}
     for kind, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
-        (binding,) = named(kind)
-        (target,) = named(role)
-        assert binding["roleRef"]["kind"] == role
-        assert binding["roleRef"]["name"] == target["metadata"]["name"]
-        assert binding["metadata"].get("namespace") == target["metadata"].get("namespace")
-        assert {(one["name"], one["namespace"]) for one in binding["subjects"]} <= accounts
+        for binding, target in zip(named(kind), named(role), strict=True):
+            assert binding["roleRef"]["kind"] == role
+            assert binding["roleRef"]["name"] == target["metadata"]["name"]
+            assert binding["metadata"].get("namespace") == target["metadata"].get("namespace")
+            assert {(one["name"], one["namespace"]) for one in binding["subjects"]} <= accounts
 
 
 def asked(record: AuditRecord) -> Right:
@@ -83,7 +99,8 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
     async with Lab(scale=SCALE, seed=7) as lab:
         kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
         now = datetime.now(UTC)
-        async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, warm_up="20s") as daemon:
+        settings = {"warm_up": "20s", "leader_election": "true"}
+        async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, **settings) as daemon:
             await daemon.ready()
             traffic = asyncio.create_task(lab.load(50, 60).run())
             lab.create("canaryrollouts", checkout())
@@ -95,7 +112,10 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
             traffic.cancel()
         requests = [record for record in lab.api.audit if record.token == "daemon"]
         pods = {asked(record) for record in requests if record.namespace == "ingress-nginx"}
-        others = {asked(record) for record in requests if record.namespace != "ingress-nginx"}
-    assert pods == rights("Role")
+        leases = {asked(record) for record in requests if record.namespace == "ingress-canary"}
+        others = {asked(record) for record in requests if record.namespace not in ("ingress-nginx", "ingress-canary")}
+    assert pods == rights("Role", "ingress-nginx")
+    # only who follows watches the lease
+    assert leases | {(LEASES.group, LEASES.plural, "watch")} == rights("Role", "ingress-canary")
     # an Event that repeats is patched, which nothing in this rollout does
     assert others | {("", EVENTS.plural, "patch")} == rights("ClusterRole")

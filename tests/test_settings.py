@@ -80,7 +80,7 @@ REFUSED = [
         'a="b"} or up{c="d" are no matchers of PromQL; write them like cluster="eu-1",job=~"a|b"',
     ),
     ("prometheus_scrape_interval", "5m", "5m is too long: 1s to 2m"),
-    ("listen", "8080", "8080 is no address; write host:port, such as 0.0.0.0:8080"),
+    ("listen", "8080", "8080 is not of its form; write one such as 0.0.0.0:8080"),
 ]
 
 
@@ -175,7 +175,7 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert set(FLAGS.values()) == set(Settings.model_fields)
     assert [name for name in Settings.model_fields if bounds(name)] == [
         "interval", "warm_up", "scrape_timeout", "prometheus_scrape_interval", "prometheus_timeout", "request_timeout",
-        "clock_scale",
+        "lease_duration", "clock_scale",
     ]  # fmt: skip
 
 

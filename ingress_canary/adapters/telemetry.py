@@ -77,8 +77,7 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
-        self._leader = Gauge("ingress_canary_leader", "1 while this process writes.", registry=registry)
-        self._leader.set(1)
+        self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         self._shown: dict[Key, list[tuple[Collector, tuple[str, ...]]]] = {}
 
     def rollout(self, key: Key, status: RolloutStatus) -> None:
@@ -126,6 +125,10 @@ class PrometheusTelemetry:
     def queue_depth(self, depth: int) -> None:
         """Show how many rollouts wait."""
         self._depth.set(depth)
+
+    def leads(self, *, leading: bool) -> None:
+        """Show whether this process leads."""
+        self._leader.set(leading)
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source."""

@@ -13,5 +13,8 @@ FIELD_MANAGER = "ingress-canary"
 ACTION_ANNOTATION = f"{GROUP}/action"
 """One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
 
+LEADER_ANNOTATION = f"{GROUP}/leader"
+"""On a shadow: the term of the leader that took it over, by which late writes of an earlier one fail."""
+
 APPLIED_ANNOTATION = f"{GROUP}/applied"
 """On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ingress_canary.api.model import Model, closed, rule
-from ingress_canary.api.schedule import HeaderRoute, OpenObject, ScheduleSpec
+from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
 from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
 
 
@@ -68,6 +68,23 @@ class Promotion(Model):
     strategy: PromotionStrategy = PromotionStrategy.MANUAL
 
 
+class Probe(Model):
+    """A request that only the canary may answer: sent each tick with the step's header or cookie, where it has one."""
+
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+[^\s]*$")]
+    """Where to ask, through the ingress controller: the public address, or the controller's Service with ``host``."""
+    host: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    """The host that the primary serves; the URL's own unless said."""
+    send: HeaderToken | None = None
+    """Value of the step's header, where that is matched by a pattern."""
+    header: HeaderToken
+    """The answer's header that tells the versions apart, such as ``X-Version``."""
+    value: Annotated[str, Field(min_length=1, max_length=256)]
+    """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=5)
+    """How long an answer may take."""
+
+
 class ScheduleRef(Model):
     """A CanarySchedule by name."""
 
@@ -119,8 +136,8 @@ class RolloutSpec(Model):
     schedule: ScheduleSource
     paused: bool = False
     """Stops advancing, never stops watching."""
-    probe: OpenObject | None = None
-    """A request that shows which version answers."""
+    probe: Probe | None = None
+    """A request that shows which version answers, before there is traffic enough to tell."""
 
     @property
     def primary(self) -> str:
@@ -357,6 +374,8 @@ class RolloutStatus(Model):
     """The last transitions, oldest first."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
     """Ready, Effective and Promoted, for ``kubectl wait``."""
+    leader: Annotated[str, Field(max_length=256)] | None = None
+    """Which replica took this rollout over, and since when it leads; only where several replicas may run."""
     started_at: datetime | None = None
     """When the shadow of this revision was first asked for."""
     finished_at: datetime | None = None

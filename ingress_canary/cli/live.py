@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +49,13 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     """Return what preflight finds in a cluster as it is now. Raises ClusterError."""
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415
-    from ingress_canary.adapters.kube.watches import Scope  # noqa: PLC0415
-    from ingress_canary.app import options_of, routers_of  # noqa: PLC0415
+    from ingress_canary.app import options_of, routers_of, scope_of  # noqa: PLC0415
     from ingress_canary.engine.survey import survey  # noqa: PLC0415
 
     path = settings.kubeconfig or Path.home() / ".kube" / "config"
     timeout = settings.request_timeout.total_seconds()
     session = await connect(kubeconfig=str(path), context=settings.context, request_timeout=timeout)
-    scope = Scope(settings.namespace, (namespace,) if namespace else (), settings.schedule_namespaces)
-    cluster = KubeCluster(session, scope)
+    cluster = KubeCluster(session, replace(scope_of(settings), namespaces=(namespace,) if namespace else ()))
     cluster.start()
     try:
         synced = asyncio.ensure_future(cluster.synced())

@@ -11,6 +11,7 @@ from enum import StrEnum
 from math import exp, lgamma, log, log1p
 
 from ingress_canary.domain.gates import percent
+from ingress_canary.domain.probe import ProbeAnswer
 
 CONFIDENCE = 0.999
 ENOUGH_EXPECTED = 20
@@ -51,10 +52,27 @@ class Seen:
     """The primary has cookie affinity, which lowers the share."""
     orphaned: bool | None = None
     """The controllers' own word that the shadow is inert; None when they do not say."""
+    probe: ProbeAnswer | None = None
+    """What a forced request showed, when one has been sent since the step settled."""
 
 
 def effect(seen: Seen) -> Effect:
-    """Return whether the weight takes effect; Unknown wherever nothing can be tested."""
+    """Return whether the shadow's routing takes effect; Unknown wherever nothing can be tested."""
+    if seen.probe is None or seen.probe.by_canary is None:
+        shown = _by_share(seen)
+        doubt = f"; {seen.probe.message}" if seen.probe is not None else ""
+        return Effect(shown.state, f"{shown.message}{doubt}")
+    # one request that must not go elsewhere did: whatever the share says, something is not as it is written
+    if not seen.probe.by_canary:
+        return Effect(EffectState.NOT_EFFECTIVE, seen.probe.message)
+    shown = _by_share(seen)
+    if shown.state is EffectState.UNKNOWN:
+        return Effect(EffectState.EFFECTIVE, f"{seen.probe.message}; {shown.message}")
+    return shown
+
+
+def _by_share(seen: Seen) -> Effect:
+    """Return what the requests of both sides say."""
     if seen.weight <= 0:
         return Effect(EffectState.UNKNOWN, _untested(seen))
 

@@ -320,6 +320,14 @@ class View(Protocol):
     def sees_classes(self) -> bool:
         """Whether IngressClasses may be read."""
 
+    @property
+    def controller_config(self) -> Mapping[str, str] | None:
+        """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
+
+    @property
+    def controller_arguments(self) -> Sequence[str] | None:
+        """The arguments of a controller pod; None when no pod is known."""
+
     def ingress(self, key: Key) -> Ingress | None:
         """Return an Ingress."""
 

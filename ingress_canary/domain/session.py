@@ -17,6 +17,7 @@ from ingress_canary.domain.checkpoint import decode
 from ingress_canary.domain.effect import Effect, EffectState, Seen, effect
 from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Measures, Signals
+from ingress_canary.domain.probe import ProbeAnswer
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
 
@@ -83,6 +84,8 @@ class Tick:
     sticky: bool
     interval: float
     """Seconds between two ticks."""
+    probe: ProbeAnswer | None = None
+    """The newest answer to a forced request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,8 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
         return replace(session, **look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     settle = at.course.spec.analysis.settle + 2 * reading.sampled_every
-    if session.settled_from is None or now < session.settled_from + settle:
+    settled = None if session.settled_from is None else session.settled_from + settle
+    if settled is None or now < settled:
         return replace(session, **look, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
@@ -204,7 +208,9 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
     values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
     analysis = session.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
-    seen = Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned)
+    # what was asked before the routing had settled speaks of another one
+    probe = at.probe if at.probe is not None and at.probe.at >= settled else None
+    seen = Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe)
     shown = effect(seen)
     look |= {"settling": False, "analysis": analysis, "effect": shown}
     # what nobody is sent to cannot be judged, however long

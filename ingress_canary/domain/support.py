@@ -27,8 +27,6 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
     if spec.workload.not_ready_timeout != READY_TIMEOUT:
         usual = format_duration(READY_TIMEOUT)
         yield "spec.workload.notReadyTimeout", f"is not served by this release; remove it, or leave it at {usual}"
-    if spec.probe is not None:
-        yield "spec.probe", LATER
 
 
 def unsupported_schedule(

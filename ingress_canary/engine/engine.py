@@ -25,16 +25,20 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.documents import read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
-from ingress_canary.engine.observe import claim, observe
+from ingress_canary.engine.observe import claim, observe, probe_of
 from ingress_canary.engine.options import Options
+from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Metrics, Recorder, Telemetry
+from ingress_canary.engine.takeover import take_over
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Prober, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
 
 RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
+STAMP_AGAIN = 1.0
+"""Real seconds until a rollout that could not be stamped is tried again."""
 CLOCK_STEP = 5.0
 """Seconds by which wall and monotonic time may come apart between two ticks before the clock counts as set."""
 
@@ -46,6 +50,7 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
+        prober: Prober,
         routers: Routers,
         clock: Clock,
         recorder: Recorder,
@@ -56,35 +61,44 @@ class Engine:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
+        self._probes = Probes(prober, self.ledger)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
     def start(self) -> None:
         """Begin; the caches are synced by now."""
-        self._cluster.subscribe(self.queue.add)
+        self._unsubscribe = self._cluster.subscribe(self.queue.add)
         for key in self._cluster.rollouts():
             self._known(key)
             self.queue.add(key)
-        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
-        self._tasks.append(asyncio.create_task(self._tick(), name="ticker"))
+        self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
+        self._ticker = asyncio.create_task(self._tick(), name="ticker")
 
     async def stop(self) -> None:
-        """End: no pass is begun any more, and the evidence of every active rollout is stored."""
+        """End: passes under way are finished, none is begun, and the evidence of every active rollout is stored."""
         self.queue.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.stop_within):
+                # a pass that is cut between its writes heals; one that hangs must not cost the others their evidence
+                await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
+                await self.abandon()
                 await asyncio.gather(*(self._checkpoint(key, entry) for key, entry in self.ledger.items()))
 
+    async def abandon(self) -> None:
+        """End at once: passes under way are cut, and nothing more is written."""
+        self.queue.close()
+        for task in (self._ticker, *self._workers):
+            task.cancel()
+        await asyncio.gather(self._ticker, *self._workers, self._probes.stop(), return_exceptions=True)
+        self._unsubscribe()
+        for key in self._cluster.rollouts():
+            self._telemetry.forget(key)
+
     async def _work(self) -> None:
-        while True:
-            key = await self.queue.get()
+        while (key := await self.queue.get()) is not None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             try:
@@ -106,6 +120,10 @@ class Engine:
         failures = entry.failures + 1 if entry else 1
         if entry is not None:
             entry.failures = failures
+        if isinstance(error, Deposed):
+            log.debug("not ours to write", rollout=str(key), error=str(error))
+            self.queue.add(key, STAMP_AGAIN)
+            return
         if isinstance(error, Conflict):
             log.debug("changed meanwhile, looking again", rollout=str(key), error=str(error))
             self.queue.add(key, min(0.05 * 2**failures, RETRY_AT_MOST))
@@ -123,6 +141,7 @@ class Engine:
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
         read_spec(body, entry)
+        body = await self._taken_over(key, body, entry)
         if entry.spec is None:
             await self._unreadable(key, body, entry)
             return
@@ -134,6 +153,7 @@ class Engine:
         done = await self._applier.apply(body, entry, scene, decision, status)
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
+        entry.probe = probe_of(scene, status) if decision.watch else None
         if entry.target is not None:
             self._wanted.set()
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
@@ -142,6 +162,21 @@ class Engine:
         if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
+
+    async def _taken_over(self, key: Key, body: Json, entry: Entry) -> Json:
+        """Stamp a rollout with this term, and return it. Raises ClusterError when it is to be looked at again."""
+        if entry.taken_over or not self._options.leader:
+            return body
+        try:
+            body = await take_over(self._cluster, body, entry.spec, self._options.leader)
+            entry.taken_over = True
+        except (Conflict, Deposed):
+            raise
+        except ClusterError as error:
+            # a canary is watched, and taken off, also while nothing can be stored (rule 4)
+            log.warning("not stamped, trying again", rollout=str(key), error=str(error))
+            self.queue.add(key, STAMP_AGAIN)
+        return body
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""
@@ -187,6 +222,7 @@ class Engine:
     async def _look(self, watched: dict[Key, Target]) -> None:
         """Read the source once for all, and ask for a pass over each rollout."""
         self._mind_the_clock()
+        self._probes.ask(self.ledger.probes())
         before = self._clock.monotonic()
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before

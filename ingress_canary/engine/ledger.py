@@ -12,6 +12,7 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
+from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
@@ -30,6 +31,10 @@ class Entry:
     """The newest look at the source that no pass has taken yet."""
     target: Target | None = None
     """Whose evidence the next tick reads; None while none is wanted."""
+    probe: ProbeRequest | None = None
+    """What the next tick has asked beside the source."""
+    probed: ProbeAnswer | None = None
+    """The newest answer to that."""
     generation: int = -1
     """Of the spec below."""
     spec: RolloutSpec | None = None
@@ -59,6 +64,8 @@ class Entry:
     """When the present step began, and what each controller process had counted once it had settled."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
+    taken_over: bool = False
+    """Whether it carries the stamp of this process's term, or needs none."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
@@ -134,3 +141,7 @@ class Ledger:
     def watched(self) -> dict[Key, Target]:
         """Return whose evidence the next tick reads."""
         return {key: entry.target for key, entry in self._entries.items() if entry.target is not None}
+
+    def probes(self) -> dict[Key, ProbeRequest]:
+        """Return what the next tick has asked beside the source."""
+        return {key: entry.probe for key, entry in self._entries.items() if entry.probe is not None}

@@ -3,6 +3,7 @@
 No request is made here. A reading that the ticker left is taken into the evidence exactly once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ingress_canary.api import ACTION_ANNOTATION
@@ -14,10 +15,11 @@ from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
+from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
@@ -77,9 +79,7 @@ def observe(
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
-    if entry.spec_problem is not None:
-        obstacles.insert(0, (Reason.INVALID_SPEC, entry.spec_problem))
-    obstacles += [(Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_rollout(spec)]
+    obstacles = [*_unread(entry), *obstacles, *_refused(spec, course)]
     meta = Meta.of(body)
     if entry.reading is not None and entry.reading.error is None:
         entry.facts = ControllerFacts(pods=len(entry.reading.instances), orphaned=entry.reading.orphaned)
@@ -90,7 +90,7 @@ def observe(
             primary=primary, shadow=shadow, view=view, prefix=router.prefix,
             rivals=ledger.rivals(entry.rival) if entry.rival else (),
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
-            facts=entry.facts,
+            facts=_facts(router, view, entry),
         )  # fmt: skip
         findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
@@ -114,7 +114,8 @@ def observe(
         if entry.clock_set:
             session = session.rebased(entry.reading.at)
             entry.clock_set = False
-        session = tick(session, entry.reading, _tick(course, signals, status, sticky, options))
+        at = _tick(course, signals, status, sticky, options)
+        session = tick(session, entry.reading, replace(at, probe=entry.probed))
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
@@ -148,6 +149,34 @@ def observe(
         warm_up=options.warm_up,
     )
     return Scene(seen, router, primary, target, findings)
+
+
+def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
+    """Return what the next tick is to have asked of a rollout whose status is this; nothing before it has a step."""
+    probe = scene.seen.spec.probe
+    if probe is None or status.step is None or scene.target is None:
+        return None
+    return probe_request(probe, wanted(status), scene.router, status.revision or "")
+
+
+def _unread(entry: Entry) -> Iterator[Obstacle]:
+    """Yield why the present spec is not the one that is served."""
+    if entry.spec_problem is not None:
+        yield Reason.INVALID_SPEC, entry.spec_problem
+
+
+def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
+    """Yield what a valid spec asks for and does not get."""
+    for field, why in unsupported_rollout(spec):
+        yield Reason.INVALID_SPEC, f"{field}: {why}"
+    for why in unaskable(spec.probe, course.routes) if spec.probe is not None and course is not None else ():
+        yield Reason.INVALID_SPEC, f"spec.probe: {why}"
+
+
+def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
+    """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
+    told = router.facts(view.controller_config, view.controller_arguments)
+    return replace(told, pods=entry.facts.pods, orphaned=entry.facts.orphaned)
 
 
 def _causes(

@@ -24,6 +24,8 @@ class Options:
     """How long stable is watched before the canary gets traffic, on the clock."""
     checkpoint: float = 60
     """Longest time between two stored checkpoints of evidence, on the clock."""
+    leader: str = ""
+    """The term that active rollouts are stamped with before anything else is done; empty when nobody else writes."""
     workers: int = 16
-    stop_within: float = 8
+    stop_within: float = 6
     """Real seconds in which checkpoints are stored at the end."""

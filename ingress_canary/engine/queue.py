@@ -22,10 +22,14 @@ class KeyedQueue(Generic[K]):
         self._again: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._since: dict[K, float] = {}
+        """When each key was asked for that waits, the one that waits longest coming first."""
         self._bell = asyncio.Event()
+        self._closed = False
 
     def add(self, key: K, delay: float = 0) -> None:
         """Ask for a pass, at once or after ``delay`` real seconds."""
+        if self._closed:
+            return
         timer = self._timers.get(key)
         loop = asyncio.get_running_loop()
         if delay > 0:
@@ -38,19 +42,24 @@ class KeyedQueue(Generic[K]):
         if timer is not None:
             timer.cancel()
             del self._timers[key]
+        self._since.setdefault(key, loop.time())
         if key in self._serving:
             self._again.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
-            self._since[key] = loop.time()
-            self._ready.append(key)
-            self._bell.set()
+            self._wait(key)
 
-    async def get(self) -> K:
-        """Wait for the next key; the caller says :meth:`done` when its pass is over."""
-        while not self._ready:
+    def _wait(self, key: K) -> None:
+        self._waiting.add(key)
+        self._ready.append(key)
+        self._bell.set()
+
+    async def get(self) -> K | None:
+        """Wait for the next key; the caller says :meth:`done` when its pass is over. None once the queue is closed."""
+        while not self._ready and not self._closed:
             self._bell.clear()
             await self._bell.wait()
+        if self._closed:
+            return None
         key = self._ready.popleft()
         self._waiting.discard(key)
         self._since.pop(key, None)
@@ -62,10 +71,12 @@ class KeyedQueue(Generic[K]):
         self._serving.discard(key)
         if key in self._again:
             self._again.discard(key)
-            self.add(key)
+            self._wait(key)
 
     def close(self) -> None:
-        """Cancel the timers."""
+        """Let nothing wait any more, and everybody who waits for a key go."""
+        self._closed = True
+        self._bell.set()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -75,7 +86,6 @@ class KeyedQueue(Generic[K]):
         return len(self._ready)
 
     def oldest(self) -> float:
-        """Return for how many real seconds the oldest waiting key has waited."""
-        if not self._ready:
-            return 0.0
-        return asyncio.get_running_loop().time() - self._since[self._ready[0]]
+        """Return for how many real seconds a key has waited for a pass, one that is being served meanwhile included."""
+        now = asyncio.get_running_loop().time()
+        return now - next(iter(self._since.values()), now)

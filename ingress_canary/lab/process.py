@@ -29,6 +29,7 @@ class DaemonProcess:
         self.port = 0
         self._flags = {
             "kubeconfig": str(kubeconfig), "listen": "127.0.0.1:0", "log_format": "json", "clock_scale": f"{scale:g}",
+            "leader_election": "false",
             **({"clock_epoch": epoch.isoformat()} if epoch else {}), **settings,
         }  # fmt: skip
         self._process: asyncio.subprocess.Process | None = None

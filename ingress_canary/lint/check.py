@@ -18,6 +18,8 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
+from ingress_canary.domain.probe import unaskable
+from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
 from ingress_canary.lint.documents import Document, read_documents
 from ingress_canary.lint.explain import explain, member_path
@@ -41,8 +43,12 @@ def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
         yield from unsupported_schedule(spec)
         return
     yield from unsupported_rollout(spec)
-    if spec.schedule.inline is not None:
-        yield from unsupported_schedule(spec.schedule.inline, "spec.schedule.inline")
+    inline = spec.schedule.inline
+    if inline is not None:
+        yield from unsupported_schedule(inline, "spec.schedule.inline")
+    if inline is not None and spec.probe is not None:
+        routes = tuple(step.exposure for step in Walk.of(inline).steps)
+        yield from (("spec.probe", why) for why in unaskable(spec.probe, routes))
 
 
 SPEC_RULES: tuple[SpecRule, ...] = (unserved,)

@@ -23,6 +23,7 @@ _EXAMPLES: Mapping[str, str] = MappingProxyType(
         r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'write a time of day such as "09:00"',
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": 'write local time such as "2026-12-18T00:00"',
         r"^[1-5][0-9.][0-9.]$": 'write a status or a class of them, such as "503" or "5.."',
+        r"^https?://[^/?#\s]+[^\s]*$": "write an address such as http://shop.example/healthz",
         r"^[1-5][0-9]{2}$": 'write a status such as "308"',
     }
 )

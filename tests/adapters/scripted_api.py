@@ -141,9 +141,9 @@ class ScriptedApi:
                 return failure(409, "the object has been modified")
             return web.json_response(self.put(collection, namespace, name, **merged(held, body)))
         if request.method == "DELETE":
-            asked = (body.get("preconditions") or {}).get("uid", held["metadata"]["uid"])
-            if asked != held["metadata"]["uid"]:
-                return failure(409, "Precondition failed: UID")
+            for what, asked in (body.get("preconditions") or {}).items():
+                if asked != held["metadata"][what]:
+                    return failure(409, f"Precondition failed: {what}")
             self.drop(collection, namespace, name)
             return web.json_response({"kind": "Status", "status": "Success"})
         return web.json_response(held)

@@ -22,6 +22,7 @@ from tests.adapters.scripted_api import (
     SERVICES,
     SLICES,
     answers,
+    failure,
     hangs,
     refuses,
     serving,
@@ -251,8 +252,31 @@ async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
         await cluster.patch_ingress(created, {"metadata": {"annotations": {"weight": "6"}}})
     await cluster.delete_ingress(patched)
     assert cluster.view.ingress(key) is None
-    assert last_write(api).body["preconditions"] == {"uid": created.meta.uid}
+    assert last_write(api).body["preconditions"] == {
+        "uid": created.meta.uid,
+        "resourceVersion": patched.meta.resource_version,
+    }
     await cluster.delete_ingress(patched)
+
+
+async def test_a_shadow_that_another_hand_has_written_meanwhile_is_looked_at_again_and_deleted(served):
+    api, cluster, _ = served
+    before = cluster.view.ingress(CHECKOUT)
+    api.put(INGRESSES, "shop", "checkout", metadata={"annotations": {"weight": "5"}})
+    await cluster.delete_ingress(before)
+    assert ("shop", "checkout") not in api.objects[INGRESSES]
+    assert [one.method for one in api.requests[-3:]] == ["DELETE", "GET", "DELETE"]
+
+
+async def test_a_shadow_that_is_written_all_the_time_is_left_to_the_next_pass(served):
+    api, cluster, _ = served
+
+    async def written(request):
+        return api._list(request, INGRESSES, "shop") if request.method == "GET" else failure(409, "changed")
+
+    api.always[INGRESSES] = written
+    with pytest.raises(Conflict, match="another hand writes it all the time"):
+        await cluster.delete_ingress(cluster.view.ingress(CHECKOUT))
 
 
 async def test_what_has_taken_the_shadows_name_is_not_deleted(served):

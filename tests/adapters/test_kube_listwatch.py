@@ -92,7 +92,7 @@ async def test_after_a_clean_end_it_goes_on_where_it_was(served):
 
 async def test_a_namespace_and_a_selector_limit_what_is_read(served):
     api, session = served
-    async with Running(api, session, namespace="shop", selector="app=a,b!=c") as one:
+    async with Running(api, session, namespace="shop", selector={"labelSelector": "app=a,b!=c"}) as one:
         await asyncio.wait_for(one.watch.synced.wait(), 5)
         sent = api.requests[0]
     assert sent.path == "/apis/networking.k8s.io/v1/namespaces/shop/ingresses"

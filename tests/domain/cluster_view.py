@@ -33,6 +33,9 @@ class ClusterView:
         for manifest in manifests:
             self._add(manifest)
 
+    controller_config = None
+    controller_arguments = None
+
     def _add(self, manifest: Json) -> None:
         match manifest["kind"]:
             case "Ingress":

@@ -16,7 +16,6 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
     [
         ({"promotion": {"strategy": "CopyImages"}}, "spec.promotion.strategy"),
         ({"workload": {"scaleCanary": {"to": 3}}}, "spec.workload.scaleCanary"),
-        ({"probe": {"url": "http://x"}}, "spec.probe"),
     ],
     ids=str,
 )

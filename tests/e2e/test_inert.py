@@ -1,5 +1,8 @@
 """A shadow that nobody takes up: within a minute of traffic it is said, with the likely causes in order."""
 
+import asyncio
+from typing import Any
+
 import aiohttp
 import pytest
 
@@ -50,3 +53,51 @@ async def test_a_controller_that_does_not_follow_is_named(lab: Lab, daemon: Daem
         _, causes = lab.status()["message"].split("; likely causes: ")
         assert all(pod.name in causes for pod in stuck)
         assert lab.plane.pods[0].name not in causes
+
+
+DOGFOOD: dict[str, Any] = {
+    **LONG,
+    "routing": {"header": {"name": "X-Canary", "value": "staff"}},
+    "steps": [{"weight": 0, "bake": "3m", "require": "NoFail", "minRequests": 0}, {"weight": 50, "bake": "2h"}],
+}
+
+
+async def test_a_probe_shows_without_any_traffic_whether_staff_would_reach_the_canary(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    lab.plane.ignore_canaries = True
+    probe = {"url": lab.plane.urls[0], "host": manifests.HOST, "header": "X-Version", "value": "v2"}
+    lab.create("canaryrollouts", checkout(schedule=DOGFOOD, probe=probe))
+    async with daemon:
+        await daemon.ready()
+        await until(lambda: lab.status().get("reason") == "WeightNotEffective")
+        assert "the probe was not answered by the canary" in lab.status()["message"]
+        assert "said X-Version: v1 where the canary says v2" in lab.status()["message"]
+        lab.plane.ignore_canaries = False
+        await until(lambda: (lab.status().get("step") or {}).get("index") == 2)
+        conditions = {c["type"]: c for c in lab.status()["conditions"]}
+        await until(lambda: "answered by the canary" in effective(lab)["message"])
+        assert conditions["Effective"]["status"] in ("True", "Unknown")
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+def effective(lab: Lab) -> dict[str, Any]:
+    return next(c for c in lab.status()["conditions"] if c["type"] == "Effective")
+
+
+async def test_a_probe_that_hangs_holds_nothing_up(lab: Lab, daemon: DaemonProcess) -> None:
+    server = await asyncio.start_server(swallow, "127.0.0.1")
+    probe = {
+        "url": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "header": "X-Version", "value": "v2",
+        "timeout": "1s",
+    }  # fmt: skip
+    lab.create("canaryrollouts", checkout(schedule=DOGFOOD, probe=probe))
+    async with server, daemon, traffic(lab):
+        await daemon.ready()
+        await until(lambda: "no answer within 1 s" in effective(lab)["message"] if lab.status().get("step") else False)
+        assert effective(lab)["status"] == "Unknown"
+        await until(lambda: (lab.status().get("step") or {}).get("index") == 2)

@@ -99,3 +99,18 @@ async def test_what_could_not_be_checked_is_refused_unless_the_settings_accept_i
             assert lab.status()["message"].startswith("not checked: rules 1, 5, 6, 7, 8, 9 ")
             assert lab.shadow() is None
         assert "rule 9" in condition(lab)["message"]
+
+
+async def test_what_the_controllers_are_told_counts_and_a_change_is_seen_at_once(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    name = "ingress-nginx-controller"
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "ingress-nginx"}}
+    lab.create("configmaps", {**config, "data": {"annotations-risk-level": "Low"}})
+    lab.create("canaryrollouts", checkout(schedule={**LONG, "routing": {"cookie": "canary"}}))
+    async with daemon, traffic(lab):
+        await daemon.ready()
+        await until(lambda: lab.status().get("reason") == "PreflightFailed")
+        assert "data.annotations-risk-level" in lab.status()["message"]
+        lab.api.store.patch("configmaps", "ingress-nginx", name, {"data": {"annotations-risk-level": "High"}})
+        await until(lambda: lab.status().get("weight") == 50)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -11,6 +12,7 @@ from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.domain.preflight.problem import Severity, blocking
 from ingress_canary.domain.router.choice import Routers
@@ -38,9 +40,10 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         recorder.start()
         await cluster.synced()
         routers = Routers(NginxRouter(), {CONTROLLER: ToyRouter()})
+        http = aiohttp.ClientSession()
         engine = Engine(
-            cluster, ToyController(lab, clock), routers, clock, recorder, PrometheusTelemetry(CollectorRegistry()),
-            Options(warm_up=30),
+            cluster, ToyController(lab, clock), HttpProber(http, clock), routers, clock, recorder,
+            PrometheusTelemetry(CollectorRegistry()), Options(warm_up=30),
         )  # fmt: skip
         engine.start()
         try:
@@ -63,6 +66,7 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
             await recorder.stop()
             await cluster.stop()
             await session.close()
+            await http.close()
         assert history(lab) == [
             (1, 10, "Settling"),
             (2, 50, "StepPassed"),

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.kubeapi import Hang, requests
+from ingress_canary.lab.kubeapi import AuditRecord, Hang, requests
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
-from tests.e2e.witness import by_person, is_status_write, shadow_weights
+from tests.e2e.witness import by_person, is_status_write, is_transition, shadow_weights
 
 pytestmark = pytest.mark.slow
 
@@ -87,6 +87,23 @@ async def test_sigterm_stores_the_evidence_and_the_next_process_goes_on(
     await daemon.stop()
     assert history(lab) == [(1, 20, "Settling"), (2, 100, "StepPassed"), (2, 100, "StepPassed")]
     assert shadow_weights(lab.api.audit) == [0, 20, 100]
+
+
+async def test_sigterm_between_status_and_shadow_lets_the_pass_finish(
+    lab: Lab, daemon: DaemonProcess, traffic: Load
+) -> None:
+    def terminated(record: AuditRecord) -> None:
+        if is_transition(record) and record.body["status"].get("weight"):
+            daemon.signal(signal.SIGTERM)
+
+    lab.api.on_commit.append(terminated)
+    await daemon.start()
+    await daemon.ready()
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    async with asyncio.timeout(60):
+        assert await daemon.wait() == 0
+    assert lab.status()["weight"] == 20
+    assert shadow_weights(lab.api.audit) == [0, 20]
 
 
 async def test_sigterm_ends_the_daemon_in_time_though_the_api_hangs(

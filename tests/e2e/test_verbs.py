@@ -16,7 +16,7 @@ from tests.e2e.witness import INGRESSES, by_person, exposing
 pytestmark = pytest.mark.slow
 
 SCHEDULE: dict[str, Any] = {
-    "steps": [{"weight": 20, "bake": "20s", "require": "NoFail", "minRequests": 0}, {"weight": 50, "bake": "10h"}],
+    "steps": [{"weight": 20, "bake": "4m", "require": "NoFail", "minRequests": 0}, {"weight": 50, "bake": "10h"}],
     "slos": [AVAILABILITY],
 }
 SHORT: dict[str, Any] = {

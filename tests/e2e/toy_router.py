@@ -13,6 +13,7 @@ from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight import basics, endpoints
 from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.subject import ControllerFacts
 from ingress_canary.domain.samples import Instance, Reading, Series, Side, Target
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.lab import manifests
@@ -64,6 +65,12 @@ class ToyRouter:
             ingress=str(primary.meta.key), requests=REQUESTS, latency_bucket="", latency_count="",
             side=lambda labels: sides.get(labels.get("to", "")),
         )  # fmt: skip
+
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        return {exposure.header.name: "yes"} if exposure.header else {}
+
+    def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
+        return ControllerFacts()
 
     def sticky(self, primary: Ingress) -> bool:
         return False

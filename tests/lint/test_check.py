@@ -227,7 +227,6 @@ UNSERVED_FIELDS = [
 def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
     rollout = f"""{ROLLOUT}  canaryService: c
   promotion: {{strategy: CopyImages}}
-  probe: {{url: a}}
   workload: {{scaleCanary: {{to: 3}}, notReadyTimeout: 5m}}
   schedule:
     inline:
@@ -238,7 +237,7 @@ def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
             rollout,
             "spec.schedule.inline.",
             [
-                "spec.probe", "spec.promotion.strategy", "spec.workload.notReadyTimeout", "spec.workload.scaleCanary",
+                "spec.promotion.strategy", "spec.workload.notReadyTimeout", "spec.workload.scaleCanary",
             ],
         ),
     ):  # fmt: skip
@@ -276,6 +275,21 @@ def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
         "unknown variable {{servcie}}", "is not a counter", "is not PromQL: unclosed left parenthesis",
     ]  # fmt: skip
     assert all(one.remedy for one in rest)
+
+
+def test_a_probe_that_could_not_match_a_steps_pattern_is_told() -> None:
+    text = f"""{ROLLOUT}  canaryService: c
+  probe: {{url: "http://shop.example/", header: X-Version, value: v2}}
+  schedule:
+    inline:
+      routing: {{header: {{name: X-Canary, pattern: ^staff}}}}
+      steps: [{{weight: 5, bake: 1m}}]
+      slos: [{{name: a, objective: 99.5, sli: {{requests: {{}}}}}}]
+"""
+    (found,) = lint(text)
+    assert (found.field, found.line) == ("spec.probe", 8)
+    assert "X-Canary is matched by a pattern" in found.message
+    assert "set send" in found.remedy
 
 
 def test_what_the_api_server_fills_in_is_no_wish() -> None:

@@ -3,7 +3,8 @@
 ``cluster.py`` owns it. Every look-up is a dictionary's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from ingress_canary.adapters.kube.resources import WORKLOADS
 from ingress_canary.adapters.kube.store import Store
@@ -47,6 +48,8 @@ class Caches:
             EndpointSlice.of, {"service": lambda one: {Key(one.meta.namespace, one.service)}}
         )
         self.workloads: dict[str, Store[Workload]] = {one.kind: Store(_workload(one.kind)) for one in WORKLOADS}
+        self.configs: Store[Mapping[str, str]] = Store(lambda body: MappingProxyType(body.get("data") or {}))
+        self._arguments: Callable[[], Sequence[str] | None] = lambda: None
         self._endpoints: dict[Key, Endpoints] = {}
         self.slices.listen(self._slice_changed)
         self.see(lambda: False, lambda: False)
@@ -55,6 +58,21 @@ class Caches:
         """Ask these what the API server lets us see."""
         self._sees_all_namespaces = all_namespaces
         self._sees_classes = classes
+
+    def see_controllers(self, arguments: Callable[[], Sequence[str] | None]) -> None:
+        """Ask this for the arguments of the controllers' pods."""
+        self._arguments = arguments
+
+    @property
+    def controller_config(self) -> Mapping[str, str] | None:
+        """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
+        key = next(iter(self.configs.keys()), None)
+        return self.configs.get(key) if key is not None else None
+
+    @property
+    def controller_arguments(self) -> Sequence[str] | None:
+        """The arguments of a controller pod; None when no pod is known."""
+        return self._arguments()
 
     @property
     def sees_all_namespaces(self) -> bool:

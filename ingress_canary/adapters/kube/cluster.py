@@ -17,6 +17,9 @@ from ingress_canary.ports import Conflict, Missing
 
 T = TypeVar("T")
 
+_DELETIONS = 5
+"""Attempts to delete what another hand keeps writing, before the engine decides anew."""
+
 
 class KubeCluster:
     """The cluster's objects, and the few writes that the daemon does."""
@@ -26,7 +29,7 @@ class KubeCluster:
         self._caches = Caches()
         self._watches = Watches(session, self._caches, scope, settings or WatchSettings())
         self._dependents = Dependents(scope.home)
-        self._subscribers: list[Callable[[Key], None]] = []
+        self._subscribers: dict[Callable[[Key], None], None] = {}
         self._writing: set[Key] = set()
         self._listen()
 
@@ -73,9 +76,10 @@ class KubeCluster:
         """Return a CanarySchedule as it is."""
         return self._caches.schedules.get(key)
 
-    def subscribe(self, changed: Callable[[Key], None]) -> None:
+    def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
         """Call ``changed`` with the key of each rollout that a watch event may concern; own writes are no event."""
-        self._subscribers.append(changed)
+        self._subscribers[changed] = None
+        return lambda: self._subscribers.pop(changed, None)
 
     async def patch_status(self, rollout: Json, patch: Json) -> Json:
         """Merge ``patch`` into the rollout's status if it is still at ``rollout``'s resourceVersion."""
@@ -103,24 +107,42 @@ class KubeCluster:
         return _through(self._caches.ingresses, stored)
 
     async def delete_ingress(self, ingress: Ingress) -> None:
-        """Delete an Ingress if it still has its uid; one that is gone is a success."""
-        meta = ingress.meta
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": meta.uid},
-            "propagationPolicy": "Background",
-        }
-        try:
-            answer = await self._session.request("DELETE", INGRESSES.path(meta.namespace, meta.name), body=options)
-        except Missing:
-            answer = {}
-        except Conflict as error:
-            raise Missing(str(error)) from error
+        """Delete an Ingress if it still has its uid; one that is gone is a success.
+
+        The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
+        afresh when it was out of date: whatever another hand does, a shadow must go.
+        """
+        meta, version = ingress.meta, ingress.meta.resource_version
+        for _ in range(_DELETIONS):
+            options = {
+                "apiVersion": "v1",
+                "kind": "DeleteOptions",
+                "preconditions": {"uid": meta.uid, "resourceVersion": version},
+                "propagationPolicy": "Background",
+            }
+            try:
+                answer = await self._session.request("DELETE", INGRESSES.path(meta.namespace, meta.name), body=options)
+                break
+            except Missing:
+                answer = {}
+                break
+            except Conflict as error:
+                version = await self._version_of(meta, error)
+        else:
+            raise Conflict(f"delete ingresses {meta.key}: another hand writes it all the time")
         if (answer.get("metadata") or {}).get("finalizers"):
             _through(self._caches.ingresses, answer)
         else:
             self._caches.ingresses.bury(meta.key, meta.uid)
+
+    async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
+        """Return the resourceVersion of an Ingress as it is now. Raises Missing when it is another one or none."""
+        query = {"fieldSelector": f"metadata.name={meta.name}"}
+        found = await self._session.request("GET", INGRESSES.path(meta.namespace), query=query)
+        for body in found.get("items") or ():
+            if body["metadata"]["uid"] == meta.uid:
+                return version_of(body)
+        raise Missing(str(conflict)) from conflict
 
     async def installed_crd(self, name: str) -> Json | None:
         """Return a CustomResourceDefinition as it is installed, None when it is not. Raises ClusterError."""
@@ -162,6 +184,7 @@ class KubeCluster:
         self._follow(caches.services, lambda one: dependents.of_service(one.meta.key))
         self._follow(caches.slices, lambda one: dependents.of_service(Key(one.meta.namespace, one.service)))
         self._follow(caches.classes, lambda _one: caches.rollouts.keys())
+        self._follow(caches.configs, lambda _one: caches.rollouts.keys())
         for store in caches.workloads.values():
             self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))
 
@@ -180,7 +203,7 @@ class KubeCluster:
 
     def _notify(self, keys: Iterable[Key]) -> None:
         for key in keys:
-            for changed in self._subscribers:
+            for changed in tuple(self._subscribers):
                 changed(key)
 
 

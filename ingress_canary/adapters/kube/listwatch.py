@@ -6,7 +6,7 @@ a 410. ``cluster.py`` and ``pods.py`` run one for each resource, and for each na
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -54,7 +54,7 @@ class ListWatch(Generic[T]):
     """One resource's list and watch, feeding a store.
 
     ``within`` says which keys are this one's to judge, all of the namespace unless said: those that it does not list
-    are gone. ``optional`` resources
+    are gone. ``selector`` is what the query asks for, by labels or by field. ``optional`` resources
     that RBAC denies are not visible, which is no problem; all others are retried and reported until they work.
     """
 
@@ -66,7 +66,7 @@ class ListWatch(Generic[T]):
         settings: WatchSettings,
         *,
         namespace: str | None = None,
-        selector: str = "",
+        selector: Mapping[str, str] | None = None,
         within: Callable[[Key], bool] | None = None,
         optional: bool = False,
     ) -> None:
@@ -75,7 +75,7 @@ class ListWatch(Generic[T]):
         self._path = resource.path(namespace)
         self._store = store
         self._settings = settings
-        self._selector = {"labelSelector": selector} if selector else {}
+        self._selector = selector or {}
         self._within = within or (lambda key: namespace in (None, key.namespace))
         self._optional = optional
         self._pace = Pace()

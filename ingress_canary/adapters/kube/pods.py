@@ -17,6 +17,7 @@ from ingress_canary.ports import PodAddress
 class _Pod:
     address: PodAddress
     ready: bool
+    arguments: tuple[str, ...]
 
 
 class KubePods:
@@ -27,7 +28,12 @@ class KubePods:
     ) -> None:
         self._store: Store[_Pod] = Store(_pod)
         self._watch = ListWatch(
-            session, PODS, self._store, settings or WatchSettings(), namespace=namespace, selector=selector
+            session,
+            PODS,
+            self._store,
+            settings or WatchSettings(),
+            namespace=namespace,
+            selector={"labelSelector": selector},
         )
         self._task: asyncio.Task[None] | None = None
 
@@ -56,6 +62,14 @@ class KubePods:
         pods = (self._store.get(key) for key in sorted(self._store.keys()))
         return tuple(pod.address for pod in pods if pod and pod.ready)
 
+    def arguments(self) -> tuple[str, ...] | None:
+        """Return the arguments of one of the ready pods, its sidecars' included; None when there is none.
+
+        During an update of the controllers pods differ; which one is asked does not change from look to look.
+        """
+        pods = (self._store.get(key) for key in sorted(self._store.keys()))
+        return next((pod.arguments for pod in pods if pod and pod.ready), None)
+
 
 def _pod(body: Json) -> _Pod:
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
@@ -69,4 +83,9 @@ def _pod(body: Json) -> _Pod:
     conditions = {one.get("type"): one.get("status") for one in status.get("conditions") or ()}
     ready = bool(host) and conditions.get("Ready") == "True" and not meta.get("deletionTimestamp")
     name = f"{meta.get('namespace') or ''}/{meta['name']}"
-    return _Pod(PodAddress(name, host, MappingProxyType(ports)), ready)
+    arguments = tuple(
+        str(word)
+        for container in spec.get("containers") or ()
+        for word in [*(container.get("command") or ()), *(container.get("args") or ())]
+    )
+    return _Pod(PodAddress(name, host, MappingProxyType(ports)), ready, arguments)

@@ -9,6 +9,7 @@ from ingress_canary.adapters.kube.caches import Caches
 from ingress_canary.adapters.kube.listwatch import ListWatch, WatchSettings
 from ingress_canary.adapters.kube.resources import (
     CLASSES,
+    CONFIGMAPS,
     INGRESSES,
     ROLLOUTS,
     SCHEDULES,
@@ -19,6 +20,7 @@ from ingress_canary.adapters.kube.resources import (
 )
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.store import Store
+from ingress_canary.domain.objects import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Scope:
     """Empty for all."""
     schedules: tuple[str, ...] = ()
     """Further namespaces with schedules, when not all are served."""
+    controllers: Key | None = None
+    """The controllers' own ConfigMap; None when it is not to be read."""
 
 
 class Watches:
@@ -50,6 +54,15 @@ class Watches:
         )
         classes = ListWatch(session, CLASSES, caches.classes, settings, optional=True)
         self._all: list[ListWatch[Any]] = [everywhere, classes, *self._in_scope(caches, scope)]
+        if scope.controllers is not None:
+            namespace, name = scope.controllers
+            # by this very selector RBAC can grant a list and a watch of one object
+            this = {"fieldSelector": f"metadata.name={name}"}
+            self._all.append(
+                ListWatch(
+                    session, CONFIGMAPS, caches.configs, settings, namespace=namespace, selector=this, optional=True
+                )
+            )
         caches.see(lambda: everywhere.visible, lambda: classes.visible)
 
     def start(self) -> None:

@@ -11,6 +11,7 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.subject import ControllerFacts
 from ingress_canary.domain.steps import Exposure
 
 
@@ -36,6 +37,15 @@ class Router(Protocol):
 
     def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
         """Return which series speak for which side."""
+
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        """Return the request headers that force one to the canary; empty when only the weight leads there.
+
+        ``value`` is sent where a pattern decides; without one that header forces nothing.
+        """
+
+    def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
+        """Return what the controllers' own ConfigMap and arguments say; both are None where they cannot be read."""
 
     def sticky(self, primary: Ingress) -> bool:
         """Return whether clients stick to a side by an affinity cookie, which no weight can move."""

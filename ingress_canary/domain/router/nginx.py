@@ -4,7 +4,7 @@ The facts are in docs/reference/ingress-nginx.md; rule numbers below are its rul
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.subject import ControllerFacts
 from ingress_canary.domain.router.classes import CLASS_ANNOTATION
+from ingress_canary.domain.router.nginx_config import facts_of
 from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, takes_effect
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.domain.samples import Side
@@ -135,6 +137,19 @@ class NginxRouter:
             side=side,
             variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
+
+    def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
+        """Return the step's header with the value that matches it, else its cookie with ``always``."""
+        header = exposure.header
+        if header is not None:
+            matching = header.value or (value if header.pattern else "always")
+            if matching is not None:
+                return {header.name: matching}
+        return {"Cookie": f"{exposure.cookie}=always"} if exposure.cookie else {}
+
+    def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
+        """Return what rules 12, 20 and 22 ask for."""
+        return facts_of(config, arguments)
 
     def sticky(self, primary: Ingress) -> bool:
         """Return whether the primary uses cookie affinity (rule 16)."""

@@ -27,7 +27,7 @@ EFFECTIVE = frozenset({"load-balance", "upstream-hash-by", "service-upstream", "
 """Rule 17: what else has effect on a canary Ingress."""
 EFFECTIVE_PREFIXES = ("affinity-canary-", "session-cookie-")
 
-_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
 def said(subject: Subject, ingress: Ingress, key: str) -> str:
@@ -37,7 +37,7 @@ def said(subject: Subject, ingress: Ingress, key: str) -> str:
 
 def enabled(subject: Subject, ingress: Ingress, key: str) -> bool:
     """Return whether the controller reads an annotation as true (Go's strconv.ParseBool)."""
-    return said(subject, ingress, key) in _TRUE
+    return said(subject, ingress, key) in TRUE
 
 
 def annotation_field(subject: Subject, key: str) -> str:

@@ -1,0 +1,37 @@
+"""Taking over: a new leader's first writes, after which nothing that the old one has decided is accepted any more.
+
+All updates carry the resourceVersion that they were decided on. So it is enough to move it once, of the status and of
+the shadow, before anything else is done to a rollout. ``engine.py`` does so on the first pass of a term.
+"""
+
+from ingress_canary.api import LEADER_ANNOTATION
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.domain.objects import Ingress, Json, Key, Meta, View
+from ingress_canary.domain.observation import AT_REST
+from ingress_canary.engine.documents import read_status
+from ingress_canary.ports import Cluster
+
+
+async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, leader: str) -> Json:
+    """Stamp an active rollout's status and then its shadow with the new leader's term, and return the rollout.
+
+    Active is what has a shadow or is under way. For all others a late write is the first of a rollout, made on what
+    was so at that time: the new leader sees it come. Raises ClusterError.
+    """
+    status = read_status(body)
+    shadow = own_shadow(cluster.view, body, spec)
+    if shadow is None and (status.phase in AT_REST or status.started_at is None):
+        return body
+    if status.leader != leader:
+        body = await cluster.patch_status(body, {"leader": leader})
+    if shadow is not None and shadow.meta.annotations.get(LEADER_ANNOTATION) != leader:
+        await cluster.patch_ingress(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
+    return body
+
+
+def own_shadow(view: View, body: Json, spec: RolloutSpec | None) -> Ingress | None:
+    """Return the shadow that a rollout has: by the name that its status has stored, else by its spec's."""
+    meta, stored = Meta.of(body), read_status(body).shadow
+    name = stored.name if stored is not None else spec.shadow_name if spec is not None else None
+    found = view.ingress(Key(meta.namespace, name)) if name is not None else None
+    return found if found is not None and found.meta.owner is not None and found.meta.owner.uid == meta.uid else None

@@ -1,0 +1,237 @@
+"""The election over real HTTP: one leads at a time, knows when it does not, and is followed soon."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingress_canary.adapters.clock import SystemClock
+from ingress_canary.adapters.kube.cluster import KubeCluster
+from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.lease import MARGIN, Lease
+from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.domain.objects import Key
+from ingress_canary.engine.guarded import GuardedCluster
+from ingress_canary.engine.succession import Alone
+from ingress_canary.lab import manifests
+from ingress_canary.lab.kubeapi import ApiError, Drop, Hang, KubeApi, Refuse, requests
+from ingress_canary.ports import Deposed
+
+DURATION = 1.0
+LONG = 2.0
+"""Of leases that must not be lost, however busy the machine is."""
+WITHIN = 20.0
+"""Real seconds that anything may take on a busy machine."""
+
+Candidate = Callable[..., Awaitable[Lease]]
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[KubeApi]:
+    """An API with the daemon's namespace."""
+    async with KubeApi() as made:
+        made.store.create("namespaces", "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "canary"}})
+        yield made
+
+
+@pytest.fixture
+async def candidate(api: KubeApi, tmp_path: Path) -> AsyncIterator[Candidate]:
+    """Make a process that may lead, with connections and a token of its own."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(name: str, duration: float = DURATION) -> Lease:
+            session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / name, token=name)))
+            stack.push_async_callback(session.close)
+            return Lease(session, "canary", "ingress-canary", name, duration)
+
+        yield make
+
+
+def spec(api: KubeApi) -> dict[str, Any]:
+    return api.store.get("leases", "canary", "ingress-canary")["spec"]
+
+
+def now() -> float:
+    return SystemClock().monotonic()
+
+
+async def within(what: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(WITHIN):
+        return await what
+
+
+@contextlib.asynccontextmanager
+async def held(lease: Lease) -> AsyncIterator[asyncio.Task[None]]:
+    """Hold a lease in the background, as a leader does."""
+    holding = asyncio.create_task(lease.hold())
+    yield holding
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+
+async def test_the_first_leads_and_keeps_the_lease_for_as_long_as_it_renews(api: KubeApi, candidate: Candidate) -> None:
+    first, second = await candidate("a", LONG), await candidate("b")
+    assert first.left() <= 0
+    term = await within(first.acquire())
+    assert term == f"a since {spec(api)['acquireTime']}"
+    assert (spec(api)["holderIdentity"], spec(api)["leaseTransitions"]) == ("a", 0)
+    assert spec(api)["leaseDurationSeconds"] == LONG
+    assert 0 < first.left() <= LONG * (1 - MARGIN)
+    async with held(first) as holding:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.3 * LONG):
+                await second.acquire()
+        assert not holding.done()
+        assert first.left() > 0
+    assert spec(api)["renewTime"] > spec(api)["acquireTime"]
+    assert [one.verb for one in api.audit if one.user == "a"][:2] == ["get", "create"]
+    assert {one.verb for one in api.audit[2:] if one.user == "a"} == {"patch"}, "a leader asks for nothing"
+    assert len([one for one in api.audit if one.user == "b"]) <= 4, "a follower watches"
+
+
+async def test_a_clean_end_is_followed_at_once(api: KubeApi, candidate: Candidate) -> None:
+    first, second = await candidate("a"), await candidate("b")
+    await within(first.acquire())
+    async with held(first):
+        following = asyncio.create_task(second.acquire())
+        while not any(one.verb == "watch" for one in api.audit):
+            await asyncio.sleep(0.01)
+    began = now()
+    await first.release()
+    assert first.left() <= 0
+    await within(following)
+    assert now() - began < 2.0
+    assert (spec(api)["holderIdentity"], spec(api)["leaseTransitions"]) == ("b", 1)
+    assert spec(api)["leaseDurationSeconds"] == 1
+
+
+async def test_who_is_not_heard_of_is_followed_after_its_time_is_over(api: KubeApi, candidate: Candidate) -> None:
+    first, second = await candidate("a"), await candidate("b")
+    await within(first.acquire())
+    following = asyncio.create_task(second.acquire())
+    while first.left() > 0:
+        assert not following.done()
+        await asyncio.sleep(0.01)
+    await within(following)
+    assert first.left() <= 0 < second.left()
+    async with held(second):
+        assert await within(first.hold()) is None
+        await first.release()
+        assert spec(api)["holderIdentity"] == "b"
+
+
+@pytest.mark.parametrize("effect", [Drop(), Hang(), Refuse(500)], ids=["cut-off", "hanging", "refusing"])
+async def test_a_leader_that_cannot_renew_stops_before_another_begins(
+    api: KubeApi, candidate: Candidate, effect: Drop | Hang | Refuse
+) -> None:
+    first, second = await candidate("a"), await candidate("b")
+    await within(first.acquire())
+    async with held(first) as holding:
+        following = asyncio.create_task(second.acquire())
+        api.faults.add(requests(user="a"), effect)
+        await within(holding)
+        ended = now()
+        assert not following.done()
+        assert first.left() <= 0
+        assert first.problem
+        await within(following)
+        assert now() > ended
+        api.faults.clear()
+
+
+async def test_a_lease_that_is_taken_away_is_lost_with_the_next_renewal(api: KubeApi, candidate: Candidate) -> None:
+    first = await candidate("a")
+    await within(first.acquire())
+    async with held(first) as holding:
+        api.store.patch("leases", "canary", "ingress-canary", {"spec": {"holderIdentity": "thief"}})
+        await within(holding)
+    assert first.left() <= 0
+
+
+async def test_an_annotated_or_deleted_lease_stays_its_holders(api: KubeApi, candidate: Candidate) -> None:
+    first, second = await candidate("a", LONG), await candidate("b")
+    term = await within(first.acquire())
+    async with held(first) as holding:
+        following = asyncio.create_task(second.acquire())
+        while not any(one.verb == "watch" for one in api.audit):
+            await asyncio.sleep(0.01)
+        api.store.patch("leases", "canary", "ingress-canary", {"metadata": {"annotations": {"seen": "yes"}}})
+        before = spec(api)["renewTime"]
+        while spec(api)["renewTime"] == before:
+            await asyncio.sleep(0.01)
+        api.store.delete("leases", "canary", "ingress-canary")
+        while True:
+            await asyncio.sleep(0.01)
+            with contextlib.suppress(ApiError):
+                assert term == f"a since {spec(api)['acquireTime']}"
+                break
+        assert not holding.done()
+        assert not following.done()
+        following.cancel()
+
+
+async def test_one_of_many_wins(api: KubeApi, candidate: Candidate) -> None:
+    racing = [asyncio.create_task((await candidate(f"c{number}")).acquire()) for number in range(5)]
+    done, late = await asyncio.wait(racing, timeout=WITHIN, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(late)) == (1, 4)
+    for task in late:
+        task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "remedy"),
+    [
+        (Refuse(403), "grant create, get, watch and patch on leases in canary"),
+        (Refuse(404), "create the namespace canary, or set --namespace"),
+    ],
+    ids=["no-right", "no-namespace"],
+)
+async def test_who_cannot_take_part_says_why_and_tries_on(
+    api: KubeApi, candidate: Candidate, refusal: Refuse, remedy: str
+) -> None:
+    first = await candidate("a")
+    api.faults.add(requests(resource="leases", verb="create"), refusal)
+    acquiring = asyncio.create_task(first.acquire())
+    async with asyncio.timeout(WITHIN):
+        while first.problem is None:
+            await asyncio.sleep(0.01)
+    assert remedy in first.problem
+    api.faults.clear()
+    await within(acquiring)
+
+
+async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_its_end(
+    api: KubeApi, candidate: Candidate, tmp_path: Path
+) -> None:
+    for kind in KINDS:
+        api.store.create("customresourcedefinitions", "", crd(kind))
+    api.store.create("ingresses", "canary", manifests.ingress("shadow", where="canary"))
+    lease = await candidate("a")
+    session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / "writer", token="writer")))
+    cluster = KubeCluster(session, Scope("canary"))
+    cluster.start()
+    guarded = GuardedCluster(cluster, lease)
+    try:
+        await within(cluster.synced())
+        shadow = guarded.view.ingress(Key("canary", "shadow"))
+        assert shadow is not None
+        with pytest.raises(Deposed, match="not written"):
+            await guarded.delete_ingress(shadow)
+        await within(lease.acquire())
+        api.faults.add(requests(user="writer", verb="delete"), Hang())
+        with pytest.raises(Deposed, match="given up"):
+            await within(guarded.delete_ingress(shadow))
+        assert -MARGIN * DURATION < lease.left() <= 0
+        api.faults.clear()
+        assert [one.verb for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [
+            "delete"
+        ]
+        assert api.store.get("ingresses", "canary", "shadow")
+        await GuardedCluster(cluster, Alone()).delete_ingress(shadow)
+    finally:
+        await cluster.stop()
+        await session.close()
