@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
-from ingress_canary.app import StartError, prometheus_of
 from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
-from ingress_canary.settings import RENAMED, load
+from ingress_canary.settings import RENAMED, SettingsError, load
+from ingress_canary.sources import prometheus_of
 from tests.adapters.small_prometheus import BUCKETS, COUNT, ORPHAN, REQUESTS, SCRAPED, Answer, Pod, SmallPrometheus
 from tests.adapters.test_controller_scrape import break_off
 
@@ -581,5 +581,5 @@ async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
 async def test_settings_that_cannot_work_are_refused_at_the_start(
     site: Site, settings: dict[str, str], why: str
 ) -> None:
-    with pytest.raises(StartError, match=why):
+    with pytest.raises(SettingsError, match=why):
         prometheus_of(load(dict(settings), None), site.clock)

@@ -14,6 +14,8 @@ from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.prometheus_server import Prometheus
+from tests.whatif.test_commands import SCHEDULE as PLANNED
+from tests.whatif.test_past import plan
 
 pytestmark = pytest.mark.slow
 
@@ -72,12 +74,14 @@ def counted(lab: Lab) -> int:
     return total
 
 
-async def test_a_healthy_canary_is_promoted(lab: Lab, daemon: DaemonProcess) -> None:
+async def test_a_healthy_canary_is_promoted(lab: Lab, daemon: DaemonProcess, prometheus: Prometheus) -> None:
     async with rolling(lab, daemon, ALL):
         await until(lambda: lab.status().get("phase") == "Promoting", 90)
         lab.set_image("checkout", "shop/checkout:v2")
         await until(lambda: lab.status().get("phase") == "Succeeded")
         await until(lambda: lab.shadow() is None)
+        planned = await plan("--prometheus", prometheus.url, "--ingress", "shop/checkout", schedule=PLANNED)
+        assert "shop/checkout, average of 7 days: 0.0" in planned[1], planned
         assert 'ingress_canary_source_query_seconds_count{source="prometheus"}' in await daemon.metrics()
     expected = [(1, 10, "Settling"), (2, 50, "StepPassed"), (3, 100, "StepPassed"), (3, 100, "StepPassed")]
     assert history(lab) == [*expected, (3, 0, "Promoted")]
