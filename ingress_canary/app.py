@@ -8,7 +8,6 @@ import contextlib
 import secrets
 import signal
 import socket
-import ssl
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,7 +26,6 @@ from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.prober import HttpProber
-from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.objects import Key
@@ -38,7 +36,8 @@ from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
 from ingress_canary.ports import Clock, Leadership, Metrics, Missing, Refused, Unavailable
-from ingress_canary.settings import Settings, usual_kubeconfig
+from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
+from ingress_canary.sources import prometheus_of
 from ingress_canary.web.server import WebServer, make_app
 
 log = structlog.get_logger(__name__)
@@ -69,6 +68,7 @@ def options_of(settings: Settings) -> Options:
         inline_schedules=settings.inline_schedules,
         accept_unchecked=settings.accept_unchecked,
         controllers=frozenset(settings.controllers),
+        prometheus=settings.source == "prometheus",
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
@@ -84,30 +84,6 @@ def scope_of(settings: Settings) -> Scope:
 def routers_of(settings: Settings) -> Routers:
     """Return how each kind of controller is told who reaches the canary: another one is an entry here (ADR 0007)."""
     return Routers(usual=NginxRouter(settings.annotation_prefix))
-
-
-def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
-    """Return the source that asks Prometheus, and its connections, to be closed. Raises StartError."""
-    if settings.prometheus_url is None:
-        raise StartError("--source prometheus needs an address: set --prometheus-url")
-    try:
-        trust = ssl.create_default_context(cafile=settings.prometheus_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise StartError(f"--prometheus-ca-file {settings.prometheus_ca_file} cannot be used: {error}") from None
-    headers = dict(pair.split("=", 1) for pair in settings.prometheus_headers)
-    access = Access(
-        settings.prometheus_url, headers, settings.prometheus_token_file, settings.prometheus_user,
-        settings.prometheus_password_file,
-    )  # fmt: skip
-    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
-    within = min(settings.prometheus_timeout, 0.8 * settings.interval)
-    source = PrometheusSource(
-        PrometheusClient(http, access),
-        clock,
-        Dialect(dict(pair.split("=", 1) for pair in settings.prometheus_labels), settings.prometheus_matchers),
-        Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds()),
-    )
-    return source, http
 
 
 def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
@@ -269,7 +245,10 @@ class Daemon:
 
     async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:
         if self.settings.source == "prometheus":
-            source, own = prometheus_of(self.settings, self.clock)
+            try:
+                source, own = prometheus_of(self.settings, self.clock)
+            except SettingsError as error:
+                raise StartError(str(error)) from None
             self._stack.push_async_callback(own.close)
             return source
         return self._controllers(session, http)

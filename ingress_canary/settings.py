@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Labels under another name than the controller gives them, as name=label; empty with honorLabels."""
     prometheus_matchers: str = ""
     """Matchers added to every query, as in PromQL: cluster="eu-1",job="ingress-nginx"."""
+    prometheus_replica_labels: tuple[str, ...] = ("prometheus_replica",)
+    """Labels by which alone the replicas of one scrape differ; of users' own counters one replica counts."""
     prometheus_headers: tuple[str, ...] = ()
     """Headers of every query, as Name=value, such as X-Scope-OrgID=team-a for a tenant; secrets go into files."""
     prometheus_token_file: Path | None = None

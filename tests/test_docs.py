@@ -12,6 +12,7 @@ import typer
 from ingress_canary.cli.main import app
 from ingress_canary.cli.run import FLAGS
 from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.promql import VARIABLES
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.lint.check import lint_texts
 
@@ -90,3 +91,9 @@ def test_the_facts_have_the_numbers_and_the_severity_of_the_rules() -> None:
         int(number): LETTERS[letter] for number, letter in re.findall(r"^\| (\d+) \| ([EW]) \|", page, re.MULTILINE)
     }
     assert told == {rule.number: rule.severity for rule in RULES if rule.number}
+
+
+def test_the_variables_of_users_queries_are_those_that_there_are() -> None:
+    page = (ROOT / "docs/howto/own-metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\{\{.*?) \|", page, re.MULTILINE)
+    assert re.findall(r"\{\{(\w+)\}\}", " ".join(rows)) == list(VARIABLES)

@@ -260,6 +260,10 @@ class LatencySli(Model):
 class PrometheusSli(Model):
     """The user's own counters."""
 
+    model_config = ConfigDict(
+        json_schema_extra=closed(rule("has(self.bad) != has(self.good)", "say exactly one of bad and good"))
+    )
+
     bad: Promql | None = None
     """Counter of bad events; or say ``good``."""
     good: Promql | None = None
@@ -267,9 +271,17 @@ class PrometheusSli(Model):
     total: Promql
     """Counter of all events."""
 
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if (self.bad is None) == (self.good is None):
+            raise ValueError("say exactly one of bad and good")
+        return self
+
 
 class ThresholdSli(Model):
     """A gauge or ratio held against a bound; uncalibrated."""
+
+    model_config = ConfigDict(json_schema_extra=closed(rule("has(self.min) || has(self.max)", "say min, max or both")))
 
     query: Promql
     """A query with one number as its answer."""
@@ -281,6 +293,12 @@ class ThresholdSli(Model):
     """Time between two looks."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     """Looks in a row that make a verdict."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("say min, max or both")
+        return self
 
 
 class Sli(Model):

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,8 +13,10 @@ from ingress_canary.api.units import format_seconds
 from ingress_canary.cli.amounts import interval as interval_of
 from ingress_canary.cli.amounts import ratio
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.past import asked
 from ingress_canary.cli.schedules import File, assumptions, read_schedule
 from ingress_canary.domain.gates import percent
+from ingress_canary.domain.objects import Key
 from ingress_canary.whatif.advice import advice, pace
 from ingress_canary.whatif.catch import Regression
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
@@ -24,10 +27,13 @@ from ingress_canary.whatif.traffic import Ratios, Traffic
 
 def plan(
     file: File,
-    rps: Annotated[float, typer.Option(min=0.001, max=1e6, help="Requests a second of the Ingress, both sides.")],
+    rps: Annotated[
+        float | None, typer.Option(min=0.001, max=1e6, help="Requests a second of the Ingress, both sides.")
+    ] = None,
     error_ratio: Annotated[
-        float, typer.Option(parser=ratio, metavar="P", help="Share of errors of a healthy version: 0.1% or 0.001.")
-    ],
+        float | None,
+        typer.Option(parser=ratio, metavar="P", help="Share of errors of a healthy version: 0.1% or 0.001."),
+    ] = None,
     latency_slow_ratio: Annotated[
         float | None,
         typer.Option(parser=ratio, metavar="Q", help="Share of a healthy version's requests over the threshold."),
@@ -38,23 +44,56 @@ def plan(
     interval: Annotated[
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
     ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Take what is not said from the last 7 days.")
+    ] = None,
+    ingress: Annotated[str | None, typer.Option(metavar="NS/NAME", help="With --prometheus: whose traffic.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="With --prometheus: the daemon's own file of settings.")
+    ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:
     """Work out how long each step takes with a healthy canary, and when a worse one is caught."""
+    whose = _whose(prometheus, ingress)
+    if whose is None and (rps is None or error_ratio is None):
+        raise typer.BadParameter("say --rps and --error-ratio, or --prometheus and --ingress")
     name, spec = read_schedule(file)
+    if whose is not None and prometheus is not None:
+        past = asked(prometheus, whose, settings_file, spec)
+        rps = past.rps if rps is None else rps
+        error_ratio = past.error_ratio if error_ratio is None else error_ratio
+        latency_slow_ratio = past.slow_ratio if latency_slow_ratio is None else latency_slow_ratio
+    assert rps is not None
+    assert error_ratio is not None
     slow = latency_slow_ratio or 0.0
     traffic = Traffic(rps, Ratios(error_ratio, error_ratio), Ratios(slow, slow), forced_rps=forced_rps)
     result = planned(spec, traffic, interval or 10.0)
     notes = list(assumptions(spec, latency_slow_ratio is not None, forced_rps))
     said = list(advice(spec, result))
     if output is Output.JSON:
-        print(json.dumps(as_json(result) | {"advice": said, "assumptions": notes}, indent=2))
+        traffic_json = {"rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio}
+        print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": said, "assumptions": notes}, indent=2))
         return
     print(f"{name}: {len(result.steps)} steps at {pace(rps)} requests/s")
+    if whose is not None:
+        share = "" if latency_slow_ratio is None else f", {percent(slow)} slow"
+        print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {percent(error_ratio)} bad{share}")
     for line in (*_text(result), *(f"advice: {one}" for one in said)):
         print(line)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _whose(prometheus: str | None, ingress: str | None) -> Key | None:
+    """Return the Ingress whose traffic is asked for."""
+    if (prometheus is None) != (ingress is None):
+        raise typer.BadParameter("--prometheus and --ingress are said together")
+    if ingress is None:
+        return None
+    namespace, slash, name = ingress.partition("/")
+    if not (namespace and slash and name):
+        raise typer.BadParameter(f"--ingress is written namespace/name; got {ingress!r}")
+    return Key(namespace, name)
 
 
 def as_json(result: SchedulePlan) -> dict[str, Any]:

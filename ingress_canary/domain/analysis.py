@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
@@ -16,6 +17,10 @@ from ingress_canary.domain.gates import describe, judge, status
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import SMALLEST_THETA, Design
 from ingress_canary.domain.track import NOTHING, Track, implausible
+from ingress_canary.domain.watch import Bound, Watch
+
+NO_VALUES: Mapping[str, float | str] = MappingProxyType({})
+UNREAD = "nothing was read for this SLO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,13 @@ class Plan:
     objectives: tuple[Objective, ...]
     step_minimums: tuple[int | None, ...]
     """minRequests of each expanded step, where it overrides the SLOs' own."""
+    bounds: tuple[Bound, ...] = ()
+    """The uncalibrated SLOs."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every SLO's name, the uncalibrated ones last."""
+        return (*(objective.name for objective in self.objectives), *(bound.name for bound in self.bounds))
 
     @classmethod
     def of(cls, spec: ScheduleSpec, step_minimums: Sequence[int | None]) -> Self:
@@ -62,6 +74,7 @@ class Plan:
                 for slo in calibrated
             ),
             tuple(step_minimums),
+            tuple(Bound.of(slo) for slo in spec.slos if slo.sli.prometheus_threshold is not None),
         )
 
 
@@ -79,11 +92,14 @@ class Analysis:
     stable_requests: int = 0
     first_fail_at: datetime | None = None
     """When the evidence was taken that first proved a fail."""
+    watches: tuple[Watch, ...] = ()
+    """One an uncalibrated SLO, in the plan's order."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Return the analysis of a rollout that has not begun."""
-        return cls(plan, tuple(Track.of(objective.design) for objective in plan.objectives))
+        tracks = tuple(Track.of(objective.design) for objective in plan.objectives)
+        return cls(plan, tracks, watches=tuple(Watch(bound) for bound in plan.bounds))
 
     def warm(self, counts: Mapping[str, Counts | str]) -> Self:
         """Return the analysis with one more tick of the stable side before the canary had traffic.
@@ -109,20 +125,24 @@ class Analysis:
         if not 1 <= index <= len(self.plan.step_minimums):
             raise IndexError(f"step {index} of {len(self.plan.step_minimums)}")
         tracks = tuple(track.enter(index) for track in self.tracks)
-        return replace(self, tracks=tracks, step=index, canary_requests=0, stable_requests=0)
+        watches = tuple(watch.anew() for watch in self.watches)
+        return replace(self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0)
 
     def restart_evidence(self) -> Self:
         """Return the analysis at the same step with nothing seen: stable is another version now."""
         tracks = tuple(track.anew(self.step) for track in self.tracks)
-        return replace(self, tracks=tracks, canary_requests=0, stable_requests=0, first_fail_at=None)
+        watches = tuple(watch.anew() for watch in self.watches)
+        return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
 
     def tick(
-        self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING, *, relative: bool = True
-    ) -> Self:
+        self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING,
+        values: Mapping[str, float | str] = NO_VALUES, *, relative: bool = True,
+    ) -> Self:  # fmt: skip
         """Return the analysis with the evidence of one tick of the present step.
 
         ``counts`` holds each SLO's counts since the tick before, or why there are none; ``requests`` the requests of
-        both sides that the share is taken from; ``relative`` is off where the sides cannot be compared.
+        both sides that the share is taken from; ``values`` each uncalibrated SLO's number; ``relative`` is off where
+        the sides cannot be compared.
         Ticks while the step settles are the caller's to leave out.
         """
         seconds = at.timestamp()
@@ -133,6 +153,7 @@ class Analysis:
         after = replace(
             self,
             tracks=tuple(tracks),
+            watches=tuple(watch.tick(seconds, values.get(watch.bound.name, UNREAD)) for watch in self.watches),
             canary_requests=self.canary_requests + requests.n,
             stable_requests=self.stable_requests + requests.m,
         )
@@ -142,33 +163,37 @@ class Analysis:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Each objective's verdict, in the plan's order."""
-        return tuple(
+        """Each SLO's verdict, in the plan's order, the uncalibrated ones last."""
+        calibrated = [
             judge(objective.design, track.evidence, self._min_requests(objective))
             for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
-        )
+        ]
+        return (*calibrated, *(watch.verdict for watch in self.watches))
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """What each objective's verdict stands for, in the plan's order."""
-        return tuple(
+        """What each SLO's verdict stands for, in the same order."""
+        calibrated = [
             describe(objective.design, track.evidence, self._min_requests(objective), track.rate)
             for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
-        )
+        ]
+        return (*calibrated, *(watch.sentence for watch in self.watches))
 
     @cached_property
     def statuses(self) -> list[SloStatus]:
-        """Each objective's verdict with its numbers and its sentence."""
-        parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=True)
+        """Each SLO's verdict with its numbers and its sentence."""
+        # the uncalibrated ones are last, and have no track
+        parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
         return [
-            status(objective.name, verdict, track.evidence, sentence) for objective, verdict, track, sentence in parts
+            *(status(one.name, verdict, track.evidence, sentence) for one, verdict, track, sentence in parts),
+            *(watch.status for watch in self.watches),
         ]
 
     @property
     def summary(self) -> str:
-        """Every objective's name and sentence."""
-        pairs = zip(self.plan.objectives, self.sentences, strict=True)
-        return "; ".join(f"{objective.name}: {sentence}" for objective, sentence in pairs)
+        """Every SLO's name and sentence."""
+        pairs = zip(self.plan.names, self.sentences, strict=True)
+        return "; ".join(f"{name}: {sentence}" for name, sentence in pairs)
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -183,19 +208,23 @@ class Analysis:
     @property
     def proven(self) -> bool:
         """Whether every SLO passes (require: Proof)."""
-        return bool(self.tracks) and all(verdict is Verdict.PASS for verdict in self.verdicts)
+        return bool(self.verdicts) and all(verdict is Verdict.PASS for verdict in self.verdicts)
 
     @property
     def unopposed(self) -> bool:
         """Whether nothing is proven bad, on fresh data and with minRequests seen (require: NoFail)."""
-        return not self.failed and all(
-            track.fresh and track.step.n >= self._min_requests(objective)
-            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        return (
+            not self.failed
+            and all(watch.fresh for watch in self.watches)
+            and all(
+                track.fresh and track.step.n >= self._min_requests(objective)
+                for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            )
         )
 
     def _named(self, wanted: Verdict) -> tuple[str, ...]:
-        pairs = zip(self.plan.objectives, self.verdicts, strict=True)
-        return tuple(objective.name for objective, verdict in pairs if verdict is wanted)
+        pairs = zip(self.plan.names, self.verdicts, strict=True)
+        return tuple(name for name, verdict in pairs if verdict is wanted)
 
     def _min_requests(self, objective: Objective) -> int:
         override = self.plan.step_minimums[self.step - 1] if self.step else None
@@ -204,5 +233,5 @@ class Analysis:
 
 def _look(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:
     """Return the counts of an objective, or why there are none that could be used."""
-    look = counts.get(objective.name, "nothing was read for this SLO")
+    look = counts.get(objective.name, UNREAD)
     return look if isinstance(look, str) else implausible(look) or look

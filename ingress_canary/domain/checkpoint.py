@@ -75,6 +75,7 @@ def decode(text: str, plan: Plan) -> Analysis | None:
             canary_requests,
             stable_requests,
             _instant(failed) if failed else None,
+            Analysis.of(plan).watches,
         )
     # ValueError covers base64, Unicode, JSON and dates; the others are JSON of another shape
     except (ValueError, TypeError, RecursionError, zlib.error):

@@ -13,34 +13,13 @@ from functools import lru_cache
 from math import isfinite, nan
 from typing import NamedTuple
 
+from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
-from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
+from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
+from ingress_canary.domain.own_counters import own_counts, own_samples
 from ingress_canary.domain.samples import Counts, Reading, Series, Side
 
 STALE_AT_LEAST = timedelta(seconds=60)
-
-
-@dataclass(frozen=True, slots=True)
-class NoData:
-    """Why there is no evidence at this tick: unknown, neither bad nor good."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownBound:
-    """A latency threshold that is no bucket bound: the SLO must be changed, waiting does not help."""
-
-    threshold: float
-    bounds: tuple[float, ...]
-    """The bounds that there are, rising, in seconds."""
-
-    @property
-    def message(self) -> str:
-        """The problem with its remedy."""
-        known = ", ".join(f"{bound:g}" for bound in self.bounds if isfinite(bound))
-        remedy = f"choose one of {known}" if known else "they export no bucket at all"
-        return f"threshold {self.threshold:g} s is not a bucket bound of the controllers' histogram: {remedy}"
 
 
 class Requests(NamedTuple):
@@ -55,11 +34,13 @@ class Evidence:
     """What one reading added."""
 
     counts: Mapping[str, Counts | NoData | UnknownBound]
-    """By SLO. All zero when the reading holds nothing new."""
+    """By SLO that counts. All zero when the reading holds nothing new."""
     requests: Requests = field(default_factory=Requests)
     """Zero also where the request counters are not usable."""
     classes_only: bool = False
     """Excluded statuses cannot be told apart, because the controllers report classes: the relative test is off."""
+    values: Mapping[str, float | NoData] = field(default_factory=dict)
+    """By SLO that holds a number against a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +52,8 @@ class Book:
     requests: Ledger = field(default_factory=Ledger)
     latency: Mapping[float, Ledger] = field(default_factory=dict)
     """By threshold: each sample is a label set's (count, bucket), so that both reset together."""
+    own: Mapping[str, Ledger] = field(default_factory=dict)
+    """The users' own counters, by SLO."""
 
 
 def by_process(book: Book) -> Mapping[str, Requests]:
@@ -99,17 +82,20 @@ def advance(
     60 s, are stale. A family that is not usable is not entered either, so that its next usable sample brings what came
     in between.
     """
+    values = {slo: _number(reading, gauge.filled(signals.variables)) for slo, gauge in measures.gauges.items()}
     if reading.error is not None:
-        return book, Evidence({slo: NoData(reading.error) for slo in measures.by_slo})
+        return book, Evidence({slo: NoData(reading.error) for slo in measures.by_slo}, values=values)
     if book.at is not None and reading.at <= book.at:
-        return book, Evidence({slo: Counts() for slo in measures.by_slo})
+        return book, Evidence({slo: Counts() for slo in measures.by_slo}, values=values)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
 
-    requests = _follow(book.requests, reading, _requests(reading, signals), oldest, signals)
+    nothing = _nothing_seen(signals)
+    requests = _follow(book.requests, reading, _requests(reading, signals), oldest, nothing)
     latency = {
-        bound: _follow(book.latency.get(bound, Ledger()), reading, _latencies(reading, signals, bound), oldest, signals)
+        bound: _follow(book.latency.get(bound, Ledger()), reading, _latencies(reading, signals, bound), oldest, nothing)
         for bound in measures.bounds
     }
+    own = dict(book.own)
     counts: dict[str, Counts | NoData | UnknownBound] = {}
     for slo, measure in measures.by_slo.items():
         match measure:
@@ -117,13 +103,30 @@ def advance(
                 counts[slo] = _availability(requests, bad, measures.excluded)
             case Latency(threshold):
                 counts[slo] = _slow(latency[threshold], measures.excluded)
+            case Counters():
+                samples = own_samples(reading, measure, signals.variables)
+                followed = _follow(
+                    own.get(slo, Ledger()), reading, samples, oldest, f"no series yet of {measure.total}"
+                )
+                own[slo] = followed.ledger
+                counts[slo] = followed.problem or own_counts(followed.increases, measure)
     everything = _tally(requests.increases, measures.excluded, lambda _: 0)
     evidence = Evidence(
         counts,
         Requests(everything.n, everything.m),
         classes_only=bool(measures.excluded) and any(one.classes for one in (requests, *latency.values())),
+        values=values,
     )
-    return Book(reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}), evidence
+    return Book(reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}, own), evidence
+
+
+def _number(reading: Reading, query: str) -> float | NoData:
+    """Return the number that a query answered, or why there is none."""
+    why = reading.error or reading.failed.get(query)
+    if why is not None:
+        return NoData(why)
+    value = reading.values.get(query, nan)
+    return value if isfinite(value) else NoData(f"no number came from {query}")
 
 
 class _Followed(NamedTuple):
@@ -140,15 +143,15 @@ def _follow(
     reading: Reading,
     samples: Mapping[SeriesKey, Sample] | NoData | UnknownBound,
     oldest: datetime,
-    signals: Signals,
+    nothing: str,
 ) -> _Followed:
-    """Enter samples in their ledger, unless they are unusable."""
+    """Enter samples in their ledger, unless they are unusable; ``nothing`` is what to say where there are none."""
     if isinstance(samples, NoData | UnknownBound):
         return _Followed(ledger, problem=samples)
     if not samples:
         # the pages were read and are known from here on, so that the first series counts from 0
         known, _ = ledger.follow(reading, samples)
-        return _Followed(known, problem=NoData(_nothing_seen(signals)))
+        return _Followed(known, problem=NoData(nothing))
     newest = max(sample.at for sample in samples.values())
     if newest < oldest:
         age = (reading.at - newest).total_seconds()

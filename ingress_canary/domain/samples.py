@@ -46,6 +46,12 @@ class Target(NamedTuple):
     """The shadow's name: the orphan metric speaks of it, not of the primary."""
     bounds: frozenset[float] = frozenset()
     """The latency bucket bounds, in seconds, that SLOs need; a source leaves the other buckets out."""
+    totals: tuple[str, ...] = ()
+    """Selectors of the users' own counters of all events; their series come with the selector for a family."""
+    parts: tuple[str, ...] = ()
+    """Likewise of the bad events among them, or of the good ones."""
+    values: tuple[str, ...] = ()
+    """Queries of the users whose answer is one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Reading:
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
     failed: Mapping[str, str] = field(default_factory=dict)
-    """Families that could not be had, and why: what needs them has no data, whatever else is there."""
+    """Families and queries that could not be had, and why: what needs them has no data, whatever else is there."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """The numbers that users' queries answered."""
     sampled_every: timedelta = timedelta(0)
     """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""

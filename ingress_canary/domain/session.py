@@ -11,10 +11,11 @@ from typing import Any, Self
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
+from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.analysis import Analysis, Plan
 from ingress_canary.domain.checkpoint import decode
 from ingress_canary.domain.effect import Effect, EffectState, Seen, effect
-from ingress_canary.domain.evidence import Book, Evidence, UnknownBound, advance
+from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.probe import ProbeAnswer
 from ingress_canary.domain.samples import Counts, Reading
@@ -208,7 +209,8 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
-    analysis = session.analysis.tick(now, counts, both, relative=not evidence.classes_only)
+    values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
+    analysis = session.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     # what was asked before the routing had settled speaks of another one
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
@@ -226,7 +228,10 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
 
 def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, Any]:
     """Return what a look changes whatever it is for."""
-    missing = {name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)}
+    missing: dict[str, NoData | UnknownBound] = {
+        name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
+    }
+    missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
     bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
     gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
     return {

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
-from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
+from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
+from ingress_canary.api.units import format_duration
+from ingress_canary.domain.promql import counter_faults, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
+NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source prometheus, or use requests or latency"
 LATER = "is not served by this release; remove it"
 
 
@@ -27,8 +30,13 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
         yield "spec.workload.scaleCanary", why
 
 
-def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each member of a schedule that the daemon does not take."""
+def unsupported_schedule(
+    spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield (field, message) of each member of a schedule that the daemon does not take.
+
+    ``prometheus`` says whether its evidence comes from there.
+    """
     if len(Walk.of(spec)) > MAX_STEPS:
         yield (
             f"{prefix}.steps",
@@ -42,10 +50,21 @@ def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec") -> Iterator[t
         if step.approval is not None:
             yield f"{prefix}.steps[{number}].approval", LATER
     for number, slo in enumerate(spec.slos):
-        for member in ("prometheus", "prometheus_threshold"):
-            if getattr(slo.sli, member) is not None:
-                alias = "prometheus" if member == "prometheus" else "prometheusThreshold"
-                yield f"{prefix}.slos[{number}].sli.{alias}", LATER.replace("remove it", "use requests or latency")
+        for member, faults in _queries(slo.sli):
+            yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
+            if not prometheus:
+                yield f"{prefix}.slos[{number}].sli.{member}", NO_PROMETHEUS
+
+
+def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield each query of the user's own by its member, with what is wrong with it."""
+    if sli.prometheus is not None:
+        for member in ("bad", "good", "total"):
+            query = getattr(sli.prometheus, member)
+            if query is not None:
+                yield f"prometheus.{member}", counter_faults(query)
+    if sli.prometheus_threshold is not None:
+        yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
 
 
 def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:

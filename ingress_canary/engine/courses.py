@@ -22,12 +22,12 @@ def course_of(
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
-        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content")
+        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content", options)
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
             return None, [(Reason.INVALID_SPEC, why)]
-        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline")
+        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline", options)
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
@@ -40,17 +40,23 @@ def course_of(
             (Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name")
         ]
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec", options)
 
 
-def _course(entry: Entry, source: object, content: Any, where: str) -> tuple[Course | None, list[Obstacle]]:
+def _course(
+    entry: Entry, source: object, content: Any, where: str, options: Options
+) -> tuple[Course | None, list[Obstacle]]:
     """Return the course of a schedule, made once for each version of it."""
     if entry.course is None or entry.course[0] != source:
         try:
             spec = source if isinstance(source, ScheduleSpec) else ScheduleSpec.model_validate(content, extra="ignore")
         except ValidationError as error:
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        refused = tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in unsupported_schedule(spec, where))
-        entry.course = (source, Course.of(spec), refused)
+        found = unsupported_schedule(spec, where, prometheus=options.prometheus)
+        entry.course = (
+            source,
+            Course.of(spec),
+            tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found),
+        )
     _, course, obstacles = entry.course
     return course, list(obstacles)

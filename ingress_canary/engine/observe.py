@@ -13,6 +13,7 @@ from ingress_canary.domain.causes import Circumstances, causes, since
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
+from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
 from ingress_canary.domain.preflight.check import preflight
@@ -106,13 +107,14 @@ def observe(
         # the fight has been told: once a person has said resume, undoing is counted anew
         entry.undone.clear()
     sticky = primary is not None and router.sticky(primary)
-    bounds = course.measures.bounds if course is not None else frozenset[float]()
-    target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name, bounds) if primary else None
-    if session is not None and course is not None and primary is not None and entry.reading is not None:
+    revision = _revision(spec, canary)
+    signals = _signals(router, primary, spec, revision) if primary is not None else None
+    target = _target(key, spec, course, signals) if signals is not None else None
+    if session is not None and course is not None and signals is not None and entry.reading is not None:
         if entry.clock_set:
             session = session.rebased(entry.reading.at)
             entry.clock_set = False
-        at = _tick(course, router, primary, spec, status, sticky, options)
+        at = _tick(course, signals, status, sticky, options)
         session = tick(session, entry.reading, replace(at, probe=entry.probed))
     entry.reading = None
     entry.session = session
@@ -126,7 +128,7 @@ def observe(
         course=course,
         obstacles=tuple(obstacles),
         problems=findings.problems if findings else (),
-        revision=_revision(spec, canary),
+        revision=revision,
         canary=canary,
         stable=stable,
         stable_hash=template_hash(stable) if stable else None,
@@ -230,19 +232,32 @@ def _session(entry: Entry, course: Course | None, status: RolloutStatus) -> Sess
     return entry.session
 
 
-def _tick(
-    course: Course,
-    router: Router,
-    primary: Ingress,
-    spec: RolloutSpec,
-    status: RolloutStatus,
-    sticky: bool,
-    options: Options,
-) -> Tick:
+def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
+    """Return what the router says of the series, with all that users' queries may name."""
+    told = router.signals(primary, spec)
+    also = {
+        "namespace": primary.meta.namespace, "ingress": spec.primary, "stableService": spec.stable_service,
+        "canaryService": spec.canary_service, "revision": revision or "",
+    }  # fmt: skip
+    return replace(told, variables={**told.variables, **also})
+
+
+def _target(key: Key, spec: RolloutSpec, course: Course | None, signals: Signals) -> Target:
+    target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name)
+    if course is None:
+        return target
+    measures, variables = course.measures, signals.variables
+    return target._replace(
+        bounds=measures.bounds, totals=measures.totals(variables), parts=measures.parts(variables),
+        values=measures.values(variables),
+    )  # fmt: skip
+
+
+def _tick(course: Course, signals: Signals, status: RolloutStatus, sticky: bool, options: Options) -> Tick:
     step = status.step
     return Tick(
         course=course,
-        signals=router.signals(primary, spec),
+        signals=signals,
         mode=Mode.of(status),
         step=course.walk.at(step.index) if step else None,
         exposure=Exposure(status.weight, status.routing.header, status.routing.cookie),

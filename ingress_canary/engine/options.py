@@ -16,6 +16,8 @@ class Options:
     """Begin although rights are missing to check some preflight rules."""
     controllers: frozenset[str] = field(default_factory=frozenset)
     """Further values of IngressClass spec.controller that behave like ingress-nginx."""
+    prometheus: bool = False
+    """Whether evidence comes from Prometheus, so that users' own queries can be asked."""
     interval: float = 10
     """Between two evaluations, on the clock."""
     warm_up: float = 120

@@ -67,9 +67,10 @@ class Stage:
 
     @classmethod
     def of(cls, spec: ScheduleSpec, traffic: Traffic, interval: float, warm_up: float) -> Self:
-        """Return the stage of a schedule, with all left out that waits for people and other systems."""
+        """Return the stage of a schedule, without what waits for people and other systems, or counts nothing."""
         steps = [step.model_copy(update={"approval": None}) for step in spec.steps]
-        alone = {"steps": steps, "windows": None, "gates": [], "notifications": []}
+        counted = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
+        alone = {"steps": steps, "slos": counted, "windows": None, "gates": [], "notifications": []}
         return cls(Course.of(spec.model_copy(update=alone)), traffic, interval, warm_up)
 
     @property

@@ -13,11 +13,12 @@ import pytest
 from aiohttp import web
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
-from ingress_canary.app import StartError, prometheus_of
-from ingress_canary.domain.evidence import Book, Evidence, NoData, UnknownBound, advance
+from ingress_canary.domain.absence import NoData, UnknownBound
+from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
-from ingress_canary.settings import RENAMED, load
+from ingress_canary.settings import RENAMED, SettingsError, load
+from ingress_canary.sources import prometheus_of
 from tests.adapters.small_prometheus import BUCKETS, COUNT, ORPHAN, REQUESTS, SCRAPED, Answer, Pod, SmallPrometheus
 from tests.adapters.test_controller_scrape import break_off
 
@@ -273,6 +274,110 @@ async def test_labels_that_are_honoured_and_further_matchers_are_a_matter_of_set
     assert all('cluster="eu"' in query for query, _, _ in site.prometheus.asked)
 
 
+# --- users' own queries
+
+OWN = WEB._replace(totals=('events{app="a"}',), parts=('errors{app="a"}',), values=("max(load)",))
+
+
+def count(site: Site, family: str, value: float, at: float, instance: str = "a:1", **labels: str) -> None:
+    labels = {"app": "a", "job": "app", **({"instance": instance} if instance else {}), **labels}
+    site.prometheus.add(family, labels, BEGIN + at, value)
+
+
+async def own(site: Site, target: Target = OWN) -> tuple[dict[tuple[str, str], float], Reading]:
+    reading = await site.read(target)
+    series = [one for one in reading.series if one.family in (*target.totals, *target.parts)]
+    return {(one.family.partition("{")[0], one.instance): one.value for one in series}, reading
+
+
+async def test_users_counters_come_series_by_series_and_their_numbers_beside_them(site: Site) -> None:
+    site.scrape()
+    count(site, "events", 90, 4)
+    count(site, "events", 100, 9)
+    count(site, "errors", 7, 9)
+    count(site, "errors", 3, 4, code="gone")
+    count(site, "events", 50, 8, instance="b:1")
+    site.prometheus.numbers["max(load)"] = [0.5]
+    counted, reading = await own(site)
+    assert counted == {("events", "app/a:1"): 100, ("errors", "app/a:1"): 7, ("events", "app/b:1"): 50}
+    assert reading.values == {"max(load)": 0.5}
+    assert not reading.failed
+
+
+async def test_a_part_that_was_scraped_after_its_total_is_not_counted_yet(site: Site) -> None:
+    site.scrape()
+    count(site, "events", 100, 4)
+    count(site, "errors", 3, 4)
+    count(site, "errors", 9, 9)
+    assert (await own(site))[0] == {("events", "app/a:1"): 100, ("errors", "app/a:1"): 3}
+
+
+async def test_of_several_replicas_one_counts_until_it_lags(site: Site) -> None:
+    site.source = site.new_source(dialect=Dialect(dict(RENAMED), replicas=("replica",)))
+    site.scrape()
+    for at, of_a, of_b in ((6, 10, 11), (9, 0, 13)):
+        count(site, "events", of_b, at + 0.5, replica="b")
+        if of_a:
+            count(site, "events", of_a, at, replica="a")
+    assert (await own(site))[0] == {("events", "app/a:1"): 10}
+    site.scrape()
+    site.scrape()
+    count(site, "events", 31, 29, replica="b")
+    counted, reading = await own(site)
+    assert counted == {("events", "app/a:1"): 31}
+    assert all("replica" not in one.labels for one in reading.series)
+
+
+async def test_series_that_do_not_say_who_counts_are_followed_by_themselves(site: Site) -> None:
+    site.scrape()
+    count(site, "events", 5, 9, instance="", pod="x")
+    count(site, "events", 6, 8, instance="", pod="y")
+    counted = (await own(site))[0]
+    assert set(counted.values()) == {5, 6}
+    assert len({instance for _, instance in counted}) == 2
+
+
+async def test_a_query_is_asked_once_whoever_wants_it(site: Site) -> None:
+    site.scrape()
+    site.prometheus.numbers["max(load)"] = [0.5]
+    targets = [OWN._replace(ingress=f"web-{n}", bounds=frozenset()) for n in range(30)]
+    await site.source.read(targets)
+    asked = [query for query, _, _ in site.prometheus.asked]
+    assert len(asked) == len(set(asked)) == 4 + 3
+    assert {'events{app="a"}[90s]', 'errors{app="a"}[90s]', "max(load)"} <= set(asked)
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [([], "the answer is empty, there is no such series: max(load)"), ([1, 2], "2 series came where one number")],
+)
+async def test_a_number_that_is_not_one_is_told(site: Site, values: list[float], why: str) -> None:
+    site.scrape()
+    site.prometheus.numbers["max(load)"] = values
+    reading = (await own(site))[1]
+    assert why in reading.failed["max(load)"]
+
+
+async def test_a_users_query_that_fails_leaves_everything_else(site: Site) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    count(site, "events", 100, 9)
+    site.prometheus.numbers["max(load)"] = [0.5]
+    site.prometheus.broken["errors"] = refusing(422, "too many samples")
+    counted, reading = await own(site)
+    assert "too many samples" in reading.failed['errors{app="a"}']
+    assert (counted, len(reading.failed)) == ({("events", "app/a:1"): 100}, 1)
+    assert {one.value for one in reading.series if one.family == REQUESTS} == {10}
+    assert reading.values == {"max(load)": 0.5}
+
+
+async def test_a_scalar_is_a_number(site: Site) -> None:
+    client = PrometheusClient(site.session, Access(site.url))
+    site.prometheus.answer = saying({"status": "success", "data": {"resultType": "scalar", "result": [1, "2.5"]}})
+    (row,) = await client.query("scalar(x)")
+    assert (dict(row.labels), row.samples) == ({}, [(1, 2.5)])
+
+
 # --- what can go wrong
 
 
@@ -317,10 +422,10 @@ BAD_ANSWERS: dict[str, tuple[Answer, str]] = {
     "other JSON": (saying(["a"]), "is not of Prometheus's API"),
     "broken JSON": (answering(text='{"status":"succ'), "is not of Prometheus's API"),
     "deep JSON": (answering(text="[" * 100_000), "is not of Prometheus's API"),
-    "a scalar": (saying({"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}), "neither vector"),
-    "no data": (saying({"status": "success"}), "neither vector nor matrix"),
-    "a value that is none": (sampled([1, "many"]), "neither vector nor matrix"),
-    "a time that is none": (sampled([1e300, "1"]), "neither vector nor matrix"),
+    "a string": (saying({"status": "success", "data": {"resultType": "string", "result": [1, "2"]}}), "neither vector"),
+    "no data": (saying({"status": "success"}), "neither vector, matrix nor scalar"),
+    "a value that is none": (sampled([1, "many"]), "neither vector, matrix nor scalar"),
+    "a time that is none": (sampled([1e300, "1"]), "neither vector, matrix nor scalar"),
     "partial, as Thanos says it": (saying({"status": "success", "data": EMPTY, "warnings": ["no store"]}), "no store"),
     "partial, as VictoriaMetrics says it": (
         saying({"status": "success", "isPartial": True, "data": EMPTY}), "not whole"
@@ -476,5 +581,5 @@ async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
 async def test_settings_that_cannot_work_are_refused_at_the_start(
     site: Site, settings: dict[str, str], why: str
 ) -> None:
-    with pytest.raises(StartError, match=why):
+    with pytest.raises(SettingsError, match=why):
         prometheus_of(load(dict(settings), None), site.clock)

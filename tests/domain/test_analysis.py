@@ -3,6 +3,7 @@
 import base64
 import json
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import process_time
 
@@ -17,6 +18,7 @@ from ingress_canary.domain.analysis import Analysis, Objective, Plan
 from ingress_canary.domain.checkpoint import VERSION, decode, encode
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import SMALLEST_THETA, Design
+from ingress_canary.domain.watch import Bound
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(seconds=10)
@@ -66,6 +68,51 @@ def test_a_plan_is_what_a_schedule_says():
     for one in made.objectives:
         assert one.design == Design(one.design.theta, rho=2, delta=0.005, alpha=0.02, beta=0.1, slos=3, steps=2)
     assert made.step_minimums == (None, 1000)
+    assert made.bounds == (Bound("load", None, 1, 60, 3),)
+    assert made.names == ("availability", "latency", "tiny", "load")
+
+
+def watching(*values, calibrated=True):
+    """Feed an uncalibrated SLO, a window apart, beside a healthy canary."""
+    bounds = (Bound("load", None, 1, 60, 2),)
+    made = replace(plan(("availability",) if calibrated else ()), bounds=bounds)
+    analysis = Analysis.of(made).enter_step(1)
+    for number, value in enumerate(values):
+        counts = {"availability": Counts(1000, 0, 900, 0)}
+        analysis = analysis.tick(BEGIN + number * timedelta(minutes=1), counts, values={"load": value})
+    return analysis
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "proven", "unopposed"),
+    [
+        ((), Verdict.INCONCLUSIVE, False, False),
+        ((0.5,), Verdict.INCONCLUSIVE, False, True),
+        ((0.5, 1.0), Verdict.PASS, True, True),
+        ((0.5, 1.1), Verdict.INCONCLUSIVE, False, True),
+        ((1.2, 1.1), Verdict.FAIL, False, False),
+        ((0.5, 0.5, "gone"), Verdict.NO_DATA, False, False),
+        ((1.2, 1.1, "gone"), Verdict.NO_DATA, False, False),
+    ],
+)
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_an_uncalibrated_slo_takes_part_in_every_decision(values, verdict, proven, unopposed, calibrated):
+    analysis = watching(*values, calibrated=calibrated)
+    assert analysis.verdicts[-1] is verdict
+    assert analysis.proven is proven
+    assert analysis.unopposed is (unopposed and (bool(values) or not calibrated))
+    assert analysis.failed == (("load",) if verdict is Verdict.FAIL else ())
+    assert analysis.without_data == (("load",) if verdict is Verdict.NO_DATA else ())
+    assert (analysis.first_fail_at is not None) is (1.2 in values)
+    shown = analysis.statuses[-1]
+    assert (shown.name, shown.verdict, shown.message) == ("load", verdict, analysis.sentences[-1])
+    assert analysis.summary.endswith(f"load: {shown.message}")
+
+
+def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_looks_anew():
+    analysis = watching(0.5, 0.5)
+    for later in (analysis.enter_step(2), analysis.restart_evidence(), decode(encode(analysis), analysis.plan)):
+        assert [watch.inside for watch in later.watches] == [()]
 
 
 def test_a_healthy_canary_is_proven():

@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import Analysis, Slo
+from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.evidence import (
     Book,
     Evidence,
-    NoData,
     Requests,
-    UnknownBound,
     advance,
     rebase,
 )
-from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
+from ingress_canary.domain.measures import Availability, Counters, Gauge, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Instance, Reading, Series, Side
 
 TICK = timedelta(seconds=10)
@@ -370,10 +369,17 @@ def test_measures_are_made_from_slos() -> None:
         Slo.model_validate({"name": "availability", "objective": 99.9, "sli": {"requests": {}}}),
         Slo.model_validate({"name": "slow", "objective": 99, "sli": {"latency": {"threshold": "500ms"}}}),
         Slo.model_validate({"name": "gauge", "sli": {"prometheusThreshold": {"query": "up", "max": 1}}}),
+        Slo.model_validate({"name": "good", "objective": 99, "sli": {"prometheus": {"good": "g", "total": "t"}}}),
     ]
     measures = Measures.of(slos, Analysis())
-    assert measures == Measures({"availability": Availability(("5..",)), "slow": Latency(0.5)}, frozenset({"308"}))
+    own = Counters("g", "t", part_is_good=True)
+    assert measures == Measures(
+        {"availability": Availability(("5..",)), "slow": Latency(0.5), "good": own},
+        frozenset({"308"}),
+        {"gauge": Gauge("up")},
+    )
     assert measures.bounds == {0.5}
+    assert (measures.parts({}), measures.totals({}), measures.values({})) == (("g",), ("t",), ("up",))
 
 
 History = list[tuple[bool, bool, int, int]]

@@ -17,11 +17,6 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
         ({"gates": [{"url": "http://x"}]}, "spec.gates"),
         ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
         ({"steps": [{"weight": 5, "bake": "1m", "approval": {}}]}, "spec.steps[0].approval"),
-        ({"slos": [{**SLO, "sli": {"prometheus": {"bad": "b", "total": "t"}}}]}, "spec.slos[0].sli.prometheus"),
-        (
-            {"slos": [{"name": "a", "sli": {"prometheusThreshold": {"query": "q", "max": 1}}}]},
-            "spec.slos[0].sli.prometheusThreshold",
-        ),
     ],
     ids=str,
 )
@@ -29,6 +24,21 @@ def test_a_member_of_a_schedule_that_is_not_served_is_named(members: dict[str, A
     ((named, message),) = unsupported_schedule(schedule(**members))
     assert named == field
     assert "is not served by this release" in message
+
+
+@pytest.mark.parametrize(
+    ("slo", "fields"),
+    [
+        ({**SLO, "sli": {"prometheus": {"bad": "b", "total": "t"}}}, ["prometheus.bad", "prometheus.total"]),
+        ({"name": "a", "sli": {"prometheusThreshold": {"query": "q", "max": 1}}}, ["prometheusThreshold.query"]),
+    ],
+    ids=["counters", "threshold"],
+)
+def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str]) -> None:
+    assert list(unsupported_schedule(schedule(slos=[slo]))) == []
+    refused = list(unsupported_schedule(schedule(slos=[slo]), prometheus=False))
+    assert [field for field, _ in refused] == [f"spec.slos[0].sli.{field}" for field in fields]
+    assert all("run the daemon with --source prometheus" in why for _, why in refused)
 
 
 def test_what_is_served_is_not_refused() -> None:

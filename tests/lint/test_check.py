@@ -216,11 +216,10 @@ UNSERVED = """      gates: [{url: a}]
       steps:
       - {weight: 5, bake: 1m, approval: {when: Before}}
       slos:
-      - {name: a, objective: 99, sli: {prometheus: {bad: b, total: t}}}
-      - {name: b, sli: {prometheusThreshold: {query: q, max: 1}}}
+      - {name: a, objective: 99, sli: {requests: {}}}
 """
 UNSERVED_FIELDS = [
-    "gates", "notifications", "slos[0].sli.prometheus", "slos[1].sli.prometheusThreshold", "steps[0].approval",
+    "gates", "notifications", "steps[0].approval",
 ]  # fmt: skip
 
 
@@ -238,6 +237,35 @@ def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
         assert all("not served by this release" in one.message and one.remedy for one in found)
         lines = text.splitlines()
         assert all(one.field.rpartition(".")[2].partition("[")[0] in lines[one.line - 1] for one in found)
+
+
+def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
+    text = """  steps: [{weight: 5, bake: 1m}]
+  slos:
+  - name: own
+    objective: 99
+    sli:
+      prometheus:
+        bad: errors_total{service="{{servcie}}"}
+        total: rate(requests_total[5m])
+  - name: load
+    sli:
+      prometheusThreshold: {query: "max(load", max: 1}
+  - {name: both, objective: 99, sli: {prometheus: {bad: b, good: g, total: t}}}
+"""
+    told = [(one.line, one.field, one.message) for one in lint(HEAD + text)]
+    assert [(line, field) for line, field, _ in told] == [(16, "spec.slos[2].sli.prometheus")]
+    assert "exactly one of bad and good" in told[0][2]
+    rest = lint(HEAD + text.replace("bad: b, ", ""))
+    assert [(one.line, one.field) for one in rest] == [
+        (11, "spec.slos[0].sli.prometheus.bad"),
+        (12, "spec.slos[0].sli.prometheus.total"),
+        (15, "spec.slos[1].sli.prometheusThreshold.query"),
+    ]
+    assert [one.message for one in rest] == [
+        "unknown variable {{servcie}}", "is not a counter", "is not PromQL: unclosed left parenthesis",
+    ]  # fmt: skip
+    assert all(one.remedy for one in rest)
 
 
 def test_a_probe_that_could_not_match_a_steps_pattern_is_told() -> None:

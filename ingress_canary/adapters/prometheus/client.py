@@ -80,7 +80,7 @@ class PrometheusClient:
         self._max_bytes = max_bytes
 
     async def query(self, expression: str, **more: str) -> list[Row]:
-        """Return the series of a vector or a matrix. Raises PrometheusError."""
+        """Return the series of a vector or a matrix; a scalar is one without labels. Raises PrometheusError."""
         form = {"query": expression, **WHOLE_AND_FRESH, **more}
         try:
             async with self._session.post(
@@ -136,7 +136,7 @@ class PrometheusClient:
         try:
             return _series(document["data"])
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise PrometheusError(f"what {self._url} answered is neither vector nor matrix") from None
+            raise PrometheusError(f"what {self._url} answered is neither vector, matrix nor scalar") from None
 
 
 def _words(said: object) -> str:
@@ -148,6 +148,9 @@ def _words(said: object) -> str:
 def _series(data: dict[str, Any]) -> list[Row]:
     """Return the rows of a result. Raises PrometheusError for samples out of order, and what its shape breaks."""
     kind = data["resultType"]
+    if kind == "scalar":
+        at, value = data["result"]
+        return [Row({}, [(float(at), float(value))])]
     if kind not in ("matrix", "vector"):
         raise ValueError(kind)
     rows = []

@@ -36,6 +36,8 @@ class Dialect:
     matchers: str = ""
     """Further matchers of every query, such as ``cluster="eu-1"``."""
     exposition: Exposition = field(default_factory=Exposition)
+    replicas: Sequence[str] = ()
+    """Labels by which alone the replicas of one scrape differ, in users' own series."""
     max_query: int = MAX_QUERY
 
     def split(self, labels: Mapping[str, str]) -> tuple[dict[str, str], Labels]:
@@ -64,8 +66,7 @@ class Dialect:
 
     def buckets(self, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the buckets whose bounds any of the targets needs."""
-        wanted = sorted({text for target in targets for bound in target.bounds for text in _printed(bound)})
-        bounds = f'{self._stored("le")}=~"{_either(wanted)}"'
+        bounds = self.bound(*(bound for target in targets for bound in target.bounds))
         whose = self._of(targets, [one.ingress for one in targets], bounds)
         return f"{self.exposition.buckets}{{{whose}}}[{math.ceil(seconds)}s]"
 
@@ -79,6 +80,19 @@ class Dialect:
         return (
             f"{self.exposition.orphan}{{{self._of(targets, [one.shadow for one in targets])}}}[{math.ceil(seconds)}s]"
         )
+
+    def selector(self, family: str, target: Target, more: str = "") -> str:
+        """Return the selector of one target's series, with further matchers."""
+        return f"{family}{{{self._of([target], [target.ingress], more)}}}"
+
+    def bound(self, *bounds: float) -> str:
+        """Return the matcher of buckets with any of these bounds."""
+        return f'{self._stored("le")}=~"{_either(sorted({text for bound in bounds for text in _printed(bound)}))}"'
+
+    @property
+    def kept(self) -> list[str]:
+        """The labels that the controllers wrote, as they are named here: what tells series apart, whoever scraped."""
+        return sorted(self._stored(name) for name in OWN)
 
     def portions(self, targets: Sequence[Target]) -> list[Sequence[Target]]:
         """Return the targets in as few portions as fit the longest query of each."""

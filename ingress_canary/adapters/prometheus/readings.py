@@ -1,7 +1,7 @@
 """The rows of one look become readings, one a target. No await: used by ``source.py``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import nan
 
@@ -32,6 +32,12 @@ class Look:
     """The same on the daemon's clock."""
     instant: Callable[[float], datetime]
     """Where seconds since 1970 lie on the daemon's clock."""
+    own: Mapping[str, Sequence[Series]] = field(default_factory=dict)
+    """The users' own counters, by selector."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Answers to the users' own queries."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Users' queries without an answer, and why."""
     note: str | None = None
 
 
@@ -66,6 +72,7 @@ def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Ta
     buckets = look.rows.get(exposition.buckets, ())
     bounds = look.bounds if isinstance(buckets, str) else look.bounds | bounds_of(buckets, dialect)
     failed = {family: rows for family, rows in look.rows.items() if isinstance(rows, str)}
+    failed |= look.failed
     return {
         target: Reading(
             at=look.at,
@@ -74,11 +81,13 @@ def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Ta
                 one
                 for one in series.get((target.namespace, target.ingress), ())
                 if one.family != exposition.buckets or _bound(one.labels) in target.bounds
-            ),
+            )
+            + tuple(one for selector in {*target.totals, *target.parts} for one in look.own.get(selector, ())),
             bounds=bounds,
             orphaned=orphans.get((target.namespace, target.shadow)),
             note=look.note,
             failed=failed,
+            values=look.values,
             sampled_every=look.sampled_every,
         )
         for target in targets

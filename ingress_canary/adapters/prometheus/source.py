@@ -12,8 +12,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Literal
 
 from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.own import counters, numbers, scrapes
 from ingress_canary.adapters.prometheus.processes import Process, processes
 from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
@@ -21,6 +24,8 @@ from ingress_canary.domain.evidence import STALE_AT_LEAST
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.ports import Clock
 
+AT_ONCE = 16
+"""Users' own queries that are under way at the same time."""
 PATIENCE = 1.5
 """Scrape intervals by which the followed scrape of a process may lag behind another one."""
 
@@ -51,22 +56,49 @@ class PrometheusSource:
         """Return a reading of every target."""
         at = self._clock.now()
         deadline = asyncio.get_running_loop().time() + self._sampling.within
+        within = max(2 * self._sampling.every, STALE_AT_LEAST.total_seconds()) + self._sampling.within
+        raw = f"[{ceil(within)}s]"
+        scraped, totals = await asyncio.gather(
+            self._try(deadline, self._dialect.scraped()), self._own(deadline, targets, "totals", raw)
+        )
+        if isinstance(scraped, str):
+            return dict.fromkeys(targets, Reading(at, error=scraped))
         try:
-            scraped = await self._ask(deadline, self._dialect.scraped())
             present, sampled, note = self._present(at, scraped)
         except PrometheusError as error:
             return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
         portions = self._dialect.portions(sorted(set(targets)))
-        began, answers = await asyncio.gather(
+        began, answers, parts, asked = await asyncio.gather(
             self._try(deadline, self._dialect.started()),
-            asyncio.gather(*(self._look(deadline, portion) for portion in portions)),
+            asyncio.gather(*(self._look(deadline, portion, within) for portion in portions)),
+            self._own(deadline, targets, "parts", raw),
+            self._own(deadline, targets, "values"),
         )
         told = starts(present, began, self._dialect)
+        replicas, every = self._dialect.replicas, self._sampling.every
+        own = counters({**totals, **parts}, scrapes(totals, replicas, PATIENCE * every), replicas, self._instant)
+        values, failed = numbers(asked)
+        failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
-            look = Look(at, told, rows, bounds, self._sampling.every, sampled, self._instant, note)
+            look = Look(
+                at, told, rows, bounds, every, sampled, self._instant, own=own, values=values, failed=failed, note=note
+            )  # fmt: skip
             read |= readings(portion, look, self._dialect)
         return read
+
+    async def _own(
+        self, deadline: float, targets: Sequence[Target], kind: Literal["totals", "parts", "values"], raw: str = ""
+    ) -> Mapping[str, Sequence[Row] | str]:
+        """Return the answers to the users' own queries of a kind, each asked once whoever wants it."""
+        queries = sorted({query for target in targets for query in getattr(target, kind)})
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def one(query: str) -> Sequence[Row] | str:
+            async with turns:
+                return await self._try(deadline, query + raw)
+
+        return dict(zip(queries, await asyncio.gather(*map(one, queries)), strict=True))
 
     def _present(self, at: datetime, rows: Sequence[Row]) -> tuple[dict[str, Process], timedelta, str | None]:
         """Return the processes that were scraped just now, the span between two scrapes, and a note.
@@ -111,11 +143,10 @@ class PrometheusSource:
         )
 
     async def _look(
-        self, deadline: float, targets: Sequence[Target]
+        self, deadline: float, targets: Sequence[Target], seconds: float
     ) -> tuple[Mapping[str, Sequence[Row] | str], frozenset[float]]:
         """Return each family's rows, or why there are none; and all bucket bounds where a wanted one is missing."""
         dialect, exposition = self._dialect, self._dialect.exposition
-        seconds = max(2 * self._sampling.every, STALE_AT_LEAST.total_seconds()) + self._sampling.within
         queries = {
             exposition.requests: dialect.family(exposition.requests, targets, seconds),
             exposition.orphan: dialect.orphans(targets, seconds),

@@ -137,6 +137,7 @@ class NginxRouter:
             latency_bucket="nginx_ingress_controller_request_duration_seconds_bucket",
             latency_count="nginx_ingress_controller_request_duration_seconds_count",
             side=side,
+            variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
 
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:

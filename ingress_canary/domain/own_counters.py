@@ -1,0 +1,45 @@
+"""Counters of the users' own become counts. ``evidence.py`` keeps their ledger and asks.
+
+Each series is followed by itself, as the controllers' are, and summed afterwards: a sum would hide the reset of a part.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import isfinite
+
+from ingress_canary.domain.absence import NoData
+from ingress_canary.domain.ledger import Increase, Sample, SeriesKey
+from ingress_canary.domain.measures import Counters
+from ingress_canary.domain.samples import Counts, Reading, Side
+
+PART, TOTAL = "part", "total"
+"""What a sample counts, in the place of a status."""
+
+
+def own_samples(reading: Reading, measure: Counters, variables: Mapping[str, str]) -> dict[SeriesKey, Sample] | NoData:
+    """Return the samples of both sides, of what is counted apart and of all; or why there are none."""
+    samples: dict[SeriesKey, Sample] = {}
+    for side in Side:
+        for selector, counts in zip(measure.selectors(variables, side) or (), (PART, TOTAL), strict=False):
+            if selector in reading.failed:
+                return NoData(reading.failed[selector])
+            for series in reading.series:
+                if series.family != selector:
+                    continue
+                if not (isfinite(series.value) and series.value >= 0):
+                    return NoData(f"{selector} of {series.instance} is {series.value:g}, which is no count")
+                # one series may be in both queries, or even speak for both sides
+                key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})
+                samples[key] = Sample(series.at, side, counts, (series.value,))
+    return samples
+
+
+def own_counts(increases: Iterable[Increase], measure: Counters) -> Counts:
+    """Return the counts of both sides; a good event more than all of them is left to the check of the counts."""
+    sums = {(side, counts): 0 for side in Side for counts in (PART, TOTAL)}
+    for increase in increases:
+        sums[increase.side, increase.status] += round(increase.by[0])
+    (n, e), (m, f) = (
+        (sums[side, TOTAL], sums[side, TOTAL] - sums[side, PART] if measure.part_is_good else sums[side, PART])
+        for side in (Side.CANARY, Side.STABLE)
+    )
+    return Counts(n, e, m, f)

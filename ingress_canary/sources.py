@@ -1,0 +1,47 @@
+"""Prometheus as the settings describe it: for the daemon (``app.py``), and for ``plan``, which asks for last week."""
+
+import ssl
+
+import aiohttp
+
+from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
+from ingress_canary.ports import Clock
+from ingress_canary.settings import Settings, SettingsError
+
+
+def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
+    """Return the source that asks Prometheus, and its connections, to be closed. Raises SettingsError."""
+    client, http = client_of(settings)
+    within = min(settings.prometheus_timeout, 0.8 * settings.interval)
+    sampling = Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds())
+    return PrometheusSource(client, clock, dialect_of(settings), sampling), http
+
+
+def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSession]:
+    """Return who asks Prometheus, and its connections, to be closed. Raises SettingsError."""
+    if settings.prometheus_url is None:
+        raise SettingsError("--source prometheus needs an address: set --prometheus-url")
+    try:
+        trust = ssl.create_default_context(cafile=settings.prometheus_ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"--prometheus-ca-file {settings.prometheus_ca_file} cannot be used: {error}") from None
+    access = Access(
+        settings.prometheus_url,
+        _pairs(settings.prometheus_headers),
+        settings.prometheus_token_file,
+        settings.prometheus_user,
+        settings.prometheus_password_file,
+    )
+    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+    return PrometheusClient(http, access), http
+
+
+def dialect_of(settings: Settings) -> Dialect:
+    """Return how that Prometheus names things."""
+    return Dialect(
+        _pairs(settings.prometheus_labels), settings.prometheus_matchers, replicas=settings.prometheus_replica_labels
+    )
+
+
+def _pairs(settings: tuple[str, ...]) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in settings)
