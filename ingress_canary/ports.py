@@ -118,6 +118,13 @@ class Metrics(Protocol):
         """Return a reading of every target, from one look at the source; failures are readings with an error."""
 
 
+class Secrets(Protocol):
+    """Secrets by name: each is asked for when it is needed, none is listed or watched."""
+
+    async def read(self, key: Key) -> Mapping[str, str]:
+        """Return the entries of a Secret as text; what was read may be a minute old. Raises ClusterError."""
+
+
 class Prober(Protocol):
     """Who sends a probe."""
 

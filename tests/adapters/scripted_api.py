@@ -20,6 +20,7 @@ SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 SCHEDULES = "/apis/ingress-canary.io/v1alpha1/canaryschedules"
 PODS = "/api/v1/pods"
+SECRETS = "/api/v1/secrets"
 EVENTS = "/api/v1/events"
 
 

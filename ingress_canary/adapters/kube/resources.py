@@ -45,6 +45,7 @@ WORKLOADS = tuple(
 WORKLOADS_BY_KIND = {one.kind: one for one in WORKLOADS}
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
+SECRETS = Resource("", "v1", "secrets", "Secret")
 PODS = Resource("", "v1", "pods", "Pod")
 EVENTS = Resource("", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
