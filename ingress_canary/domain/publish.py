@@ -31,7 +31,14 @@ Answer = Literal["True", "False", "Unknown"]
 def published(
     decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
 ) -> RolloutStatus:
-    """Return the status as it is stored: the decision's own, with the evidence and the conditions.
+    """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
+    return checkpointed(shown(decision, now, findings, frozen), decision.session)
+
+
+def shown(
+    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
+) -> RolloutStatus:
+    """Return the status but for the checkpoint, which is made only where it is stored: most ticks store nothing.
 
     ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
     advances anywhere.
@@ -47,13 +54,21 @@ def published(
     return status.model_copy(update={"conditions": conditions})
 
 
+def checkpointed(status: RolloutStatus, session: Session | None) -> RolloutStatus:
+    """Return the status with the evidence of an active rollout as it is by now."""
+    if session is None or status.started_at is None or status.phase in AT_REST:
+        return status
+    return status.model_copy(update={"analysis_state": encode(session.analysis)})
+
+
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     share = session.share
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": None if status.phase in AT_REST else encode(session.analysis),
     }
+    if status.phase in AT_REST:
+        changes["analysis_state"] = None
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
         changes["step"] = status.step.model_copy(update=times)

@@ -14,7 +14,7 @@ from ingress_canary.domain import copying, scaling
 from ingress_canary.domain.drift import merge_patch, stamped
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
-from ingress_canary.domain.publish import status_patch, worth_writing
+from ingress_canary.domain.publish import checkpointed, status_patch, worth_writing
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.engine.ledger import Entry
 from ingress_canary.engine.observe import Scene
@@ -49,9 +49,9 @@ class Applier:
         """Store the status, shape the shadow, clear the action. Raises ClusterError; the next pass looks afresh."""
         before = scene.seen.status
         wrote = False
-        if self.due(entry, before, after, watch=decision.watch):
+        if self.due(entry, before, after, decision):
             try:
-                body = await self.store(body, entry, before, after)
+                body = await self.store(body, entry, before, checkpointed(after, decision.session))
                 wrote = True
             except Conflict:
                 raise
@@ -65,12 +65,13 @@ class Applier:
             await self.cluster.clear_action(body)
         return Applied(wrote, done.reshaped, done.removed, done.undone)
 
-    def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, *, watch: bool) -> bool:
+    def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, decision: Decision) -> bool:
         """Return whether the status is to be written: for a difference of substance, or as a checkpoint."""
         if worth_writing(before, after):
             return True
         stale = self.clock.monotonic() - entry.written >= self.checkpoint
-        return watch and after.started_at is not None and stale and before != after
+        active = decision.watch and after.started_at is not None
+        return active and stale and before != checkpointed(after, decision.session)
 
     async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
         """Write a status where it differs from what is stored. Raises ClusterError."""

@@ -20,7 +20,7 @@ from ingress_canary.domain.decide import decide, unreadable
 from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
-from ingress_canary.domain.publish import published
+from ingress_canary.domain.publish import published, shown
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
@@ -159,7 +159,7 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen.frozen)
+        status = shown(decision, now, scene.findings, scene.seen.frozen)
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
@@ -207,7 +207,7 @@ class Engine:
         before = read_status(body)
         decision = unreadable(before, entry.generation, entry.spec_problem or "")
         status = published(decision, self._clock.now())
-        wrote = self._applier.due(entry, before, status, watch=False)
+        wrote = self._applier.due(entry, before, status, decision)
         if wrote:
             await self._applier.store(body, entry, before, status)
             self._reporter.report(key, entry, before, status, decision, Applied(wrote))
