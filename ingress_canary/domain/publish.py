@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
@@ -24,6 +25,10 @@ FROZEN = "Frozen"
 """The condition that tells of a freeze of the whole daemon; absent until there was one."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
+
+_MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step"})
+"""Members of a status in which numbers change with every tick."""
+_words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
 
 Answer = Literal["True", "False", "Unknown"]
 
@@ -94,9 +99,9 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     if findings is None:
         return [before] if before else []
     reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
-    answer: Answer = "False" if findings.refused else "True"
-    told = _condition(PREFLIGHT, answer, status, before, now, findings.message)
-    return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
+    if findings.refused:
+        return [_condition(PREFLIGHT, "False", status, before, now, findings.message, Reason.PREFLIGHT_FAILED)]
+    return [_condition(PREFLIGHT, "True", status, before, now, findings.message, reason)]
 
 
 def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Condition]:
@@ -106,8 +111,8 @@ def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Co
         return []
     if status.phase in AT_REST:
         return [before] if before else []
-    told = _condition(FROZEN, "False" if frozen is None else "True", status, before, now, frozen or "")
-    return [told.model_copy(update={"reason": Reason.FROZEN})]
+    answer: Answer = "False" if frozen is None else "True"
+    return [_condition(FROZEN, answer, status, before, now, frozen or "", Reason.FROZEN)]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:
@@ -137,13 +142,15 @@ def _detail(kind: str, status: RolloutStatus, session: Session | None) -> str:
 
 
 def _condition(
-    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str
-) -> Condition:
+    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str,
+    reason: str = "",
+) -> Condition:  # fmt: skip
+    """Return a condition; ``reason`` is the rollout's unless it has one of its own."""
     same = before is not None and before.status == answer
-    return Condition.model_construct(
+    return Condition(
         type=kind,
         status=answer,
-        reason=status.reason or "Unknown",
+        reason=reason or status.reason or "Unknown",
         message=message[:1024],
         observed_generation=status.observed_generation,
         last_transition_time=before.last_transition_time if same and before else now,
@@ -157,14 +164,9 @@ def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
 
 def _substance(status: RolloutStatus) -> tuple[object, ...]:
     step = status.step
-    message = "" if status.reason in MEASURED else _NUMBER.sub("#", status.message)
     return (
-        status.model_copy(
-            update={
-                "message": message, "observed_share": None, "analysis_state": None, "slos": [],
-                "conditions": [], "step": None,
-            }
-        ),
+        _words(status),
+        "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
         (step.index, step.started_at) if step else None,
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],

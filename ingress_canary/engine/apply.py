@@ -11,13 +11,13 @@ import structlog
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain import copying, scaling
-from ingress_canary.domain.drift import merge_patch, stamped
+from ingress_canary.domain.drift import merge_patch
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
 from ingress_canary.domain.publish import checkpointed, status_patch, worth_writing
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.engine.ledger import Entry
-from ingress_canary.engine.observe import Scene
+from ingress_canary.engine.observe import Scene, manifest_of
 from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Missing, Refused
 
 log = structlog.get_logger(__name__)
@@ -113,10 +113,10 @@ class Applier:
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            manifest = scene.router.shadow(scene.primary, seen.spec, owner, Exposure())
-            return await self._create(entry, stamped(scene.router, manifest))
-        manifest = stamped(scene.router, scene.router.shadow(scene.primary, seen.spec, owner, wanted(after)))
-        patch = merge_patch(scene.router, shadow, manifest)
+            return await self._create(entry, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
+        remembered = entry.memory.of
+        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted(after))
+        patch = remembered(merge_patch, scene.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
         self._settles(entry, afresh=patch is not None)
@@ -165,8 +165,8 @@ class Applier:
             off: Json | None = None
             if scene.primary is not None:
                 owner = Owner(CanaryRollout.__name__, scene.seen.key.name, entry.uid)
-                manifest = scene.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
-                off = merge_patch(scene.router, shadow, stamped(scene.router, manifest))
+                manifest = manifest_of(scene.router, scene.primary, scene.seen.spec, owner, Exposure())
+                off = merge_patch(scene.router, shadow, manifest)
             if off is not None:
                 await self.cluster.patch_ingress(shadow, off)
             raise

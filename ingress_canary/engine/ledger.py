@@ -13,12 +13,14 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
+from ingress_canary.domain.preflight.again import Preflight
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
+from ingress_canary.engine.memory import Memory
 
 UNDONE = 20
 
@@ -74,6 +76,10 @@ class Entry:
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
     """As it was last decided."""
+    memory: Memory = field(default_factory=Memory)
+    """What passes work out of things that seldom change."""
+    preflight: Preflight = field(default_factory=Preflight)
+    """What its rules found last."""
 
 
 def _suspicion(entry: Entry) -> float:

@@ -121,7 +121,8 @@ class Wanted:
         if b"#" in head:
             return _parse(raw)  # this may be an exemplar's value
         known = self._known_before.get(head)
-        line = self.known[head] = _parse(raw) if known is None else known._replace(value=value)
+        line = _parse(raw) if known is None else Line(known.family, known.labels, value, None)
+        self.known[head] = line
         return line
 
     def may_be_of(self, line: bytes) -> bool:
