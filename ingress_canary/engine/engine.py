@@ -25,6 +25,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
+from ingress_canary.engine.counting import errors
 from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import claim, observe, probe_of
@@ -247,11 +248,25 @@ class Engine:
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
-        for key, target in watched.items():
+        failing = dict[Key, float]()
+        for number, (key, target) in enumerate(watched.items()):
             entry = self.ledger.get(key)
             if entry is not None and target in readings:
                 entry.reading = readings[target]
-                self.queue.add(key)
+                failing[key] = self._failing(key, entry)
+            if number % 50 == 49:
+                await asyncio.sleep(0)
+        # what is failing now is judged first; of equals what speaks most against its canary by then
+        for key in sorted(failing, key=lambda one: -failing[one]):
+            self.queue.add(key)
+
+    def _failing(self, key: Key, entry: Entry) -> float:
+        try:
+            return errors(entry, self._options.interval)
+        except Exception:
+            # its own pass will meet the same, and must not keep the others from theirs
+            log.debug("a reading could not be counted", rollout=str(key), exc_info=True)
+            return 0.0
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""

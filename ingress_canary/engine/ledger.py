@@ -11,6 +11,7 @@ from datetime import datetime
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
+from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.again import Preflight
@@ -78,6 +79,8 @@ class Entry:
     """As it was last decided."""
     memory: Memory = field(default_factory=Memory)
     """What passes work out of things that seldom change."""
+    counting: tuple[Signals, Measures] | None = None
+    """By which series, and of what, the last reading was counted."""
     preflight: Preflight = field(default_factory=Preflight)
     """What its rules found last."""
 

@@ -24,9 +24,10 @@ from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
-from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
+from ingress_canary.engine.counting import ticked
 from ingress_canary.engine.courses import course_of
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
@@ -114,11 +115,8 @@ def observe(
     signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
     target = remembered(_target, key, spec, course, signals) if signals is not None else None
     if session is not None and course is not None and signals is not None and entry.reading is not None:
-        if entry.clock_set:
-            session = session.rebased(entry.reading.at)
-            entry.clock_set = False
         at = _tick(course, signals, status, carried, sticky, options)
-        session = tick(session, entry.reading, replace(at, probe=entry.probed))
+        session = ticked(entry, session, entry.reading, at)
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
