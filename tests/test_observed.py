@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.observed import (
     promtool,
     rules,
 )
-from tests.test_docs import anchors
+from tests.test_docs import BLOCK, anchors
 
 QUERIES = [*drawn(), *alerted()]
 MOST_COLUMNS = 24
@@ -78,6 +79,14 @@ def ask(*words: str | Path) -> None:
 
 def test_promtool_finds_the_rules_in_order() -> None:
     ask("check", "rules", "--lint=all", "--lint-fatal", RULES)
+
+
+def test_the_scrape_job_of_the_how_to_is_one_that_prometheus_takes(tmp_path: Path) -> None:
+    page = (ROOT / "docs/howto/alert.md").read_text(encoding="utf-8")
+    (job,) = [block for block in BLOCK.findall(page) if "scrape_configs:" in block]
+    # Debian builds Prometheus without the discovery of Kubernetes
+    (tmp_path / "prometheus.yml").write_text(re.sub(r" *kubernetes_sd_configs.*\n", "", textwrap.dedent(job)))
+    ask("check", "config", tmp_path / "prometheus.yml")
 
 
 def test_each_alert_fires_when_it_should_and_not_before() -> None:
