@@ -1,6 +1,7 @@
 """A real Prometheus scrapes the daemon through a rollout: page, alerts and dashboard hold what they promise."""
 
 import asyncio
+import copy
 import re
 import subprocess
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from tests.observed import RULES, alerted, drawn, faults, names, promtool, rules
 pytestmark = pytest.mark.slow
 
 STAY = {**SCHEDULE, "steps": [{"weight": 50, "bake": "10h"}]}
+CRD = "canaryrollouts.ingress-canary.io"
 UNUSUAL = re.compile(r"> 0$")
 """Queries that show nothing where all is well."""
 
@@ -143,8 +145,13 @@ async def test_a_spec_that_cannot_be_read_is_shown_after_a_restart_too_until_its
 
 
 async def test_a_status_that_cannot_be_read_is_shown_with_what_of_it_can(lab: Lab, daemon: DaemonProcess) -> None:
+    later = copy.deepcopy(lab.api.store.get("customresourcedefinitions", "", CRD))
+    status = later["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    status["slos"]["items"]["properties"]["verdict"]["enum"].append("doubtful")
+    lab.api.store.update("customresourcedefinitions", "", CRD, later)
     lab.create("canaryrollouts", checkout(schedule=STAY))
-    foreign = {"status": {"phase": "Progressing", "weight": 50, "step": "of a later version"}}
+    slos = [{"name": "availability", "verdict": "doubtful"}]
+    foreign = {"status": {"phase": "Progressing", "weight": 50, "slos": slos}}
     lab.api.store.patch("canaryrollouts", manifests.NAMESPACE, "checkout", foreign, subresource="status")
     async with daemon:
         await daemon.ready()
