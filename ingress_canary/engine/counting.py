@@ -15,12 +15,16 @@ from ingress_canary.engine.ledger import Entry
 def errors(entry: Entry, interval: float) -> float:
     """Return the largest part of the canary's requests that an SLO calls bad in the reading that no pass has taken.
 
-    It decides nothing but the order of passes.
+    It decides nothing but the order of passes: what cannot be counted is 0 here, and is met again in its own pass.
     """
     if entry.session is None or entry.reading is None or entry.counting is None or entry.clock_set:
         return 0.0
     span = timedelta(seconds=interval)
-    _, evidence = entry.memory.of(advance, entry.session.book, entry.reading, *entry.counting, span)
+    try:
+        _, evidence = entry.memory.of(advance, entry.session.book, entry.reading, *entry.counting, span)
+    except Exception:
+        # one rollout that cannot be served must not stop the others
+        return 0.0
     looks = (one for one in evidence.counts.values() if isinstance(one, Counts) and one.n)
     return max((one.e / one.n for one in looks), default=0.0)
 
