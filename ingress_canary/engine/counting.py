@@ -6,10 +6,14 @@ The ticker asks :func:`errors`, ``observe.py`` then :func:`ticked`.
 from dataclasses import replace
 from datetime import timedelta
 
+import structlog
+
 from ingress_canary.domain.evidence import advance
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.session import Session, Tick, tick
 from ingress_canary.engine.ledger import Entry
+
+log = structlog.get_logger(__name__)
 
 
 def errors(entry: Entry, interval: float) -> float:
@@ -24,6 +28,7 @@ def errors(entry: Entry, interval: float) -> float:
         _, evidence = entry.memory.of(advance, entry.session.book, entry.reading, *entry.counting, span)
     except Exception:
         # one rollout that cannot be served must not stop the others
+        log.debug("a reading could not be counted", uid=entry.uid, exc_info=True)
         return 0.0
     looks = (one for one in evidence.counts.values() if isinstance(one, Counts) and one.n)
     return max((one.e / one.n for one in looks), default=0.0)
