@@ -52,11 +52,11 @@ class Applier:
         Raises ClusterError while the status is not stored.
         """
         before = scene.seen.status
-        wrote = False
-        if self.due(entry, before, after, decision):
+        due = self.due(entry, before, after, decision)
+        wrote = due is not None
+        if due is not None:
             try:
-                body = await self.store(body, entry, before, checkpointed(after, decision.session))
-                wrote = True
+                body = await self.store(body, entry, before, due)
             except Conflict:
                 raise
             except ClusterError:
@@ -73,13 +73,16 @@ class Applier:
             return replace(done, wrote=wrote, fault=error)
         return replace(done, wrote=wrote)
 
-    def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, decision: Decision) -> bool:
-        """Return whether the status is to be written: for a difference of substance, or as a checkpoint."""
-        if worth_writing(before, after):
-            return True
+    def due(
+        self, entry: Entry, before: RolloutStatus, after: RolloutStatus, decision: Decision
+    ) -> RolloutStatus | None:
+        """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
+        news = worth_writing(before, after)
         stale = self.clock.monotonic() - entry.written >= self.checkpoint
-        active = decision.watch and after.started_at is not None
-        return active and stale and before != checkpointed(after, decision.session)
+        if not news and not (stale and decision.watch and after.started_at is not None):
+            return None
+        full = checkpointed(after, decision.session)
+        return full if news or before != full else None
 
     async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
         """Write a status where it differs from what is stored. Raises ClusterError."""

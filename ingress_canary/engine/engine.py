@@ -213,10 +213,10 @@ class Engine:
         before = read_status(body)
         decision = unreadable(before, entry.generation, entry.spec_problem or "")
         status = published(decision, self._clock.now())
-        wrote = self._applier.due(entry, before, status, decision)
-        if wrote:
-            await self._applier.store(body, entry, before, status)
-            self._reporter.report(key, entry, before, status, decision, Applied(wrote))
+        due = self._applier.due(entry, before, status, decision)
+        if due is not None:
+            await self._applier.store(body, entry, before, due)
+            self._reporter.report(key, entry, before, status, decision, Applied(wrote=True))
         else:
             self._reporter.show(key, entry, status)
         entry.status, entry.target = status, None
