@@ -22,6 +22,7 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
@@ -244,6 +245,8 @@ class Engine:
         self._mind_the_clock()
         self._probes.ask(self.ledger.probes())
         before = self._clock.monotonic()
+        if self._options.prometheus:
+            watched = {key: self._with_past(key, target) for key, target in watched.items()}
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
@@ -252,6 +255,14 @@ class Engine:
             if entry is not None and target in readings:
                 entry.reading = readings[target]
                 self.queue.add(key)
+
+    def _with_past(self, key: Key, target: Target) -> Target:
+        """Return the target with what its session wants to know of the time before its first look."""
+        entry = self.ledger.get(key)
+        if entry is None or entry.session is None:
+            return target
+        past = instants(entry.session, self._clock.now(), self._options.interval)
+        return target._replace(past=past) if past else target
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""

@@ -53,6 +53,9 @@ class ManualClock:
     def at(self, wall: datetime) -> datetime:
         return wall
 
+    def wall(self, instant: datetime) -> datetime:
+        return instant
+
 
 class Site:
     """A controller, the Prometheus that scrapes it every 10 s, the source, and a rollout's book."""

@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.queries import Dialect, Labels
 
+PATIENCE = 1.5
+"""Scrape intervals by which the scrape that is followed may lag behind another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -1,0 +1,67 @@
+"""Up to where a rollout's evidence has counted: what a restart needs to take in the rest from a source that remembers.
+
+Stored behind the checkpoint of the analysis, as base64 of compressed JSON; ``session.py`` keeps it, ``replay.py``
+uses it. Wherever it is not exact it is too late, so that something may be lost and nothing is counted twice.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from ingress_canary.domain.evidence import Book, newest
+
+ANYONE = ""
+"""Stands for every process that is not named."""
+MOST_NAMED = 64
+"""Processes that are told apart; of more of them only the newest sample of all is kept, for the size of the status."""
+LARGEST_TEXT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where to go on from."""
+
+    settled_from: datetime
+    """Since when the shadow had carried what is wanted."""
+    counted: Mapping[str, datetime]
+    """By process: its newest sample that was counted; never empty."""
+
+    @classmethod
+    def of(cls, book: Book, settled_from: datetime | None) -> Self | None:
+        """Return where a restart would go on; None while nothing counts."""
+        counted = newest(book)
+        if settled_from is None or not counted:
+            return None
+        return cls(settled_from, counted if len(counted) <= MOST_NAMED else {ANYONE: max(counted.values())})
+
+    def since(self, process: str) -> datetime | None:
+        """Return the newest sample of a process that was counted; None where none was."""
+        return self.counted.get(process, self.counted.get(ANYONE))
+
+    def encode(self) -> str:
+        """Return it as text."""
+        document = [self.settled_from.isoformat(), {name: at.isoformat() for name, at in self.counted.items()}]
+        return base64.b64encode(zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 9)).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> Self | None:
+        """Return what :meth:`encode` made; None for anything else."""
+        try:
+            unpacking = zlib.decompressobj()
+            document = json.loads(unpacking.decompress(base64.b64decode(text, validate=True), LARGEST_TEXT))
+            settled_from, counted = document
+            instants = {str(name): _instant(at) for name, at in counted.items()}
+            return cls(_instant(settled_from), instants) if instants else None
+        except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
+            return None
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant has a time zone")
+    return instant
