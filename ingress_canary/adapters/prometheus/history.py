@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.own import counters, scrapes
@@ -59,57 +59,73 @@ def portioned(targets: Sequence[Target]) -> list[list[Target]]:
     return portions
 
 
-def remembered(
-    target: Target, wall: Sequence[float], memory: Memory, now: Look, dialect: Dialect, within: float
-) -> Iterator[Reading]:
-    """Yield a target's reading of each instant of which something is known.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A memory made ready to be read at any instant."""
 
-    ``wall`` holds its instants in real seconds since 1970, ``now`` is the present look, and ``within`` the seconds
-    that a sample may lie before the instant at which it is read.
-    """
-    rows = [row for found in memory.scraped.values() for row in found]
-    followed = {name: process for name, (process, _) in now.processes.items()}
-    known = processes(rows, dialect, followed, float("inf")) | followed
-    scraped = {
-        name: [at for at, _ in row.samples]
-        for row in rows
-        for name, scrape in (named(row, dialect),)
-        if known[name].scrape == scrape
-    }
-    lines = list(_lines(target, memory, known, dialect))
-    bounds = now.bounds | bounds_of(memory.families.get(dialect.exposition.buckets, ()), dialect)
-    for past, moment in zip(target.past, wall, strict=True):
-        at = datetime.fromtimestamp(past, UTC)
-        upto = moment + ROUNDING
-        oldest = at - max(2 * now.sampled_every, STALE_AT_LEAST)
-        newest = {name: times[seen - 1] for name, times in scraped.items() if (seen := bisect_right(times, upto))}
-        present = {name: last for name, last in newest.items() if now.instant(last) >= oldest}
-        if not present:
-            continue
-        own = _own(memory, now, dialect, upto, within)
-        yield Reading(
-            at=at,
-            instances=tuple(_instance(name, last, known, now) for name, last in present.items()),
-            series=(*_series(lines, present, now), *own),
-            bounds=bounds,
-            sampled_every=now.sampled_every,
-        )
+    memory: Memory
+    now: Look
+    """The present look, whose past it is."""
+    dialect: Dialect
+    known: Mapping[str, Process]
+    scraped: Mapping[str, Sequence[float]]
+    """By process: when it was scraped."""
+    lines: Mapping[tuple[str, str], Sequence[Line]]
+    """By namespace and Ingress."""
+    bounds: frozenset[float]
 
+    @classmethod
+    def of(cls, memory: Memory, now: Look, dialect: Dialect) -> Self:
+        """Return the past of a look."""
+        rows = [row for found in memory.scraped.values() for row in found]
+        followed = {name: process for name, (process, _) in now.processes.items()}
+        known = processes(rows, dialect, followed, float("inf")) | followed
+        scraped = {
+            name: [at for at, _ in row.samples]
+            for row in rows
+            for name, scrape in (named(row, dialect),)
+            if known[name].scrape == scrape
+        }
+        exposition = dialect.exposition
+        lines = dict[tuple[str, str], list[Line]]()
+        for family in (exposition.requests, exposition.durations, exposition.buckets):
+            for row in memory.families.get(family, ()):
+                name, scrape = named(row, dialect)
+                if name in known and known[name].scrape == scrape:
+                    own, _ = dialect.split(row.labels)
+                    place = own.get(exposition.namespace, ""), own.get(exposition.ingress, "")
+                    times = [at for at, _ in row.samples]
+                    lines.setdefault(place, []).append(Line(family, known[name], own, times, row))
+        bounds = now.bounds | bounds_of(memory.families.get(exposition.buckets, ()), dialect)
+        return cls(memory, now, dialect, known, scraped, lines, bounds)
 
-def _lines(target: Target, memory: Memory, known: Mapping[str, Process], dialect: Dialect) -> Iterator[Line]:
-    """Yield the series of a target that the followed scrapes have."""
-    exposition = dialect.exposition
-    place = target.namespace, target.ingress
-    for family in (exposition.requests, exposition.durations, exposition.buckets):
-        for row in memory.families.get(family, ()):
-            own, scrape = dialect.split(row.labels)
-            if (own.get(exposition.namespace), own.get(exposition.ingress)) != place:
-                continue
-            if family == exposition.buckets and not bounds_of([row], dialect) <= target.bounds:
-                continue
-            process = known.get(named(row, dialect)[0])
-            if process is not None and process.scrape == scrape:
-                yield Line(family, process, own, [at for at, _ in row.samples], row)
+    def readings(self, target: Target, wall: Sequence[float], within: float) -> Iterator[Reading]:
+        """Yield a target's reading of each instant of which something is known.
+
+        ``wall`` holds its instants in real seconds since 1970, and ``within`` is how many seconds a sample of users'
+        own counters may lie before the instant at which it is read.
+        """
+        now, buckets = self.now, self.dialect.exposition.buckets
+        lines = [
+            line
+            for line in self.lines.get((target.namespace, target.ingress), ())
+            if line.family != buckets or bounds_of([line.row], self.dialect) <= target.bounds
+        ]
+        for past, moment in zip(target.past, wall, strict=True):
+            at, upto = datetime.fromtimestamp(past, UTC), moment + ROUNDING
+            oldest = at - max(2 * now.sampled_every, STALE_AT_LEAST)
+            seen = {name: bisect_right(times, upto) for name, times in self.scraped.items()}
+            newest = {name: self.scraped[name][index - 1] for name, index in seen.items() if index}
+            present = {name: last for name, last in newest.items() if now.instant(last) >= oldest}
+            if present:
+                own = _own(self.memory, target, now, self.dialect, upto, within)
+                yield Reading(
+                    at=at,
+                    instances=tuple(_instance(name, last, self.known, now) for name, last in present.items()),
+                    series=(*_series(lines, present, now), *own),
+                    bounds=self.bounds,
+                    sampled_every=now.sampled_every,
+                )
 
 
 def _series(lines: Sequence[Line], present: Mapping[str, float], now: Look) -> Iterator[Series]:
@@ -136,14 +152,14 @@ def _start(name: str, last: float, now: Look) -> float | None:
     return start if start is not None and start <= last else None
 
 
-def _own(memory: Memory, now: Look, dialect: Dialect, upto: float, within: float) -> Iterator[Series]:
-    """Yield the users' own counters as the scrapes before an instant left them."""
-    if not memory.totals:
+def _own(memory: Memory, target: Target, now: Look, dialect: Dialect, upto: float, within: float) -> Iterator[Series]:
+    """Yield the counters that a target asks for, as the scrapes before an instant left them."""
+    if not target.totals:
         return
     totals, parts = _cut(memory.totals, upto, within), _cut(memory.parts, upto, within)
     last = scrapes(totals, dialect.replicas, PATIENCE * now.every)
-    found = counters({**totals, **parts}, last, dialect.replicas, now.instant)
-    for series in found.values():
+    wanted = {query: rows for query, rows in (totals | parts).items() if query in (*target.totals, *target.parts)}
+    for series in counters(wanted, last, dialect.replicas, now.instant).values():
         yield from series
 
 

@@ -19,7 +19,7 @@ from math import ceil
 from typing import Literal
 
 from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
-from ingress_canary.adapters.prometheus.history import Memory, portioned, remembered
+from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import counters, numbers, scrapes
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
@@ -84,21 +84,38 @@ class PrometheusSource:
         own = counters({**totals, **parts}, scrapes(totals, replicas, PATIENCE * every), replicas, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
+        look = Look(
+            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed, note=note
+        )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
-            look = Look(
-                at, told, rows, bounds, every, sampled, self._instant, own=own, values=values, failed=failed, note=note
-            )  # fmt: skip
-            read |= readings(portion, look, self._dialect)
-            for target in portion:
-                if target.past:
-                    read[target] = await self._with_past(read[target], target, memories[target], look, within)
+            read |= readings(portion, replace(look, rows=rows, bounds=bounds), self._dialect)
+        for portion, memory in memories:
+            read |= await self._with_past({target: read[target] for target in portion}, memory, look, within)
         return read
+
+    async def _with_past(
+        self, read: Mapping[Target, Reading], memory: Memory | str, look: Look, within: float
+    ) -> dict[Target, Reading]:
+        """Return readings with those of the instants that their targets want to know of."""
+        if isinstance(memory, str):
+            why = f"what came before cannot be had, and is learnt or counted anew: {memory}"
+            return {
+                target: replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
+                for target, reading in read.items()
+            }
+        past, found = Past.of(memory, look, self._dialect), dict[Target, Reading]()
+        for target, reading in read.items():
+            wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
+            found[target] = replace(reading, past=tuple(past.readings(target, wall, within)))
+            # some milliseconds of work each: others wait
+            await asyncio.sleep(0)
+        return found
 
     async def _memories(
         self, deadline: float, at: datetime, targets: Sequence[Target], within: float
-    ) -> Mapping[Target, Memory | str]:
-        """Return what Prometheus remembers for the targets that want to know of the past, or why there is nothing."""
+    ) -> list[tuple[Sequence[Target], Memory | str]]:
+        """Return what Prometheus remembers for targets that want to know of the past, or why there is nothing."""
         turns = asyncio.Semaphore(PAST_AT_ONCE)
 
         async def one(portion: Sequence[Target]) -> Memory | str:
@@ -117,21 +134,7 @@ class PrometheusSource:
             return failed or Memory(*map(_answered, ({SCRAPED: scraped}, families, totals, parts)))
 
         portions = portioned(targets)
-        found = zip(portions, await asyncio.gather(*map(one, portions)), strict=True)
-        return {target: memory for portion, memory in found for target in portion}
-
-    async def _with_past(
-        self, reading: Reading, target: Target, memory: Memory | str, look: Look, within: float
-    ) -> Reading:
-        """Return a reading with those of the instants that its target wants to know of."""
-        if isinstance(memory, str):
-            why = f"what came before cannot be had, and is learnt or counted anew: {memory}"
-            return replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
-        wall = [self._clock.wall(datetime.fromtimestamp(past, UTC)).timestamp() for past in target.past]
-        past = tuple(remembered(target, wall, memory, look, self._dialect, within))
-        # one target is some milliseconds of work; others wait
-        await asyncio.sleep(0)
-        return replace(reading, past=past)
+        return list(zip(portions, await asyncio.gather(*map(one, portions)), strict=True))
 
     async def _own(
         self, deadline: float, targets: Sequence[Target], kind: Literal["totals", "parts", "values"], raw: str = ""
