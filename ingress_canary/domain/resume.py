@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Self
 
 from ingress_canary.domain.evidence import Book, newest
+from ingress_canary.domain.samples import TURN
 
 ANYONE = ""
 """Stands for every process that is not named."""
@@ -33,14 +34,17 @@ class Resume:
     @classmethod
     def of(cls, book: Book, settled_from: datetime | None) -> Self | None:
         """Return where a restart would go on; None while nothing counts."""
-        counted = newest(book)
+        counted = dict[str, datetime]()
+        for name, at in newest(book).items():
+            process = name.partition(TURN)[0]
+            counted[process] = max(at, counted.get(process, at))
         if settled_from is None or not counted:
             return None
         return cls(settled_from, counted if len(counted) <= MOST_NAMED else {ANYONE: max(counted.values())})
 
     def since(self, process: str) -> datetime | None:
         """Return the newest sample of a process that was counted; None where none was."""
-        return self.counted.get(process, self.counted.get(ANYONE))
+        return self.counted.get(process.partition(TURN)[0], self.counted.get(ANYONE))
 
     def encode(self) -> str:
         """Return it as text."""

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+TURN = " ("
+"""In an instance's name, behind the process's own: there its counters have begun anew, by another way to them."""
+
 
 class Side(StrEnum):
     """Which version a request was drawn for."""

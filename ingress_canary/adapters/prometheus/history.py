@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 from ingress_canary.adapters.prometheus.client import Row
-from ingress_canary.adapters.prometheus.own import counters, scrapes
+from ingress_canary.adapters.prometheus.own import counters, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, named, processes
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.adapters.prometheus.readings import START_JITTER, Look, bounds_of
@@ -159,7 +159,8 @@ def _own(memory: Memory, target: Target, now: Look, dialect: Dialect, upto: floa
     totals, parts = _cut(memory.totals, upto, within), _cut(memory.parts, upto, within)
     last = scrapes(totals, dialect.replicas, PATIENCE * now.every)
     wanted = {query: rows for query, rows in (totals | parts).items() if query in (*target.totals, *target.parts)}
-    for series in counters(wanted, last, dialect.replicas, now.instant).values():
+    followed = turns(wanted, last, dialect.replicas, now.followed, float("inf"))
+    for series in counters(wanted, last, dialect.replicas, followed, now.instant).values():
         yield from series
 
 

@@ -20,7 +20,7 @@ from typing import Literal
 
 from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
-from ingress_canary.adapters.prometheus.own import counters, numbers, scrapes
+from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
@@ -55,6 +55,8 @@ class PrometheusSource:
         self._sampling = sampling or Sampling()
         self._known: dict[str, Process] = {}
         """Every process as it was read last."""
+        self._followed: Mapping[tuple[str, str], Turn] = {}
+        """By query of the users' own and instance: the job that is followed."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target."""
@@ -81,11 +83,14 @@ class PrometheusSource:
         )
         told = starts(present, began, self._dialect)
         replicas, every = self._dialect.replicas, self._sampling.every
-        own = counters({**totals, **parts}, scrapes(totals, replicas, PATIENCE * every), replicas, self._instant)
+        both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
+        self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
+        own = counters(both, last, replicas, self._followed, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
         look = Look(
-            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed, note=note
+            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed, note=note,
+            followed=self._followed,
         )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
