@@ -68,6 +68,8 @@ class Engine:
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
+        self._noted = set[str]()
+        """What the last look at the source was said to lack, though it was usable."""
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
@@ -250,6 +252,10 @@ class Engine:
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
+        notes = {reading.note for reading in readings.values() if reading.note is not None}
+        for note in sorted(notes - self._noted):
+            log.warning("the metrics source", note=note)
+        self._noted = notes
         for key, target in watched.items():
             entry = self.ledger.get(key)
             if entry is not None and target in readings:
