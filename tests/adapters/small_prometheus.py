@@ -31,9 +31,9 @@ class Pod:
 
     def serve(
         self, requests: int, *, slow: int = 0, status: str = "200", canary: str = "", ingress: str = "web",
-        namespace: str = "shop", bounds: Iterable[str] = ("0.25", "0.5"),
+        namespace: str = "shop", bounds: Iterable[str] = ("0.25", "0.5"), service: str = "web",
     ) -> None:  # fmt: skip
-        labels = f'namespace="{namespace}",ingress="{ingress}",service="web",canary="{canary}",status="{status}"'
+        labels = f'namespace="{namespace}",ingress="{ingress}",service="{service}",canary="{canary}",status="{status}"'
         for line, by in (
             (f"{REQUESTS}{{{labels}}}", requests),
             (f"{COUNT}{{{labels}}}", requests),

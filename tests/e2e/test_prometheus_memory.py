@@ -50,7 +50,8 @@ async def page(url: str) -> str:
 
 async def served(lab: Lab) -> int:
     """Return how many requests the controllers have sent to the canary."""
-    return sum(int(count) for pod in lab.plane.pods for count in CANARYS.findall(await page(pod.metrics_url)))
+    pages = [await page(pod.metrics_url) for pod in lab.plane.pods]
+    return sum(int(count) for text in pages for count in CANARYS.findall(text))
 
 
 def counted(lab: Lab, slo: int = 0) -> int:
