@@ -1,12 +1,12 @@
 """Up to where a rollout's evidence has counted: what a restart needs to take in the rest from a source that remembers.
 
-Stored behind the checkpoint of the analysis, as base64 of compressed JSON; ``session.py`` keeps it, ``replay.py``
-uses it. Wherever it is not exact it is too late, so that something may be lost and nothing is counted twice.
+Stored behind the checkpoint of the analysis, as base64 of JSON, which is quicker than compressing it at each pass.
+``session.py`` keeps it, ``replay.py`` uses it. Wherever it is not exact it is too late, so that something may be lost
+and nothing is counted twice.
 """
 
 import base64
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +17,8 @@ from ingress_canary.domain.samples import TURN
 
 ANYONE = ""
 """Stands for every process that is not named."""
-MOST_NAMED = 64
+MOST_NAMED = 32
 """Processes that are told apart; of more of them only the newest sample of all is kept, for the size of the status."""
-LARGEST_TEXT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +48,16 @@ class Resume:
     def encode(self) -> str:
         """Return it as text."""
         document = [self.settled_from.isoformat(), {name: at.isoformat() for name, at in self.counted.items()}]
-        return base64.b64encode(zlib.compress(json.dumps(document, separators=(",", ":")).encode(), 9)).decode()
+        return base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
 
     @classmethod
     def decode(cls, text: str) -> Self | None:
         """Return what :meth:`encode` made; None for anything else."""
         try:
-            unpacking = zlib.decompressobj()
-            document = json.loads(unpacking.decompress(base64.b64decode(text, validate=True), LARGEST_TEXT))
-            settled_from, counted = document
+            settled_from, counted = json.loads(base64.b64decode(text, validate=True))
             instants = {str(name): _instant(at) for name, at in counted.items()}
             return cls(_instant(settled_from), instants) if instants else None
-        except (ValueError, TypeError, AttributeError, RecursionError, zlib.error):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
 
 
