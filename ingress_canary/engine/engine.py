@@ -13,6 +13,7 @@ that want it, and sleeps while none does: at rest nothing is polled.
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 import structlog
 
@@ -68,8 +69,6 @@ class Engine:
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
-        self._noted = set[str]()
-        """What the last look at the source was said to lack, though it was usable."""
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
@@ -256,28 +255,23 @@ class Engine:
         self._probes.ask(self.ledger.probes())
         at, before = self._clock.now(), self._clock.monotonic()
         if self._options.prometheus:
-            watched = {key: self._with_past(key, target) for key, target in watched.items()}
+            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         errors = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, spent, len(readings) - errors, errors)
-        notes = {reading.note for reading in readings.values() if reading.note is not None}
-        for note in sorted(notes - self._noted):
-            log.warning("the metrics source", note=note)
-        self._noted = notes
+        self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
         for key, target in watched.items():
             entry = self.ledger.get(key)
             if entry is not None and target in readings:
                 entry.reading = readings[target]
                 self.queue.add(key)
 
-    def _with_past(self, key: Key, target: Target) -> Target:
+    def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with what its session wants to know of the time before its first look."""
         entry = self.ledger.get(key)
-        if entry is None or entry.session is None:
-            return target
-        past = instants(entry.session, self._clock.now(), self._options.interval)
-        return target._replace(past=past) if past else target
+        session = entry.session if entry is not None else None
+        return target._replace(past=instants(session, now, self._options.interval)) if session else target
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""
