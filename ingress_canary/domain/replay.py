@@ -9,8 +9,9 @@ source without a memory gives none: then the present is a new starting point. ``
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from ingress_canary.domain.evidence import advance
 from ingress_canary.domain.resume import Resume
 from ingress_canary.domain.samples import Reading
 from ingress_canary.domain.session import Mode, Session, Tick, tick
@@ -19,6 +20,8 @@ LEARNT_FROM = 1800.0
 """Seconds before a rollout from which phi is taken (gates.md)."""
 REMEMBERED = 3600.0
 """Seconds that are taken in after a restart, at most: of a longer gap the newest."""
+GONE = 300.0
+"""Seconds by which a process's newest sample is older than the newest of all when it is taken for gone."""
 
 
 def instants(session: Session, now: datetime, interval: float) -> tuple[float, ...]:
@@ -28,7 +31,8 @@ def instants(session: Session, now: datetime, interval: float) -> tuple[float, .
     """
     until = now.timestamp()
     if session.resume is not None:
-        counted = {at.timestamp() for at in session.resume.counted.values()}
+        every = {at.timestamp() for at in session.resume.counted.values()}
+        counted = {at for at in every if at >= max(every) - GONE}
         since = max(min(counted), until - REMEMBERED)
         exact = {at for at in counted if since <= at < until}
     elif session.unread and not session.analysis.step:
@@ -69,8 +73,15 @@ def _rebuilt(session: Session, resume: Resume, reading: Reading, at: Tick, then:
     """
     baked, held, known = session.baked, session.held, set[str]()
     session = replace(session, settled_from=resume.settled_from)
+    looks = [track.looks[-1].at for track in session.analysis.tracks if track.looks]
     for past in reading.past:
-        session = tick(session, _uncounted(past, resume, known), then)
+        uncounted = _uncounted(past, resume, known)
+        if looks and past.at.timestamp() <= max(looks):
+            # the last look had these samples: they are where counting goes on
+            book, _ = advance(session.book, uncounted, then.signals, then.course.measures, timedelta(0))
+            session = replace(session, book=book)
+            continue
+        session = tick(session, uncounted, then)
         session = replace(session, last=None, baked=baked, held=held)
         if session.analysis.failed:
             return session
