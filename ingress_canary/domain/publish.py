@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
-from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.observation import AT_REST, Decision
 from ingress_canary.domain.preflight.problem import Findings
@@ -52,7 +51,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": None if status.phase in AT_REST else encode(session.analysis),
+        "analysis_state": None if status.phase in AT_REST else session.checkpoint,
     }
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
