@@ -15,6 +15,7 @@ from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.cli.simulate import simulate
 from ingress_canary.cli.status import status
+from ingress_canary.cli.wait import wait
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -37,6 +38,7 @@ app.command()(lint)
 app.command()(plan)
 app.command()(simulate)
 app.command()(status)
+app.command()(wait)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
 app.command()(abort)

@@ -127,19 +127,7 @@ class Guarded(World):
             assert decision.status.phase in {Phase.PAUSED, *AT_REST} or moved.reason is Reason.RESTORING_STABLE
         match moved.reason:
             case Reason.STEP_PASSED:
-                assert session is not None
-                assert status.step is not None
-                assert seen.course is not None
-                step = seen.course.walk.at(status.step.index)
-                assert session.met(step)
-                assert session.baked >= step.bake
-                assert not unknown
-                assert not session.settling
-                assert session.effect.state is not EffectState.NOT_EFFECTIVE
-                assert not seen.obstacles
-                assert not seen.spec.paused
-                assert status.phase is Phase.PROGRESSING
-                self.is_consented(seen, step)
+                self.has_passed(seen)
             case Reason.SKIPPED:
                 assert asked
                 self.may_be_steered(seen)
@@ -167,6 +155,24 @@ class Guarded(World):
                 assert within(wanted(decision.status), wanted(status))
         if decision.status.phase in AT_REST:
             assert decision.status.shadow is None
+
+    def has_passed(self, seen: Observation) -> None:
+        """A step is left when its evidence suffices, nothing is in the way, and who must consent has."""
+        status, session = seen.status, seen.session
+        assert session is not None
+        assert status.step is not None
+        assert seen.course is not None
+        step = seen.course.walk.at(status.step.index)
+        assert session.met(step)
+        assert session.baked >= step.bake
+        assert session.no_data is None
+        assert not session.settling
+        assert session.effect.state is not EffectState.NOT_EFFECTIVE
+        assert not seen.obstacles
+        assert not seen.spec.paused
+        assert seen.frozen is None
+        assert status.phase is Phase.PROGRESSING
+        self.is_consented(seen, step)
 
     def is_consented(self, seen: Observation, step: PlannedStep) -> None:
         """A step that asks for a person's consent is neither left nor entered without it."""
