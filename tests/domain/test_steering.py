@@ -165,6 +165,16 @@ def test_a_canary_off_traffic_is_not_sent_more() -> None:
     assert ask(world, "skip:{revision}/{step}#1").startswith("no effect: another writer keeps changing the shadow")
 
 
+def test_what_another_hand_has_lowered_is_resumed_first() -> None:
+    world = at_step(2)
+    world.annotate(canary_weight="1")
+    world.settle()
+    assert ask(world, "promote:{revision}#1").startswith("no effect: another hand has lowered what the step exposes")
+    assert world.weight == 1
+    ask(world, "resume#2")
+    assert ask(world, "promote:{revision}#3") == "done"
+
+
 def test_restart_begins_at_the_first_step_with_the_schedule_as_it_is_now() -> None:
     world = at_step(2)
     world.schedule = schedule(steps=[{"weight": 10, "bake": "1m"}, {"weight": 100, "bake": "1m"}])

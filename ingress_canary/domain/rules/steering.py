@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.moves import GONE, OFF, enter, move
-from ingress_canary.domain.observation import Decision, Observation, hands_off
+from ingress_canary.domain.observation import Decision, Observation, hands_off, wanted
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.changes import begin
 from ingress_canary.domain.rules.facts import IN_FLIGHT, promotes, stable_began
@@ -74,6 +74,8 @@ def _held(seen: Observation) -> str | None:
         return "no effect: another writer keeps changing the shadow; find it, then resume"
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
         return "no effect: the canary is off traffic, and the step is taken again first"
+    if wanted(status) != seen.schedule.walk.at(status.step.index).exposure:
+        return "no effect: another hand has lowered what the step exposes; resume first"
     if not seen.canary_ready:
         return f"no effect: Service {seen.spec.canary_service} has no ready endpoint"
     if seen.evidence.analysis.failed:
