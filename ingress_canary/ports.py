@@ -12,6 +12,8 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.domain.webhook import GateAnswer
+from ingress_canary.domain.webhook_call import GateCall
 
 
 class ClusterError(Exception):
@@ -132,6 +134,21 @@ class Prober(Protocol):
         """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
+class GateKeeper(Protocol):
+    """Who asks a webhook gate."""
+
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Return what the answer means; never raises, and returns within the call's time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked beside the ticks."""
+
+    prober: Prober
+    gates: GateKeeper
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
@@ -206,3 +223,6 @@ class Telemetry(Protocol):
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets it could not answer for."""
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate; ``outcome`` is passed, rejected or unknown."""

@@ -78,6 +78,12 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
+        self._gates = Counter(
+            "ingress_canary_gate_answers_total",
+            "Attempts to ask a webhook gate: passed, rejected or unknown.",
+            ("when", "outcome"),
+            registry=registry,
+        )
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         self._shown: dict[Key, dict[tuple[Gauge, tuple[str, ...]], Gauge]] = {}
         """The series of each rollout, so that none is looked up anew with every tick."""
@@ -137,6 +143,10 @@ class PrometheusTelemetry:
         self._query.labels(self._source).observe(seconds)
         if errors:
             self._errors.labels(self._source).inc(errors)
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate."""
+        self._gates.labels(when, outcome).inc()
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
 from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
@@ -418,6 +419,8 @@ class RolloutStatus(Model):
     """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
+    gates: Annotated[list[GateStatus], Field(max_length=MAX_GATES)] = []
+    """What each gate was asked last in this rollout, and what it said."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     """The last transitions, oldest first."""

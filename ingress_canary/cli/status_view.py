@@ -38,7 +38,7 @@ def one(body: Json, now: datetime) -> str:
     ]
     schedule = _schedule(status)
     sections = (_rail(status, schedule), _step(status, schedule), _evidence(status, schedule), _conditions(status),
-                _person(status, meta), _history(status, now))  # fmt: skip
+                _gates(status), _person(status, meta), _history(status, now))  # fmt: skip
     for section in sections:
         if part := list(section):
             lines += ["", *part]
@@ -136,6 +136,23 @@ def _conditions(status: RolloutStatus) -> Iterator[str]:
             yield from (f"{'':9} {other}" for other in others)
         elif condition.type == "Effective":
             yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
+
+
+def _gates(status: RolloutStatus) -> Iterator[str]:
+    """Yield what each webhook gate said last, and when it is asked next."""
+    if not status.gates:
+        return
+    head = ("GATE", "WHEN", "STEP", "VERDICT", "ASKED", "LAST", "NEXT", "MESSAGE")
+    rows = [
+        (gate.name, gate.when, str(gate.step or "-"), gate.verdict, f"{gate.attempts}x", _second(gate.at),
+         _second(gate.next_at), gate.message or "-")
+        for gate in status.gates
+    ]  # fmt: skip
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _second(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%H:%M:%SZ}"
 
 
 def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
