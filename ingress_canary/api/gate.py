@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, model_validator
 
 from ingress_canary.api.model import Model, closed, rule
-from ingress_canary.api.units import Duration, Name, ObjectName
+from ingress_canary.api.units import Duration, Name, ObjectName, between
 
 MAX_GATES = 16
 
@@ -71,9 +71,9 @@ class Gate(Model):
     """Where the question is posted to. Redirects are not followed; what authenticates belongs into the signature."""
     steps: Annotated[list[Name], Field(max_length=50)] = []
     """Steps that beforeStep and duringStep are asked for: names, or numbers from 1; all when empty."""
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
+    timeout: Annotated[Duration, between("1ms", "60s")] = timedelta(seconds=10)
     """How long a whole answer may take; at most 60s."""
-    backoff: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=5))] = timedelta(seconds=5)
+    backoff: Annotated[Duration, between("1s", "5m")] = timedelta(seconds=5)
     """Time until it is asked again after an answer that was no pass; it doubles with each, up to 5m."""
     on_reject: OnReject = OnReject.HOLD
     """What a 409 leads to: hold and ask again, pause, or roll back."""

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
-from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
+from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight, between
 
 
 class ShadowSpec(Model):
@@ -82,7 +82,7 @@ class Probe(Model):
     """The answer's header that tells the versions apart, such as ``X-Version``."""
     value: Annotated[str, Field(min_length=1, max_length=256)]
     """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=5)
+    timeout: Annotated[Duration, between("1ms", "30s")] = timedelta(seconds=5)
     """How long an answer may take."""
 
 

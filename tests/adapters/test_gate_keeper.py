@@ -83,7 +83,7 @@ async def serve(request: web.Request) -> web.StreamResponse:
 
 @pytest.fixture
 async def server() -> AsyncIterator[str]:
-    runner = web.AppRunner(web.Application(), shutdown_timeout=0)
+    runner = web.AppRunner(web.Application(), shutdown_timeout=0, handler_cancellation=True)
     runner.app.router.add_route("*", "/{path:.*}", serve)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
