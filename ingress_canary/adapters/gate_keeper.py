@@ -50,7 +50,7 @@ class HttpGateKeeper:
         return GateAnswer(call.question, verdict, message, self._clock.now())
 
     async def _answer(self, call: GateCall) -> tuple[GateVerdict, str]:
-        timestamp = f"{self._clock.now().timestamp():.0f}"
+        timestamp = str(int(self._clock.now().timestamp()))
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json, text/plain",
