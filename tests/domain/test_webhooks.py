@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingress_canary.api.gate import GateStatus, GateVerdict
 from ingress_canary.api.rollout import Phase
@@ -409,3 +411,31 @@ def test_a_pause_by_the_spec_asks_again_what_was_rejected() -> None:
     made.step()
     assert made.status.phase is Phase.PROGRESSING
     assert (made.said().verdict, made.said().attempts) == (UNKNOWN, 0)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([PASSED, PASSED, PASSED, REJECTED, HANGS]), st.sampled_from([*[""] * 15, "status"])),
+        min_size=45,
+        max_size=45,
+    )
+)
+def test_no_weight_rises_but_by_a_pass_whatever_gates_say_and_whoever_dies(ticks: list[tuple[Says, str]]) -> None:
+    made = world(gate("beforeStart", "first"), gate("beforeStep", "each"), gate("duringStep", "all"))
+    passed = set[tuple[str, int]]()
+    for says, die in ticks:
+        made.says = {"first": says, "each": says, "all": says}
+        made.now += timedelta(seconds=INTERVAL)
+        weight, times = made.weight, len(made.asked)
+        made.pass_(made.read())
+        made.pass_(die=die)
+        for _ in range(4):
+            made.pass_()
+        passed |= {(name, step) for name, step, _ in made.asked[times:] if says is PASSED}
+        if made.weight > weight:
+            assert made.status.step is not None
+            index = made.status.step.index
+            assert ("each", index) in passed
+            assert (("first", 1) if index == 1 else ("all", index - 1)) in passed
+    assert made.status.phase not in (Phase.ROLLED_BACK, Phase.PAUSED)

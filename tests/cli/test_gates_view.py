@@ -1,0 +1,30 @@
+"""``status NAME`` shows of each gate what it said, how often it was asked, and when it is asked next."""
+
+from datetime import UTC, datetime
+
+from ingress_canary.cli.status_view import one
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+def test_each_gate_is_a_line_with_what_it_said_and_when_it_is_asked_next() -> None:
+    gates = [
+        {"name": "schema", "when": "beforeStart", "step": 1, "verdict": "passed", "message": "migration 41", "attempts": 1,
+         "at": "2026-03-02T09:00:05Z", "question": "a"},
+        {"name": "load", "when": "beforeStep", "step": 2, "verdict": "unknown", "message": "503: running", "attempts": 3,
+         "at": "2026-03-02T09:59:50Z", "nextAt": "2026-03-02T10:00:10Z", "question": "b"},
+        {"name": "logs", "when": "duringStep", "verdict": "unknown", "question": "c"},
+    ]  # fmt: skip
+    body = {
+        "metadata": {"name": "checkout", "namespace": "shop"},
+        "status": {"phase": "Progressing", "gates": gates},
+    }
+    shown = [line.split() for line in one(body, NOW).splitlines()]
+    assert "GATE WHEN STEP VERDICT ASKED LAST NEXT MESSAGE".split() in shown
+    assert "schema beforeStart 1 passed 1x 09:00:05Z - migration 41".split() in shown
+    assert "load beforeStep 2 unknown 3x 09:59:50Z 10:00:10Z 503: running".split() in shown
+    assert "logs duringStep - unknown 0x - - -".split() in shown
+
+
+def test_a_rollout_without_gates_shows_none() -> None:
+    assert "GATE" not in one({"metadata": {"name": "checkout", "namespace": "shop"}, "status": {}}, NOW)
