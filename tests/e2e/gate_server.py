@@ -22,6 +22,8 @@ class GateServer:
     codes: dict[str, int] = field(default_factory=dict)
     """Status code by gate; a page of HTML where it is negative."""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    open: int = 0
+    """Questions that are not answered yet, by whoever still waits."""
     unsigned: int = 0
     """Questions without a good signature."""
 
@@ -59,7 +61,11 @@ class GateServer:
         self.asked.append(body)
         code = self.codes.get(body["gate"], 200)
         if code == HANG:
-            await asyncio.Event().wait()
+            self.open += 1
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.open -= 1
         if code < 0:
             return web.Response(status=-code, text="<html><h1>Log in</h1></html>", content_type="text/html")
         return web.json_response({"message": f"{body['gate']} says {code}"}, status=code)

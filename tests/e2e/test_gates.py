@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.gate_server import HANG, KEY, GateServer
+from tests.e2e.replicas import LEASE, WITHIN, Blow, replicas
 from tests.e2e.witness import ROLLOUTS, assert_finite_and_accepted, by_person, events
 
 pytestmark = pytest.mark.slow
@@ -198,3 +200,23 @@ async def test_a_rollback_is_told_and_the_answers_are_counted(
     page = await daemon.metrics()
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="afterFinish"} 1.0' in page
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="beforeStart"} 1.0' in page
+
+
+@pytest.mark.parametrize("blow", [Blow.KILLED, Blow.DEAD])
+async def test_who_follows_never_asks_and_who_takes_over_asks_the_same(
+    lab: Lab, tmp_path: Path, receiver: GateServer, blow: Blow
+) -> None:
+    receiver.codes["qa"] = HANG
+    async with replicas(lab, tmp_path, LEASE) as both:
+        traffic = asyncio.create_task(lab.load(100, 300).run())
+        lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", steps=["2"], timeout="60s")))
+        await until(lambda: receiver.asked, WITHIN)
+        before = await both.strike(blow)
+        await both.taken_over(before)
+        await until(lambda: len(receiver.asked) > 1, WITHIN)
+        assert [one["id"] for one in receiver.asked] == [receiver.asked[0]["id"]] * 2
+        # the one that lost its term has cut its own question
+        await until(lambda: receiver.open == 1, WITHIN)
+        assert lab.status()["weight"] == 20
+        traffic.cancel()
+    assert len(receiver.asked) == 2
