@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.gate_keeper import HttpGateKeeper, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
@@ -118,13 +116,3 @@ async def test_the_example_receiver_keeps_the_order_of_a_database_change(tmp_pat
             assert permit.exists() is allowed
         version.write_text("42")
         assert (await ask(url, GateWhen.DURING_STEP))[0] is rejected
-
-
-def test_a_secret_may_be_read_by_its_name_only() -> None:
-    role, binding = yaml.safe_load_all((ROOT / "config/rbac/optional/gate-secrets.yaml").read_text())
-    (rule,) = role["rules"]
-    assert (rule["resources"], rule["verbs"]) == (["secrets"], ["get"])
-    assert rule["resourceNames"]
-    assert role["kind"] == "Role"
-    assert binding["roleRef"]["name"] == role["metadata"]["name"]
-    assert binding["metadata"]["namespace"] == role["metadata"]["namespace"]
