@@ -27,6 +27,8 @@ class GateServer:
     unsigned: int = 0
     """Questions without a good signature."""
 
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/{gate}", self._serve)
@@ -36,6 +38,7 @@ class GateServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._over.set()
         await self._runner.cleanup()
 
     def gate(self, name: str, when: str, **members: Any) -> dict[str, Any]:
@@ -63,7 +66,7 @@ class GateServer:
         if code == HANG:
             self.open += 1
             try:
-                await asyncio.Event().wait()
+                await self._over.wait()
             finally:
                 self.open -= 1
         if code < 0:
