@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.revision import digest
 from ingress_canary.domain.steps import PlannedStep
@@ -121,7 +122,7 @@ def wait(asked: Question, record: GateStatus, now: datetime, interval: float) ->
     age, then = now - record.at, due(asked, record, now, interval)
     old = ""
     if record.verdict is not verdict(asked, record, now, interval):
-        old = f", {age.total_seconds():.0f} s ago, which is too old"
+        old = f", {format_seconds(age.total_seconds())} ago, which is too old"
     times = "once" if record.attempts == 1 else f"{record.attempts} times"
     again = f", next at {then:%H:%M:%S} UTC" if then is not None and then > now else ""
     return f"{title(asked)} {record.verdict}: {record.message}{old}; asked {times}{again}"

@@ -165,13 +165,14 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings, scene.seen.frozen)
+        entry.gates = tuple(status.gates)
         self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
             self._wanted.set()
         done = await self._applier.apply(body, entry, scene, decision, status)
-        entry.failures, entry.status, entry.gates = 0, status, tuple(status.gates)
+        entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)

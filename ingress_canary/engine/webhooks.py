@@ -16,6 +16,8 @@ from ingress_canary.ports import Clock, GateKeeper, Telemetry
 
 AT_ONCE = 64
 """Questions in flight; the others wait for their turn."""
+APART = 1.0
+"""Seconds of the clock between two questions to a gate about a rollout, whatever passes want: some cannot be stored."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,8 @@ class Webhooks:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._wanted: dict[Key, dict[str, GateCall]] = {}
         self._turns: dict[tuple[Key, str], _Turn] = {}
+        self._sent: dict[tuple[Key, str], float] = {}
+        """When each was asked last, in the clock's monotonic seconds; forgotten once that no longer matters."""
 
     def want(self, key: Key, *calls: GateCall) -> None:
         """Have a rollout's gates asked, each when it is due, and no others; returns at once."""
@@ -68,6 +72,7 @@ class Webhooks:
         me = asyncio.current_task()
         try:
             wait = (due - self._clock.now()).total_seconds()
+            wait = max(wait, self._sent.get((key, gate), -APART) + APART - self._clock.monotonic())
             if wait > 0:
                 await self._clock.sleep(wait)
             async with self._at_once:
@@ -85,6 +90,8 @@ class Webhooks:
         if call is None:
             return
         self._turns[key, gate].sent = True
+        now = self._clock.monotonic()
+        self._sent = {one: at for one, at in self._sent.items() if now - at < APART} | {(key, gate): now}
         answer = await self._keeper.ask(call)
         self._telemetry.gate_answered(call.when, answer.verdict)
         entry = self._ledger.get(key)

@@ -260,7 +260,7 @@ def test_an_answer_from_before_a_long_stop_is_not_enough() -> None:
     made.frozen, made.says["one"], made.says["two"] = None, HANGS, PASSED
     made.step(20)
     assert made.weight == 0
-    assert "gate one (beforeStart, step 1) passed: says passed, 2" in made.status.message
+    assert "gate one (beforeStart, step 1) passed: says passed, 3" in made.status.message
     made.says["one"] = PASSED
     made.until(lambda w: w.weight == 5)
 

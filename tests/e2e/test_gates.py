@@ -10,6 +10,7 @@ import pytest
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.lab.cluster import Lab
+from ingress_canary.lab.kubeapi import Refuse, requests
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.gate_server import HANG, KEY, GateServer
@@ -186,6 +187,22 @@ async def test_evidence_and_rollback_go_on_while_a_gate_hangs(shop: Lab, receive
     shop.canary.profile = shop.canary.profile.__class__("v2", error_ratio=1.0)
     await until(lambda: shop.status()["phase"] == "RolledBack", 20)
     assert (shop.status()["reason"], len(receiver.asked)) == ("SLOViolated", 1)
+
+
+async def test_a_rejection_takes_the_canary_off_though_nothing_can_be_stored(shop: Lab, receiver: GateServer) -> None:
+    steps = [{**STEPS[0], "bake": "10h"}]
+    gates = [receiver.gate("qa", "duringStep", onReject="Rollback"), receiver.gate("over", "afterFinish")]
+    shop.create("canaryrollouts", checkout(schedule={"steps": steps, "slos": [AVAILABILITY], "gates": gates}))
+    await until(lambda: said(shop).get("verdict") == "passed")
+    fault = shop.api.faults.add(requests(resource="canaryrollouts", verb="patch"), Refuse(500))
+    times = len(receiver.asked)
+    await until(lambda: len(receiver.asked) > times + 3)
+    receiver.codes["qa"] = 409
+    await until(lambda: shop.shadow() is None)
+    assert (shop.status()["phase"], receiver.of("over")) == ("Progressing", [])
+    shop.api.faults.remove(fault)
+    await until(lambda: shop.status()["phase"] == "RolledBack" and receiver.of("over"))
+    assert shop.status()["reason"] == "GateRejected"
 
 
 async def test_a_rollback_is_told_and_the_answers_are_counted(

@@ -13,7 +13,7 @@ from ingress_canary.domain.objects import Key
 from ingress_canary.domain.webhook import GateAnswer
 from ingress_canary.domain.webhook_call import GateCall
 from ingress_canary.engine.ledger import Ledger
-from ingress_canary.engine.webhooks import AT_ONCE, Webhooks
+from ingress_canary.engine.webhooks import APART, AT_ONCE, Webhooks
 from tests.e2e.conftest import until
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -118,6 +118,19 @@ async def test_what_is_no_longer_wanted_is_not_asked_and_can_be_wanted_again(des
     assert desk.keeper.asked == []
     desk.webhooks.want(KEY, once)
     await until(lambda: desk.keeper.asked)
+
+
+async def test_passes_that_want_ever_new_questions_do_not_make_a_gate_answer_all_the_time(desk: Desk) -> None:
+    slow = CompressedClock(10, BEGIN)
+    webhooks = Webhooks(desk.keeper, desk.ledger, slow, desk.telemetry, desk.passes.append)  # type: ignore[arg-type]
+    desk.keeper.open.set()
+    began = slow.monotonic()
+    for number in range(300):
+        webhooks.want(KEY, replace(call(question=f"q{number}"), due=slow.now()))
+        await asyncio.sleep(0.001)
+    spent = slow.monotonic() - began
+    await webhooks.stop()
+    assert 1 <= len(desk.keeper.asked) <= spent / APART + 1
 
 
 async def test_no_more_than_a_bounded_number_are_in_flight(desk: Desk) -> None:
