@@ -45,8 +45,10 @@ def published(
     if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
     conditions = [
-        *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
-        *_outdated(status, outdated, now),
+        *_conditions(status, session, now),
+        *_preflight(status, findings, now),
+        *_told(FROZEN, Reason.FROZEN, status, frozen, "True", now),
+        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, outdated, "False", now),
     ]  # fmt: skip
     return status.model_copy(update={"conditions": conditions})
 
@@ -88,26 +90,21 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
 
 
-def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Condition]:
-    """Return the condition that a freeze of the whole daemon is told by; what is at rest has nothing to stop."""
-    before = next((condition for condition in status.conditions if condition.type == FROZEN), None)
-    if frozen is None and before is None:
+def _told(
+    kind: str, reason: Reason, status: RolloutStatus, words: str | None, while_so: Answer, now: datetime
+) -> list[Condition]:
+    """Return a condition that is ``while_so`` while there is something to tell; absent until there first was.
+
+    What is at rest is not told anything new.
+    """
+    before = next((condition for condition in status.conditions if condition.type == kind), None)
+    if words is None and before is None:
         return []
     if status.phase in AT_REST:
         return [before] if before else []
-    told = _condition(FROZEN, "False" if frozen is None else "True", status, before, now, frozen or "")
-    return [told.model_copy(update={"reason": Reason.FROZEN})]
-
-
-def _outdated(status: RolloutStatus, outdated: str | None, now: datetime) -> list[Condition]:
-    """Return the condition that tells whether the schedule begun with is the present one; absent until it was not."""
-    before = next((condition for condition in status.conditions if condition.type == SCHEDULE_CURRENT), None)
-    if outdated is None and before is None:
-        return []
-    if status.phase in AT_REST:
-        return [before] if before else []
-    told = _condition(SCHEDULE_CURRENT, "True" if outdated is None else "False", status, before, now, outdated or "")
-    return [told.model_copy(update={"reason": Reason.SCHEDULE_CHANGED})]
+    otherwise: Answer = "False" if while_so == "True" else "True"
+    told = _condition(kind, otherwise if words is None else while_so, status, before, now, words or "")
+    return [told.model_copy(update={"reason": reason})]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,15 +38,7 @@ def person(lab: Lab, tmp_path: Path) -> Person:
     return Person(lab.api.write_kubeconfig(tmp_path / "person", token="alice"))
 
 
-@pytest.fixture
-async def traffic(lab: Lab) -> AsyncIterator[None]:
-    """Traffic that flows for as long as the test takes."""
-    task = asyncio.create_task(lab.load(100, 600, seed=3).run())
-    yield
-    task.cancel()
-
-
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_a_person_approves_skips_promotes_and_begins_anew(
     lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
@@ -92,7 +83,7 @@ async def test_a_person_approves_skips_promotes_and_begins_anew(
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_a_crash_between_recording_and_consuming_skip_is_one_skip(lab: Lab, daemon: DaemonProcess) -> None:
     steps = [{"weight": weight, "bake": "10h"} for weight in (10, 20, 30, 40)]
     async with daemon:
@@ -135,7 +126,7 @@ WAITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 @pytest.mark.parametrize("name", WAITS)
 async def test_a_failing_canary_is_rolled_back_as_fast_whatever_it_waits_for(
     name: str, lab: Lab, daemon: DaemonProcess, person: Person
@@ -166,7 +157,7 @@ async def test_a_failing_canary_is_rolled_back_as_fast_whatever_it_waits_for(
     assert history(lab)[-1][2] == "SLOViolated"
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_a_pipeline_waits_for_its_revision_and_learns_how_it_ended(
     lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
@@ -197,7 +188,7 @@ async def test_a_pipeline_waits_for_its_revision_and_learns_how_it_ended(
     assert (code, out) == (64, "")
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_a_pipeline_learns_that_its_revision_was_rolled_back(
     lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
@@ -245,7 +236,7 @@ async def test_on_the_worst_day_every_canary_is_taken_off(lab: Lab, daemon: Daem
     assert err == "error: 2 of 2 are not known to be off\n"
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_status_w_shows_each_change_as_a_table_and_in_full(
     lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
