@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
-from ingress_canary.domain.observation import AT_REST, Decision
+from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -31,13 +31,11 @@ Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
-    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None,
-    outdated: str | None = None,
-) -> RolloutStatus:  # fmt: skip
+    decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
+) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions.
 
-    ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
-    advances anywhere, ``outdated`` that there is another schedule now than the one begun with.
+    ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
@@ -47,9 +45,8 @@ def published(
     conditions = [
         *_conditions(status, session, now),
         *_preflight(status, findings, now),
-        *_told(FROZEN, Reason.FROZEN, status, frozen, "True", now),
-        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, outdated, "False", now),
-    ]  # fmt: skip
+        *_lasting(status, seen, now),
+    ]
     return status.model_copy(update={"conditions": conditions})
 
 
@@ -88,6 +85,16 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     answer: Answer = "False" if findings.refused else "True"
     told = _condition(PREFLIGHT, answer, status, before, now, findings.message)
     return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
+
+
+def _lasting(status: RolloutStatus, seen: Observation | None, now: datetime) -> list[Condition]:
+    """Return the conditions of what lasts whatever is decided."""
+    if seen is None:
+        return [condition for condition in status.conditions if condition.type in (FROZEN, SCHEDULE_CURRENT)]
+    return [
+        *_told(FROZEN, Reason.FROZEN, status, seen.frozen, "True", now),
+        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, seen.outdated, "False", now),
+    ]
 
 
 def _told(

@@ -159,7 +159,7 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen.frozen, scene.seen.outdated)
+        status = published(decision, now, scene.findings, scene.seen)
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
