@@ -121,8 +121,8 @@ WAITS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "progressing": ({"bake": "10h"}, {}, "Baking"),
     # a step of 23 h does not fit into the hours that are left
     "window": ({}, {"windows": _hours(timedelta(hours=2))}, "OutsideWindow"),
-    "freeze": ({}, {}, "Frozen"),
-    "paused": ({}, {}, "PausedByUser"),
+    "freeze": ({"bake": "10h"}, {}, "Frozen"),
+    "paused": ({"bake": "10h"}, {}, "PausedByUser"),
     "approval": ({"approval": {}}, {}, "AwaitingApproval"),
 }
 
@@ -133,8 +133,11 @@ async def test_a_failing_canary_is_rolled_back_as_fast_whatever_it_waits_for(
     name: str, lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
     step, members, reason = WAITS[name]
-    first = {"weight": 30, **QUICK, "bake": "2m" if name in ("freeze", "paused") else "10s", **step}
-    schedule = {"steps": [first, {"weight": 50, "bake": "23h"}], "slos": [AVAILABILITY], **members}
+    schedule = {
+        "steps": [{"weight": 30, **QUICK, **step}, {"weight": 50, "bake": "23h"}],
+        "slos": [AVAILABILITY],
+        **members,
+    }
     async with daemon:
         await daemon.ready()
         lab.create("canaryrollouts", checkout(schedule=schedule))
