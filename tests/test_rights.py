@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, Resource
+from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
@@ -51,13 +51,23 @@ def known() -> Iterator[Resource]:
 
 def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     watched = {(one.group, one.plural) for one in known()} - {
-        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES)
+        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES, SECRETS)
     }
     for verb in ("list", "watch"):
         assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched
     assert rights("Role", "ingress-nginx") == {
         ("", one.plural, verb) for one in (PODS, CONFIGMAPS) for verb in ("list", "watch")
     }
+
+
+def test_no_secret_may_be_read_unless_it_is_named_by_whoever_needs_it() -> None:
+    assert SECRETS.plural not in {right[1] for kind in ("ClusterRole", "Role") for right in rights(kind)}
+    for file in OPTIONAL.parent.glob("*.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            for rule in document.get("rules", ()):
+                if SECRETS.plural in rule["resources"]:
+                    assert (document["kind"], rule["verbs"]) == ("Role", ["get"]), file.name
+                    assert rule["resourceNames"], file.name
 
 
 def test_a_lease_may_be_read_and_written_by_its_name_only() -> None:
