@@ -167,7 +167,7 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen.frozen, scene.seen.outdated)
+        status = published(decision, now, scene.findings, scene.seen)
         entry.gates = tuple(status.gates)
         self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
