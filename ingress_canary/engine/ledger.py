@@ -50,6 +50,8 @@ class Entry:
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
     course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
     """The schedule last made ready, with what it was made from, and what of it is not served."""
+    present: tuple[object, str | None] | None = None
+    """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None
@@ -76,6 +78,8 @@ class Entry:
     """Rule, object and field of each warning of preflight that has been told."""
     taken_over: bool = False
     """Whether it carries the stamp of this process's term, or needs none."""
+    rolling_back: datetime | None = None
+    """When the evidence was taken that first proved the fail, until the shadow is gone."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None

@@ -4,7 +4,8 @@ Events are built by pure functions with their de-duplication key; the recorder t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -25,7 +26,8 @@ WARNINGS = frozenset(
         Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
         Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
         Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
-        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY, Reason.AWAITING_GATE, Reason.GATE_REJECTED,
+        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY, Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE,
+        Reason.GATE_REJECTED,
     }
 )  # fmt: skip
 TOLD_ON_ENTRY = frozenset(
@@ -69,6 +71,15 @@ class Reporter:
     recorder: Recorder
     telemetry: Telemetry
     clock: Clock
+    noted: set[str] = field(default_factory=set)
+    """What the last look at the source lacked though it was usable."""
+
+    def note(self, notes: AbstractSet[str]) -> None:
+        """Log what a look at the source lacks though it is usable, each thing when it begins."""
+        for note in sorted(notes - self.noted):
+            log.warning("the metrics source", note=note)
+        self.noted.clear()
+        self.noted.update(notes)
 
     def warn(
         self, key: Key, entry: Entry, before: RolloutStatus, warnings: Sequence[Problem]
@@ -88,9 +99,9 @@ class Reporter:
     def report(
         self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
     ) -> None:
-        """Tell of one pass that was carried out; what calls for a person is told once, when it begins."""
+        """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
         uid = entry.uid
-        self.telemetry.rollout(key, status)
+        self.show(key, entry, status)
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
             self.recorder.record(moved(key, uid, status, decision.moved.message))
@@ -113,9 +124,22 @@ class Reporter:
         if done.undone:
             self.recorder.record(undone(key, uid, done.undone))
             log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
-        first = decision.session.analysis.first_fail_at if decision.session else None
-        if done.removed and first is not None and status.phase is Phase.ROLLED_BACK:
-            self.telemetry.rollback((self.clock.now() - first).total_seconds())
+        self._time_rollback(entry, status, decision, done)
+
+    def show(self, key: Key, entry: Entry, status: RolloutStatus) -> None:
+        """Show a rollout as it is, whether or not anything was done."""
+        self.telemetry.rollout(key, status, entry.course[1].plan if entry.course else None)
+
+    def _time_rollback(self, entry: Entry, status: RolloutStatus, decision: Decision, done: Applied) -> None:
+        """Observe how long a proven fail took until the shadow was gone, however often its deletion was refused."""
+        ended = decision.moved is not None and status.phase is Phase.ROLLED_BACK
+        if ended and status.reason == Reason.SLO_VIOLATED and decision.session is not None:
+            entry.rolling_back = decision.session.analysis.first_fail_at
+        if entry.rolling_back is None or done.fault is not None:
+            return
+        if status.shadow is None:
+            self.telemetry.rollback((self.clock.now() - entry.rolling_back).total_seconds())
+        entry.rolling_back = None
 
 
 def _identity(problem: Problem) -> tuple[int, str, str]:
