@@ -29,7 +29,7 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
-from ingress_canary.engine.courses import course_of
+from ingress_canary.engine.courses import course_of, newer_than
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
@@ -146,9 +146,11 @@ def observe(
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
         frozen=view.freeze,
+        outdated=newer_than(cluster, spec, status, entry, options),
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),
+        gates=entry.hear(status),
         session=session,
         interval=options.interval,
         warm_up=options.warm_up,
