@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import aiohttp
 import structlog
@@ -23,19 +24,25 @@ from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.lease import Lease
 from ingress_canary.adapters.kube.pods import KubePods
 from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
+from ingress_canary.api.notification import Notification
+from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Key
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
-from ingress_canary.ports import Clock, Leadership, Metrics, Missing, Refused, Unavailable
+from ingress_canary.notifications import notifications_of
+from ingress_canary.ports import Clock, Event, Leadership, Metrics, Missing, Outlets, Recorder, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
 from ingress_canary.sources import prometheus_of
 from ingress_canary.web.server import WebServer, make_app
@@ -94,6 +101,19 @@ def leadership_of(settings: Settings, session: Session, identity: str) -> Leader
     return Lease(session, settings.namespace, settings.lease_name, identity, duration)
 
 
+def _notifications(settings: Settings) -> tuple[Notification, ...]:
+    try:
+        return notifications_of(settings.notifications) if settings.notifications is not None else ()
+    except SettingsError as error:
+        raise StartError(str(error)) from None
+
+
+def _not_sent(recorder: Recorder, notice: Notice, why: str) -> None:
+    """Tell where the rollout's own people look; the recorder counts what repeats."""
+    reason, about = Reason.NOTIFICATION_FAILED, notice.about
+    recorder.record(Event(about.key, about.uid, reason, why, "Warning", (str(about.key), about.uid, reason, why)))
+
+
 class Daemon:
     """Everything that runs."""
 
@@ -138,7 +158,12 @@ class Daemon:
         identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
         recorder = KubeRecorder(session, identity)
         recorder.start()
-        stack.push_async_callback(recorder.stop)
+        outbox = Outbox(KubeSecrets(session), self.telemetry.notified, partial(_not_sent, recorder))
+
+        async def told() -> None:
+            await asyncio.gather(outbox.stop(), recorder.stop())
+
+        stack.push_async_callback(told)
         http = aiohttp.ClientSession()
         stack.push_async_callback(http.close)
         metrics = await self._source(session, http)
@@ -148,11 +173,12 @@ class Daemon:
             cluster.view.see_controllers(self._pods.arguments)
         leadership = self._leadership = leadership_of(settings, session, identity)
         guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
-        prober = HttpProber(http, self.clock)
+        prober, outlets = HttpProber(http, self.clock), Outlets(recorder, outbox)
+        everywhere = await asyncio.to_thread(_notifications, settings)
 
         def engine_of(term: str) -> Engine:
-            options = replace(options_of(settings), leader=term)
-            return Engine(guarded, metrics, prober, routers, self.clock, recorder, self.telemetry, options)
+            options = replace(options_of(settings), leader=term, notifications=everywhere)
+            return Engine(guarded, metrics, prober, routers, self.clock, outlets, self.telemetry, options)
 
         self._succession = Succession(leadership, engine_of, self.telemetry)
         self._succession.start()

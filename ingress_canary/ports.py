@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
@@ -164,6 +165,21 @@ class Recorder(Protocol):
         """Take an event to be sent in the background."""
 
 
+class Notifier(Protocol):
+    """Where messages to people go: never waits, never fails a decision, sends each at most once and in order."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take a message to be sent in the background, of what has been stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Whom the engine tells of what it did."""
+
+    recorder: Recorder
+    notifier: Notifier
+
+
 class Clock(Protocol):
     """Time. A compressed clock scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
 
@@ -203,6 +219,9 @@ class Telemetry(Protocol):
 
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
+
+    def notified(self, result: Literal["sent", "failed", "dropped"], messages: int = 1) -> None:
+        """Count messages by what became of them."""
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets it could not answer for."""

@@ -78,6 +78,14 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
+        self._notifications = Counter(
+            "ingress_canary_notifications_total",
+            "Messages to each address by what became of them: sent, failed, or dropped because too many waited.",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("sent", "failed", "dropped"):
+            self._notifications.labels(result)
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         self._shown: dict[Key, dict[tuple[Gauge, tuple[str, ...]], Gauge]] = {}
         """The series of each rollout, so that none is looked up anew with every tick."""
@@ -131,6 +139,10 @@ class PrometheusTelemetry:
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
         self._leader.set(leading)
+
+    def notified(self, result: str, messages: int = 1) -> None:
+        """Count messages by what became of them."""
+        self._notifications.labels(result).inc(messages)
 
     def source_read(self, seconds: float, errors: int) -> None:
         """Observe one look at the metrics source."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
 from ingress_canary.api.units import Duration, Name, Points, Weight
 
 MAX_STEPS = 50
@@ -433,7 +434,7 @@ class ScheduleSpec(Model):
     on_no_data: OnNoData = OnNoData.HOLD
     gates: Annotated[list[OpenObject], Field(max_length=16)] = []
     """Webhooks that are asked before a step."""
-    notifications: Annotated[list[OpenObject], Field(max_length=16)] = []
+    notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
     """Who is told of what."""
 
     @model_validator(mode="after")
@@ -441,6 +442,9 @@ class ScheduleSpec(Model):
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
+        told = [notification.name for notification in self.notifications]
+        if doubled := sorted({name for name in told if told.count(name) > 1}):
+            raise ValueError(f"notifications: two are named {doubled[0]}; give each its own name")
         before = 0.0
         for number, step in enumerate(self.steps):
             first = step.ramp.from_ if step.ramp else step.weight or 0.0

@@ -10,6 +10,7 @@ from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.notifications import notifications
 from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.cli.simulate import simulate
@@ -34,6 +35,7 @@ app.command()(simulate)
 app.command()(status)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
+app.add_typer(notifications, name="notifications")
 for verb in Verb:
     app.command(str(verb))(command(verb))
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
+from ingress_canary.domain.notices import standing
 from ingress_canary.domain.observation import AT_REST, Decision
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
@@ -44,7 +45,7 @@ def published(
     conditions = [
         *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
     ]  # fmt: skip
-    return status.model_copy(update={"conditions": conditions})
+    return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
+from ingress_canary.domain.notices import notification_faults
 from ingress_canary.domain.promql import counter_faults, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
@@ -43,9 +44,10 @@ def unsupported_schedule(
             f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
         )
     yield from _never_finished(spec, prefix)
-    for name, value in (("gates", spec.gates), ("notifications", spec.notifications)):
+    for name, value in (("gates", spec.gates),):
         if value:
             yield f"{prefix}.{name}", LATER
+    yield from notification_faults(spec.notifications, f"{prefix}.notifications")
     for number, step in enumerate(spec.steps):
         if step.approval is not None:
             yield f"{prefix}.steps[{number}].approval", LATER

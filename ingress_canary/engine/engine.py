@@ -18,6 +18,7 @@ import structlog
 
 from ingress_canary.domain.decide import decide, unreadable
 from ingress_canary.domain.moves import MESSAGE
+from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
@@ -33,7 +34,7 @@ from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Prober, Recorder, Telemetry
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Outlets, Prober, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class Engine:
         prober: Prober,
         routers: Routers,
         clock: Clock,
-        recorder: Recorder,
+        outlets: Outlets,
         telemetry: Telemetry,
         options: Options,
     ) -> None:
@@ -65,7 +66,7 @@ class Engine:
         self._telemetry, self._options = telemetry, options
         self._probes = Probes(prober, self.ledger)
         self._applier = Applier(cluster, clock, options.checkpoint)
-        self._reporter = Reporter(recorder, telemetry, clock)
+        self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._wanted = asyncio.Event()
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
@@ -168,6 +169,7 @@ class Engine:
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
+        entry.audience = audience(scene.seen) or entry.audience
         self._reporter.report(key, entry, scene.seen.status, status, decision, done)
         if scene.findings is not None:
             entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)
@@ -219,7 +221,7 @@ class Engine:
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
-            self._reporter.alert(key, entry.uid, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, entry, Alert(Reason.INVALID_SPEC, problem))
 
     async def _tick(self) -> None:
         """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""

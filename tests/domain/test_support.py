@@ -15,7 +15,6 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
     ("members", "field"),
     [
         ({"gates": [{"url": "http://x"}]}, "spec.gates"),
-        ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
         ({"steps": [{"weight": 5, "bake": "1m", "approval": {}}]}, "spec.steps[0].approval"),
     ],
     ids=str,

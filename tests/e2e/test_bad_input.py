@@ -43,6 +43,7 @@ def spec(**changes: Any) -> Callable[[Spec], None]:
     return lambda spec: spec.update(changes)
 
 
+CHAT = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}
 PROMQL = {"prometheus": {"bad": "errors_total", "total": "requests_total"}}
 FALLING = [{"weight": 50, "bake": "1m"}, {"weight": 10, "bake": "1m"}]
 BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
@@ -62,7 +63,11 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     ),
     "windows": (schedule(windows={"timezone": "Europe/Berlon"}), "InvalidSpec", ("timezone", "Europe/Berlin")),
     "gates": (schedule(gates=[{"name": "qa"}]), "InvalidSpec", ("gates", "remove it")),
-    "notified": (schedule(notifications=[{"name": "chat"}]), "InvalidSpec", ("notifications", "remove it")),
+    "notified": (
+        schedule(notifications=[{**CHAT, "body": "{{revison}}"}]),
+        "InvalidSpec",
+        ("notifications[0].body", "unknown variable {{revison}}", "{{revision}}"),
+    ),
     "approval": (first_step(approval={}), "InvalidSpec", ("steps[0].approval", "remove it")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
     "copy-images": (

@@ -212,14 +212,13 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
 
 
 UNSERVED = """      gates: [{url: a}]
-      notifications: [{url: a}]
       steps:
       - {weight: 5, bake: 1m, approval: {when: Before}}
       slos:
       - {name: a, objective: 99, sli: {requests: {}}}
 """
 UNSERVED_FIELDS = [
-    "gates", "notifications", "steps[0].approval",
+    "gates", "steps[0].approval",
 ]  # fmt: skip
 
 
