@@ -37,13 +37,13 @@ class Receiver:
     url: str = ""
     titles: list[str] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
-    hung: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Ends what hangs."""
 
     async def serve(self, request: web.Request) -> web.Response:
         """Take a message."""
         if request.path.startswith("/hang"):
-            self.hung += 1
-            await asyncio.sleep(300)
+            await self.over.wait()
         body = await request.json()
         self.titles.append(body["title"])
         self.bodies.append(body["message"])
@@ -59,6 +59,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     made.url = f"json://127.0.0.1:{runner.addresses[0][1]}"
     yield made
+    made.over.set()
     await runner.cleanup()
 
 

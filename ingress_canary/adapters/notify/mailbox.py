@@ -74,6 +74,8 @@ class Mailbox(Generic[T]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._queue.clear()
+        self._carried = 0
 
     async def _run(self) -> None:
         while self._queue:
