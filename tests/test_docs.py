@@ -11,8 +11,8 @@ import typer
 
 from ingress_canary.cli.main import app
 from ingress_canary.cli.run import FLAGS
-from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain import notices
+from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain.promql import VARIABLES
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.lint.check import lint_texts
@@ -64,7 +64,7 @@ def test_every_command_and_option_exists() -> None:
         group = getattr(commands[command], "commands", None)
         named = commands[command] if group is None else group[words[0]]
         known = {name for option in named.params for name in option.opts}
-        options = {word.partition("=")[0] for word in words if word.startswith("-")}
+        options = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
         assert options - known - (set(FLAGS) if command == "run" else set()) == set()
 
 
