@@ -404,3 +404,20 @@ def test_every_pattern_has_an_example_of_what_to_write(kind: str) -> None:
     assert [
         leaf["pattern"] for leaf in patterns if "such as" not in example(leaf) and "time" not in example(leaf)
     ] == []
+
+
+NOTIFIED = """  notifications:
+  - {name: chat, secretRef: {name: chat, key: urls}}
+  - {name: chat, secretRef: {name: chat, key: urls}, title: "{{reson}}"}
+"""
+
+
+def test_notifications_are_checked_where_they_are_said() -> None:
+    steps = "  steps: [{weight: 5, bake: 1m}]\n"
+    (doubled,) = lint(HEAD + SLOS + steps + NOTIFIED)
+    assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
+    (unknown,) = lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1))
+    assert unknown.field == "spec.notifications[1].title"
+    assert "unknown variable {{reson}}" in unknown.message
+    (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
+    assert missing.field == "spec.notifications[0].secretRef.key"
