@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import re
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -429,3 +432,28 @@ async def test_a_fault_of_a_library_fails_its_message_and_no_other(
 
 def test_addresses_stand_one_a_line() -> None:
     assert addresses("\n # no\n slack://a \r\njsons://b\n") == ["slack://a", "jsons://b"]
+
+
+def test_the_addresses_of_the_docs_are_such_as_their_services_take() -> None:
+    page = Path(__file__).parents[2] / "docs/howto/notify.md"
+    found = re.findall(r"^\| [^|]* \| `([a-z]+://[^`]*)`", page.read_text(encoding="utf-8"), re.MULTILINE)
+    token = "a" * 24
+    real = {"T1234/B1234/abcd1234": f"T1234ABCD/B1234ABCD/{token}", "xoxb-1234-1234-abcd": f"xoxb-1234-1234-{token}"}
+    for url in found:
+        for said, filled in real.items():
+            url = url.replace(said, filled)  # noqa: PLW2901 - the docs' own stand for longer ones
+        services._opened(url)
+    schemes = [url.partition(":")[0] for url in found]
+    assert schemes == ["slack", "slack", "workflows", "mailtos", "pagerduty", "jsons"]
+
+
+async def test_without_apprise_the_message_says_what_to_install(
+    server: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "apprise"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    async with posting(chat=f"{server.url}/ok") as post:
+        post.outbox.notify(notice("chat"))
+        await until(lambda: post.counts["failed"] == 1)
+        assert "pip install 'ingress-canary[notifications]'" in post.faltered[0][1]

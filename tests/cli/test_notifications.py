@@ -151,3 +151,13 @@ def test_what_is_wrong_with_the_daemons_own_file_is_said_with_its_field(tmp_path
         notifications_of(file)
     assert str(caught.value).startswith(f"{file}: ")
     assert why in str(caught.value)
+
+
+def test_a_daemon_that_could_not_send_does_not_start_with_notifications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    file = tmp_path / "own.yaml"
+    file.write_text(FILE)
+    with pytest.raises(SettingsError, match=r"pip install 'ingress-canary\[notifications\]'"):
+        notifications_of(file)

@@ -151,6 +151,7 @@ async def test_a_service_that_hangs_and_one_that_is_not_there_delay_no_decision_
         await until(lambda: any(one["message"].startswith(why) for one in failures(lab)))
         await until(lambda: any("could not be reached" in one["message"] for one in failures(lab)))
         traffic.cancel()
+        assert await daemon.stop() == 0
     assert Counter(one["type"] for one in failures(lab)).keys() == {"Warning"}
     assert TOKEN not in daemon.log.read_text() + json.dumps(failures(lab))
 

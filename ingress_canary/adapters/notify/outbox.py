@@ -26,7 +26,6 @@ WAITING = 2000
 """Messages that wait at most, all mailboxes together; beyond this the longest one loses its oldest."""
 ADDRESSES = 20
 """Of one entry of a Secret."""
-
 REMEMBERED = 500
 """Mailboxes that are kept although they are empty."""
 
@@ -150,7 +149,7 @@ class Outbox:
             self._put(one)
 
     async def _send(self, key: tuple[Key, str, str], letter: Letter) -> None:
-        if (over := self._hung.pop(key, None)) is not None:
+        if (over := self._hung.get(key)) is not None:
             # never two at once to one address: their order would be lost
             await asyncio.wait((over,))
         notice = letter.notice
@@ -161,6 +160,7 @@ class Outbox:
             await self._threads.run(work, failing=self._boxes[key].failing)
         except Hung as hung:
             self._hung[key] = hung.over
+            hung.over.add_done_callback(lambda _: self._hung.pop(key, None))
             raise
         self._count("sent")
 

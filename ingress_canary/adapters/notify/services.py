@@ -88,9 +88,9 @@ def send(url: str, title: str, body: str, severity: Severity, *, good: bool = Fa
 
 
 def _opened(url: str) -> "NotifyBase":
+    parsed = _parsed(url)
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415
 
-    parsed = _parsed(url)
     asset = AppriseAsset(
         app_id="ingress-canary", app_desc="ingress-canary", app_url="", storage_mode="memory", async_mode=False,
         secure_logging=True, http_redirects=False, pgp_autogen=False, pem_autogen=False,
