@@ -23,6 +23,7 @@ from ingress_canary.domain.notices import Notice, Subject
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.ports import Missing
+from tests.webhook import webhook
 
 TOKEN = "s3cr3t-token"
 
@@ -70,14 +71,9 @@ class Services:
 @pytest.fixture
 async def server() -> AsyncIterator[Services]:
     made = Services()
-    runner = web.AppRunner(web.Application(), shutdown_timeout=0, access_log=None)
-    runner.app.router.add_post("/{path:.*}", made.serve)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"json://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    made.over.set()
-    await runner.cleanup()
+    async with webhook(made.serve) as made.url:
+        yield made
+        made.over.set()
 
 
 @dataclass

@@ -20,6 +20,7 @@ from ingress_canary.lab.kubeapi import AuditRecord
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, WORKLOADS, checkout, history, until
 from tests.e2e.witness import events, is_transition
+from tests.webhook import webhook
 
 pytestmark = pytest.mark.slow
 
@@ -53,14 +54,9 @@ class Receiver:
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
-    runner = web.AppRunner(web.Application(), shutdown_timeout=0, access_log=None)
-    runner.app.router.add_post("/{path:.*}", made.serve)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"json://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    made.over.set()
-    await runner.cleanup()
+    async with webhook(made.serve) as made.url:
+        yield made
+        made.over.set()
 
 
 def secret(name: str, *urls: str, namespace: str = "shop") -> dict[str, Any]:
