@@ -10,7 +10,6 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import aiohttp
 import structlog
@@ -19,6 +18,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
+from ingress_canary.adapters.gate_keeper import HttpGateKeeper, gate_session
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.lease import Lease
@@ -27,22 +27,18 @@ from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
-from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.api.crd import KINDS, crd, pruned_by
-from ingress_canary.api.notification import Notification
-from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
-from ingress_canary.notifications import notifications_of
-from ingress_canary.ports import Clock, Event, Leadership, Metrics, Missing, Outlets, Recorder, Refused, Unavailable
+from ingress_canary.notifications import notifications_of, outbox_of, silenced
+from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
 from ingress_canary.sources import prometheus_of
 from ingress_canary.web.server import WebServer, make_app
@@ -101,19 +97,6 @@ def leadership_of(settings: Settings, session: Session, identity: str) -> Leader
     return Lease(session, settings.namespace, settings.lease_name, identity, duration)
 
 
-def _notifications(settings: Settings) -> tuple[Notification, ...]:
-    try:
-        return notifications_of(settings.notifications) if settings.notifications is not None else ()
-    except SettingsError as error:
-        raise StartError(str(error)) from None
-
-
-def _not_sent(recorder: Recorder, notice: Notice, why: str) -> None:
-    """Tell where the rollout's own people look; the recorder counts what repeats."""
-    reason, about = Reason.NOTIFICATION_FAILED, notice.about
-    recorder.record(Event(about.key, about.uid, reason, why, "Warning", (str(about.key), about.uid, reason, why)))
-
-
 class Daemon:
     """Everything that runs."""
 
@@ -136,8 +119,10 @@ class Daemon:
         """Start everything. Raises StartError, after having stopped what had started."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self._stack.aclose()
+            if isinstance(error, SettingsError):
+                raise StartError(str(error)) from None
             raise
 
     async def _start(self) -> None:
@@ -158,12 +143,8 @@ class Daemon:
         identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
         recorder = KubeRecorder(session, identity)
         recorder.start()
-        outbox = Outbox(KubeSecrets(session), self.telemetry.notified, partial(_not_sent, recorder))
-
-        async def told() -> None:
-            await asyncio.gather(outbox.stop(), recorder.stop())
-
-        stack.push_async_callback(told)
+        outbox = outbox_of(session, recorder, self.telemetry)
+        stack.push_async_callback(silenced, outbox, recorder)
         http = aiohttp.ClientSession()
         stack.push_async_callback(http.close)
         metrics = await self._source(session, http)
@@ -173,12 +154,15 @@ class Daemon:
             cluster.view.see_controllers(self._pods.arguments)
         leadership = self._leadership = leadership_of(settings, session, identity)
         guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
-        prober, outlets = HttpProber(http, self.clock), Outlets(recorder, outbox)
-        everywhere = await asyncio.to_thread(_notifications, settings)
+        webhooks = gate_session()
+        stack.push_async_callback(webhooks.close)
+        asked = Asked(HttpProber(http, self.clock), HttpGateKeeper(webhooks, self.clock, KubeSecrets(session)))
+        outlets = Outlets(recorder, outbox)
+        everywhere = await asyncio.to_thread(notifications_of, settings.notifications)
 
         def engine_of(term: str) -> Engine:
             options = replace(options_of(settings), leader=term, notifications=everywhere)
-            return Engine(guarded, metrics, prober, routers, self.clock, outlets, self.telemetry, options)
+            return Engine(guarded, metrics, asked, routers, self.clock, outlets, self.telemetry, options)
 
         self._succession = Succession(leadership, engine_of, self.telemetry)
         self.telemetry.queue(self._waiting, self._waited)

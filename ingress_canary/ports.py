@@ -14,6 +14,8 @@ from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.domain.webhook import GateAnswer
+from ingress_canary.domain.webhook_call import GateCall
 
 
 class ClusterError(Exception):
@@ -134,6 +136,21 @@ class Prober(Protocol):
         """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
+class GateKeeper(Protocol):
+    """Who asks a webhook gate."""
+
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Return what the answer means; never raises, and returns within the call's time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked beside the ticks."""
+
+    prober: Prober
+    gates: GateKeeper
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
@@ -196,6 +213,9 @@ class Clock(Protocol):
     def at(self, wall: datetime) -> datetime:
         """Return where a real-world timestamp, such as a process's start, lies on this clock."""
 
+    def wall(self, instant: datetime) -> datetime:
+        """Return the real-world time of an instant of this clock."""
+
 
 class Telemetry(Protocol):
     """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""
@@ -223,3 +243,6 @@ class Telemetry(Protocol):
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets that it could not answer for."""
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate; ``outcome`` is passed, rejected or unknown."""

@@ -26,7 +26,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-class SecretKey(Model):
+class Addresses(Model):
     """An entry of a Secret in the schedule's own namespace; for an inline schedule, in the rollout's."""
 
     name: ObjectName
@@ -40,7 +40,7 @@ class Notification(Model):
 
     name: Name
     """What logs, Events and the command line call it."""
-    secret_ref: SecretKey
+    secret_ref: Addresses
     """Where the addresses are: they hold tokens, so they stand in a Secret."""
     severity: Severity = Severity.INFO
     """Told from this severity on."""

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from ingress_canary.api import API_VERSION, ROLLOUT_KIND, SCHEDULE_KIND
-from ingress_canary.api.notification import Notification, SecretKey
+from ingress_canary.api.notification import Addresses, Notification
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.notices import Audience, Subject
@@ -19,7 +19,7 @@ from ingress_canary.settings import SettingsError
 if TYPE_CHECKING:
     from ingress_canary.adapters.kube.session import Session
 
-ALONE = Notification(name="test", secret_ref=SecretKey(name="none", key="none"))
+ALONE = Notification(name="test", secret_ref=Addresses(name="none", key="none"))
 """Where nothing but an address is named."""
 
 

@@ -96,6 +96,8 @@ def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
         return []
     kept = [one for one in status.alerts if one.reason == status.reason or now - one.at < QUIET]
     known = {one.reason for one in kept}
+    # what a transition has just said is not said again
+    known |= {one.reason for one in status.history[-1:] if now - one.at < QUIET}
     calls = [str(alert.reason) for alert in decision.alerts]
     calls += [status.reason] if status.reason in ASKING else []
     return [*kept, *(AlertStatus(reason=one, at=now) for one in dict.fromkeys(calls) if one not in known)][-ALERTS:]

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     # waiting to begin, or unable to
     INVALID_SPEC = "InvalidSpec"
     SCHEDULE_MISSING = "ScheduleMissing"
+    SCHEDULE_CHANGED = "ScheduleChanged"
     PREFLIGHT_FAILED = "PreflightFailed"
     PREFLIGHT_WARNING = "PreflightWarning"
     PREFLIGHT_PASSED = "PreflightPassed"
@@ -65,7 +66,7 @@ WARNING = frozenset(
     {
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.PREFLIGHT_WARNING,
         Reason.SHADOW_REJECTED, Reason.CANARY_NOT_READY, Reason.NO_DATA, Reason.WEIGHT_NOT_EFFECTIVE,
-        Reason.APPROVAL_TIMED_OUT, Reason.GATE_REJECTED, Reason.INTERVENED, Reason.STEP_TIMED_OUT,
+        Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED, Reason.INTERVENED, Reason.STEP_TIMED_OUT,
         Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY, Reason.NOTIFICATION_FAILED,
     }
 )  # fmt: skip
@@ -73,7 +74,6 @@ WARNING = frozenset(
 ASKING = frozenset(
     {
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
-        Reason.AWAITING_APPROVAL,
     }
 )  # fmt: skip
 """Reasons to wait that ask for a person: told when they begin, though nothing moves."""

@@ -4,7 +4,8 @@ Events are built by pure functions with their de-duplication key; the recorder t
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -65,6 +66,15 @@ class Reporter:
     clock: Clock
     everywhere: Audience
     """Who is told of every rollout."""
+    noted: set[str] = field(default_factory=set)
+    """What the last look at the source lacked though it was usable."""
+
+    def note(self, notes: AbstractSet[str]) -> None:
+        """Log what a look at the source lacks though it is usable, each thing when it begins."""
+        for note in sorted(notes - self.noted):
+            log.warning("the metrics source", note=note)
+        self.noted.clear()
+        self.noted.update(notes)
 
     def warn(
         self, key: Key, entry: Entry, before: RolloutStatus, warnings: Sequence[Problem]

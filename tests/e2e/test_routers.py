@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
+from ingress_canary.adapters.gate_keeper import HttpGateKeeper
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.recorder import KubeRecorder
@@ -24,7 +25,7 @@ from ingress_canary.engine.options import Options
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
-from ingress_canary.ports import Outlets
+from ingress_canary.ports import Asked, Outlets
 from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.preflight_shop import findings, open_lab
 from tests.e2e.toy_router import CONTROLLER, FORCE, SHARE, ToyController, ToyRouter, ingress_class
@@ -46,8 +47,9 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         http = aiohttp.ClientSession()
         telemetry = PrometheusTelemetry(CollectorRegistry())
         outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
+        asked = Asked(HttpProber(http, clock), HttpGateKeeper(http, clock, KubeSecrets(session)))
         engine = Engine(
-            cluster, ToyController(lab, clock), HttpProber(http, clock), routers, clock, outlets,
+            cluster, ToyController(lab, clock), asked, routers, clock, outlets,
             telemetry, Options(warm_up=30),
         )  # fmt: skip
         engine.start()
