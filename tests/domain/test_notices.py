@@ -164,6 +164,14 @@ def test_a_transition_is_told_and_ends_what_was_told_before_it() -> None:
     assert [one[0] for one in news(ended, published(moved, BEGIN), moved)] == [Reason.SLO_VIOLATED]
 
 
+def test_what_a_transition_has_just_said_is_not_said_again_for_an_hour() -> None:
+    entry = {"at": BEGIN.isoformat(), "phase": "Paused", "reason": "SLOViolated"}
+    before = status(phase="Paused", history=[entry])
+    soon = after(before, BEGIN + timedelta(minutes=59), HELD, reason="SLOViolated")
+    assert soon.alerts == []
+    assert [one.reason for one in after(before, BEGIN + timedelta(hours=1), HELD).alerts] == ["SLOViolated"]
+
+
 def test_missing_data_are_told_once_beyond_no_data_timeout() -> None:
     world = at_step(1)
     world.outage = "connection refused"
