@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from reference import PAGES
+from reference import PAGES, chart
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.crd import render
@@ -20,6 +20,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "config/crd/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
     "config/crd/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
     **PAGES,
+    **chart.files(),
 }
 """Path from the repository's root, and what makes the whole text."""
 
