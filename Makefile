@@ -55,8 +55,9 @@ check: $(STAMP) ## form, lint, types, layers, and whether generated files are fr
 	@$(BIN)/ingress-canary lint config/samples/*.yaml
 
 .PHONY: generate
-generate: $(STAMP) ## write the generated files anew: CRDs and reference
+generate: $(STAMP) ## write the generated files anew: CRDs, reference, chart and its golden renders
 	@$(BIN)/python scripts/generate.py
+	@$(BIN)/python -m tests.chart.golden
 
 .PHONY: bench
 bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
