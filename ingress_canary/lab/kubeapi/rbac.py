@@ -115,7 +115,9 @@ def _is(subject: Json, user: str, where: str) -> bool:
 
 
 def _named(info: RequestInfo, selector: str) -> RequestInfo:
-    """Return the info with the name that a list or watch is limited to."""
+    """Return the info as RBAC sees it: a list or watch of one name has that name, a creation has none."""
+    if info.verb == "create":
+        return replace(info, name="")  # the name is in the body, which RBAC does not see
     field, equals, name = selector.partition("=")
     alone = info.verb in ("list", "watch", "deletecollection") and equals and "," not in name
     return replace(info, name=name.lstrip("=")) if alone and field == "metadata.name" else info
