@@ -38,7 +38,7 @@ def files() -> Mapping[str, Callable[[], str]]:
         f"{CHART}/files/{directory}/{file.name}": partial(file.read_text, encoding="utf-8")
         for directory, pattern in COPIED.items()
         for file in sorted((ROOT / "config" / directory).glob(pattern))
-        if not file.name.endswith("_test.yaml")
+        if ".test." not in file.name
     }
     return {
         f"{CHART}/crds/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),

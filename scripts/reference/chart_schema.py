@@ -128,6 +128,10 @@ def schema() -> Json:
             "the release.",
             **{name: setting(name) for name in Settings.model_fields if name not in DERIVED},
         ),
+        files={
+            **texts("Files by name, for settings that name some: in /etc/ingress-canary/config/, beside settings.yaml."),
+            "propertyNames": {"pattern": r"^[-._a-zA-Z0-9]+$", "not": {"const": "settings.yaml"}},
+        },
         secretMounts=several(
             "Secrets mounted under /etc/ingress-canary/secrets/<name>, for settings that name files.",
             parts(
@@ -171,6 +175,10 @@ def schema() -> Json:
             enabled=switch("Whether there is one."),
             labels=texts("Labels by which the sidecar chooses it."),
             annotations=texts("Annotations, such as the sidecar's folder."),
+        ),
+        approvalPolicy=parts(
+            "The ValidatingAdmissionPolicy of config/admission, once for a cluster, with Kubernetes 1.30 or later.",
+            enabled=switch("Whether approve, skip and promote need a right of their own."),
         ),
         networkPolicy=parts(
             "A NetworkPolicy: in, probes and metrics; out, DNS, the API server, the controllers and Prometheus.",

@@ -71,7 +71,7 @@ class Installation:
         command, words = box["args"][0], box["args"][1:]
         assert command == "run"
         (mounted,) = [word.partition("=")[2] for word in words]
-        assert mounted in [mount["mountPath"] for mount in box["volumeMounts"]]
+        assert str(Path(mounted).parent) in [mount["mountPath"] for mount in box["volumeMounts"]]
         file = self.room / "settings.yaml"
         file.write_text(yaml.safe_dump(settings(self.documents)))
         assert [one["name"] for one in box["env"]][:1] == ["INGRESS_CANARY_IDENTITY"]

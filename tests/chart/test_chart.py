@@ -117,6 +117,7 @@ def test_every_value_is_in_the_schema_and_every_mapping_is_closed() -> None:
         ({"settings": {"controller_config": "nginx"}}, "/settings/controller_config"),
         ({"rbac": {"secrets": [{"namespace": "shop", "names": []}]}}, "/rbac/secrets/0/names"),
         ({"secretMounts": [{"name": "a b", "secretName": "x"}]}, "/secretMounts/0/name"),
+        ({"files": {"settings.yaml": "interval: 2s"}}, "settings.yaml"),
         ({"networkPolicy": {"apiServer": {"ports": [0]}}}, "/networkPolicy/apiServer/ports/0"),
         ({"serviceMonitor": {"enabled": "yes"}}, "/serviceMonitor/enabled"),
     ],
