@@ -8,8 +8,6 @@ from typing import Any
 
 import yaml
 
-from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
-from ingress_canary.api.crd import render
 from reference.chart_schema import DERIVED, default, schema
 from reference.markdown import GENERATED, code, table
 
@@ -32,21 +30,28 @@ Helm installs the CRDs of `crds/` once, and neither upgrades nor removes them.
 """
 
 
-def files() -> Mapping[str, Callable[[], str]]:
-    """Return the generated files by path."""
-    copies = {
-        f"{CHART}/files/{directory}/{file.name}": partial(file.read_text, encoding="utf-8")
-        for directory, pattern in COPIED.items()
-        for file in sorted((ROOT / "config" / directory).glob(pattern))
-        if ".test." not in file.name
-    }
+def files(made: Mapping[str, Callable[[], str]]) -> Mapping[str, Callable[[], str]]:
+    """Return the generated files by path; ``made`` are those of config/ that are generated themselves."""
     return {
-        f"{CHART}/crds/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
-        f"{CHART}/crds/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
         f"{CHART}/values.schema.json": lambda: json.dumps(schema(), indent=2) + "\n",
         f"{CHART}/README.md": readme,
-        **copies,
+        **{f"{CHART}/crds/{path.name}": make for path, make in _copied(made, "crd", "*.yaml")},
+        **{
+            f"{CHART}/files/{directory}/{path.name}": make
+            for directory, pattern in COPIED.items()
+            for path, make in _copied(made, directory, pattern)
+        },
     }
+
+
+def _copied(
+    made: Mapping[str, Callable[[], str]], directory: str, pattern: str
+) -> Iterator[tuple[Path, Callable[[], str]]]:
+    folder = ROOT / "config" / directory
+    paths = {*folder.glob(pattern), *(ROOT / path for path in made if (ROOT / path).parent == folder)}
+    for path in sorted(paths):
+        if ".test." not in path.name:
+            yield path, made.get(str(path.relative_to(ROOT)), partial(path.read_text, encoding="utf-8"))
 
 
 def readme() -> str:

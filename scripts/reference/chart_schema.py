@@ -129,7 +129,9 @@ def schema() -> Json:
             **{name: setting(name) for name in Settings.model_fields if name not in DERIVED},
         ),
         files={
-            **texts("Files by name, for settings that name some: in /etc/ingress-canary/config/, beside settings.yaml."),
+            **texts(
+                "Files by name, for settings that name some: in /etc/ingress-canary/config/, beside settings.yaml."
+            ),
             "propertyNames": {"pattern": r"^[-._a-zA-Z0-9]+$", "not": {"const": "settings.yaml"}},
         },
         secretMounts=several(

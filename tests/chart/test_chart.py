@@ -166,6 +166,23 @@ def test_the_crds_are_the_same_whatever_the_values(name: str) -> None:
     assert found == list(map(crd, KINDS))
 
 
+def test_alerts_dashboards_and_policies_are_those_of_config_and_no_others() -> None:
+    def held(root: Path) -> dict[str, str]:
+        found = (root.glob(f"{name}/*") for name in ("prometheus", "grafana", "admission"))
+        return {
+            str(one.relative_to(root)): one.read_text() for each in found for one in each if ".test." not in one.name
+        }
+
+    assert held(CHART / "files") == held(ROOT / "config")
+    documents = manifests({"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}})
+    rules = one(documents, "PrometheusRule")["spec"]["groups"]
+    assert rules == yaml.safe_load((ROOT / "config/prometheus/rules.yaml").read_text())["groups"]
+    boards = one(documents, "ConfigMap", f"{NAME}-dashboard")["data"]
+    assert {name: json.loads(text) for name, text in boards.items()} == {
+        file.name: json.loads(file.read_text()) for file in (ROOT / "config/grafana").glob("*.json")
+    }
+
+
 def test_the_chart_has_the_programs_version() -> None:
     meta = chart().metadata
     assert (meta["version"], meta["appVersion"]) == (__version__, __version__)
