@@ -127,6 +127,18 @@ def test_a_wrong_value_is_refused_by_its_place(values: dict[str, Any], where: st
         manifests(values)
 
 
+def test_a_selector_that_is_no_list_of_labels_opens_the_controllers_namespace() -> None:
+    def peer(selector: str) -> dict[str, Any]:
+        values = {"networkPolicy": {"enabled": True}, "settings": {"scrape_selector": selector, "scrape_port": "10254"}}
+        (rule,) = [each for each in one(manifests(values), "NetworkPolicy")["spec"]["egress"] if "to" in each]
+        assert rule["ports"][0]["port"] == 10254
+        return dict(rule["to"][0])
+
+    assert peer("app=nginx,tier==edge")["podSelector"] == {"matchLabels": {"app": "nginx", "tier": "edge"}}
+    for selector in ("", "app in (nginx, other)", "!app", "app!=nginx"):
+        assert peer(selector).keys() == {"namespaceSelector"}
+
+
 def test_an_account_that_the_chart_does_not_make_must_be_named() -> None:
     with pytest.raises(helm_python.HelmRenderError, match=r"serviceAccount\.name"):
         manifests({"serviceAccount": {"create": False}})
