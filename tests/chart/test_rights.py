@@ -58,7 +58,7 @@ def shown(rights: Any) -> set[tuple[str, ...]]:
     [
         ({}, ["ingress-canary.yaml"]),
         ({"rbac": {"writeWorkloads": True}}, ["ingress-canary.yaml", "optional/workloads.yaml"]),
-        ({"settings": {"namespaces": ["shop"]}}, ["namespaced.yaml"]),
+        ({"settings": {"namespaces": ["shop"]}}, ["namespaced/ingress-canary.yaml"]),
     ],
 )
 def test_the_chart_and_the_plain_manifests_grant_the_same(values: dict[str, Any], files: list[str]) -> None:
@@ -82,7 +82,8 @@ def test_the_roles_for_people_are_the_same_in_both() -> None:
 def test_every_rule_says_why() -> None:
     texts_of = [texts(MODES["namespaces"])[f"{NAME}/templates/rbac.yaml"]]
     texts_of += [
-        (RBAC / file).read_text() for file in ("ingress-canary.yaml", "namespaced.yaml", "optional/workloads.yaml")
+        (RBAC / file).read_text()
+        for file in ("ingress-canary.yaml", "namespaced/ingress-canary.yaml", "optional/workloads.yaml")
     ]
     for text in texts_of:
         found = list(reasons_of(text))
