@@ -170,6 +170,7 @@ def schema() -> Json:
         prometheusRule=parts(
             "The alerts of config/prometheus, as a PrometheusRule.",
             enabled=switch("Whether there is one."),
+            docsUrl=text("Where docs/ is served, put before each alert's runbook_url.", pattern=r"^(https?://\S+)?$"),
             labels=texts("Labels by which the operator chooses it."),
         ),
         dashboard=parts(

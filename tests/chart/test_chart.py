@@ -189,6 +189,14 @@ def test_alerts_dashboards_and_policies_are_those_of_config_and_no_others() -> N
     documents = manifests({"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}})
     rules = one(documents, "PrometheusRule")["spec"]["groups"]
     assert rules == yaml.safe_load((ROOT / "config/prometheus/rules.yaml").read_text())["groups"]
+    served = manifests({"prometheusRule": {"enabled": True, "docsUrl": "https://docs.example/canary/"}})
+    runbooks = [
+        rule["annotations"]["runbook_url"]
+        for group in one(served, "PrometheusRule")["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+    assert runbooks
+    assert all(one.startswith("https://docs.example/canary/howto/") for one in runbooks)
     boards = one(documents, "ConfigMap", f"{NAME}-dashboard")["data"]
     assert {name: json.loads(text) for name, text in boards.items()} == {
         file.name: json.loads(file.read_text()) for file in (ROOT / "config/grafana").glob("*.json")
