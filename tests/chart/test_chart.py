@@ -18,6 +18,8 @@ from tests.chart.charts import CHART, HOME, NAME, ROOT, SETS, chart, container, 
 from tests.chart.golden import GOLDEN, render
 
 KUBERNETES = ("1.29", "1.37")
+SINCE = {"ValidatingAdmissionPolicy": "1.37", "ValidatingAdmissionPolicyBinding": "1.37"}
+"""The first of these that has a kind; the policy is in version 1 since 1.30."""
 OPERATOR = "monitoring.coreos.com/v1"
 """Kinds of the Prometheus operator, which kubernetes-validate does not know."""
 SWITCHES = ("serviceMonitor", "podMonitor", "prometheusRule", "dashboard", "networkPolicy")
@@ -32,7 +34,8 @@ def test_the_render_is_the_golden_one(name: str) -> None:
 def valid(document: str) -> None:
     """Fail unless both versions of Kubernetes take an object; most objects are the same in many sets of values."""
     body = json.loads(document)
-    for version in KUBERNETES if body["apiVersion"] != OPERATOR else ():
+    since = SINCE.get(body["kind"], KUBERNETES[0])
+    for version in KUBERNETES[KUBERNETES.index(since) :] if body["apiVersion"] != OPERATOR else ():
         assert kubernetes_validate.validate(body, version, strict=True) == version
 
 
@@ -186,7 +189,10 @@ def test_alerts_dashboards_and_policies_are_those_of_config_and_no_others() -> N
         }
 
     assert held(CHART / "files") == held(ROOT / "config")
-    documents = manifests({"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}})
+    switched = ("prometheusRule", "dashboard", "approvalPolicy")
+    documents = manifests({name: {"enabled": True} for name in switched})
+    for wanted in yaml.safe_load_all((ROOT / "config/admission/approve.yaml").read_text()):
+        assert wanted in documents
     rules = one(documents, "PrometheusRule")["spec"]["groups"]
     assert rules == yaml.safe_load((ROOT / "config/prometheus/rules.yaml").read_text())["groups"]
     served = manifests({"prometheusRule": {"enabled": True, "docsUrl": "https://docs.example/canary/"}})
