@@ -37,6 +37,9 @@ ENVIRONMENT = {
 }
 READ_ONLY = 'mount --make-rprivate / && mount -o remount,ro,bind / && exec "$@"'
 
+REACHED = "import sys, venv; open(sys.executable, 'rb').close()"
+"""Fails in a Python whose files the user cannot read: setpriv still starts it, with another one's library."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -114,8 +117,10 @@ def interpreter(jail: Sequence[str]) -> str:
         "/usr/bin/python3",
         "/usr/local/bin/python3",
     ):
-        able = found and subprocess.run([*jail, found, "-c", "import venv"], check=False, capture_output=True, cwd="/")
-        if found and able and able.returncode == 0:
+        if (
+            found
+            and subprocess.run([*jail, found, "-c", REACHED], check=False, capture_output=True, cwd="/").returncode == 0
+        ):
             return found
     raise SystemExit(f"prove_image: no Python here can be run by user {USER}: install Debian's python3")
 
