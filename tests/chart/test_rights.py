@@ -59,6 +59,10 @@ def shown(rights: Any) -> set[tuple[str, ...]]:
         ({}, ["ingress-canary.yaml"]),
         ({"rbac": {"writeWorkloads": True}}, ["ingress-canary.yaml", "optional/workloads.yaml"]),
         ({"settings": {"namespaces": ["shop"]}}, ["namespaced/ingress-canary.yaml"]),
+        (
+            {"rbac": {"secrets": [{"namespace": "shop", "names": ["canary-gates"]}]}},
+            ["ingress-canary.yaml", "optional/gate-secrets.yaml"],
+        ),
     ],
 )
 def test_the_chart_and_the_plain_manifests_grant_the_same(values: dict[str, Any], files: list[str]) -> None:
