@@ -52,11 +52,18 @@ check: $(STAMP) ## form, lint, types, layers, and whether generated files are fr
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/generate.py --check
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/zizmor --offline --quiet --no-progress --persona=pedantic .github/workflows
 	@$(BIN)/ingress-canary lint config/samples/*.yaml
 
 .PHONY: generate
-generate: $(STAMP) ## write the generated files anew: CRDs and reference
+generate: $(STAMP) ## write the generated files anew: CRDs, reference, chart and its golden renders
 	@$(BIN)/python scripts/generate.py
+	@$(BIN)/python -m tests.chart.golden
+
+.PHONY: image-proof
+image-proof: $(STAMP) ## do what the Dockerfile does, run it as a pod would, and measure its start
+	@$(BIN)/python scripts/prove_image.py
 
 .PHONY: bench
 bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
