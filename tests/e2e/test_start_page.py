@@ -1,0 +1,145 @@
+"""The start page does what it says: its blocks run as they stand, in order, on the lab and with a stock kubectl."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import pytest
+
+from ingress_canary.lab.cluster import Lab
+from tests.e2e.conftest import SCALE, until
+from tests.pages import DOCS, ROOT, Block, blocks
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+PAGE = DOCS / "start.md"
+COMMANDS = [one for one in blocks(PAGE) if one.language == "sh"]
+STAYS = "*In another terminal, left running"
+NOT_RUN = "(not run in CI:"
+PORTS = (8080, 10254)
+"""Those that the page names: the daemon's and, by the forwarding, the controllers'."""
+
+
+class Shell:
+    """One bash for the whole page, so that what a block exports holds in the next."""
+
+    def __init__(self, where: Path, environment: dict[str, str]) -> None:
+        self._where, self._environment = where, environment
+
+    async def __aenter__(self) -> Self:
+        self._bash = await asyncio.create_subprocess_exec(
+            "bash", "-euo", "pipefail", cwd=self._where, env=self._environment, start_new_session=True,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGTERM)
+        await self._bash.communicate()
+
+    async def run(self, block: Block) -> str:
+        """Run a block and return what it printed. Fails with that when a command of it does."""
+        if block.before.startswith(STAYS):
+            await self._type("{\n" + block.text + "} >daemon.log 2>&1 </dev/null &\n")
+            return ""
+        await self._type(block.text + "echo @@done\n")
+        lines: list[str] = []
+        while line := (await asyncio.wait_for(self._read(), 200)).decode():
+            if line == "@@done\n":
+                return "".join(lines)
+            lines.append(line)
+        pytest.fail(f"{block.text}\n{''.join(lines)}")
+
+    async def _read(self) -> bytes:
+        assert self._bash.stdout is not None
+        return await self._bash.stdout.readline()
+
+    async def _type(self, text: str) -> None:
+        assert self._bash.stdin is not None
+        self._bash.stdin.write(text.encode())
+        await self._bash.stdin.drain()
+
+
+@asynccontextmanager
+async def forwarded(port: int, url: str) -> AsyncIterator[None]:
+    """What ``kubectl port-forward`` does: a port of this machine leads to the controller's."""
+    where = urlsplit(url)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(where.hostname, where.port)
+        await asyncio.gather(carry(reader, back), carry(there, writer))
+
+    async with await asyncio.start_server(connected, "127.0.0.1", port):
+        yield
+
+
+def free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return True
+    return False
+
+
+def clone(room: Path) -> Path:
+    """Return a directory that looks like a clone, in which the page may leave files."""
+    place = room / "clone"
+    place.mkdir()
+    for one in ROOT.iterdir():
+        if one.name != ".git":
+            (place / one.name).symlink_to(one)
+    for one in blocks(PAGE):
+        if one.title:
+            (place / one.title).write_text(one.text)
+    return place
+
+
+def test_one_block_alone_is_not_run_and_the_page_says_why() -> None:
+    (left_out,) = [one for one in COMMANDS if NOT_RUN in one.before]
+    assert left_out.text.split()[:4] == ["kubectl", "-n", "ingress-nginx", "port-forward"]
+    assert re.search(r"\(not run in CI: \w+", left_out.before)
+
+
+async def test_every_block_runs_as_written_and_the_rollout_ends_promoted(lab: Lab, tmp_path: Path) -> None:
+    await until(lambda: all(map(free, PORTS)), within=120)  # another run of this test on the machine, if any
+    bin_ = Path(sys.executable).parent
+    environment = {
+        "HOME": str(tmp_path), "PATH": f"{bin_}:{os.environ['PATH']}", "KUBECTL_KUBERC": "false", "LANG": "C.UTF-8",
+        "KUBECONFIG": str(lab.api.write_kubeconfig(tmp_path / "config")),
+        # the lab's clock, and loopback only; everything else is as a reader has it
+        "INGRESS_CANARY_CLOCK_SCALE": f"{SCALE:g}", "INGRESS_CANARY_CLOCK_EPOCH": datetime.now(UTC).isoformat(),
+        "INGRESS_CANARY_LISTEN": f"127.0.0.1:{PORTS[0]}",
+    }  # fmt: skip
+    said: dict[str, str] = {}
+    traffic = asyncio.create_task(lab.load(rate=200, seconds=400).run())
+    async with (
+        forwarded(PORTS[1], lab.plane.pods[0].metrics_url),
+        Shell(clone(tmp_path), environment) as shell,
+    ):
+        for block in COMMANDS:
+            if NOT_RUN not in block.before:
+                said[block.text.splitlines()[0]] = await shell.run(block)
+        assert "make demo" in said
+        assert said["ingress-canary lint rollout.yaml"].endswith("shop/checkout: clean\n")
+        assert "REASON" in said["kubectl get icr -n shop"]
+        assert "condition met" in said["kubectl set image deployment/checkout app=shop/checkout:v2 -n shop"]
+        await until(lambda: lab.shadow() is None)
+    traffic.cancel()
