@@ -96,13 +96,15 @@ def observe(
         if findings.refused:
             obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
     session = _session(entry, course, status)
-    drift = None
+    drift, carried = None, wanted(status)
     if primary is not None and shadow is not None and status.shadow is not None:
         manifest = stamped(router, router.shadow(primary, spec, owner, wanted(status)))
         drift = None if untouched(router, shadow) else compare(router, shadow, wanted(status), manifest)
-        waiting = merge_patch(router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
-        if session is not None and waiting and not hands_off(status):
-            session = session.unapplied()
+        if merge_patch(router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
+            carried = router.told(shadow)
+            # what cannot be written now is judged by what is on: a canary may fail meanwhile
+            if session is not None and not entry.failures and not hands_off(status):
+                session = session.unapplied()
     if hands_off(status):
         # the fight has been told: once a person has said resume, undoing is counted anew
         entry.undone.clear()
@@ -114,7 +116,7 @@ def observe(
         if entry.clock_set:
             session = session.rebased(entry.reading.at)
             entry.clock_set = False
-        at = _tick(course, signals, status, sticky, options)
+        at = _tick(course, signals, status, carried, sticky, options)
         session = tick(session, entry.reading, replace(at, probe=entry.probed))
     entry.reading = None
     entry.session = session
@@ -253,14 +255,17 @@ def _target(key: Key, spec: RolloutSpec, course: Course | None, signals: Signals
     )  # fmt: skip
 
 
-def _tick(course: Course, signals: Signals, status: RolloutStatus, sticky: bool, options: Options) -> Tick:
-    step = status.step
+def _tick(
+    course: Course, signals: Signals, status: RolloutStatus, carried: Exposure, sticky: bool, options: Options
+) -> Tick:
+    step, mode = status.step, Mode.of(status)
     return Tick(
         course=course,
         signals=signals,
-        mode=Mode.of(status),
+        # no step bakes at another exposure than its own
+        mode=Mode.WATCHING if mode is Mode.JUDGING and carried != wanted(status) else mode,
         step=course.walk.at(step.index) if step else None,
-        exposure=Exposure(status.weight, status.routing.header, status.routing.cookie),
+        exposure=carried,
         sticky=sticky,
         interval=options.interval,
     )

@@ -48,6 +48,8 @@ class ScriptedApi:
     """By collection: what the next requests get instead of an answer."""
     always: dict = field(default_factory=dict)
     """By collection: what every request gets."""
+    everywhere: dict = field(default_factory=dict)
+    """By collection: what every request gets that is not for one namespace."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     oldest: int = 0
     """Watches from before this version get 410."""
@@ -95,6 +97,8 @@ class ScriptedApi:
             return await self.script[collection].popleft()(request)
         if collection in self.always:
             return await self.always[collection](request)
+        if collection in self.everywhere and not namespace:
+            return await self.everywhere[collection](request)
         if request.method == "GET" and not name:
             if request.query.get("watch"):
                 return await self._watch(request, collection, namespace)

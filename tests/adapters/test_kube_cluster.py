@@ -357,8 +357,7 @@ async def test_in_some_namespaces_only_those_are_read_and_the_rest_is_not_needed
         for namespace in ("shop", "mall", "private"):
             api.put(INGRESSES, namespace, "one", spec=ingress())
             api.put(ROLLOUTS, namespace, "one", spec=rollout("one"))
-        api.script[INGRESSES].append(DENIED)
-        api.script[CLASSES].append(DENIED)
+        api.everywhere |= {INGRESSES: DENIED, CLASSES: DENIED}
         scope = Scope(home="ingress-canary", namespaces=("shop", "mall"), schedules=("sre",))
         async with watching(api, session, scope) as (cluster, _):
             assert {key.namespace for key in cluster.rollouts()} == {"shop", "mall"}

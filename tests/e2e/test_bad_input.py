@@ -60,7 +60,7 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
         "PreflightFailed",
         ("header", "pattern"),
     ),
-    "windows": (schedule(windows={"timezone": "UTC", "freezes": []}), "InvalidSpec", ("windows", "remove it")),
+    "windows": (schedule(windows={"timezone": "Europe/Berlon"}), "InvalidSpec", ("timezone", "Europe/Berlin")),
     "gates": (schedule(gates=[{"name": "qa"}]), "InvalidSpec", ("gates", "remove it")),
     "notified": (schedule(notifications=[{"name": "chat"}]), "InvalidSpec", ("notifications", "remove it")),
     "approval": (first_step(approval={}), "InvalidSpec", ("steps[0].approval", "remove it")),
@@ -68,12 +68,12 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     "copy-images": (
         spec(promotion={"strategy": "CopyImages"}),
         "InvalidSpec",
-        ("spec.promotion.strategy", "use Manual"),
+        ("spec.workload.canary", "use Manual"),
     ),
     "scaled": (
         lambda spec: spec["workload"].update(scaleCanary={"to": 3}),
         "InvalidSpec",
-        ("spec.workload.scaleCanary", "remove it"),
+        ("spec.workload.scaleCanary", "set spec.workload.canary to a Deployment"),
     ),
     "no-stable": (spec(stableService="nobody"), "PreflightFailed", ("nobody",)),
     "no-canary": (spec(canaryService="nobody-canary"), "PreflightFailed", ("nobody-canary",)),
