@@ -1,5 +1,7 @@
 """Every reason under a heading of its own, from the vocabulary: troubleshooting by the word that a rollout shows."""
 
+import re
+
 from ingress_canary.domain.meanings import MEANINGS
 from ingress_canary.domain.reasons import Reason
 from reference.looks import LOOKS
@@ -23,6 +25,8 @@ SECTIONS = {
 }
 """The first word of each section."""
 LATER = "*Of a later release: the word is taken, and no rollout has it yet.*\n\n"
+PAGE = re.compile(r"\(((?:[\w-]+/)*)([\w-]+)\.md\)")
+"""How the vocabulary names a page: from ``docs/`` on, or by its name alone where it stands beside this one."""
 
 
 def page() -> str:
@@ -31,7 +35,11 @@ def page() -> str:
     for reason, one in MEANINGS.items():
         if reason in SECTIONS:
             text += f"\n## {SECTIONS[reason]}\n"
-        text += f"\n### {reason}\n\n{LATER if one.later else ''}{one.what}\n"
+        text += f"\n### {reason}\n\n{LATER if one.later else ''}{_linked(one.what)}\n"
         if not one.later:
-            text += f"\n- **Look at:** {LOOKS[reason]}\n- **Do:** {one.todo}\n"
+            text += f"\n- **Look at:** {LOOKS[reason]}\n- **Do:** {_linked(one.todo)}\n"
     return text
+
+
+def _linked(text: str) -> str:
+    return PAGE.sub(lambda found: f"([{found[2]}]({'../' if found[1] else ''}{found[1]}{found[2]}.md))", text)

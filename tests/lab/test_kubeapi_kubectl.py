@@ -81,4 +81,9 @@ async def test_kubectl_watches(lab: KubeApi, kubectl: Kubectl) -> None:
     await process.communicate()
     # an empty phase prints as nothing: the age stands in its place, whatever it is by then
     head, before, after = lines
-    assert [head[:3], before[:2], len(before), after[:3]] == [["NAME", "SIZE", "PHASE"], ["a", "3"], 3, ["a", "3", "Ok"]]
+    assert [head[:3], before[:2], len(before), after[:3]] == [
+        ["NAME", "SIZE", "PHASE"],
+        ["a", "3"],
+        3,
+        ["a", "3", "Ok"],
+    ]
