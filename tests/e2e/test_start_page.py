@@ -1,23 +1,20 @@
 """The start page does what it says: its blocks run as they stand, in order, on the lab and with a stock kubectl."""
 
 import asyncio
-import os
 import re
-import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
 
 from ingress_canary.lab.cluster import Lab
 from tests.e2e.conftest import SCALE, until
-from tests.pages import DOCS, ROOT, Block, blocks
+from tests.e2e.shell import Shell, environment
+from tests.pages import DOCS, ROOT, blocks
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -27,47 +24,6 @@ STAYS = "*In another terminal, left running"
 NOT_RUN = "(not run in CI:"
 PORTS = (8080, 10254)
 """Those that the page names: the daemon's and, by the forwarding, the controllers'."""
-
-
-class Shell:
-    """One bash for the whole page, so that what a block exports holds in the next."""
-
-    def __init__(self, where: Path, environment: dict[str, str]) -> None:
-        self._where, self._environment = where, environment
-
-    async def __aenter__(self) -> Self:
-        self._bash = await asyncio.create_subprocess_exec(
-            "bash", "-euo", "pipefail", cwd=self._where, env=self._environment, start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._bash.pid, signal.SIGTERM)
-        await self._bash.communicate()
-
-    async def run(self, block: Block) -> str:
-        """Run a block and return what it printed. Fails with that when a command of it does."""
-        if block.before.startswith(STAYS):
-            await self._type("{\n" + block.text + "} >daemon.log 2>&1 </dev/null &\n")
-            return ""
-        await self._type(block.text + "echo @@done\n")
-        lines: list[str] = []
-        while line := (await asyncio.wait_for(self._read(), 200)).decode():
-            if line == "@@done\n":
-                return "".join(lines)
-            lines.append(line)
-        pytest.fail(f"{block.text}\n{''.join(lines)}")
-
-    async def _read(self) -> bytes:
-        assert self._bash.stdout is not None
-        return await self._bash.stdout.readline()
-
-    async def _type(self, text: str) -> None:
-        assert self._bash.stdin is not None
-        self._bash.stdin.write(text.encode())
-        await self._bash.stdin.drain()
 
 
 @asynccontextmanager
@@ -118,11 +74,6 @@ def test_one_block_alone_is_not_run_and_the_page_says_why() -> None:
     assert re.search(r"\(not run in CI: \w+", left_out.before)
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {"HOME": str(home), "PATH": path, "LANG": "C.UTF-8", "KUBECTL_KUBERC": "false", **more}
-
-
 async def test_the_demo_runs_as_written(tmp_path: Path) -> None:
     async with Shell(clone(tmp_path), environment(tmp_path)) as shell:
         assert DEMO.text == "make demo\n"
@@ -146,7 +97,11 @@ async def test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_pr
         Shell(clone(tmp_path), environment(tmp_path, KUBECONFIG=str(kubeconfig), **settings)) as shell,
     ):
         for block in ON_A_CLUSTER:
-            if NOT_RUN not in block.before:
+            if NOT_RUN in block.before:
+                continue
+            if block.before.startswith(STAYS):
+                await shell.leave_running(block)
+            else:
                 said[block.text.splitlines()[0]] = await shell.run(block)
         assert said["ingress-canary lint rollout.yaml"].endswith("shop/checkout: clean\n")
         assert "REASON" in said["kubectl get icr -n shop"]
