@@ -155,6 +155,7 @@ class Daemon:
             return Engine(guarded, metrics, prober, routers, self.clock, recorder, self.telemetry, options)
 
         self._succession = Succession(leadership, engine_of, self.telemetry)
+        self.telemetry.queue(self._waiting, self._waited)
         self._succession.start()
         stack.push_async_callback(self._succession.stop)
         log.info(
@@ -196,14 +197,26 @@ class Daemon:
         if self._succession is None:
             pods = (self._pods.problem,) if self._pods is not None and self._pods.problem else ()
             return self._cluster.problems or pods or ("the caches are being filled",)
-        engine = self._succession.engine
-        if engine is None:
+        if self._engine is None:
             # a follower is ready, unless it could not take over
             return (self._leadership.problem,) if self._leadership.problem else ()
-        waited = engine.queue.oldest() * self.settings.clock_scale
+        waited = self._waited() * self.settings.clock_scale
         if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
             return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()
+
+    @property
+    def _engine(self) -> Engine | None:
+        """The engine of this process's term; None while it does not lead."""
+        return self._succession.engine if self._succession is not None else None
+
+    def _waiting(self) -> int:
+        """Return how many rollouts wait for a pass."""
+        return 0 if self._engine is None else len(self._engine.queue)
+
+    def _waited(self) -> float:
+        """Return the longest of their waits in real seconds."""
+        return 0.0 if self._engine is None else self._engine.queue.oldest()
 
     async def _connect(self) -> Session:
         settings = self.settings

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
@@ -183,8 +184,8 @@ class Clock(Protocol):
 class Telemetry(Protocol):
     """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""
 
-    def rollout(self, key: Key, status: RolloutStatus) -> None:
-        """Show a rollout as it is now."""
+    def rollout(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
+        """Show a rollout as it is now; ``plan`` is what its evidence is held against, where that is known."""
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""
@@ -195,14 +196,11 @@ class Telemetry(Protocol):
     def rollback(self, seconds: float) -> None:
         """Observe the time from the sample that proved a fail to the shadow's removal, in the clock's seconds."""
 
-    def reconciled(self, seconds: float) -> None:
-        """Observe one pass."""
-
-    def queue_depth(self, depth: int) -> None:
-        """Show how many rollouts wait for a pass."""
+    def reconciled(self, seconds: float, *, failed: bool) -> None:
+        """Observe one pass, and count one that failed; after a conflict the next one is a matter of course."""
 
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
 
-    def source_read(self, seconds: float, errors: int) -> None:
-        """Observe one look at the metrics source, and count the targets it could not answer for."""
+    def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
+        """Observe one look at the metrics source, and count the targets that it could not answer for."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from dashboard import dashboard
 from reference import PAGES
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATED: Mapping[str, Callable[[], str]] = {
     "config/crd/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
     "config/crd/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
+    "config/grafana/ingress-canary.json": dashboard,
     **PAGES,
 }
 """Path from the repository's root, and what makes the whole text."""

@@ -42,3 +42,9 @@ def blocks(page: Path) -> Iterator[Block]:
     for start, language, title, body in sorted(found):
         before = text[:start].rstrip().rpartition("\n\n")[2]
         yield Block(page, language, title, " ".join(before.split()), textwrap.dedent(body))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what links into a page may name behind their #."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}

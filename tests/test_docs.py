@@ -26,7 +26,7 @@ from ingress_canary.domain.promql import VARIABLES
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.lint.check import lint_texts
-from tests.pages import DOCS, ROOT, Block, blocks, pages
+from tests.pages import DOCS, ROOT, Block, anchors, blocks, pages
 
 PAGES = pages()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -40,11 +40,6 @@ ROLLOUT: dict[str, Any] = {
     "ingresses": ["a"], "stableService": "a", "canaryService": "b", "schedule": {"inline": SCHEDULE},
 }  # fmt: skip
 ELSEWHERE = re.compile(r"""(?:<link\b[^>]*\bhref|\bsrc)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//""")
-
-
-def anchors(page: Path) -> set[str]:
-    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 def broken(page: Path) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, Resource
+from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
@@ -51,7 +51,7 @@ def known() -> Iterator[Resource]:
 
 def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     watched = {(one.group, one.plural) for one in known()} - {
-        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES)
+        (one.group, one.plural) for one in (EVENTS, CRDS, PODS, CONFIGMAPS, LEASES, SECRETS)
     }
     for verb in ("list", "watch"):
         assert {right[:2] for right in rights("ClusterRole") if right[2] == verb} == watched

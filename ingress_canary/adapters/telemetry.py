@@ -1,11 +1,19 @@
-"""The daemon's own metrics (docs/reference/metrics.md) on a registry that it is given: nothing global."""
+"""The daemon's own metrics (docs/reference/metrics.md) on a registry that it is given: nothing global.
 
-from collections.abc import Iterable
+What is rarely counted is there from the start, at 0: ``increase()`` does not see a series' first value.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ingress_canary.api.rollout import RolloutStatus, Verdict
+from ingress_canary import __version__
+from ingress_canary.api.rollout import RolloutStatus, SloStatus, Verdict
+from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.objects import Key
+from ingress_canary.domain.observation import AT_REST
+from ingress_canary.domain.reasons import Reason
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROLLBACK_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)
@@ -37,15 +45,29 @@ class PrometheusTelemetry:
             (*ROLLOUT, "slo", "test"),
             registry=registry,
         )
+        self._threshold = Gauge(
+            "ingress_canary_slo_log_evalue_threshold",
+            "Where that logarithm is a proof.",
+            (*ROLLOUT, "slo", "test"),
+            registry=registry,
+        )
         self._verdict = Gauge(
             "ingress_canary_slo_verdict",
             "-1 fail, 0 inconclusive, 1 pass, 2 no data.",
             (*ROLLOUT, "slo"),
             registry=registry,
         )
+        self._moved = Gauge(
+            "ingress_canary_last_transition_timestamp_seconds",
+            "When the newest entry of a rollout's history was made.",
+            ROLLOUT,
+            registry=registry,
+        )
         self._transitions = Counter(
             "ingress_canary_transitions_total", "Entries made in rollouts' histories.", ("reason",), registry=registry
         )
+        for reason in Reason:
+            self._transitions.labels(reason)
         self._rollback = Histogram(
             "ingress_canary_rollback_seconds",
             "From the sample that proved a fail to the shadow gone.",
@@ -58,7 +80,17 @@ class PrometheusTelemetry:
             buckets=SECONDS,
             registry=registry,
         )
+        self._failures = Counter(
+            "ingress_canary_reconcile_errors_total",
+            "Passes that could not do what they wanted, conflicts left out.",
+            registry=registry,
+        )
         self._depth = Gauge("ingress_canary_queue_depth", "Rollouts that wait for a pass.", registry=registry)
+        self._oldest = Gauge(
+            "ingress_canary_queue_oldest_seconds",
+            "Real time that the rollout which waits longest has waited for its pass.",
+            registry=registry,
+        )
         self._query = Histogram(
             "ingress_canary_source_query_seconds",
             "Time of one look at a metrics source.",
@@ -72,6 +104,15 @@ class PrometheusTelemetry:
             ("source",),
             registry=registry,
         )
+        self._answered = Gauge(
+            "ingress_canary_source_last_success_timestamp_seconds",
+            "When a look at a metrics source last brought an answer; before that, when the first was taken.",
+            ("source",),
+            registry=registry,
+        )
+        self._query.labels(source)
+        self._errors.labels(source)
+        self._begun = False
         self._requests = Counter(
             "ingress_canary_api_requests_total",
             "Requests to the API server.",
@@ -79,23 +120,29 @@ class PrometheusTelemetry:
             registry=registry,
         )
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
+        Gauge("ingress_canary_build_info", "1, with the daemon's version.", ("version",), registry=registry).labels(
+            __version__
+        ).set(1)
         self._shown: dict[Key, dict[tuple[Gauge, tuple[str, ...]], Gauge]] = {}
         """The series of each rollout, so that none is looked up anew with every tick."""
 
-    def rollout(self, key: Key, status: RolloutStatus) -> None:
-        """Show a rollout as it is now, and no longer as it was."""
+    def rollout(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
+        """Show a rollout as it is now, and no longer as it was; at rest with the evidence that ended it."""
         place = (key.namespace, key.name)
         values: list[tuple[Gauge, tuple[str, ...], float]] = [
             (self._info, (*place, status.phase, status.reason, status.revision or ""), 1),
             (self._weight, place, status.weight),
             (self._step, place, status.step.index if status.step else 0),
         ]
-        if status.observed_share is not None:
+        if status.observed_share is not None and status.phase not in AT_REST:
             values.append((self._share, place, status.observed_share))
+        if status.history:
+            values.append((self._moved, place, status.history[-1].at.timestamp()))
+        uncalibrated = {bound.name for bound in plan.bounds} if plan is not None else set[str]()
         for slo in status.slos:
             values.append((self._verdict, (*place, slo.name), VERDICTS[slo.verdict]))
-            tests = (("absolute", slo.log_e.absolute), ("relative", slo.log_e.relative), ("pass", slo.log_e.passing))
-            values += [(self._evalue, (*place, slo.name, test), value) for test, value in tests]
+            if slo.name not in uncalibrated:
+                values += self._evidence(place, slo, plan)
         before, shown = self._shown.get(key, {}), dict[tuple[Gauge, tuple[str, ...]], Gauge]()
         for gauge, labels, value in values:
             one = (gauge, labels)
@@ -103,6 +150,20 @@ class PrometheusTelemetry:
             series.set(value)
         self._drop(before.keys() - shown.keys())
         self._shown[key] = shown
+
+    def _evidence(
+        self, place: tuple[str, str], slo: SloStatus, plan: Plan | None
+    ) -> list[tuple[Gauge, tuple[str, ...], float]]:
+        """Return the logarithms of an SLO's E-values, and where each is a proof."""
+        tests = {"absolute": slo.log_e.absolute, "relative": slo.log_e.relative, "pass": slo.log_e.passing}
+        values: list[tuple[Gauge, tuple[str, ...], float]] = [
+            (self._evalue, (*place, slo.name, test), value) for test, value in tests.items()
+        ]
+        design = next((one.design for one in plan.objectives if one.name == slo.name), None) if plan else None
+        if design is not None:
+            proofs = {"absolute": design.log_fail, "relative": design.log_fail, "pass": design.log_pass}
+            values += [(self._threshold, (*place, slo.name, test), value) for test, value in proofs.items()]
+        return values
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""
@@ -120,23 +181,27 @@ class PrometheusTelemetry:
         """Observe one rollback, in the clock's seconds."""
         self._rollback.observe(seconds)
 
-    def reconciled(self, seconds: float) -> None:
-        """Observe one pass."""
+    def reconciled(self, seconds: float, *, failed: bool) -> None:
+        """Observe one pass, and count one that failed."""
         self._reconcile.observe(seconds)
+        self._failures.inc(failed)
 
-    def queue_depth(self, depth: int) -> None:
-        """Show how many rollouts wait."""
-        self._depth.set(depth)
+    def queue(self, depth: Callable[[], float], oldest: Callable[[], float]) -> None:
+        """Ask these with each scrape: passes that hang tell of nothing themselves."""
+        self._depth.set_function(depth)
+        self._oldest.set_function(oldest)
 
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
         self._leader.set(leading)
 
-    def source_read(self, seconds: float, errors: int) -> None:
+    def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source."""
         self._query.labels(self._source).observe(seconds)
-        if errors:
-            self._errors.labels(self._source).inc(errors)
+        self._errors.labels(self._source).inc(errors)
+        if answers or not self._begun:
+            self._answered.labels(self._source).set(at.timestamp())
+        self._begun = True
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

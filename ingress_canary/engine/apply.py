@@ -4,7 +4,7 @@ Status first, then the shadow, then a workload, then the action's annotation; ea
 seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -31,9 +31,10 @@ class Applied:
     """The status was stored."""
     reshaped: bool = False
     """The shadow was created, changed or removed."""
-    removed: bool = False
     undone: tuple[str, ...] = ()
     """Another hand's changes that were undone."""
+    fault: ClusterError | None = None
+    """What kept the rest from being done once the status was stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Applier:
     """Longest time between two stored checkpoints, in the clock's seconds."""
 
     async def apply(self, body: Json, entry: Entry, scene: Scene, decision: Decision, after: RolloutStatus) -> Applied:
-        """Store the status, shape the shadow, clear the action. Raises ClusterError; the next pass looks afresh."""
+        """Store the status, shape the shadow, clear the action; after a fault the next pass looks afresh.
+
+        Raises ClusterError while the status is not stored.
+        """
         before = scene.seen.status
         wrote = False
         if self.due(entry, before, after, watch=decision.watch):
@@ -59,11 +63,15 @@ class Applier:
                 await self._unstored(entry, scene, after)
                 raise
         entry.session = decision.session
-        done = await self._shape(body, entry, scene, after)
-        await self._rework(entry, scene, after)
-        if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
-            await self.cluster.clear_action(body)
-        return Applied(wrote, done.reshaped, done.removed, done.undone)
+        done = Applied()
+        try:
+            done = await self._shape(body, entry, scene, after)
+            await self._rework(entry, scene, after)
+            if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
+                await self.cluster.clear_action(body)
+        except ClusterError as error:
+            return replace(done, wrote=wrote, fault=error)
+        return replace(done, wrote=wrote)
 
     def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, *, watch: bool) -> bool:
         """Return whether the status is to be written: for a difference of substance, or as a checkpoint."""
@@ -100,7 +108,7 @@ class Applier:
             if shadow is None:
                 return Applied()
             await self._remove(entry, scene)
-            return Applied(reshaped=True, removed=True)
+            return Applied(reshaped=True)
         if scene.primary is None:
             return Applied()
         if hands_off(after):

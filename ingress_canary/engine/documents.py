@@ -4,6 +4,8 @@ An object with a field newer than this daemon is served; one that cannot be read
 watch. ``engine/engine.py`` and ``engine/survey.py`` use it before they observe.
 """
 
+from contextlib import suppress
+
 from pydantic import ValidationError
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
@@ -24,6 +26,17 @@ def read_status(body: Json) -> RolloutStatus:
             f"the status is not this version's, and nothing is done: {explain(error, 'status')}; run the version that "
             "wrote it, or delete the shadow and then the status"
         ) from None
+
+
+def legible(body: Json) -> RolloutStatus:
+    """Return what can be read of a stored status that means nothing as a whole: where it is, for people to see."""
+    stored = body.get("status") or {}
+    status = RolloutStatus()
+    for name in ("phase", "weight", "revision"):
+        with suppress(ValidationError, KeyError):
+            found = RolloutStatus.model_validate({name: stored[name]})
+            status = status.model_copy(update={name: getattr(found, name)})
+    return status
 
 
 def read_spec(body: Json, entry: Entry) -> None:

@@ -25,7 +25,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
-from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
+from ingress_canary.engine.documents import UnreadableStatus, legible, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import claim, observe, probe_of
 from ingress_canary.engine.options import Options
@@ -96,25 +96,26 @@ class Engine:
             task.cancel()
         await asyncio.gather(self._ticker, *self._workers, self._probes.stop(), return_exceptions=True)
         self._unsubscribe()
-        for key in self._cluster.rollouts():
+        for key in dict(self.ledger.items()):
             self._telemetry.forget(key)
 
     async def _work(self) -> None:
         while (key := await self.queue.get()) is not None:
             loop = asyncio.get_running_loop()
-            began = loop.time()
+            began, failed = loop.time(), False
             try:
                 await self.reconcile(key)
             except ClusterError as error:
+                failed = not isinstance(error, Conflict | Deposed)
                 self._retry(key, error)
             except Exception:
+                failed = True
                 # one rollout that cannot be served must not stop the others
                 log.exception("a pass failed", rollout=str(key))
                 self.queue.add(key, RETRY_AT_MOST)
             finally:
                 self.queue.done(key)
-                self._telemetry.reconciled(loop.time() - began)
-                self._telemetry.queue_depth(len(self.queue))
+                self._telemetry.reconciled(loop.time() - began, failed=failed)
             # most passes wait for nothing: a tick of many must not keep answers, probes and the lease from their turn
             await asyncio.sleep(0)
 
@@ -165,6 +166,10 @@ class Engine:
             entry.target = scene.target
             self._wanted.set()
         done = await self._applier.apply(body, entry, scene, decision, status)
+        if done.fault is not None:
+            # what was stored has happened, whatever becomes of the rest
+            self._reporter.report(key, entry, scene.seen.status, status, decision, done)
+            raise done.fault
         entry.failures, entry.status = 0, status
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
@@ -211,11 +216,14 @@ class Engine:
         if wrote:
             await self._applier.store(body, entry, before, status)
             self._reporter.report(key, entry, before, status, decision, Applied(wrote))
+        else:
+            self._reporter.show(key, entry, status)
         entry.status, entry.target = status, None
 
     async def _untouched(self, key: Key, body: Json, entry: Entry, problem: str) -> None:
         """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
         entry.target = entry.session = None
+        self._reporter.show(key, entry, legible(body).model_copy(update={"reason": Reason.INVALID_SPEC}))
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
@@ -243,10 +251,11 @@ class Engine:
         """Read the source once for all, and ask for a pass over each rollout."""
         self._mind_the_clock()
         self._probes.ask(self.ledger.probes())
-        before = self._clock.monotonic()
+        at, before = self._clock.now(), self._clock.monotonic()
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
-        self._telemetry.source_read(spent, sum(reading.error is not None for reading in readings.values()))
+        errors = sum(reading.error is not None for reading in readings.values())
+        self._telemetry.source_read(at, spent, len(readings) - errors, errors)
         for key, target in watched.items():
             entry = self.ledger.get(key)
             if entry is not None and target in readings:

@@ -70,6 +70,8 @@ class Entry:
     """Rule, object and field of each warning of preflight that has been told."""
     taken_over: bool = False
     """Whether it carries the stamp of this process's term, or needs none."""
+    rolling_back: datetime | None = None
+    """When the evidence was taken that first proved the fail, until the shadow is gone."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None

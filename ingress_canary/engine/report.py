@@ -88,9 +88,9 @@ class Reporter:
     def report(
         self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
     ) -> None:
-        """Tell of one pass that was carried out; what calls for a person is told once, when it begins."""
+        """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
         uid = entry.uid
-        self.telemetry.rollout(key, status)
+        self.show(key, entry, status)
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
             self.recorder.record(moved(key, uid, status, decision.moved.message))
@@ -113,9 +113,22 @@ class Reporter:
         if done.undone:
             self.recorder.record(undone(key, uid, done.undone))
             log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
-        first = decision.session.analysis.first_fail_at if decision.session else None
-        if done.removed and first is not None and status.phase is Phase.ROLLED_BACK:
-            self.telemetry.rollback((self.clock.now() - first).total_seconds())
+        self._time_rollback(entry, status, decision, done)
+
+    def show(self, key: Key, entry: Entry, status: RolloutStatus) -> None:
+        """Show a rollout as it is, whether or not anything was done."""
+        self.telemetry.rollout(key, status, entry.course[1].plan if entry.course else None)
+
+    def _time_rollback(self, entry: Entry, status: RolloutStatus, decision: Decision, done: Applied) -> None:
+        """Observe how long a proven fail took until the shadow was gone, however often its deletion was refused."""
+        ended = decision.moved is not None and status.phase is Phase.ROLLED_BACK
+        if ended and status.reason == Reason.SLO_VIOLATED and decision.session is not None:
+            entry.rolling_back = decision.session.analysis.first_fail_at
+        if entry.rolling_back is None or done.fault is not None:
+            return
+        if status.shadow is None:
+            self.telemetry.rollback((self.clock.now() - entry.rolling_back).total_seconds())
+        entry.rolling_back = None
 
 
 def _identity(problem: Problem) -> tuple[int, str, str]:

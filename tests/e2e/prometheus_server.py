@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -16,10 +17,14 @@ from ingress_canary.lab.cluster import Lab
 
 HOW = "Prometheus is missing: apt-get install prometheus"
 CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 900ms}}
+global: {{scrape_interval: 1s, scrape_timeout: 900ms, evaluation_interval: 1s}}
+rule_files: {rules}
 scrape_configs:
 - job_name: ingress-nginx
   file_sd_configs: [{{files: [{targets}], refresh_interval: 1s}}]
+- job_name: ingress-canary
+  honor_labels: true
+  static_configs: [{{targets: {daemons}, labels: {{namespace: ingress-canary}}}}]
 """
 STOP_WITHIN = 15.0
 
@@ -38,11 +43,13 @@ class Prometheus:
     """The process, its data and its targets, all below one directory.
 
     Its scrape labels clash with the controllers' as a ServiceMonitor's do, so that exported_namespace is tested too.
+    ``daemons`` are addresses of daemons that it scrapes as well, ``rules`` a file that it evaluates every second.
     """
 
-    def __init__(self, lab: Lab, room: Path) -> None:
+    def __init__(self, lab: Lab, room: Path, *, daemons: Sequence[str] = (), rules: Path | None = None) -> None:
         self._lab = lab
         self._room = room
+        self._daemons, self._rules = list(daemons), [str(rules)] if rules else []
         self._binary = binary()
         self._process: asyncio.subprocess.Process | None = None
         self._follower: asyncio.Task[None] | None = None
@@ -50,7 +57,9 @@ class Prometheus:
 
     async def __aenter__(self) -> Self:
         targets = self._room / "targets.json"
-        (self._room / "prometheus.yml").write_text(CONFIG.format(targets=targets))
+        (self._room / "prometheus.yml").write_text(
+            CONFIG.format(targets=targets, daemons=json.dumps(self._daemons), rules=json.dumps(self._rules))
+        )
         self._write_targets()
         self._port = await _free_port()
         self._follower = asyncio.create_task(self._follow(), name="service discovery")
