@@ -3,16 +3,15 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from ingress_canary.lab.cluster import Lab
 from tests.e2e.conftest import SCALE, until
+from tests.e2e.line import Line
 from tests.e2e.shell import Shell, environment
 from tests.pages import DOCS, ROOT, blocks
 
@@ -24,26 +23,6 @@ STAYS = "*In another terminal, left running"
 NOT_RUN = "(not run in CI:"
 PORTS = (8080, 10254)
 """Those that the page names: the daemon's and, by the forwarding, the controllers'."""
-
-
-@asynccontextmanager
-async def forwarded(port: int, url: str) -> AsyncIterator[None]:
-    """What ``kubectl port-forward`` does: a port of this machine leads to the controller's."""
-    where = urlsplit(url)
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(where.hostname, where.port)
-        await asyncio.gather(carry(reader, back), carry(there, writer))
-
-    async with await asyncio.start_server(connected, "127.0.0.1", port):
-        yield
 
 
 def free(port: int) -> bool:
@@ -93,7 +72,7 @@ async def test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_pr
     said: dict[str, str] = {}
     traffic = asyncio.create_task(lab.load(rate=200, seconds=400).run())
     async with (
-        forwarded(PORTS[1], lab.plane.pods[0].metrics_url),
+        Line(lab.plane.pods[0].metrics_url, PORTS[1]),  # what port-forward does
         Shell(clone(tmp_path), environment(tmp_path, KUBECONFIG=str(kubeconfig), **settings)) as shell,
     ):
         for block in ON_A_CLUSTER:
