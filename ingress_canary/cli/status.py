@@ -13,6 +13,7 @@ import yaml
 from ingress_canary.cli.status_view import one, table
 from ingress_canary.domain.objects import Json
 from ingress_canary.ports import ClusterError
+from ingress_canary.settings import usual_kubeconfig
 
 
 class Format(StrEnum):
@@ -30,15 +31,15 @@ def status(
     output: Annotated[
         Format, typer.Option("--output", "-o", help="text, or the objects as json or yaml.")
     ] = Format.TEXT,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
 ) -> None:
     """Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."""
     if name and everywhere:
         raise typer.BadParameter("name one rollout, or say -A", param_hint="NAME")
-    path = kubeconfig or Path.home() / ".kube" / "config"
+    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
     try:
-        found = asyncio.run(_read(None if everywhere else namespace, name, str(path), context))
+        found = asyncio.run(_read(None if everywhere else namespace, name, path, context))
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -54,7 +55,7 @@ def status(
             print(one(found, now) if name else table(found["items"], now))
 
 
-async def _read(namespace: str | None, name: str | None, kubeconfig: str, context: str | None) -> dict[str, Any]:
+async def _read(namespace: str | None, name: str | None, kubeconfig: str | None, context: str | None) -> dict[str, Any]:
     """Return a rollout, or a list of them, as the API has it. Raises ClusterError."""
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.resources import ROLLOUTS  # noqa: PLC0415
