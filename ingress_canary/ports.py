@@ -180,6 +180,9 @@ class Clock(Protocol):
     def at(self, wall: datetime) -> datetime:
         """Return where a real-world timestamp, such as a process's start, lies on this clock."""
 
+    def wall(self, instant: datetime) -> datetime:
+        """Return the real-world time of an instant of this clock."""
+
 
 class Telemetry(Protocol):
     """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""

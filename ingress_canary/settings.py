@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
-    """How long stable is watched before a canary gets traffic, to learn how its errors come."""
+    """How long stable is watched before a canary gets traffic, to learn how its errors come; history counts."""
     source: Literal["controllers", "prometheus"] = "controllers"
     """Where evidence comes from: the controllers' own metrics pages, or a Prometheus that scrapes them."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"

@@ -334,8 +334,25 @@ class PauseStatus(Model):
     """The phase that ``resume`` goes back to."""
     fresh_evidence: bool = False
     """Whether the evidence starts anew on resume, because what was seen had been judged already."""
+    until_approved: bool = False
+    """Whether the step's approval ends it too, because that was not given in time."""
     hands_off: bool = False
     """Whether the shadow is left as another writer makes it, because undoing has become a fight."""
+
+
+class ApprovalStatus(Model):
+    """A person's consent to a step that is waited for, or was given."""
+
+    step: int
+    """The step that asks for it, from 1: what ``approve`` must name."""
+    asked_at: datetime
+    """When the rollout began to wait for it."""
+    until: datetime
+    """When ``onTimeout`` is carried out."""
+    overdue: bool = False
+    """Nobody gave it in time."""
+    given_at: datetime | None = None
+    """When it was given; unset while it is waited for."""
 
 
 class ActionStatus(Model):
@@ -347,6 +364,8 @@ class ActionStatus(Model):
     """What was asked for."""
     result: Annotated[str, Field(max_length=256)] = ""
     """``done``, or why nothing was done."""
+    note: Annotated[str, Field(max_length=256)] = ""
+    """Why, in the sender's words."""
 
 
 class Transition(Model):
@@ -369,7 +388,8 @@ class Condition(Model):
     """A condition as Kubernetes defines it."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready (can run as it is written), Effective (the weight was seen to work), Promoted (ended well) or Preflight."""
+    """Ready (can run as written), Effective (the weight was seen to work), Promoted (ended well), Preflight, Frozen or
+    ScheduleCurrent (the schedule begun with is the one that there is now)."""
     status: Literal["True", "False", "Unknown"]
     """The answer."""
     reason: Annotated[str, Field(max_length=64)]
@@ -412,6 +432,7 @@ class RolloutStatus(Model):
     schedule: ScheduleStatus | None = None
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
+    approval: ApprovalStatus | None = None
     copying: CopyStatus | None = None
     scale: ScaleStatus | None = None
     not_ready_since: datetime | None = None

@@ -99,7 +99,7 @@ class ApprovalWhen(StrEnum):
 
 
 class OnTimeout(StrEnum):
-    """What an approval that nobody gave leads to."""
+    """What an approval that nobody gave leads to: to go on waiting, to a pause, or to a rollback."""
 
     HOLD = "Hold"
     PAUSE = "Pause"
@@ -107,11 +107,11 @@ class OnTimeout(StrEnum):
 
 
 class Approval(Model):
-    """A person's consent, before entering the step or after its evidence."""
+    """A person's consent: before entering the step, or to leave it. Of a ramp, before its first or after its last."""
 
     when: ApprovalWhen = ApprovalWhen.AFTER
-    timeout: Duration = timedelta(hours=24)
-    """How long consent is waited for."""
+    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=365))] = timedelta(hours=24)
+    """How long consent is waited for, at most 8760h."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 

@@ -53,6 +53,8 @@ class Observation:
     """The other writer, whose changes have been undone too often to go on undoing them."""
     frozen: str | None = None
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
+    outdated: str | None = None
+    """That the schedule as begun is not the one that there is now, in a sentence."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
-from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.observation import AT_REST, Decision
 from ingress_canary.domain.preflight.problem import Findings
@@ -22,6 +21,8 @@ PREFLIGHT = "Preflight"
 """The condition that holds the findings; warnings leave it True."""
 FROZEN = "Frozen"
 """The condition that tells of a freeze of the whole daemon; absent until there was one."""
+SCHEDULE_CURRENT = "ScheduleCurrent"
+"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
@@ -29,12 +30,13 @@ Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
-    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
-) -> RolloutStatus:
+    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None,
+    outdated: str | None = None,
+) -> RolloutStatus:  # fmt: skip
     """Return the status as it is stored: the decision's own, with the evidence and the conditions.
 
     ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
-    advances anywhere.
+    advances anywhere, ``outdated`` that there is another schedule now than the one begun with.
     """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
@@ -43,6 +45,7 @@ def published(
         status = _with_evidence(status, session)
     conditions = [
         *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
+        *_outdated(status, outdated, now),
     ]  # fmt: skip
     return status.model_copy(update={"conditions": conditions})
 
@@ -52,7 +55,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": None if status.phase in AT_REST else encode(session.analysis),
+        "analysis_state": None if status.phase in AT_REST else session.checkpoint,
     }
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
@@ -93,6 +96,17 @@ def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Co
         return [before] if before else []
     told = _condition(FROZEN, "False" if frozen is None else "True", status, before, now, frozen or "")
     return [told.model_copy(update={"reason": Reason.FROZEN})]
+
+
+def _outdated(status: RolloutStatus, outdated: str | None, now: datetime) -> list[Condition]:
+    """Return the condition that tells whether the schedule begun with is the present one; absent until it was not."""
+    before = next((condition for condition in status.conditions if condition.type == SCHEDULE_CURRENT), None)
+    if outdated is None and before is None:
+        return []
+    if status.phase in AT_REST:
+        return [before] if before else []
+    told = _condition(SCHEDULE_CURRENT, "True" if outdated is None else "False", status, before, now, outdated or "")
+    return [told.model_copy(update={"reason": Reason.SCHEDULE_CHANGED})]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:

@@ -12,6 +12,7 @@ class Reason(StrEnum):
     # waiting to begin, or unable to
     INVALID_SPEC = "InvalidSpec"
     SCHEDULE_MISSING = "ScheduleMissing"
+    SCHEDULE_CHANGED = "ScheduleChanged"
     PREFLIGHT_FAILED = "PreflightFailed"
     PREFLIGHT_WARNING = "PreflightWarning"
     PREFLIGHT_PASSED = "PreflightPassed"

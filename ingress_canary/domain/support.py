@@ -46,9 +46,6 @@ def unsupported_schedule(
     for name, value in (("gates", spec.gates), ("notifications", spec.notifications)):
         if value:
             yield f"{prefix}.{name}", LATER
-    for number, step in enumerate(spec.steps):
-        if step.approval is not None:
-            yield f"{prefix}.steps[{number}].approval", LATER
     for number, slo in enumerate(spec.slos):
         for member, faults in _queries(slo.sli):
             yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)

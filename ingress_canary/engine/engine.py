@@ -13,6 +13,7 @@ that want it, and sleeps while none does: at rest nothing is polled.
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 import structlog
 
@@ -22,6 +23,7 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.engine.apply import Applied, Applier
@@ -160,7 +162,7 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen.frozen)
+        status = published(decision, now, scene.findings, scene.seen.frozen, scene.seen.outdated)
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
@@ -252,15 +254,24 @@ class Engine:
         self._mind_the_clock()
         self._probes.ask(self.ledger.probes())
         at, before = self._clock.now(), self._clock.monotonic()
+        if self._options.prometheus:
+            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         errors = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, spent, len(readings) - errors, errors)
+        self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
         for key, target in watched.items():
             entry = self.ledger.get(key)
             if entry is not None and target in readings:
                 entry.reading = readings[target]
                 self.queue.add(key)
+
+    def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
+        """Return the target with what its session wants to know of the time before its first look."""
+        entry = self.ledger.get(key)
+        session = entry.session if entry is not None else None
+        return target._replace(past=instants(session, now, self._options.interval)) if session else target
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""

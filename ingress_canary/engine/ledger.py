@@ -44,6 +44,8 @@ class Entry:
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
     course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
     """The schedule last made ready, with what it was made from, and what of it is not served."""
+    present: tuple[object, str | None] | None = None
+    """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None

@@ -21,14 +21,15 @@ from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
-from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
-from ingress_canary.engine.courses import course_of
+from ingress_canary.engine.courses import course_of, newer_than
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
@@ -117,7 +118,7 @@ def observe(
             session = session.rebased(entry.reading.at)
             entry.clock_set = False
         at = _tick(course, signals, status, carried, sticky, options)
-        session = tick(session, entry.reading, replace(at, probe=entry.probed))
+        session = caught_up(session, entry.reading, replace(at, probe=entry.probed))
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
@@ -145,6 +146,7 @@ def observe(
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
         frozen=view.freeze,
+        outdated=newer_than(cluster, spec, status, entry, options),
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),

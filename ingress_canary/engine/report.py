@@ -4,7 +4,8 @@ Events are built by pure functions with their de-duplication key; the recorder t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -25,7 +26,7 @@ WARNINGS = frozenset(
         Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
         Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
         Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
-        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY,
+        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY, Reason.APPROVAL_TIMED_OUT,
     }
 )  # fmt: skip
 TOLD_ON_ENTRY = frozenset(
@@ -69,6 +70,15 @@ class Reporter:
     recorder: Recorder
     telemetry: Telemetry
     clock: Clock
+    noted: set[str] = field(default_factory=set)
+    """What the last look at the source lacked though it was usable."""
+
+    def note(self, notes: AbstractSet[str]) -> None:
+        """Log what a look at the source lacks though it is usable, each thing when it begins."""
+        for note in sorted(notes - self.noted):
+            log.warning("the metrics source", note=note)
+        self.noted.clear()
+        self.noted.update(notes)
 
     def warn(
         self, key: Key, entry: Entry, before: RolloutStatus, warnings: Sequence[Problem]

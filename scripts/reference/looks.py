@@ -24,6 +24,10 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "`kubectl get ics -A`. A reference without a namespace means the daemon's own (setting `namespace`); any "
             "other must be in the setting `schedule_namespaces`."
         ),
+        Reason.SCHEDULE_CHANGED: (
+            "The condition `ScheduleCurrent`, and `status.schedule.content`, the one that is walked "
+            "([shared schedules](../howto/shared-schedules.md))."
+        ),
         Reason.PREFLIGHT_FAILED: (
             "[The rule](preflight.md) whose number the message quotes; `ingress-canary lint --live checkout -n shop` "
             "tells all of them at once. `cannot be read`: grant what `config/rbac` grants, or run with "
@@ -41,7 +45,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "which right is missing. A canary that crashes while its endpoints count as ready fails requests, and "
             "those condemn it like any others."
         ),
-        Reason.WARMING_UP: "The time in the message.",
+        Reason.WARMING_UP: "The time in the message; with Prometheus, one look is enough where it remembers the time before.",
         Reason.SETTLING: "If it lasts: the daemon's log and `/readyz`.",
         Reason.BAKING: "The message, and `status.slos` for each SLO ([read a status](../howto/read-a-status.md)).",
         Reason.INSUFFICIENT_EVIDENCE: (
@@ -64,8 +68,11 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "`spec.windows.freezes` of the schedule; the condition `Frozen`, and "
             "`kubectl get namespace ingress-canary -o yaml`, for one of the whole daemon."
         ),
-        Reason.AWAITING_APPROVAL: "The step in `status.step`, and who may approve it.",
-        Reason.APPROVAL_TIMED_OUT: "`approval` of the step: `timeout` and `onTimeout`.",
+        Reason.AWAITING_APPROVAL: (
+            "`ingress-canary status checkout -n shop`: which step, until when, and the command "
+            "([approve](../howto/approve.md))."
+        ),
+        Reason.APPROVAL_TIMED_OUT: "`approval` of the step: `timeout` and `onTimeout` ([approve](../howto/approve.md)).",
         Reason.AWAITING_GATE: "The gate that the message names, and its own log.",
         Reason.GATE_REJECTED: "The gate's words in the message, and its own log.",
         Reason.PAUSED_BY_USER: f"`spec.paused`, and `status.lastAction`. {NOBODY}",

@@ -36,6 +36,15 @@ def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProce
         (("pause",), "error: "),
         (("pause", "checkout", "--timeout", "soon"), "error: "),
         (("finish", "checkout", "-o", "xml"), "error: "),
+        (("skip", "checkout", "--step", "0"), "error: "),
+        (("promote", "checkout", "--reason", "w" * 257), "257 characters; say it in 256"),
+        (("abort",), "name one rollout, or say --all"),
+        (("abort", "checkout", "--all"), "name one rollout, or say --all"),
+        (("abort", "--all", "--revision", "v2"), "a revision is one rollout's"),
+        (("wait",), "error: "),
+        (("wait", "checkout", "--for", "ever"), "error: "),
+        (("wait", "checkout", "--timeout", "soon"), "a duration is a string with a unit"),
+        (("status", "checkout", "-A"), "name one rollout, or say -A"),
         (("crds", "more"), "error: "),
         (("rollback", "checkout"), "error: "),
     ],
@@ -61,8 +70,12 @@ def test_the_resolved_settings_are_shown_as_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [("run", "--listen", "127.0.0.1:0"), ("pause", "checkout"), ("status",), ("lint", "--live", "checkout")]
-)
+    "args",
+    [
+        ("run", "--listen", "127.0.0.1:0"), ("pause", "checkout"), ("approve", "checkout"), ("wait", "checkout"),
+        ("abort", "--all"), ("status",), ("status", "checkout", "-w"), ("lint", "--live", "checkout"),
+    ],
+)  # fmt: skip
 def test_without_a_cluster_the_error_says_that_there_is_none(args: tuple[str, ...], tmp_path: Path) -> None:
     done = run(tmp_path, *args)
     assert done.returncode == 1

@@ -16,7 +16,6 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
     [
         ({"gates": [{"url": "http://x"}]}, "spec.gates"),
         ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
-        ({"steps": [{"weight": 5, "bake": "1m", "approval": {}}]}, "spec.steps[0].approval"),
     ],
     ids=str,
 )

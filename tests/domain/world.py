@@ -20,10 +20,11 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published, worth_writing
+from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
 from ingress_canary.domain.samples import Instance, Reading, Series
-from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 
 ROUTER = NginxRouter()
@@ -238,7 +239,7 @@ class World:
             if session is not None and waiting and not hands_off(status):
                 session = session.unapplied()
         if session is not None and course is not None and reading is not None:
-            session = tick(
+            session = caught_up(
                 session,
                 reading,
                 Tick(

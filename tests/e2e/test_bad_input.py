@@ -63,7 +63,7 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     "windows": (schedule(windows={"timezone": "Europe/Berlon"}), "InvalidSpec", ("timezone", "Europe/Berlin")),
     "gates": (schedule(gates=[{"name": "qa"}]), "InvalidSpec", ("gates", "remove it")),
     "notified": (schedule(notifications=[{"name": "chat"}]), "InvalidSpec", ("notifications", "remove it")),
-    "approval": (first_step(approval={}), "InvalidSpec", ("steps[0].approval", "remove it")),
+    "approval": (first_step(approval={"timeout": "0s"}), "InvalidSpec", ("steps[0].approval.timeout", "greater than")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
     "copy-images": (
         spec(promotion={"strategy": "CopyImages"}),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from ingress_canary.domain.moves import stay
 from ingress_canary.domain.observation import Decision, Observation
+from ingress_canary.domain.rules.approvals import unapproved
 from ingress_canary.domain.rules.calendar import closed
 
 Barrier = Callable[[Observation, datetime, int], Decision | None]
@@ -20,7 +21,8 @@ def _calendar(seen: Observation, now: datetime, onto: int) -> Decision | None:
     return None if shut is None else stay(seen, *shut, watch=True)
 
 
-BARRIERS: tuple[Barrier, ...] = (_calendar,)
+BARRIERS: tuple[Barrier, ...] = (unapproved, _calendar)
+"""In the order in which they are asked: people first, who may take a day; what may change within seconds last."""
 
 
 def barred(seen: Observation, now: datetime, onto: int) -> Decision | None:
