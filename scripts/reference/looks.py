@@ -45,7 +45,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "which right is missing. A canary that crashes while its endpoints count as ready fails requests, and "
             "those condemn it like any others."
         ),
-        Reason.WARMING_UP: "The time in the message; with Prometheus, one look is enough where it remembers the time before.",
+        Reason.WARMING_UP: "The time in the message. Where Prometheus remembers the time before, one look is enough.",
         Reason.SETTLING: "If it lasts: the daemon's log and `/readyz`.",
         Reason.BAKING: "The message, and `status.slos` for each SLO ([read a status](../howto/read-a-status.md)).",
         Reason.INSUFFICIENT_EVIDENCE: (
@@ -72,7 +72,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "`ingress-canary status checkout -n shop`: which step, until when, and the command "
             "([approve](../howto/approve.md))."
         ),
-        Reason.APPROVAL_TIMED_OUT: "`approval` of the step: `timeout` and `onTimeout` ([approve](../howto/approve.md)).",
+        Reason.APPROVAL_TIMED_OUT: "`timeout` and `onTimeout` of the step ([approve](../howto/approve.md)).",
         Reason.AWAITING_GATE: "The gate that the message names, and its own log.",
         Reason.GATE_REJECTED: "The gate's words in the message, and its own log.",
         Reason.PAUSED_BY_USER: f"`spec.paused`, and `status.lastAction`. {NOBODY}",
