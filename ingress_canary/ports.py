@@ -13,6 +13,8 @@ from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.domain.webhook import GateAnswer
+from ingress_canary.domain.webhook_call import GateCall
 
 
 class ClusterError(Exception):
@@ -133,6 +135,21 @@ class Prober(Protocol):
         """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
+class GateKeeper(Protocol):
+    """Who asks a webhook gate."""
+
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Return what the answer means; never raises, and returns within the call's time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked beside the ticks."""
+
+    prober: Prober
+    gates: GateKeeper
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
@@ -207,3 +224,6 @@ class Telemetry(Protocol):
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets that it could not answer for."""
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate; ``outcome`` is passed, rejected or unknown."""

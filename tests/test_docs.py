@@ -32,8 +32,10 @@ PAGES = pages()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`[^`\n]*`")
 LETTERS = {"E": Severity.ERROR, "W": Severity.WARNING}
+STEPS = {5: "dogfood", 10: "b", 25: "c", 50: "half", 100: "all"}
+"""The steps of a schedule of which a page shows another part."""
 SCHEDULE: dict[str, Any] = {
-    "steps": [{"weight": 10, "bake": "10m"}],
+    "steps": [{"weight": weight, "bake": "10m", "name": name} for weight, name in STEPS.items()],
     "slos": [{"name": "a", "objective": 99, "sli": {"requests": {}}}],
 }
 ROLLOUT: dict[str, Any] = {
@@ -129,6 +131,7 @@ def test_manifests_are_found_in_whole_and_in_part() -> None:
     found = {block.page.stem for block, _ in EXAMPLES}
     assert found >= {
         "start", "ramp", "dogfood", "windows-and-freezes", "own-metrics", "probe", "promote", "scale-the-canary", "ci",
+        "approve", "gates", "guard-a-database-change", "shared-schedules",
         "migrate-from-flagger", "migrate-from-argo-rollouts",
     }  # fmt: skip
 

@@ -60,6 +60,16 @@ def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     }
 
 
+def test_no_secret_may_be_read_unless_it_is_named_by_whoever_needs_it() -> None:
+    assert SECRETS.plural not in {right[1] for kind in ("ClusterRole", "Role") for right in rights(kind)}
+    for file in OPTIONAL.parent.glob("*.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            for rule in document.get("rules", ()):
+                if SECRETS.plural in rule["resources"]:
+                    assert (document["kind"], rule["verbs"]) == ("Role", ["get"]), file.name
+                    assert rule["resourceNames"], file.name
+
+
 def test_a_lease_may_be_read_and_written_by_its_name_only() -> None:
     rules = [
         rule

@@ -119,6 +119,12 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
+        self._gates = Counter(
+            "ingress_canary_gate_answers_total",
+            "Attempts to ask a webhook gate: passed, rejected or unknown.",
+            ("when", "outcome"),
+            registry=registry,
+        )
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         Gauge("ingress_canary_build_info", "1, with the daemon's version.", ("version",), registry=registry).labels(
             __version__
@@ -202,6 +208,10 @@ class PrometheusTelemetry:
         if answers or not self._begun:
             self._answered.labels(self._source).set(at.timestamp())
         self._begun = True
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate."""
+        self._gates.labels(when, outcome).inc()
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

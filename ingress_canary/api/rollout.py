@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
-from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
+from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight, between
 
 
 class ShadowSpec(Model):
@@ -81,7 +82,7 @@ class Probe(Model):
     """The answer's header that tells the versions apart, such as ``X-Version``."""
     value: Annotated[str, Field(min_length=1, max_length=256)]
     """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=5)
+    timeout: Annotated[Duration, between("1ms", "30s")] = timedelta(seconds=5)
     """How long an answer may take."""
 
 
@@ -439,6 +440,8 @@ class RolloutStatus(Model):
     """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
+    gates: Annotated[list[GateStatus], Field(max_length=MAX_GATES)] = []
+    """What each gate was asked last in this rollout, and what it said."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     """The last transitions, oldest first."""

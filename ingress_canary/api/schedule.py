@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
+from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.units import Duration, Name, Points, Weight
 
@@ -431,8 +432,8 @@ class ScheduleSpec(Model):
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     on_failure: OnFailure = OnFailure.ROLLBACK
     on_no_data: OnNoData = OnNoData.HOLD
-    gates: Annotated[list[OpenObject], Field(max_length=16)] = []
-    """Webhooks that are asked before a step."""
+    gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
+    """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""
     notifications: Annotated[list[OpenObject], Field(max_length=16)] = []
     """Who is told of what."""
 
@@ -441,6 +442,9 @@ class ScheduleSpec(Model):
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
+        gates = [gate.name for gate in self.gates]
+        if doubled := sorted({name for name in gates if gates.count(name) > 1}):
+            raise ValueError(f"gates: two gates are named {doubled[0]}; give each its own name")
         before = 0.0
         for number, step in enumerate(self.steps):
             first = step.ramp.from_ if step.ramp else step.weight or 0.0

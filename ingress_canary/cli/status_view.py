@@ -42,7 +42,7 @@ def one(body: Json, now: datetime, primary: Ingress | None = None) -> str:
     schedule = _schedule(status)
     sections = (
         _rail(status, schedule), [*_step(status, schedule), *_reach(status, body, primary)],
-        _evidence(status, schedule), _conditions(status), _person(status, meta), _history(status, now),
+        _evidence(status, schedule), _conditions(status), _gates(status), _person(status, meta), _history(status, now),
     )  # fmt: skip
     for section in sections:
         if part := list(section):
@@ -155,6 +155,23 @@ def _conditions(status: RolloutStatus) -> Iterator[str]:
                 yield f"{'frozen' if condition.type == FROZEN else 'schedule':9} {condition.message}"
         elif condition.type == "Effective":
             yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
+
+
+def _gates(status: RolloutStatus) -> Iterator[str]:
+    """Yield what each webhook gate said last, and when it is asked next."""
+    if not status.gates:
+        return
+    head = ("GATE", "WHEN", "STEP", "VERDICT", "ASKED", "LAST", "NEXT", "MESSAGE")
+    rows = [
+        (gate.name, gate.when, str(gate.step or "-"), gate.verdict, f"{gate.attempts}x", _second(gate.at),
+         _second(gate.next_at), gate.message or "-")
+        for gate in status.gates
+    ]  # fmt: skip
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _second(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%H:%M:%SZ}"
 
 
 def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:

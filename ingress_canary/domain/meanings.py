@@ -116,8 +116,17 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "back.",
             "`ingress-canary approve` is still taken where it waits or is paused; after a rollback `retry`.",
         ),
-        Reason.AWAITING_GATE: _later("A step waits for a webhook's answer."),
-        Reason.GATE_REJECTED: _later("A webhook said no to a step."),
+        Reason.AWAITING_GATE: Meaning(
+            "Everything else is met, and a webhook gate has not passed: no answer in time, or one that is neither 2xx "
+            "nor 409. Unknown holds and never rolls back; it is asked again, and `maxHold` does not run meanwhile.",
+            "Nothing at first. If it lasts, read in the message which gate it is, what it said and when it is asked "
+            "next, and mend the gate (howto/gates.md).",
+        ),
+        Reason.GATE_REJECTED: Meaning(
+            "A webhook gate answered 409. By its `onReject` the rollout holds and the gate is asked again, or it is "
+            "paused, or rolled back.",
+            "Read the gate's words in the message. After a pause `resume` asks it again; after a rollback `retry`.",
+        ),
         # stopped
         Reason.PAUSED_BY_USER: Meaning(
             "A person paused the rollout, or `spec.paused` is true. The weight stays, and a proven fail still rolls "

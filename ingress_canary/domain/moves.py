@@ -30,7 +30,7 @@ GONE: dict[str, Any] = {**OFF, "shadow": None}
 UNBEGUN: dict[str, Any] = {
     **OFF, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
     "baseline": None, "pause": None, "approval": None, "copying": None, "not_ready_since": None,
-    "finishing": False, "started_at": None, "finished_at": None,
+    "finishing": False, "started_at": None, "finished_at": None, "gates": [],
 }  # fmt: skip
 """As before the first step."""
 

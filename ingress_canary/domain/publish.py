@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.observation import AT_REST, Decision
@@ -161,14 +162,23 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
         status.model_copy(
             update={
                 "message": message, "observed_share": None, "analysis_state": None, "slos": [],
-                "conditions": [], "step": None,
+                "conditions": [], "step": None, "gates": [],
             }
         ),
+        [_asked(gate) for gate in status.gates],
         (step.index, step.started_at) if step else None,
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
         _NUMBER.sub("#", next((one.message for one in status.conditions if one.type == PREFLIGHT), "")),
     )  # fmt: skip
+
+
+def _asked(gate: GateStatus) -> tuple[object, ...]:
+    """Return what of a gate is worth a write: one that is asked each tick is as it was while it goes on passing."""
+    about = gate.name, gate.question, gate.verdict
+    if gate.when is not GateWhen.DURING_STEP:
+        return *about, gate.at, gate.next_at
+    return *about, "" if gate.verdict is GateVerdict.PASSED else _NUMBER.sub("#", gate.message)
 
 
 def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: RolloutStatus) -> dict[str, Any]:

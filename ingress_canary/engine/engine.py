@@ -26,6 +26,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
+from ingress_canary.domain.webhook_call import calls
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.documents import UnreadableStatus, legible, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
@@ -35,7 +36,8 @@ from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Prober, Recorder, Telemetry
+from ingress_canary.engine.webhooks import Webhooks
+from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Recorder, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
-        prober: Prober,
+        asked: Asked,
         routers: Routers,
         clock: Clock,
         recorder: Recorder,
@@ -65,7 +67,8 @@ class Engine:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._probes = Probes(prober, self.ledger)
+        self._probes = Probes(asked.prober, self.ledger)
+        self._webhooks = Webhooks(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(recorder, telemetry, clock)
         self._wanted = asyncio.Event()
@@ -96,7 +99,8 @@ class Engine:
         self.queue.close()
         for task in (self._ticker, *self._workers):
             task.cancel()
-        await asyncio.gather(self._ticker, *self._workers, self._probes.stop(), return_exceptions=True)
+        asked = self._probes.stop(), self._webhooks.stop()
+        await asyncio.gather(self._ticker, *self._workers, *asked, return_exceptions=True)
         self._unsubscribe()
         for key in dict(self.ledger.items()):
             self._telemetry.forget(key)
@@ -144,6 +148,7 @@ class Engine:
         if body is None or body["metadata"].get("deletionTimestamp"):
             # the shadow goes with its owner: Kubernetes collects it
             self._look_again(self.ledger.forget(key))
+            self._webhooks.want(key)
             self._telemetry.forget(key)
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
@@ -163,6 +168,8 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings, scene.seen.frozen, scene.seen.outdated)
+        entry.gates = tuple(status.gates)
+        self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
@@ -226,6 +233,7 @@ class Engine:
         """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
         entry.target = entry.session = None
         self._reporter.show(key, entry, legible(body).model_copy(update={"reason": Reason.INVALID_SPEC}))
+        self._webhooks.want(key)
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.objects import Key
@@ -19,6 +20,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
+from ingress_canary.domain.webhook import GateAnswer, heard
 
 UNDONE = 20
 
@@ -37,6 +39,10 @@ class Entry:
     """What the next tick has asked beside the source."""
     probed: ProbeAnswer | None = None
     """The newest answer to that."""
+    gates: tuple[GateStatus, ...] | None = None
+    """What webhook gates have said; None until a pass has read what is stored."""
+    answers: dict[str, GateAnswer] = field(default_factory=dict)
+    """By the gate's name, the newest answer that no pass has taken yet."""
     generation: int = -1
     """Of the spec below."""
     spec: RolloutSpec | None = None
@@ -78,6 +84,13 @@ class Entry:
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
     """As it was last decided."""
+
+    def hear(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
+        """Take the answers of webhook gates, and return all that gates have said by now."""
+        records = tuple(stored.gates) if self.gates is None else self.gates
+        answers, self.answers = self.answers, {}
+        self.gates = tuple(heard(one, answers[one.name]) if one.name in answers else one for one in records)
+        return self.gates
 
 
 def _suspicion(entry: Entry) -> float:

@@ -150,6 +150,7 @@ def observe(
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),
+        gates=entry.hear(status),
         session=session,
         interval=options.interval,
         warm_up=options.warm_up,

@@ -73,7 +73,10 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "([approve](../howto/approve.md))."
         ),
         Reason.APPROVAL_TIMED_OUT: "`timeout` and `onTimeout` of the step ([approve](../howto/approve.md)).",
-        Reason.AWAITING_GATE: "The gate that the message names, and its own log.",
+        Reason.AWAITING_GATE: (
+            "`ingress-canary status checkout -n shop`: which [gate](../howto/gates.md), what it said, and when it is "
+            "asked next. `secretRef` in the message: the Secret, its entry, or the right to read it is missing."
+        ),
         Reason.GATE_REJECTED: "The gate's words in the message, and its own log.",
         Reason.PAUSED_BY_USER: f"`spec.paused`, and `status.lastAction`. {NOBODY}",
         Reason.INTERVENED: (

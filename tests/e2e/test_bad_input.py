@@ -44,6 +44,7 @@ def spec(**changes: Any) -> Callable[[Spec], None]:
 
 
 PROMQL = {"prometheus": {"bad": "errors_total", "total": "requests_total"}}
+ELSEWHERE = {"name": "qa", "when": "beforeStep", "url": "http://qa.shop/", "steps": ["hafl"]}
 FALLING = [{"weight": 50, "bake": "1m"}, {"weight": 10, "bake": "1m"}]
 BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     "falling": (schedule(steps=FALLING), "InvalidSpec", ("spec.schedule.inline", "50", "10")),
@@ -61,7 +62,7 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
         ("header", "pattern"),
     ),
     "windows": (schedule(windows={"timezone": "Europe/Berlon"}), "InvalidSpec", ("timezone", "Europe/Berlin")),
-    "gates": (schedule(gates=[{"name": "qa"}]), "InvalidSpec", ("gates", "remove it")),
+    "gates": (schedule(gates=[ELSEWHERE]), "InvalidSpec", ("gates[0].steps[0]", "no step hafl", "from 1 to 2")),
     "notified": (schedule(notifications=[{"name": "chat"}]), "InvalidSpec", ("notifications", "remove it")),
     "approval": (first_step(approval={"timeout": "0s"}), "InvalidSpec", ("steps[0].approval.timeout", "greater than")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
