@@ -45,6 +45,3 @@ async def test_the_pipeline_deploys_says_the_revision_waits_and_promotes(
         assert "condition met" in await shell.run(wait_by_kubectl)
     traffic.cancel()
     await asyncio.gather(traffic, return_exceptions=True)
-
-
-from tests.e2e.test_start_page import test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_promoted  # noqa
