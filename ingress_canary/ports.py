@@ -10,9 +10,12 @@ from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.analysis import Plan
+from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.domain.webhook import GateAnswer
+from ingress_canary.domain.webhook_call import GateCall
 
 
 class ClusterError(Exception):
@@ -133,6 +136,21 @@ class Prober(Protocol):
         """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
+class GateKeeper(Protocol):
+    """Who asks a webhook gate."""
+
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Return what the answer means; never raises, and returns within the call's time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked beside the ticks."""
+
+    prober: Prober
+    gates: GateKeeper
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
@@ -165,6 +183,21 @@ class Recorder(Protocol):
         """Take an event to be sent in the background."""
 
 
+class Notifier(Protocol):
+    """Where messages to people go: never waits, never fails a decision, sends each at most once and in order."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take a message to be sent in the background, of what has been stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Whom the engine tells of what it did."""
+
+    recorder: Recorder
+    notifier: Notifier
+
+
 class Clock(Protocol):
     """Time. A compressed clock scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
 
@@ -179,6 +212,9 @@ class Clock(Protocol):
 
     def at(self, wall: datetime) -> datetime:
         """Return where a real-world timestamp, such as a process's start, lies on this clock."""
+
+    def wall(self, instant: datetime) -> datetime:
+        """Return the real-world time of an instant of this clock."""
 
 
 class Telemetry(Protocol):
@@ -202,5 +238,11 @@ class Telemetry(Protocol):
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
 
+    def notified(self, result: Literal["sent", "failed", "dropped"], messages: int = 1) -> None:
+        """Count messages by what became of them."""
+
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets that it could not answer for."""
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate; ``outcome`` is passed, rejected or unknown."""

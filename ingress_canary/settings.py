@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Further namespaces whose schedules may be used."""
     inline_schedules: bool = True
     """Whether rollouts may bring a schedule of their own."""
+    notifications: Path | None = None
+    """File with notifications of every rollout, as in a schedule; their Secrets are in the daemon's own namespace."""
     accept_unchecked: bool = False
     """Begin although rights are missing to check some preflight rules."""
     controllers: tuple[str, ...] = ()
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
-    """How long stable is watched before a canary gets traffic, to learn how its errors come."""
+    """How long stable is watched before a canary gets traffic, to learn how its errors come; history counts."""
     source: Literal["controllers", "prometheus"] = "controllers"
     """Where evidence comes from: the controllers' own metrics pages, or a Prometheus that scrapes them."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"

@@ -94,6 +94,10 @@ class FixedClock:
         """Return the same instant."""
         return wall
 
+    def wall(self, instant: datetime) -> datetime:
+        """Return the same instant."""
+        return instant
+
 
 def resident_peak() -> float:
     """Return the most memory that this process has held so far, in MiB."""

@@ -60,6 +60,16 @@ def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     }
 
 
+def test_no_secret_may_be_read_unless_it_is_named_by_whoever_needs_it() -> None:
+    assert SECRETS.plural not in {right[1] for kind in ("ClusterRole", "Role") for right in rights(kind)}
+    for file in OPTIONAL.parent.glob("*.yaml"):
+        for document in yaml.safe_load_all(file.read_text()):
+            for rule in document.get("rules", ()):
+                if SECRETS.plural in rule["resources"]:
+                    assert (document["kind"], rule["verbs"]) == ("Role", ["get"]), file.name
+                    assert rule["resourceNames"], file.name
+
+
 def test_a_lease_may_be_read_and_written_by_its_name_only() -> None:
     rules = [
         rule
@@ -135,3 +145,10 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
     assert leases | {(LEASES.group, LEASES.plural, "watch")} == rights("Role", "ingress-canary")
     # an Event that repeats is patched, which nothing in this rollout does
     assert others | {("", EVENTS.plural, "patch")} == rights("ClusterRole")
+
+
+def test_secrets_of_notifications_may_be_got_by_name_and_nothing_else() -> None:
+    documents = list(yaml.safe_load_all(OPTIONAL.with_name("notifications.yaml").read_text()))
+    assert rights("Role", "ingress-canary", documents) == {("", "secrets", "get")}
+    assert rights("ClusterRole", documents=documents) == set()
+    assert all(rule["resourceNames"] for one in documents for rule in one.get("rules", ()))

@@ -30,6 +30,10 @@ class SystemClock:
         """Return ``wall``: this clock shows real time."""
         return wall
 
+    def wall(self, instant: datetime) -> datetime:
+        """Return ``instant``: this clock shows real time."""
+        return instant
+
 
 class CompressedClock:
     """Time that runs ``scale`` times as fast as real time, and agrees with it at ``epoch``.
@@ -61,3 +65,7 @@ class CompressedClock:
             return self._epoch + timedelta(seconds=(wall - self._epoch).total_seconds() * self._scale)
         except OverflowError:
             return EPOCH
+
+    def wall(self, instant: datetime) -> datetime:
+        """Return the real time of an instant of this clock."""
+        return self._epoch + (instant - self._epoch) / self._scale

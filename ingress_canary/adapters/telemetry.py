@@ -119,6 +119,20 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
+        self._notifications = Counter(
+            "ingress_canary_notifications_total",
+            "Messages to each address by what became of them: sent, failed, or dropped because too many waited.",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("sent", "failed", "dropped"):
+            self._notifications.labels(result)
+        self._gates = Counter(
+            "ingress_canary_gate_answers_total",
+            "Attempts to ask a webhook gate: passed, rejected or unknown.",
+            ("when", "outcome"),
+            registry=registry,
+        )
         self._leader = Gauge("ingress_canary_leader", "1 while this process leads and writes.", registry=registry)
         Gauge("ingress_canary_build_info", "1, with the daemon's version.", ("version",), registry=registry).labels(
             __version__
@@ -195,6 +209,10 @@ class PrometheusTelemetry:
         """Show whether this process leads."""
         self._leader.set(leading)
 
+    def notified(self, result: str, messages: int = 1) -> None:
+        """Count messages by what became of them."""
+        self._notifications.labels(result).inc(messages)
+
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source."""
         self._query.labels(self._source).observe(seconds)
@@ -202,6 +220,10 @@ class PrometheusTelemetry:
         if answers or not self._begun:
             self._answered.labels(self._source).set(at.timestamp())
         self._begun = True
+
+    def gate_answered(self, when: str, outcome: str) -> None:
+        """Count an attempt to ask a webhook gate."""
+        self._gates.labels(when, outcome).inc()
 
     def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
         """Count a request to the API server."""

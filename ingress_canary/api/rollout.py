@@ -6,9 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
-from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight
+from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight, between
 
 
 class ShadowSpec(Model):
@@ -81,7 +82,7 @@ class Probe(Model):
     """The answer's header that tells the versions apart, such as ``X-Version``."""
     value: Annotated[str, Field(min_length=1, max_length=256)]
     """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=30))] = timedelta(seconds=5)
+    timeout: Annotated[Duration, between("1ms", "30s")] = timedelta(seconds=5)
     """How long an answer may take."""
 
 
@@ -258,6 +259,8 @@ class ScheduleStatus(Model):
     """Of the content."""
     content: Annotated[dict[str, object], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
     """The schedule's spec: what is walked, whatever becomes of the CanarySchedule."""
+    namespace: Annotated[str, Field(max_length=63)] | None = None
+    """Namespace of a shared schedule, whose Secrets it names; unset for an inline one."""
 
 
 class BaselineStatus(Model):
@@ -334,8 +337,25 @@ class PauseStatus(Model):
     """The phase that ``resume`` goes back to."""
     fresh_evidence: bool = False
     """Whether the evidence starts anew on resume, because what was seen had been judged already."""
+    until_approved: bool = False
+    """Whether the step's approval ends it too, because that was not given in time."""
     hands_off: bool = False
     """Whether the shadow is left as another writer makes it, because undoing has become a fight."""
+
+
+class ApprovalStatus(Model):
+    """A person's consent to a step that is waited for, or was given."""
+
+    step: int
+    """The step that asks for it, from 1: what ``approve`` must name."""
+    asked_at: datetime
+    """When the rollout began to wait for it."""
+    until: datetime
+    """When ``onTimeout`` is carried out."""
+    overdue: bool = False
+    """Nobody gave it in time."""
+    given_at: datetime | None = None
+    """When it was given; unset while it is waited for."""
 
 
 class ActionStatus(Model):
@@ -347,6 +367,8 @@ class ActionStatus(Model):
     """What was asked for."""
     result: Annotated[str, Field(max_length=256)] = ""
     """``done``, or why nothing was done."""
+    note: Annotated[str, Field(max_length=256)] = ""
+    """Why, in the sender's words."""
 
 
 class Transition(Model):
@@ -365,11 +387,21 @@ class Transition(Model):
     """The sentence with the numbers."""
 
 
+class AlertStatus(Model):
+    """What people were told of though nothing moved: not told again while it lasts."""
+
+    reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
+    at: datetime
+    """When it was told."""
+
+
 class Condition(Model):
     """A condition as Kubernetes defines it."""
 
     type: Annotated[str, Field(max_length=64)]
-    """Ready (can run as it is written), Effective (the weight was seen to work), Promoted (ended well) or Preflight."""
+    """Ready (can run as written), Effective (the weight was seen to work), Promoted (ended well), Preflight, Frozen or
+    ScheduleCurrent (the schedule begun with is the one that there is now)."""
     status: Literal["True", "False", "Unknown"]
     """The answer."""
     reason: Annotated[str, Field(max_length=64)]
@@ -412,15 +444,20 @@ class RolloutStatus(Model):
     schedule: ScheduleStatus | None = None
     baseline: BaselineStatus | None = None
     pause: PauseStatus | None = None
+    approval: ApprovalStatus | None = None
     copying: CopyStatus | None = None
     scale: ScaleStatus | None = None
     not_ready_since: datetime | None = None
     """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
+    gates: Annotated[list[GateStatus], Field(max_length=MAX_GATES)] = []
+    """What each gate was asked last in this rollout, and what it said."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     """The last transitions, oldest first."""
+    alerts: Annotated[list[AlertStatus], Field(max_length=16)] = []
+    """What people were told of since the last transition."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
     """Ready, Effective and Promoted, for ``kubectl wait``."""
     leader: Annotated[str, Field(max_length=256)] | None = None

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from ingress_canary.api.model import closed, rule
 
@@ -85,6 +85,19 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     _schema(type="string", pattern=DURATION_PATTERN, minLength=2, maxLength=32),
 ]
+
+
+def between(least: str, most: str) -> AfterValidator:
+    """Return what limits a :data:`Duration`, both ends included."""
+
+    def check(span: timedelta) -> timedelta:
+        if not parse_duration(least) <= span <= parse_duration(most):
+            raise ValueError(f"must be {least} to {most}; got {format_duration(span)}")
+        return span
+
+    return AfterValidator(check)
+
+
 THREE_DECIMALS = rule(
     "self * 1000.0 - double(int(self * 1000.0 + 0.5)) < 0.000001"
     " && double(int(self * 1000.0 + 0.5)) - self * 1000.0 < 0.000001",

@@ -1,94 +1,174 @@
-"""The verbs ``pause``, ``resume``, ``abort``, ``retry``, ``finish``: the one-shot action, and the daemon's answer."""
+"""The verbs: the one-shot action on one rollout, or ``abort --all``, and the daemon's answer."""
 
 import asyncio
 import json
 import sys
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingress_canary.api import ACTION_ANNOTATION, API_VERSION
+from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.cli.output import Output
-from ingress_canary.domain.actions import NEED_REVISION, Verb
+from ingress_canary.domain.actions import NEED_REVISION, NEED_STEP, NOTE, Verb
+from ingress_canary.domain.objects import Json
 from ingress_canary.ports import ClusterError
 from ingress_canary.settings import usual_kubeconfig
 
+if TYPE_CHECKING:
+    from ingress_canary.adapters.kube.session import Session
+
 HELP = {
+    Verb.APPROVE: "Consent to the step that waits for it.",
     Verb.PAUSE: "Stop advancing; watching and rollback go on.",
     Verb.RESUME: "Go on with a rollout that is paused.",
+    Verb.PROMOTE: "Go to the last step, whatever lies between; it is judged as it always would be.",
     Verb.ABORT: "Take the canary off traffic now.",
     Verb.RETRY: "Try a revision again that was rolled back.",
+    Verb.SKIP: "Leave the present step for the next, as if its requirement were met.",
     Verb.FINISH: "Say that a Manual promotion is done: stable is the new version.",
+    Verb.RESTART: "Begin anew at the first step, with the schedule as it is now and fresh evidence.",
 }
 LOOK_AGAIN = 0.2
+DONE = ("done", "asked for")
+
+Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
+Revision = Annotated[str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")]
+StepNumber = Annotated[
+    int | None, typer.Option(min=1, help="Do nothing unless this is the step, by its number from 1.")
+]
+Reason = Annotated[str, typer.Option(help="Why: kept in the status and in the history.")]
+Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait for the daemon's answer; 0 does not wait.")]
+Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or json.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for, of whichever rollout."""
+
+    verb: Verb
+    revision: str | None = None
+    step: int | None = None
+    reason: str = ""
+    patience: float = 10
+    """Seconds to wait for the daemon's answer."""
 
 
 def command(verb: Verb) -> Callable[..., None]:
     """Return the command of a verb."""
 
     def act(
-        name: Annotated[str, typer.Argument(help="The CanaryRollout.")],
-        namespace: Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")] = "default",
-        revision: Annotated[
-            str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")
-        ] = None,
-        timeout: Annotated[float, typer.Option(help="Seconds to wait for the daemon's answer; 0 does not wait.")] = 10,
-        kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
-        context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
-        output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
-    ) -> None:
-        path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
-        try:
-            answer = asyncio.run(_act(verb, namespace, name, revision, timeout, path, context))
-        except ClusterError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
-        if output is Output.JSON:
-            print(json.dumps(answer))
-        else:
-            print(f"{verb} {namespace}/{name}: {answer['result']}")
-        if answer["result"] not in ("done", "asked for"):
-            raise typer.Exit(1)
+        name: Name, namespace: Namespace = "default", revision: Revision = None, reason: Reason = "",
+        timeout: Timeout = 10, kubeconfig: Kubeconfig = None, context: Context = None,
+        output: OutputOption = Output.TEXT,
+    ) -> None:  # fmt: skip
+        one(Request(verb, revision, None, reason, timeout), namespace, name, kubeconfig, context, output)
 
-    act.__doc__ = HELP[verb]
-    return act
+    def act_on_step(
+        name: Name, namespace: Namespace = "default", revision: Revision = None, step: StepNumber = None,
+        reason: Reason = "", timeout: Timeout = 10, kubeconfig: Kubeconfig = None, context: Context = None,
+        output: OutputOption = Output.TEXT,
+    ) -> None:  # fmt: skip
+        one(Request(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output)
+
+    made = act_on_step if verb in NEED_STEP else act
+    made.__doc__ = HELP[verb]
+    return made
 
 
-async def _act(
-    verb: Verb,
-    namespace: str,
-    name: str,
-    revision: str | None,
-    patience: float,
-    kubeconfig: str | None,
-    context: str | None,
+def one(
+    request: Request, namespace: str, name: str, kubeconfig: Path | None, context: str | None, output: Output
+) -> None:
+    """Ask one rollout and print its answer. Raises typer.Exit with 1 when nothing was done."""
+    check(request)
+    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    try:
+        answer = asyncio.run(_ask(request, namespace, name, path, context))
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if output is Output.JSON:
+        print(json.dumps(answer))
+    else:
+        print(told(answer))
+    if answer["result"] not in DONE:
+        raise typer.Exit(1)
+
+
+def check(request: Request) -> None:
+    """Refuse a reason that would not fit. Raises typer.BadParameter."""
+    if len(request.reason) > NOTE:
+        raise typer.BadParameter(f"{len(request.reason)} characters; say it in {NOTE}", param_hint="--reason")
+
+
+def told(answer: Json) -> str:
+    """Return an answer in one line."""
+    return f"{answer['verb']} {answer['namespace']}/{answer['name']}: {answer['result']}"
+
+
+async def _ask(
+    request: Request, namespace: str, name: str, kubeconfig: str | None, context: str | None
 ) -> dict[str, Any]:
-    """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415 - half a second that help need not cost
-    from ingress_canary.adapters.kube.session import MERGE_PATCH  # noqa: PLC0415
 
     session = await connect(kubeconfig=kubeconfig, context=context)
-    path = f"/apis/{API_VERSION}/namespaces/{namespace}/canaryrollouts/{name}"
     try:
-        if revision is None and verb in NEED_REVISION:
-            revision = ((await session.request("GET", path)).get("status") or {}).get("revision")
-        ident = uuid.uuid4().hex[:12]
-        action = f"{verb}:{revision}#{ident}" if revision else f"{verb}#{ident}"
-        patch = {"metadata": {"annotations": {ACTION_ANNOTATION: action}}}
-        await session.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
-        answer = {"verb": str(verb), "namespace": namespace, "name": name, "id": ident, "result": "asked for"}
-        deadline = asyncio.get_running_loop().time() + patience
-        while patience > 0:
-            status = (await session.request("GET", path)).get("status") or {}
-            last = status.get("lastAction") or {}
-            if last.get("id") == ident:
-                return answer | {"result": last.get("result", ""), "phase": status.get("phase")}
-            if asyncio.get_running_loop().time() > deadline:
-                return answer | {"result": f"no answer within {patience:g} s; is the daemon running?"}
-            await asyncio.sleep(LOOK_AGAIN)
-        return answer
+        return await ask(session, request, namespace, name)
     finally:
         await session.close()
+
+
+async def ask(session: "Session", request: Request, namespace: str, name: str) -> dict[str, Any]:
+    """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
+    from ingress_canary.adapters.kube.resources import ROLLOUTS  # noqa: PLC0415
+    from ingress_canary.adapters.kube.session import MERGE_PATCH  # noqa: PLC0415
+
+    path, ident = ROLLOUTS.path(namespace, name), uuid.uuid4().hex[:12]
+    answer = {"verb": str(request.verb), "namespace": namespace, "name": name, "id": ident, "result": "asked for"}
+    status: Json = {}
+    if request.verb in NEED_REVISION:
+        status = (await session.request("GET", path)).get("status") or {}
+        if lacking := _lacking(request, status):
+            return answer | {"result": lacking, "phase": status.get("phase")}
+    patch = {"metadata": {"annotations": {ACTION_ANNOTATION: _action(request, status, ident)}}}
+    await session.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
+    deadline = asyncio.get_running_loop().time() + request.patience
+    while request.patience > 0:
+        status = (await session.request("GET", path)).get("status") or {}
+        last = status.get("lastAction") or {}
+        if last.get("id") == ident:
+            return answer | {"result": last.get("result", ""), "phase": status.get("phase")}
+        if asyncio.get_running_loop().time() > deadline:
+            return answer | {"result": f"no answer within {request.patience:g} s; is the daemon running?"}
+        await asyncio.sleep(LOOK_AGAIN)
+    return answer
+
+
+def _lacking(request: Request, status: Json) -> str | None:
+    """Return why there is nothing that the action could name."""
+    if request.revision is None and not status.get("revision"):
+        return "no effect: no revision is being rolled out yet"
+    if request.step is None and request.verb is Verb.SKIP and not status.get("step"):
+        return f"no effect: no step is under way in phase {status.get('phase') or 'Pending'}"
+    waiting = status.get("approval") or {}
+    if request.step is None and request.verb is Verb.APPROVE and (not waiting or waiting.get("givenAt")):
+        return "no effect: no step waits for an approval"
+    return None
+
+
+def _action(request: Request, status: Json, ident: str) -> str:
+    """Return the annotation: what its sender did not name is named as the status shows it now."""
+    revision, step = request.revision, request.step
+    if request.verb in NEED_REVISION:
+        revision = revision or status["revision"]
+    if request.verb in NEED_STEP and step is None:
+        step = status["approval"]["step"] if request.verb is Verb.APPROVE else status["step"]["index"]
+    target = f":{revision}{f'/{step}' if step else ''}" if revision else ""
+    note = " ".join(request.reason.split())
+    return f"{request.verb}{target}#{ident}{f'#{note}' if note else ''}"

@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from ingress_canary import __version__
+from ingress_canary.cli.abort import abort
 from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.notifications import notifications
 from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.cli.simulate import simulate
 from ingress_canary.cli.status import status
+from ingress_canary.cli.wait import wait
 from ingress_canary.domain.actions import Verb
 
 USAGE = 64
@@ -21,6 +24,10 @@ USAGE = 64
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """click's base of all usage errors, which typer carries under a private name."""
+
+Abort: type[BaseException] = typer.Abort
+"""A person who was asked something ended the command instead."""
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="ingress-canary",
@@ -32,10 +39,14 @@ app.command()(lint)
 app.command()(plan)
 app.command()(simulate)
 app.command()(status)
+app.command()(wait)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
+app.add_typer(notifications, name="notifications")
+app.command()(abort)
 for verb in Verb:
-    app.command(str(verb))(command(verb))
+    if verb is not Verb.ABORT:
+        app.command(str(verb))(command(verb))
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,6 +68,8 @@ def main() -> None:
     """Run one command and exit with its code."""
     try:
         sys.exit(app(standalone_mode=False))
+    except Abort:
+        sys.exit(INTERRUPTED)
     except UsageError as error:
         if text := str(error):  # empty when no command was named and the help has been shown
             print(f"error: {text}", file=sys.stderr)

@@ -10,8 +10,11 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.gates import percent
-from ingress_canary.domain.objects import Json, Meta
-from ingress_canary.domain.publish import PREFLIGHT
+from ingress_canary.domain.objects import Ingress, Json, Meta
+from ingress_canary.domain.observation import wanted
+from ingress_canary.domain.publish import FROZEN, PREFLIGHT, SCHEDULE_CURRENT
+from ingress_canary.domain.reach import curl
+from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.domain.sequential import Design
 from ingress_canary.domain.steps import Walk
 
@@ -27,8 +30,8 @@ def table(bodies: Sequence[Json], now: datetime) -> str:
     return _aligned([COLUMNS, *rows])
 
 
-def one(body: Json, now: datetime) -> str:
-    """Return all that is known of a rollout."""
+def one(body: Json, now: datetime, primary: Ingress | None = None) -> str:
+    """Return all that is known of a rollout; with its primary also the request that reaches the canary now."""
     meta, status = Meta.of(body), _status(body)
     stable = f", stable {status.stable_revision}" if status.stable_revision else ""
     failed = f", failed {status.failed_revision}" if status.failed_revision else ""
@@ -37,8 +40,10 @@ def one(body: Json, now: datetime) -> str:
         f"{status.phase}, {status.reason or 'not seen by a daemon yet'}: {status.message or '-'}",
     ]
     schedule = _schedule(status)
-    sections = (_rail(status, schedule), _step(status, schedule), _evidence(status, schedule), _conditions(status),
-                _person(status, meta), _history(status, now))  # fmt: skip
+    sections = (
+        _rail(status, schedule), [*_step(status, schedule), *_reach(status, body, primary)],
+        _evidence(status, schedule), _conditions(status), _gates(status), _person(status, meta), _history(status, now),
+    )  # fmt: skip
     for section in sections:
         if part := list(section):
             lines += ["", *part]
@@ -109,6 +114,17 @@ def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     yield f"step      {status.step.index} since {since}, {baked}, {held}, require {step.require}"
 
 
+def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterator[str]:
+    """Yield the request that reaches the canary now whatever the weight."""
+    if primary is None or status.shadow is None or status.shadow.uid is None:
+        return
+    spec = body.get("spec") or {}
+    send = (spec.get("probe") or {}).get("send")
+    line = curl(primary, spec.get("stableService") or "", wanted(status), NginxRouter(), send)
+    if line is not None:
+        yield f"reach it  {line}"
+
+
 def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
     """Yield each SLO's counts, and its logarithms of E with the values at which they prove."""
     if not status.slos:
@@ -134,18 +150,48 @@ def _conditions(status: RolloutStatus) -> Iterator[str]:
             first, *others = condition.message.split(" | ")
             yield f"{condition.type.lower():9} {condition.reason}: {first}"
             yield from (f"{'':9} {other}" for other in others)
+        elif condition.type in (FROZEN, SCHEDULE_CURRENT):
+            if condition.status == ("True" if condition.type == FROZEN else "False"):
+                yield f"{'frozen' if condition.type == FROZEN else 'schedule':9} {condition.message}"
         elif condition.type == "Effective":
             yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
 
 
+def _gates(status: RolloutStatus) -> Iterator[str]:
+    """Yield what each webhook gate said last, and when it is asked next."""
+    if not status.gates:
+        return
+    head = ("GATE", "WHEN", "STEP", "VERDICT", "ASKED", "LAST", "NEXT", "MESSAGE")
+    rows = [
+        (gate.name, gate.when, str(gate.step or "-"), gate.verdict, f"{gate.attempts}x", _second(gate.at),
+         _second(gate.next_at), gate.message or "-")
+        for gate in status.gates
+    ]  # fmt: skip
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _second(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%H:%M:%SZ}"
+
+
 def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
     """Yield what a person has done, or is waited for to do."""
+    approval = status.approval
+    if approval is not None and approval.given_at is None:
+        until = "in vain since" if approval.overdue else "until"
+        yield (
+            f"approval  step {approval.step} waits for it since {approval.asked_at:%Y-%m-%d %H:%M:%SZ}, "
+            f"{until} {approval.until:%Y-%m-%d %H:%M:%SZ}: ingress-canary approve {meta.name} -n {meta.namespace}"
+        )
+    elif approval is not None:
+        yield f"approval  of step {approval.step} given at {approval.given_at:%Y-%m-%d %H:%M:%SZ}"
     if status.pause is not None:
         yield f"paused    by {status.pause.by}; to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
     elif status.phase is Phase.ROLLED_BACK:
         yield f"at rest   to try {status.failed_revision} again: ingress-canary retry {meta.name} -n {meta.namespace}"
     if status.last_action is not None:
-        yield f"action    {status.last_action.verb} ({status.last_action.result})"
+        note = f": {status.last_action.note}" if status.last_action.note else ""
+        yield f"action    {status.last_action.verb} ({status.last_action.result}){note}"
 
 
 def _history(status: RolloutStatus, now: datetime) -> Iterator[str]:

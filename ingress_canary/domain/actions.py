@@ -1,4 +1,4 @@
-"""The one-shot action that a person or CI writes on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
+"""The one-shot action that a person or CI writes on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>[#<note>]``."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,38 +8,65 @@ from typing import Self
 class Verb(StrEnum):
     """What can be asked for."""
 
+    APPROVE = "approve"
     PAUSE = "pause"
     RESUME = "resume"
+    PROMOTE = "promote"
     ABORT = "abort"
     RETRY = "retry"
+    SKIP = "skip"
     FINISH = "finish"
+    RESTART = "restart"
 
 
-NEED_REVISION = frozenset({Verb.FINISH})
+NEED_STEP = frozenset({Verb.APPROVE, Verb.SKIP})
+NEED_REVISION = NEED_STEP | {Verb.PROMOTE, Verb.FINISH}
+NOTE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A request as it was read. A malformed one has a problem and no verb."""
+    """A request as it was read. A malformed one has a problem."""
 
     id: str
     text: str
     verb: Verb | None = None
     revision: str | None = None
+    step: int | None = None
+    """In the expanded list, from 1."""
+    note: str = ""
+    """Why, in the sender's words."""
     problem: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return what the annotation asks for; never raises, because the annotation is anybody's text."""
-        request, mark, ident = text.strip().partition("#")
-        ident = ident.strip()[:128]
+        request, mark, rest = text.strip().partition("#")
+        ident, _, note = rest.partition("#")
+        ident, note = ident.strip()[:128], " ".join(note.split())[:NOTE]
         if not mark or not ident:
             return cls(f"malformed:{text[:64]}", text, problem="an id is missing: write <verb>[:<revision>]#<id>")
         verb, _, target = request.strip().partition(":")
-        revision = target.split("/")[0] or None
+        revision, _, step = target.partition("/")
         if verb not in list(Verb):
-            return cls(ident, text, problem=f"{verb[:32]!r} is none of {', '.join(Verb)}")
+            return cls(ident, text, note=note, problem=f"{verb[:32]!r} is none of {', '.join(Verb)}")
         known = Verb(verb)
-        if known in NEED_REVISION and revision is None:
-            return cls(ident, text, known, None, f"{known} names its revision: write {known}:<revision>#<id>")
-        return cls(ident, text, known, revision)
+        found = cls(ident, text, known, revision or None, _number(step), note)
+        return (
+            found if (problem := found._problem(step)) is None else cls(ident, text, known, note=note, problem=problem)
+        )
+
+    def _problem(self, step: str) -> str | None:
+        """Return what is wrong with what it names."""
+        form = f"{self.verb}:<revision>{'/<step>' if self.verb in NEED_STEP else ''}#<id>"
+        if self.verb in NEED_REVISION and self.revision is None:
+            return f"{self.verb} names its revision: write {form}"
+        if self.verb in NEED_STEP and self.step is None:
+            return f"{self.verb} names its step by its number from 1: write {form}"
+        if step and self.step is None:
+            return f"{step[:32]!r} is no step: write its number from 1"
+        return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) <= 4 and int(text) > 0 else None

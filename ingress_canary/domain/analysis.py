@@ -101,21 +101,18 @@ class Analysis:
         tracks = tuple(Track.of(objective.design) for objective in plan.objectives)
         return cls(plan, tracks, watches=tuple(Watch(bound) for bound in plan.bounds))
 
-    def warm(self, counts: Mapping[str, Counts | str]) -> Self:
-        """Return the analysis with one more tick of the stable side before the canary had traffic.
+    def warm(self, *ticks: Mapping[str, Counts | str]) -> Self:
+        """Return the analysis with more ticks of the stable side before the canary had traffic.
 
         From the first step on this changes nothing: phi is fixed.
         """
         if self.step:
             return self
-        looks = [_look(counts, objective) for objective in self.plan.objectives]
-        return replace(
-            self,
-            tracks=tuple(
-                track if isinstance(look, str) else track.warm(look)
-                for track, look in zip(self.tracks, looks, strict=True)
-            ),
-        )
+        tracks = []
+        for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
+            looks = (_look(counts, objective) for counts in ticks)
+            tracks.append(track.warm(*(look for look in looks if not isinstance(look, str))))
+        return replace(self, tracks=tuple(tracks))
 
     def enter_step(self, index: int) -> Self:
         """Return the analysis at the beginning of step ``index`` (from 1), where its copy of the tests begins.

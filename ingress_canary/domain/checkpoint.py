@@ -1,8 +1,9 @@
 """An Analysis as text for ``status.analysisState``, and back: so that a restart goes on from there.
 
-``v1.`` and base64 of a compressed JSON list. Numbers are written in full, so that nothing about a verdict changes.
-The looks of the last minute are kept too: they are a few hundred bytes, theta_t goes on as if nothing had happened
-when history fills the gap, and after a longer gap their own timestamps make them drop out.
+``v1.`` and base64 of a compressed JSON list; what stands behind another dot is ``resume.py``'s. Numbers are written in
+full, so that nothing about a verdict changes. The looks of the last minute are kept too: they are a few hundred bytes,
+theta_t goes on as if nothing had happened when history fills the gap, and after a longer gap their own timestamps make
+them drop out.
 """
 
 import base64
@@ -59,7 +60,7 @@ def decode(text: str, plan: Plan) -> Analysis | None:
     if not text.startswith(VERSION):
         return None
     try:
-        packed = base64.b64decode(text.removeprefix(VERSION), validate=True)
+        packed = base64.b64decode(text.removeprefix(VERSION).partition(".")[0], validate=True)
         unpacking = zlib.decompressobj()
         document = json.loads(unpacking.decompress(packed, LARGEST_TEXT))
         fingerprint, step, canary, stable, failed, tracks = document

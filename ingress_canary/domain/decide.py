@@ -1,8 +1,8 @@
 """The one place where it is decided what happens to a rollout.
 
 ``decide(seen, now)`` asks an ordered tuple of small rules; the first that has something to say decides. Order is
-meaning: a person's request before the evidence, the evidence before another hand on the shadow, and only then what
-the phase would do by itself. Nothing here awaits, logs or reads a clock.
+meaning: a person's request before the evidence, the evidence and what a gate objects before another hand on the
+shadow, and only then what the phase would do by itself. Nothing here awaits, logs or reads a clock.
 """
 
 from collections.abc import Callable
@@ -25,16 +25,18 @@ from ingress_canary.domain.rules.promoting import promoting
 from ingress_canary.domain.rules.readiness import unreachable
 from ingress_canary.domain.rules.requests import requested
 from ingress_canary.domain.rules.resting import resting
+from ingress_canary.domain.rules.webhooks import objected, recalled, told
 
 Rule = Callable[[Observation, datetime], Decision | None]
 
 
 def decide(seen: Observation, now: datetime) -> Decision:
     """Return what is to be so, with its reason and numbers."""
+    seen = recalled(seen)
     for rule in RULES:
         decision = rule(seen, now)
         if decision is not None:
-            return decision
+            return told(seen, decision, now)
     raise AssertionError("by_phase decides for every phase")
 
 
@@ -75,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     restoring,
     superseded,
     failed,
+    objected,
     intervened,
     fighting,
     blind,

@@ -68,6 +68,16 @@ def by_process(book: Book) -> Mapping[str, Requests]:
     return found
 
 
+def newest(book: Book) -> dict[str, datetime]:
+    """Return the newest sample of each process that has any."""
+    found: dict[str, datetime] = {}
+    for ledger in (book.requests, *book.latency.values(), *book.own.values()):
+        for (name, _), sample in ledger.samples.items():
+            if name not in found or found[name] < sample.at:
+                found[name] = sample.at
+    return found
+
+
 def rebase(book: Book) -> Book:
     """Return a book that forgets its starting points, but takes nothing older than it has seen."""
     return Book(at=book.at)

@@ -37,6 +37,11 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "The CanarySchedule that `spec.schedule.ref` names does not exist.",
             "Create it, or correct the name or namespace. A rollout that has begun keeps its copy and is not affected.",
         ),
+        Reason.SCHEDULE_CHANGED: Meaning(
+            "Shown by the condition `ScheduleCurrent`: the schedule is another one than the rollout began with, and "
+            "keeps to.",
+            "Nothing; or `ingress-canary restart`, which begins anew with the present one.",
+        ),
         Reason.PREFLIGHT_FAILED: Meaning(
             "The canary could not work, or would do harm: an Error of the preflight rules. In flight the weight is "
             "held.",
@@ -101,10 +106,27 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Nothing, or lift the freeze: that of the daemon is the annotation `ingress-canary.io/freeze` on its "
             "namespace.",
         ),
-        Reason.AWAITING_APPROVAL: _later("A step waits for a person's consent."),
-        Reason.APPROVAL_TIMED_OUT: _later("Nobody consented in time, and `onTimeout` was carried out."),
-        Reason.AWAITING_GATE: _later("A step waits for a webhook's answer."),
-        Reason.GATE_REJECTED: _later("A webhook said no to a step."),
+        Reason.AWAITING_APPROVAL: Meaning(
+            "A step is entered, or left, only with a person's consent (`approval`). Watching and rollback go on, and "
+            "`maxHold` does not run.",
+            "`ingress-canary approve`, or `abort`. The message says until when it is waited for.",
+        ),
+        Reason.APPROVAL_TIMED_OUT: Meaning(
+            "Nobody consented in time, and `onTimeout` was carried out: it goes on waiting, is paused, or was rolled "
+            "back.",
+            "`ingress-canary approve` is still taken where it waits or is paused; after a rollback `retry`.",
+        ),
+        Reason.AWAITING_GATE: Meaning(
+            "Everything else is met, and a webhook gate has not passed: no answer in time, or one that is neither 2xx "
+            "nor 409. Unknown holds and never rolls back; it is asked again, and `maxHold` does not run meanwhile.",
+            "Nothing at first. If it lasts, read in the message which gate it is, what it said and when it is asked "
+            "next, and mend the gate (howto/gates.md).",
+        ),
+        Reason.GATE_REJECTED: Meaning(
+            "A webhook gate answered 409. By its `onReject` the rollout holds and the gate is asked again, or it is "
+            "paused, or rolled back.",
+            "Read the gate's words in the message. After a pause `resume` asks it again; after a rollback `retry`.",
+        ),
         # stopped
         Reason.PAUSED_BY_USER: Meaning(
             "A person paused the rollout, or `spec.paused` is true. The weight stays, and a proven fail still rolls "
@@ -167,19 +189,33 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         ),
         # moved
         Reason.STEP_PASSED: Meaning("A step's requirement was met, and the next one was entered.", "Nothing."),
-        Reason.APPROVED: _later("A person consented to a step."),
+        Reason.APPROVED: Meaning(
+            "A person consented to a step. What else is waited for, such as a window, is waited for still.", "Nothing."
+        ),
         Reason.RESUMED: Meaning(
             "A person ended a pause, or a step is taken again after one, or after a retreat.", "Nothing."
         ),
-        Reason.SKIPPED: _later("A person left a step for the next."),
+        Reason.SKIPPED: Meaning(
+            "A person left a step for the next (`skip`), or went to the last one (`promote`). The message says why, "
+            "where they did.",
+            "Nothing.",
+        ),
         Reason.RETRIED: Meaning("A person asked for a rolled back revision to be tried again.", "Nothing."),
-        Reason.RESTARTED: _later("A person began anew from the first step."),
+        Reason.RESTARTED: Meaning(
+            "A person began anew from the first step, with the schedule as it is now and fresh evidence.", "Nothing."
+        ),
         Reason.FINISHED: Meaning(
             "A person said that stable is the new version: only its readiness is still waited for.", "Nothing."
         ),
         Reason.PROMOTED: Meaning(
             "Stable is the new version, and the shadow is gone; or the canary's version was stable's from the start.",
             "Nothing.",
+        ),
+        # beside the rollout
+        Reason.NOTIFICATION_FAILED: Meaning(
+            "A message could not be sent: an Event that names the notification and its Secret. The rollout goes on.",
+            "Read why in the Event, and correct the Secret, the right to read it, or the service; "
+            "`ingress-canary notifications test` tries it.",
         ),
     }
 )

@@ -29,8 +29,8 @@ GONE: dict[str, Any] = {**OFF, "shadow": None}
 """There is no shadow."""
 UNBEGUN: dict[str, Any] = {
     **OFF, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
-    "baseline": None, "pause": None, "copying": None, "not_ready_since": None,
-    "finishing": False, "started_at": None, "finished_at": None,
+    "baseline": None, "pause": None, "approval": None, "copying": None, "not_ready_since": None,
+    "finishing": False, "started_at": None, "finished_at": None, "gates": [],
 }  # fmt: skip
 """As before the first step."""
 
@@ -70,6 +70,7 @@ def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message:
     failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
     over = {
         "pause": None,
+        "approval": None,
         "copying": None,
         "not_ready_since": None,
         "finishing": False,
@@ -84,7 +85,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
     status, changes = seen.status, dict[str, Any](OFF)
     if status.schedule is None:
         content = seen.schedule.spec.dump()
-        changes["schedule"] = ScheduleStatus(hash=digest(content), content=content)
+        changes["schedule"] = ScheduleStatus(hash=digest(content), content=content, namespace=seen.shared_in)
         changes["baseline"] = BaselineStatus(
             template=seen.stable_hash, target=target(seen.spec), ready_endpoints=seen.stable_ready
         )
@@ -116,7 +117,7 @@ def enter(seen: Observation, now: datetime, index: int, reason: Reason, message:
         weight=step.exposure.weight,
         routing=RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),
         shadow=ShadowStatus(name=seen.shadow.meta.name, uid=seen.shadow.meta.uid),
-        copying=None,
+        copying=None, approval=None,
         **changes,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, Transition
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.drift import Drift
@@ -10,6 +11,7 @@ from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Course, Session
 from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.webhook import Question
 
 AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 
@@ -27,6 +29,8 @@ class Observation:
     status: RolloutStatus
     course: Course | None
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
+    shared_in: str | None = None
+    """Namespace of a shared schedule; None for an inline one."""
     obstacles: tuple[Obstacle, ...] = ()
     """What stands in the way of any advance, worst first: spec, schedule, preflight."""
     problems: tuple[Problem, ...] = ()
@@ -53,6 +57,8 @@ class Observation:
     """The other writer, whose changes have been undone too often to go on undoing them."""
     frozen: str | None = None
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
+    outdated: str | None = None
+    """That the schedule as begun is not the one that there is now, in a sentence."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None
@@ -60,6 +66,8 @@ class Observation:
     sticky: bool = False
     action: Action | None = None
     """A request that has not been handled yet."""
+    gates: tuple[GateStatus, ...] | None = None
+    """What webhook gates have said by now; None where the stored status is the newest that is known."""
     session: Session | None = None
     interval: float = 10
     warm_up: float = 120
@@ -95,6 +103,8 @@ class Decision:
     alerts: tuple[Alert, ...] = field(default=())
     watch: bool = False
     """Whether the next tick's evidence is wanted."""
+    asks: tuple[Question, ...] = ()
+    """What a webhook gate is asked because nothing else is waited for."""
 
 
 def hands_off(status: RolloutStatus) -> bool:

@@ -6,10 +6,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Literal
 
+from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
-from ingress_canary.domain.checkpoint import encode
 from ingress_canary.domain.effect import EffectState
-from ingress_canary.domain.observation import AT_REST, Decision
+from ingress_canary.domain.notices import standing
+from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -23,10 +24,12 @@ PREFLIGHT = "Preflight"
 """The condition that holds the findings; warnings leave it True."""
 FROZEN = "Frozen"
 """The condition that tells of a freeze of the whole daemon; absent until there was one."""
+SCHEDULE_CURRENT = "ScheduleCurrent"
+"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
-_MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step"})
+_MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
 """Members of a status in which numbers change with every tick."""
 _words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
 
@@ -34,19 +37,18 @@ Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
-    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
+    decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
-    return checkpointed(shown(decision, now, findings, frozen), decision.session)
+    return checkpointed(shown(decision, now, findings, seen), decision.session)
 
 
 def shown(
-    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None
+    decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
     """Return the status but for the checkpoint, which is made only where it is stored: most ticks store nothing.
 
-    ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
-    advances anywhere.
+    ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
@@ -54,16 +56,18 @@ def shown(
     if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
     conditions = [
-        *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
-    ]  # fmt: skip
-    return status.model_copy(update={"conditions": conditions})
+        *_conditions(status, session, now),
+        *_preflight(status, findings, now),
+        *_lasting(status, seen, now),
+    ]
+    return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
 
 
 def checkpointed(status: RolloutStatus, session: Session | None) -> RolloutStatus:
     """Return the status with the evidence of an active rollout as it is by now."""
     if session is None or status.started_at is None or status.phase in AT_REST:
         return status
-    return status.model_copy(update={"analysis_state": encode(session.analysis)})
+    return status.model_copy(update={"analysis_state": session.checkpoint})
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
@@ -104,15 +108,30 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     return [_condition(PREFLIGHT, "True", status, before, now, findings.message, reason)]
 
 
-def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Condition]:
-    """Return the condition that a freeze of the whole daemon is told by; what is at rest has nothing to stop."""
-    before = next((condition for condition in status.conditions if condition.type == FROZEN), None)
-    if frozen is None and before is None:
+def _lasting(status: RolloutStatus, seen: Observation | None, now: datetime) -> list[Condition]:
+    """Return the conditions of what lasts whatever is decided."""
+    if seen is None:
+        return [condition for condition in status.conditions if condition.type in (FROZEN, SCHEDULE_CURRENT)]
+    return [
+        *_told(FROZEN, Reason.FROZEN, status, seen.frozen, "True", now),
+        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, seen.outdated, "False", now),
+    ]
+
+
+def _told(
+    kind: str, reason: Reason, status: RolloutStatus, words: str | None, while_so: Answer, now: datetime
+) -> list[Condition]:
+    """Return a condition that is ``while_so`` while there is something to tell; absent until there first was.
+
+    What is at rest is not told anything new.
+    """
+    before = next((condition for condition in status.conditions if condition.type == kind), None)
+    if words is None and before is None:
         return []
     if status.phase in AT_REST:
         return [before] if before else []
-    answer: Answer = "False" if frozen is None else "True"
-    return [_condition(FROZEN, answer, status, before, now, frozen or "", Reason.FROZEN)]
+    otherwise: Answer = "False" if while_so == "True" else "True"
+    return [_condition(kind, otherwise if words is None else while_so, status, before, now, words or "", reason)]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:
@@ -167,11 +186,20 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
     return (
         _words(status),
         "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
+        [_asked(gate) for gate in status.gates],
         (step.index, step.started_at) if step else None,
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
         _NUMBER.sub("#", next((one.message for one in status.conditions if one.type == PREFLIGHT), "")),
     )  # fmt: skip
+
+
+def _asked(gate: GateStatus) -> tuple[object, ...]:
+    """Return what of a gate is worth a write: one that is asked each tick is as it was while it goes on passing."""
+    about = gate.name, gate.question, gate.verdict
+    if gate.when is not GateWhen.DURING_STEP:
+        return *about, gate.at, gate.next_at
+    return *about, "" if gate.verdict is GateVerdict.PASSED else _NUMBER.sub("#", gate.message)
 
 
 def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: RolloutStatus) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+TURN = " ("
+"""In an instance's name, behind the process's own: there its counters have begun anew, by another way to them."""
+
 
 class Side(StrEnum):
     """Which version a request was drawn for."""
@@ -52,6 +55,8 @@ class Target(NamedTuple):
     """Likewise of the bad events among them, or of the good ones."""
     values: tuple[str, ...] = ()
     """Queries of the users whose answer is one number."""
+    past: tuple[float, ...] = ()
+    """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +103,5 @@ class Reading:
     """The numbers that users' queries answered."""
     sampled_every: timedelta = timedelta(0)
     """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""
+    past: tuple["Reading", ...] = ()
+    """Readings of the instants that were wanted, without those of which nothing is known; empty without a memory."""

@@ -14,11 +14,12 @@ from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.analysis import Analysis, Plan
-from ingress_canary.domain.checkpoint import decode
+from ingress_canary.domain.checkpoint import VERSION, decode, encode
 from ingress_canary.domain.effect import Effect, EffectState, Seen, effect
 from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.probe import ProbeAnswer
+from ingress_canary.domain.resume import Resume
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
 from ingress_canary.domain.windows import Calendar
@@ -117,6 +118,17 @@ class Session:
     note: str | None = None
     settling: bool = True
     effect: Effect = UNTESTED
+    unread: bool = True
+    """Whether no look was answered yet: what came before the first one may still be learnt from."""
+    resume: Resume | None = None
+    """Where a restart goes on, until the first look that is answered."""
+
+    @property
+    def checkpoint(self) -> str:
+        """What must survive the process, as text for ``status.analysisState``."""
+        # what was not taken in before the process ends again is taken in by the next one
+        resume = self.resume or Resume.of(self.book, self.settled_from)
+        return encode(self.analysis) + (f".{resume.encode()}" if resume else "")
 
     @property
     def share(self) -> float | None:
@@ -133,21 +145,25 @@ class Session:
     def restored(cls, course: Course, status: RolloutStatus) -> Self:
         """Return the session that a checkpoint continues; without a usable one evidence starts anew at the step.
 
-        Counters get a new starting point: what came in between is lost, nothing is counted twice.
+        What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
+        new starting point. Nothing is counted twice.
         """
-        analysis = decode(status.analysis_state, course.plan) if status.analysis_state else None
+        stored, step = status.analysis_state or "", status.step
+        analysis, resume = decode(stored, course.plan), None
+        if analysis is not None and step is not None and analysis.step == step.index:
+            resume = Resume.decode(stored.removeprefix(VERSION).partition(".")[2])
         if analysis is None:
             analysis = Analysis.of(course.plan)
-            if status.step is not None:
-                analysis = analysis.enter_step(status.step.index)
-        step = status.step
-        return cls(analysis, Book(), baked=step.baked_seconds if step else 0, held=step.held_seconds if step else 0)
+            if step is not None:
+                analysis = analysis.enter_step(step.index)
+        baked, held = (step.baked_seconds, step.held_seconds) if step else (0.0, 0.0)
+        return cls(analysis, Book(), baked=baked, held=held, unread=False, resume=resume)
 
     def enter(self, index: int) -> "Session":
         """Return the session at the beginning of a step."""
         return replace(
             self, analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
-            settling=True, effect=UNTESTED,
+            settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
     def anew(self, index: int) -> "Session":
@@ -160,10 +176,12 @@ class Session:
 
     def unapplied(self) -> "Session":
         """Return the session while a write to the shadow is still to come: the share so far was not the weight's."""
-        if self.settled_from is None:
+        if self.settled_from is None and self.resume is None:
             return self
         analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
-        return replace(self, analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED)
+        return replace(
+            self, analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED, resume=None,
+        )  # fmt: skip
 
     def rebased(self, now: datetime) -> "Session":
         """Return the session after the clock was set: counters and settling get a new starting point.
@@ -172,7 +190,7 @@ class Session:
         """
         settled = None if self.settled_from is None else now
         gap = None if self.no_data_since is None else now
-        return replace(self, book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap)
+        return replace(self, book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None)
 
     def fresh(self, now: datetime, interval: float) -> bool:
         """Return whether the last look at the source is recent enough to act on."""

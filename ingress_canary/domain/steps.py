@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ingress_canary.api.schedule import MAX_STEPS, HeaderRoute, Ramp, Require, ScheduleSpec
+from ingress_canary.api.schedule import MAX_STEPS, Approval, ApprovalWhen, HeaderRoute, Ramp, Require, ScheduleSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class PlannedStep:
     """Seconds of judged time."""
     require: Require
     min_requests: int | None
+    before: Approval | None = None
+    """A person's consent without which the step is not entered."""
+    after: Approval | None = None
+    """A person's consent without which it is not left."""
 
     @property
     def title(self) -> str:
@@ -64,6 +68,8 @@ class Walk:
             ramp = step.ramp
             weights = ramp_weights(ramp) if ramp else [step.weight or 0.0]
             bake = ramp.bake if ramp else step.bake
+            asks = step.approval
+            first, last = asks and asks.when is ApprovalWhen.BEFORE, asks and asks.when is ApprovalWhen.AFTER
             steps += [
                 PlannedStep(
                     index=len(steps) + number,
@@ -72,6 +78,8 @@ class Walk:
                     bake=bake.total_seconds() if bake else 0.0,
                     require=step.require,
                     min_requests=step.min_requests,
+                    before=asks if first and number == 1 else None,
+                    after=asks if last and number == len(weights) else None,
                 )
                 for number, weight in enumerate(weights, start=1)
             ]

@@ -10,12 +10,12 @@ from datetime import timedelta
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
+from ingress_canary.domain.notices import notification_faults
 from ingress_canary.domain.promql import counter_faults, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
 NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source prometheus, or use requests or latency"
-LATER = "is not served by this release; remove it"
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
@@ -43,12 +43,8 @@ def unsupported_schedule(
             f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
         )
     yield from _never_finished(spec, prefix)
-    for name, value in (("gates", spec.gates), ("notifications", spec.notifications)):
-        if value:
-            yield f"{prefix}.{name}", LATER
-    for number, step in enumerate(spec.steps):
-        if step.approval is not None:
-            yield f"{prefix}.steps[{number}].approval", LATER
+    yield from _of_no_step(spec, prefix)
+    yield from notification_faults(spec.notifications, f"{prefix}.notifications")
     for number, slo in enumerate(spec.slos):
         for member, faults in _queries(slo.sli):
             yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
@@ -65,6 +61,19 @@ def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
                 yield f"prometheus.{member}", counter_faults(query)
     if sli.prometheus_threshold is not None:
         yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
+
+
+def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the steps that gates name and that there are not."""
+    steps = Walk.of(spec).steps
+    known = {str(step.index) for step in steps} | {step.name for step in steps if step.name}
+    names = [step.name for step in steps if step.name]
+    there = f"{', '.join(dict.fromkeys(names))} or a number" if names else "a number"
+    for number, gate in enumerate(spec.gates):
+        for place, step in enumerate(gate.steps):
+            if step not in known:
+                why = f"there is no step {step}; write {there} from 1 to {len(steps)}"
+                yield f"{prefix}.gates[{number}].steps[{place}]", why
 
 
 def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:

@@ -64,9 +64,11 @@ class Track:
         """Return the beginning."""
         return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
 
-    def warm(self, counts: Counts) -> "Track":
-        """Return the track with one more tick of stable alone: the scatter of its errors sets phi."""
-        dispersion = self.dispersion.plus(counts.m, counts.f)
+    def warm(self, *ticks: Counts) -> "Track":
+        """Return the track with more ticks of stable alone: the scatter of its errors sets phi."""
+        dispersion = self.dispersion
+        for counts in ticks:
+            dispersion = dispersion.plus(counts.m, counts.f)
         return replace(self, dispersion=dispersion, phi=dispersion.phi)
 
     def enter(self, step: int) -> "Track":

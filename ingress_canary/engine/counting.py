@@ -9,8 +9,9 @@ from datetime import timedelta
 import structlog
 
 from ingress_canary.domain.evidence import advance
+from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.samples import Counts, Reading
-from ingress_canary.domain.session import Session, Tick, tick
+from ingress_canary.domain.session import Session, Tick
 from ingress_canary.engine.ledger import Entry
 
 log = structlog.get_logger(__name__)
@@ -40,4 +41,4 @@ def ticked(entry: Entry, session: Session, reading: Reading, at: Tick) -> Sessio
         session = session.rebased(reading.at)
         entry.clock_set = False
     entry.counting = at.signals, at.course.measures
-    return tick(session, reading, replace(at, probe=entry.probed), lambda *said: entry.memory.of(advance, *said))
+    return caught_up(session, reading, replace(at, probe=entry.probed), lambda *said: entry.memory.of(advance, *said))

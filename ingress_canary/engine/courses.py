@@ -1,5 +1,6 @@
 """Which schedule a rollout walks: as it began, or as it is now while nothing has begun. ``engine/observe.py`` asks."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -7,8 +8,9 @@ from pydantic import ValidationError
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import Obstacle
+from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.revision import digest
 from ingress_canary.domain.session import Course
 from ingress_canary.domain.support import unsupported_schedule
 from ingress_canary.engine.documents import explain
@@ -17,30 +19,89 @@ from ingress_canary.engine.options import Options
 from ingress_canary.ports import Cluster
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A schedule as it is written now."""
+
+    version: object
+    """What tells it from others: the key, uid and generation, or the inline schedule itself."""
+    content: Any
+    where: str
+    """What messages call it."""
+
+
+def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
+    """Return the namespace of a shared schedule, whose Secrets it may name; None for an inline one, as begun or as is.
+
+    Never that of a status which nobody takes schedules from: whoever edits a rollout reaches no Secret beyond his own.
+    """
+    if status.schedule is not None:
+        stored = status.schedule.namespace
+        return stored if stored in {options.namespace, *options.schedule_namespaces} else None
+    ref = spec.schedule.ref
+    return None if ref is None else ref.namespace or options.namespace
+
+
 def course_of(
     cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
         return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content", options)
+    source = _source(cluster, spec, options)
+    if not isinstance(source, Source):
+        return None, [source]
+    return _course(entry, source.version, source.content, source.where, options)
+
+
+def newer_than(
+    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
+) -> str | None:
+    """Return why the schedule that a rollout keeps to is not the one that there is now; None while it is."""
+    if status.schedule is None or status.phase in AT_REST:
+        return None
+    source = _source(cluster, spec, options)
+    if not isinstance(source, Source):
+        return f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}"
+    version, began = source.version, status.schedule.hash
+    if entry.present is None or (entry.present[0] is not version and entry.present[0] != version):
+        entry.present = version, _hash(source.content)
+    found = entry.present[1]
+    # what an older release began with may lack members that this one fills in, and is no other schedule for that
+    if found == began or found == _hash(status.schedule.content):
+        return None
+    kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
+    if found is None:
+        return f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
+    return f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it"
+
+
+def _hash(content: Any) -> str | None:
+    """Return what stands for the schedule as it would be stored; None when it cannot be read."""
+    try:
+        return digest(ScheduleSpec.model_validate(content, extra="ignore").dump())
+    except ValidationError:
+        return None
+
+
+def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> Source | Obstacle:
+    """Return the schedule that the spec means now, or why it has none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
-            return None, [(Reason.INVALID_SPEC, why)]
-        return _course(entry, spec.schedule.inline, None, "spec.schedule.inline", options)
+            return Reason.INVALID_SPEC, why
+        return Source(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
     if where.namespace not in {options.namespace, *options.schedule_namespaces}:
         why = f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from"
-        return None, [(Reason.INVALID_SPEC, why)]
+        return Reason.INVALID_SPEC, why
     body = cluster.schedule(where)
     if body is None:
-        return None, [
-            (Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name")
-        ]
+        return Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name"
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return _course(entry, (where, version), body.get("spec") or {}, f"CanarySchedule {where} spec", options)
+    return Source((where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
 
 
 def _course(

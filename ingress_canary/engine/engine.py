@@ -13,17 +13,21 @@ that want it, and sleeps while none does: at rest nothing is polled.
 
 import asyncio
 import contextlib
+from datetime import datetime
 
 import structlog
 
 from ingress_canary.domain.decide import decide, unreadable
 from ingress_canary.domain.moves import MESSAGE
+from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published, shown
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
+from ingress_canary.domain.webhook_call import calls
 from ingress_canary.engine.apply import Applied, Applier
 from ingress_canary.engine.counting import errors
 from ingress_canary.engine.documents import UnreadableStatus, legible, read_spec, read_status
@@ -34,7 +38,8 @@ from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Prober, Recorder, Telemetry
+from ingress_canary.engine.webhooks import Webhooks
+from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Outlets, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +58,10 @@ class Engine:
         self,
         cluster: Cluster,
         metrics: Metrics,
-        prober: Prober,
+        asked: Asked,
         routers: Routers,
         clock: Clock,
-        recorder: Recorder,
+        outlets: Outlets,
         telemetry: Telemetry,
         options: Options,
     ) -> None:
@@ -64,9 +69,10 @@ class Engine:
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._probes = Probes(prober, self.ledger)
+        self._probes = Probes(asked.prober, self.ledger)
+        self._webhooks = Webhooks(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
-        self._reporter = Reporter(recorder, telemetry, clock)
+        self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._wanted = asyncio.Event()
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
@@ -95,7 +101,8 @@ class Engine:
         self.queue.close()
         for task in (self._ticker, *self._workers):
             task.cancel()
-        await asyncio.gather(self._ticker, *self._workers, self._probes.stop(), return_exceptions=True)
+        asked = self._probes.stop(), self._webhooks.stop()
+        await asyncio.gather(self._ticker, *self._workers, *asked, return_exceptions=True)
         self._unsubscribe()
         for key in dict(self.ledger.items()):
             self._telemetry.forget(key)
@@ -143,6 +150,7 @@ class Engine:
         if body is None or body["metadata"].get("deletionTimestamp"):
             # the shadow goes with its owner: Kubernetes collects it
             self._look_again(self.ledger.forget(key))
+            self._webhooks.want(key)
             self._telemetry.forget(key)
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
@@ -160,8 +168,11 @@ class Engine:
         self._look_again(claim(body, entry, self.ledger, self._cluster.view))
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
+        entry.audience = audience(scene.seen) or entry.audience
         decision = decide(scene.seen, now)
-        status = shown(decision, now, scene.findings, scene.seen.frozen)
+        status = shown(decision, now, scene.findings, scene.seen)
+        entry.gates = tuple(status.gates)
+        self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
@@ -225,10 +236,11 @@ class Engine:
         """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
         entry.target = entry.session = None
         self._reporter.show(key, entry, legible(body).model_copy(update={"reason": Reason.INVALID_SPEC}))
+        self._webhooks.want(key)
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
-            self._reporter.alert(key, entry.uid, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, entry, Alert(Reason.INVALID_SPEC, problem))
 
     async def _tick(self) -> None:
         """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""
@@ -253,10 +265,13 @@ class Engine:
         self._mind_the_clock()
         self._probes.ask(self.ledger.probes())
         at, before = self._clock.now(), self._clock.monotonic()
+        if self._options.prometheus:
+            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
         broken = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, spent, len(readings) - broken, broken)
+        self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
         failing = dict[Key, float]()
         for number, (key, target) in enumerate(watched.items()):
             entry = self.ledger.get(key)
@@ -268,6 +283,12 @@ class Engine:
         # what is failing now is judged first; of equals what speaks most against its canary by then
         for key in sorted(failing, key=lambda one: -failing[one]):
             self.queue.add(key)
+
+    def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
+        """Return the target with what its session wants to know of the time before its first look."""
+        entry = self.ledger.get(key)
+        session = entry.session if entry is not None else None
+        return target._replace(past=instants(session, now, self._options.interval)) if session else target
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""

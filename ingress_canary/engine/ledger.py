@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
 from ingress_canary.domain.measures import Measures, Signals
+from ingress_canary.domain.notices import Audience
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.again import Preflight
@@ -21,6 +23,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
+from ingress_canary.domain.webhook import GateAnswer, heard
 from ingress_canary.engine.memory import Memory
 
 UNDONE = 20
@@ -40,6 +43,10 @@ class Entry:
     """What the next tick has asked beside the source."""
     probed: ProbeAnswer | None = None
     """The newest answer to that."""
+    gates: tuple[GateStatus, ...] | None = None
+    """What webhook gates have said; None until a pass has read what is stored."""
+    answers: dict[str, GateAnswer] = field(default_factory=dict)
+    """By the gate's name, the newest answer that no pass has taken yet."""
     generation: int = -1
     """Of the spec below."""
     spec: RolloutSpec | None = None
@@ -47,6 +54,8 @@ class Entry:
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
     course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
     """The schedule last made ready, with what it was made from, and what of it is not served."""
+    present: tuple[object, str | None] | None = None
+    """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None
@@ -69,6 +78,8 @@ class Entry:
     """The one last chosen: it stays while the primary's class cannot be told."""
     step_began: tuple[datetime, Mapping[str, Requests]] | None = None
     """When the present step began, and what each controller process had counted once it had settled."""
+    audience: Audience | None = None
+    """Whom its schedule names to be told, as it was last read."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
     taken_over: bool = False
@@ -85,6 +96,13 @@ class Entry:
     """By which series, and of what, the last reading was counted."""
     preflight: Preflight = field(default_factory=Preflight)
     """What its rules found last."""
+
+    def hear(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
+        """Take the answers of webhook gates, and return all that gates have said by now."""
+        records = tuple(stored.gates) if self.gates is None else self.gates
+        answers, self.answers = self.answers, {}
+        self.gates = tuple(heard(one, answers[one.name]) if one.name in answers else one for one in records)
+        return self.gates
 
 
 def _suspicion(entry: Entry) -> float:

@@ -28,7 +28,7 @@ from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
 from ingress_canary.engine.counting import ticked
-from ingress_canary.engine.courses import course_of
+from ingress_canary.engine.courses import course_of, newer_than, shared_in
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
@@ -127,6 +127,7 @@ def observe(
         spec=spec,
         status=status,
         course=course,
+        shared_in=shared_in(spec, status, options),
         obstacles=tuple(obstacles),
         problems=findings.problems if findings else (),
         revision=revision,
@@ -144,9 +145,11 @@ def observe(
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
         frozen=view.freeze,
+        outdated=newer_than(cluster, spec, status, entry, options),
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),
+        gates=entry.hear(status),
         session=session,
         interval=options.interval,
         warm_up=options.warm_up,

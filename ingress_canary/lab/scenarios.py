@@ -6,6 +6,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,21 @@ SHORT: dict[str, Any] = {
     "slos": SLOS,
 }
 """Where the beginning is not the point."""
+DOGFOOD: dict[str, Any] = {
+    "routing": {"header": {"name": "X-Canary", "value": "staff"}},
+    "steps": [
+        {
+            "name": "dogfood", "weight": 0, "bake": "1m", "require": "NoFail", "minRequests": 50,
+            "approval": {"when": "After", "timeout": "24h", "onTimeout": "Hold"},
+        },
+        *({"weight": weight, "bake": "30s"} for weight in (10, 50, 100)),
+    ],
+    "slos": SLOS,
+}  # fmt: skip
+"""Staff first, then a person's consent, then everybody."""
 MIDDLE = 3
 """The middle step of the short schedule."""
+DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 NOTICED = 60.0
 """Seconds of traffic in which a weight without effect must be noticed."""
 
@@ -46,6 +60,7 @@ class Name(StrEnum):
     LOW_TRAFFIC = "low-traffic"
     METRICS_OUTAGE = "metrics-outage"
     INERT = "inert"
+    DOGFOOD = "dogfood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +153,28 @@ async def inert(stage: "Stage") -> str:
     return f"held at {stage.status.weight:g} %: {stage.status.message}"
 
 
+async def dogfood(stage: "Stage") -> str:
+    """The window opens, staff try the canary by a header, a person approves it, and everybody gets it."""
+    opens = stage.now + timedelta(minutes=3)
+    hours = {"days": DAYS, "from": f"{opens:%H:%M}", "to": f"{opens + timedelta(hours=12):%H:%M}"}
+    stage.tell(f"it is before hours: the window opens at {opens:%H:%M} UTC, on the schedule's own clock")
+    stage.begin({**DOGFOOD, "windows": {"allow": [hours]}})
+    await stage.until(lambda status: status.reason == "OutsideWindow")
+    await stage.until(lambda status: status.step is not None)
+    stage.tell("the window has opened: staff send X-Canary: staff, and are on the canary at weight 0")
+    stage.staff_come({"X-Canary": "staff"})
+    await stage.until(lambda status: status.reason == "AwaitingApproval")
+    tried, met = stage.requests["canary"], stage.met_by_others
+    stage.expect(tried > 0, "staff have not reached the canary by their header")
+    stage.expect(met == 0, f"{met} requests of others than staff were answered by the canary at weight 0")
+    stage.tell("staff have tried it and nothing speaks against it: a person approves the step")
+    stage.act("approve")
+    await stage.until(lambda status: status.weight > 0)
+    stage.tell("approved: everybody gets it, step by step, and the header goes on working")
+    words = await promoted(stage)
+    return f"tried by staff with {tried:,} requests, approved, then {words}"
+
+
 SCENARIOS = {
     Name.HEALTHY: Scenario("A healthy canary goes from 1 % to 100 % and is promoted.", 60, healthy),
     Name.ERRORS: Scenario("The canary begins to fail at a middle step and is rolled back.", 15, errors),
@@ -152,6 +189,9 @@ SCENARIOS = {
     ),
     Name.INERT: Scenario(
         "The ingress controllers ignore the canary Ingress: the rollout holds and names the cause.", 15, inert
+    ),
+    Name.DOGFOOD: Scenario(
+        "A window opens, staff try the canary by a header, a person approves, and it is promoted.", 40, dogfood
     ),
 }
 

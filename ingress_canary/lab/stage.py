@@ -8,24 +8,29 @@ import asyncio
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
+from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import CANARY, Lab
 from ingress_canary.lab.dataplane.metrics import MetricsFault
 from ingress_canary.lab.kubeapi import Change, times
-from ingress_canary.lab.load import Load, Visitor
+from ingress_canary.lab.load import Load, Tally, Visitor
 from ingress_canary.lab.process import DaemonProcess
 
 ROLLOUT = "checkout"
 WORKLOADS = {"canary": {"name": f"{ROLLOUT}-canary"}, "stable": {"name": ROLLOUT}}
 FOREVER = 7 * 86_400.0
+STAFF_RATE = 30.0
+"""Real requests a second of staff, where there are any."""
 AT_ONCE = 25
 """Requests under way at most: what piles up while a busy machine stalls would look slow on both sides."""
 STOPPED = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.PAUSED})
@@ -60,6 +65,7 @@ class Stage:
         self.daemon: DaemonProcess
         self.load: Load
         self._traffic: dict[str, Any] = {"rate": rate, "visitors": visitors, "seed": seed, "concurrency": AT_ONCE}
+        self._staff: Load | None = None
         self._began: float | None = None
         self._stack = AsyncExitStack()
         self._bell = asyncio.Event()
@@ -77,7 +83,7 @@ class Stage:
 
     async def _start(self) -> None:
         room = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ingress-canary-")))
-        epoch = times.now()
+        self._epoch = epoch = times.now()
         await self._stack.enter_async_context(self.lab)
         self.lab.api.store.listeners.append(self._changed)
         kubeconfig = self.lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")  # noqa: S106 - the lab's API takes any
@@ -155,6 +161,19 @@ class Stage:
         if not so:
             raise Surprise(otherwise)
 
+    def staff_come(self, headers: dict[str, str]) -> None:
+        """Let some visitors come who carry these headers, beside all others."""
+        self._staff = self.lab.load(STAFF_RATE, FOREVER, [Visitor(headers=headers)], concurrency=AT_ONCE)
+        coming = asyncio.create_task(self._staff.run(), name="staff")
+        self._stack.push_async_callback(_ended, coming)
+
+    def act(self, verb: str) -> None:
+        """Do as a person does who asks for something with kubectl: by the annotation, for what the status shows."""
+        assert self.status.step is not None
+        action = f"{verb}:{self.status.revision}/{self.status.step.index}#{self.status.step.index}-{verb}"
+        change = {"metadata": {"annotations": {ACTION_ANNOTATION: action}}}
+        self.lab.api.store.patch("canaryrollouts", manifests.NAMESPACE, ROLLOUT, change)
+
     def deploy_stable(self) -> None:
         """Give stable the canary's image, as a team's pipeline would."""
         self.lab.set_image(ROLLOUT, "shop/checkout:v2")
@@ -175,9 +194,20 @@ class Stage:
         return 0.0 if self._began is None else (asyncio.get_running_loop().time() - self._began) * self.scale
 
     @property
+    def now(self) -> datetime:
+        """The instant on the lab's clock, as the daemon reads it."""
+        return self._epoch + (times.now() - self._epoch) * self.scale
+
+    @property
     def requests(self) -> dict[str, int]:
-        """What the clients saw: total, canary, canaryFailed."""
-        return self.load.tally.summary(CANARY.version)
+        """What the clients saw, staff included: total, canary, canaryFailed."""
+        crowds = [self.load, *([self._staff] if self._staff else [])]
+        return Tally(sum((crowd.tally.answers for crowd in crowds), Counter())).summary(CANARY.version)
+
+    @property
+    def met_by_others(self) -> int:
+        """Requests of others than staff that the canary answered."""
+        return self.load.tally.by_version()[CANARY.version]
 
     async def rollback_seconds(self) -> float | None:
         """Return the daemon's own measure of its rollback, on the lab's clock; None when there was none."""

@@ -24,7 +24,10 @@ _EXAMPLES: Mapping[str, str] = MappingProxyType(
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": 'write local time such as "2026-12-18T00:00"',
         r"^[1-5][0-9.][0-9.]$": 'write a status or a class of them, such as "503" or "5.."',
         r"^https?://[^/?#\s]+[^\s]*$": "write an address such as http://shop.example/healthz",
+        r"^https?://[^/?#@\s]+([/?#][^\s]*)?$": "write an address without credentials, such as https://gate.shop.svc/canary",
+        r"^[-._a-zA-Z0-9]+$": "write letters, digits, `-`, `_` and `.`, such as hmac-key",
         r"^[1-5][0-9]{2}$": 'write a status such as "308"',
+        r"^[A-Z][A-Za-z]*$": "write a reason such as SLOViolated",
     }
 )
 """What to write where a pattern is asked for; complete over both kinds, as a test shows."""

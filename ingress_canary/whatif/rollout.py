@@ -13,6 +13,7 @@ from typing import NamedTuple, Self
 
 from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.analysis import Analysis
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.evidence import Evidence, Requests
 from ingress_canary.domain.measures import Signals
@@ -93,6 +94,15 @@ class Stage:
         return self.quickest + len(self.course.walk) * (self.course.spec.max_hold.total_seconds() + self.interval)
 
 
+class Unheard(Analysis):
+    """Evidence that is judged and never put into words: nobody reads them here, and they take as long as the tests."""
+
+    @property
+    def summary(self) -> str:
+        """Nothing."""
+        return ""
+
+
 def walk(stage: Stage, rng: Random) -> Outcome:
     """Return how one rollout goes with the traffic that ``rng`` makes."""
     play, longest = Play(stage, rng), stage.longest
@@ -157,11 +167,9 @@ class Play:
     def _warmed(self) -> Session:
         """Return a session that has seen stable alone for the time of the warm-up."""
         stage = self.stage
-        session = Session.new(stage.course)
-        analysis = session.analysis
-        for _ in range(int(stage.warm_up / stage.interval)):
-            analysis = analysis.warm(self._counts(stage.traffic.before(self.rng, stage.interval)))
-        return replace(session, analysis=analysis, warmed=stage.warm_up)
+        looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
+        analysis = Unheard.of(stage.course.plan).warm(*(self._counts(look) for look in looks))
+        return replace(Session.new(stage.course), analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: Look) -> dict[str, Counts]:
         """Return each SLO's share of a look: those of one kind see the same requests."""

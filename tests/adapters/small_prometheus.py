@@ -31,9 +31,9 @@ class Pod:
 
     def serve(
         self, requests: int, *, slow: int = 0, status: str = "200", canary: str = "", ingress: str = "web",
-        namespace: str = "shop", bounds: Iterable[str] = ("0.25", "0.5"),
+        namespace: str = "shop", bounds: Iterable[str] = ("0.25", "0.5"), service: str = "web",
     ) -> None:  # fmt: skip
-        labels = f'namespace="{namespace}",ingress="{ingress}",service="web",canary="{canary}",status="{status}"'
+        labels = f'namespace="{namespace}",ingress="{ingress}",service="{service}",canary="{canary}",status="{status}"'
         for line, by in (
             (f"{REQUESTS}{{{labels}}}", requests),
             (f"{COUNT}{{{labels}}}", requests),
@@ -52,6 +52,8 @@ class SmallPrometheus:
         self.answer: Answer = self.evaluate
         self.broken: dict[str, Answer] = {}
         """By family: how a query for it is answered instead."""
+        self.broken_long: dict[str, Answer] = {}
+        """The same of queries that look back for more than ten minutes."""
         self.numbers: dict[str, list[float]] = {}
         """By query: the values of the vector that it answers."""
 
@@ -74,8 +76,10 @@ class SmallPrometheus:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
         self.asked.append((str(form["query"]), dict(form), request.headers))
-        for family, answer in self.broken.items():
-            if str(form["query"]).startswith(f"{family}{{"):
+        query = str(form["query"])
+        seconds = int(query.rpartition("[")[2].removesuffix("s]")) if query.endswith("s]") else 0
+        for family, answer in (self.broken | (self.broken_long if seconds > 600 else {})).items():
+            if query.startswith(f"{family}{{"):
                 return await answer(request)
         return await self.answer(request)
 

@@ -25,6 +25,8 @@ async def test_a_compressed_clock_scales_time_and_sleep_alike():
     now = clock.now()
     assert timedelta(minutes=10) <= now - epoch < timedelta(minutes=12)
     assert clock.at(epoch + timedelta(seconds=1)) == epoch + timedelta(minutes=1)
+    assert clock.wall(epoch + timedelta(minutes=1)) == epoch + timedelta(seconds=1)
+    assert SystemClock().wall(now) == SystemClock().at(now) == now
     begun, real = clock.monotonic(), asyncio.get_running_loop().time()
     await clock.sleep(3)
     assert 0.04 < asyncio.get_running_loop().time() - real < 1

@@ -52,6 +52,9 @@ class ManualClock:
     def at(self, wall: datetime) -> datetime:
         return wall + timedelta(hours=1)
 
+    def wall(self, instant: datetime) -> datetime:
+        return instant - timedelta(hours=1)
+
 
 def labelled(pod: str, canary: str, status: str, ingress: str, namespace: str = "shop") -> str:
     return (

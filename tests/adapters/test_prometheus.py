@@ -53,6 +53,9 @@ class ManualClock:
     def at(self, wall: datetime) -> datetime:
         return wall
 
+    def wall(self, instant: datetime) -> datetime:
+        return instant
+
 
 class Site:
     """A controller, the Prometheus that scrapes it every 10 s, the source, and a rollout's book."""
@@ -299,7 +302,7 @@ async def test_users_counters_come_series_by_series_and_their_numbers_beside_the
     count(site, "events", 50, 8, instance="b:1")
     site.prometheus.numbers["max(load)"] = [0.5]
     counted, reading = await own(site)
-    assert counted == {("events", "app/a:1"): 100, ("errors", "app/a:1"): 7, ("events", "app/b:1"): 50}
+    assert counted == {("events", "a:1"): 100, ("errors", "a:1"): 7, ("events", "b:1"): 50}
     assert reading.values == {"max(load)": 0.5}
     assert not reading.failed
 
@@ -309,7 +312,7 @@ async def test_a_part_that_was_scraped_after_its_total_is_not_counted_yet(site: 
     count(site, "events", 100, 4)
     count(site, "errors", 3, 4)
     count(site, "errors", 9, 9)
-    assert (await own(site))[0] == {("events", "app/a:1"): 100, ("errors", "app/a:1"): 3}
+    assert (await own(site))[0] == {("events", "a:1"): 100, ("errors", "a:1"): 3}
 
 
 async def test_of_several_replicas_one_counts_until_it_lags(site: Site) -> None:
@@ -319,13 +322,33 @@ async def test_of_several_replicas_one_counts_until_it_lags(site: Site) -> None:
         count(site, "events", of_b, at + 0.5, replica="b")
         if of_a:
             count(site, "events", of_a, at, replica="a")
-    assert (await own(site))[0] == {("events", "app/a:1"): 10}
+    assert (await own(site))[0] == {("events", "a:1"): 10}
     site.scrape()
     site.scrape()
     count(site, "events", 31, 29, replica="b")
     counted, reading = await own(site)
-    assert counted == {("events", "app/a:1"): 31}
+    assert counted == {("events", "a:1"): 31}
     assert all("replica" not in one.labels for one in reading.series)
+
+
+async def test_what_two_jobs_scrape_counts_once_and_anew_when_the_other_one_takes_over(site: Site) -> None:
+    site.scrape()
+    count(site, "events", 100, 8)
+    count(site, "events", 90, 7, job="pods", kubernetes_pod_name="a")
+    count(site, "events", 5, 9, job="pods", instance="b:1")
+    assert (await own(site))[0] == {("events", "a:1"): 100, ("events", "b:1"): 5}
+    site.scrape()
+    count(site, "events", 110, 18)
+    count(site, "events", 115, 19, job="pods", kubernetes_pod_name="a")
+    assert (await own(site))[0]["events", "a:1"] == 110
+    site.clock.seconds += 10
+    site.scrape()
+    count(site, "events", 130, 39, job="pods", kubernetes_pod_name="a")
+    assert (await own(site))[0]["events", "a:1 (scrape 2)"] == 130
+    site.scrape()
+    count(site, "events", 140, 49, job="pods", kubernetes_pod_name="a")
+    count(site, "events", 141, 49)
+    assert (await own(site))[0]["events", "a:1 (scrape 2)"] == 140
 
 
 async def test_series_that_do_not_say_who_counts_are_followed_by_themselves(site: Site) -> None:
@@ -366,7 +389,7 @@ async def test_a_users_query_that_fails_leaves_everything_else(site: Site) -> No
     site.prometheus.broken["errors"] = refusing(422, "too many samples")
     counted, reading = await own(site)
     assert "too many samples" in reading.failed['errors{app="a"}']
-    assert (counted, len(reading.failed)) == ({("events", "app/a:1"): 100}, 1)
+    assert (counted, len(reading.failed)) == ({("events", "a:1"): 100}, 1)
     assert {one.value for one in reading.series if one.family == REQUESTS} == {10}
     assert reading.values == {"max(load)": 0.5}
 

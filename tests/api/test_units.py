@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from ingress_canary.api.rollout import Probe
 from ingress_canary.api.units import Weight, format_duration, format_points, parse_duration, parse_points
 
 WEIGHT = TypeAdapter(Weight)
@@ -66,3 +67,10 @@ def test_every_weight_of_three_decimals_is_taken(weight: float) -> None:
 def test_other_weights_are_refused(value: object) -> None:
     with pytest.raises(ValidationError, match="weight"):
         WEIGHT.validate_python(value)
+
+
+@pytest.mark.parametrize("timeout", ["0s", "31s"])
+def test_a_duration_out_of_its_bounds_is_told_with_them(timeout: str) -> None:
+    with pytest.raises(ValidationError, match=f"must be 1ms to 30s; got {timeout}"):
+        Probe.model_validate({"url": "http://a/", "header": "X-Version", "value": "v2", "timeout": timeout})
+    assert Probe(url="http://a/", header="X-Version", value="v2", timeout="30s").timeout.seconds == 30

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
 from ingress_canary.api.rollout import PausedBy, Phase, RolloutStatus
+from ingress_canary.domain.actions import NEED_STEP, Verb
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import merge_patch
 from ingress_canary.domain.effect import EffectState
@@ -26,7 +27,7 @@ from ingress_canary.domain.publish import published, status_patch, worth_writing
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import images
 from ingress_canary.domain.samples import Reading
-from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.steps import Exposure, PlannedStep
 from ingress_canary.lab.kubeapi.schema import validate
 from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, rollout, schedule, with_spec
 
@@ -34,7 +35,7 @@ STATUS_SCHEMA = crd(ROLLOUT_KIND)["spec"]["versions"][0]["schema"]["openAPIV3Sch
 VOCABULARY = frozenset(Reason)
 NOBODY = Exposure()
 STRATEGIES = ("Manual", "CopyImages")
-ADVANCES = frozenset({Reason.SETTLING, Reason.STEP_PASSED, Reason.RESUMED})
+ADVANCES = frozenset({Reason.SETTLING, Reason.STEP_PASSED, Reason.RESUMED, Reason.SKIPPED})
 """Reasons of the only entries of the history that may send more requests to the canary."""
 ENDS_BY_EVIDENCE = frozenset({Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT})
 
@@ -53,6 +54,12 @@ def merged(stored: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
 def lower(allowed: Exposure, left: Exposure) -> Exposure:
     """Return what is still allowed when a hand has left this; a route that it changed is a raise, not its removal."""
     return Exposure(min(allowed.weight, left.weight), left.header and allowed.header, left.cookie and allowed.cookie)
+
+
+def consented(status: RolloutStatus, step: int) -> bool:
+    """Return whether a person's consent to a step, or to one that is asked for after it, is on record."""
+    record = status.approval
+    return record is not None and (record.step > step or (record.step == step and record.given_at is not None))
 
 
 def within(exposure: Exposure, allowed: Exposure) -> bool:
@@ -120,20 +127,14 @@ class Guarded(World):
             assert decision.status.phase in {Phase.PAUSED, *AT_REST} or moved.reason is Reason.RESTORING_STABLE
         match moved.reason:
             case Reason.STEP_PASSED:
-                assert session is not None
-                assert status.step is not None
-                assert seen.course is not None
-                step = seen.course.walk.at(status.step.index)
-                assert session.met(step)
-                assert session.baked >= step.bake
-                assert not unknown
-                assert not session.settling
-                assert session.effect.state is not EffectState.NOT_EFFECTIVE
-                assert not seen.obstacles
-                assert not seen.spec.paused
-                assert status.phase is Phase.PROGRESSING
+                self.has_passed(seen)
+            case Reason.SKIPPED:
+                assert asked
+                self.may_be_steered(seen)
             case Reason.SETTLING:
                 assert status.phase is Phase.PENDING
+                assert seen.course is not None
+                assert seen.course.walk.at(1).before is None or consented(status, 1)
                 assert not seen.obstacles
                 assert not seen.spec.paused
                 assert not seen.same_version
@@ -154,6 +155,40 @@ class Guarded(World):
                 assert within(wanted(decision.status), wanted(status))
         if decision.status.phase in AT_REST:
             assert decision.status.shadow is None
+
+    def has_passed(self, seen: Observation) -> None:
+        """A step is left when its evidence suffices, nothing is in the way, and who must consent has."""
+        status, session = seen.status, seen.session
+        assert session is not None
+        assert status.step is not None
+        assert seen.course is not None
+        step = seen.course.walk.at(status.step.index)
+        assert session.met(step)
+        assert session.baked >= step.bake
+        assert session.no_data is None
+        assert not session.settling
+        assert session.effect.state is not EffectState.NOT_EFFECTIVE
+        assert not seen.obstacles
+        assert not seen.spec.paused
+        assert seen.frozen is None
+        assert status.phase is Phase.PROGRESSING
+        self.is_consented(seen, step)
+
+    def is_consented(self, seen: Observation, step: PlannedStep) -> None:
+        """A step that asks for a person's consent is neither left nor entered without it."""
+        assert seen.course is not None
+        assert step.after is None or consented(seen.status, step.index)
+        onto = seen.course.walk.at(step.index + 1)
+        assert onto is step or onto.before is None or consented(seen.status, onto.index)
+
+    def may_be_steered(self, seen: Observation) -> None:
+        """What a person may not overrule: a proven fail, preflight, spec.paused, a freeze of the daemon."""
+        assert seen.session is not None
+        assert not seen.session.analysis.failed
+        assert not seen.obstacles
+        assert not seen.spec.paused
+        assert seen.frozen is None
+        assert seen.status.phase in {Phase.PROGRESSING, Phase.PAUSED}
 
     def stable_can_carry_everybody(self, seen: Observation, decision: Decision) -> None:
         """What CopyImages has touched is put back and ready before the canary goes, unless a person asks otherwise."""
@@ -236,6 +271,10 @@ steps = st.lists(
             "header": st.sampled_from([{"name": "X-Canary"}, {"name": "X-Canary", "value": "staff"}]),
             "cookie": st.just("canary"),
             "minRequests": st.sampled_from([0, 10, 500]),
+            "approval": st.fixed_dictionaries(
+                {"when": st.sampled_from(["Before", "After"])},
+                optional={"timeout": st.just("1m"), "onTimeout": st.sampled_from(["Hold", "Pause", "Rollback"])},
+            ),
         },
     ),
     min_size=1,
@@ -250,7 +289,7 @@ schedules = st.builds(
     onNoData=st.sampled_from(["Hold", "Retreat"]),
     onInconclusive=st.sampled_from(["Pause", "Rollback"]),
 )
-VERBS = ["pause", "resume", "abort", "retry", "finish", "explode", ""]
+VERBS = [*Verb, "explode", ""]
 OBSTACLES = [
     (),
     ((Reason.PREFLIGHT_FAILED, "rule 5: another canary"),),
@@ -313,9 +352,10 @@ class Rollouts(RuleBasedStateMachine):
     def all_goes_well(self, ticks: int) -> None:
         world = self.world
         world.obstacles, world.canary_ready, world.foreign, world.rejected = (), 2, False, None
-        world.refuse_status, world.outage, world.orphaned = False, None, None
+        world.refuse_status, world.outage, world.orphaned, world.frozen = False, None, None, None
         with_spec(world, paused=False)
         self.resumes(seen=True)
+        self.consents(seen=True)
         self.traffic(ticks=ticks, canary=0, stable=0, rate=200)
 
     @precondition(lambda self: self.world.status.phase is Phase.PROGRESSING)
@@ -455,7 +495,13 @@ class Rollouts(RuleBasedStateMachine):
         seen=st.booleans(),
     )
     def asks(self, verb: str, whose: str, mark: str, seen: bool) -> None:
-        revision = {"": "", "stale": ":other", "current": f":{self.world.status.revision}"}[whose]
+        status = self.world.status
+        revision = {"": "", "stale": ":other", "current": f":{status.revision}"}[whose]
+        if revision and verb in NEED_STEP:
+            step = (
+                status.approval.step if status.approval and verb == Verb.APPROVE else status.step and status.step.index
+            )
+            revision += f"/{step or 1}"
         self.actions += 1
         self.world.action = f"{verb}{revision}{mark}{self.actions}"
         self.look(seen)
@@ -463,6 +509,19 @@ class Rollouts(RuleBasedStateMachine):
     @rule(seen=st.booleans())
     def resumes(self, seen: bool) -> None:
         self.asks("resume", "", "#", seen)
+
+    @rule(seen=st.booleans())
+    def consents(self, seen: bool) -> None:
+        self.asks("approve", "current", "#", seen)
+
+    @rule(verb=st.sampled_from([Verb.SKIP, Verb.PROMOTE, Verb.RESTART]), seen=st.booleans())
+    def steers(self, verb: str, seen: bool) -> None:
+        self.asks(verb, "current", "#", seen)
+
+    @rule(frozen=st.sampled_from([None, "incident"]))
+    def freeze_everywhere(self, frozen: str | None) -> None:
+        self.world.frozen = frozen
+        self.settle()
 
     @rule(paused=st.booleans())
     def spec_paused(self, paused: bool) -> None:

@@ -20,10 +20,11 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published, worth_writing
+from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
 from ingress_canary.domain.samples import Instance, Reading, Series
-from ingress_canary.domain.session import Course, Mode, Session, Tick, tick
+from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 
 ROUTER = NginxRouter()
@@ -126,6 +127,8 @@ class World:
     fighting: str | None = None
     frozen: str | None = None
     """Why nothing advances anywhere."""
+    outdated: str | None = None
+    """That the schedule begun with is not the one that there is now."""
     denied: str | None = None
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
@@ -238,7 +241,7 @@ class World:
             if session is not None and waiting and not hands_off(status):
                 session = session.unapplied()
         if session is not None and course is not None and reading is not None:
-            session = tick(
+            session = caught_up(
                 session,
                 reading,
                 Tick(
@@ -276,6 +279,7 @@ class World:
             fighting=self.fighting,
             rejected=self.rejected,
             frozen=self.frozen,
+            outdated=self.outdated,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
@@ -294,7 +298,7 @@ class World:
         self.session = seen.session
         decision = decide(seen, self.now)
         self.decisions.append(decision)
-        after = published(decision, self.now, frozen=self.frozen)
+        after = published(decision, self.now, seen=seen)
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:

@@ -56,6 +56,20 @@ ENDS = {
         Phase.SUCCEEDED, "Promoted", [*TO_THE_MIDDLE, (4, 50, "StepPassed"), (5, 100, "StepPassed"), *PROMOTED]
     ),
     Name.INERT: End(Phase.PROGRESSING, "WeightNotEffective", TO_THE_MIDDLE[:1]),
+    Name.DOGFOOD: End(
+        Phase.SUCCEEDED,
+        "Promoted",
+        [
+            (1, 0, "Settling"),
+            (1, 0, "AwaitingApproval"),
+            (1, 0, "Approved"),
+            (2, 10, "StepPassed"),
+            (3, 50, "StepPassed"),
+            (4, 100, "StepPassed"),
+            (4, 100, "StepPassed"),
+            (4, 0, "Promoted"),
+        ],
+    ),
 }
 
 

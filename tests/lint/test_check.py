@@ -211,32 +211,50 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
     ]
 
 
-UNSERVED = """      gates: [{url: a}]
-      notifications: [{url: a}]
-      steps:
-      - {weight: 5, bake: 1m, approval: {when: Before}}
-      slos:
-      - {name: a, objective: 99, sli: {requests: {}}}
+GATES = """  gates:
+  - {name: a, when: sometimes, url: "http://a/"}
+  - {name: b, when: beforeStart, url: "shop.example/b"}
+  - {name: c, when: beforeStart, url: "https://me:word@c/"}
+  - {name: d, when: beforeStart, url: "http://d:port/"}
+  - {name: e, when: beforeStart, url: "http://e/", steps: [x]}
+  - {name: f, when: afterFinish, url: "http://f/", onReject: Pause}
+  - {name: g, when: duringStep, url: "http://g/", timeout: 5m, backoff: 10ms}
+  - {name: h, when: beforeStep, url: "http://h/", secret: {name: s, key: k}}
+  - {name: i, when: beforeStep, url: "http://i/", secretRef: {name: s, key: "a key"}}
+  - {when: beforeStep}
 """
-UNSERVED_FIELDS = [
-    "gates", "notifications", "steps[0].approval",
-]  # fmt: skip
+IN_GATES = {
+    "gates[0].when": "one of beforeStart, beforeStep, duringStep, beforePromotion, afterFinish",
+    "gates[1].url": "is not what it takes",
+    "gates[2].url": "is not what it takes",
+    "gates[3].url": "Port could not be cast to integer",
+    "gates[4].steps": "beforeStart comes with no step",
+    "gates[5].onReject": "afterFinish is told of an end, and its answer changes nothing",
+    "gates[6].timeout": "must be 1ms to 60s",
+    "gates[6].backoff": "must be 1s to 5m",
+    "gates[7].secret": "unknown field `secret`",
+    "gates[8].secretRef.key": "is not what it takes",
+    "gates[9].name": "`name` is required",
+    "gates[9].url": "`url` is required",
+}
 
 
-def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
-    rollout = f"""{ROLLOUT}  canaryService: c
-  schedule:
-    inline:
-{UNSERVED}"""
-    for text, prefix in (
-        (HEAD + UNSERVED.replace("\n      ", "\n  ").replace("      gates", "  gates"), "spec."),
-        (rollout, "spec.schedule.inline."),
-    ):
-        found = lint(text)
-        assert sorted(one.field for one in found) == sorted(prefix + field for field in UNSERVED_FIELDS)
-        assert all("not served by this release" in one.message and one.remedy for one in found)
-        lines = text.splitlines()
-        assert all(one.field.rpartition(".")[2].partition("[")[0] in lines[one.line - 1] for one in found)
+def test_what_is_wrong_with_gates_is_told_where_it_stands_with_the_remedy() -> None:
+    steps = "  steps: [{name: few, weight: 5, bake: 1m}]\n  slos: [{name: a, objective: 99, sli: {requests: {}}}]\n"
+    found = lint(HEAD + steps + GATES)
+    told = {one.field.removeprefix("spec."): one for one in found}
+    assert set(told) == set(IN_GATES)
+    for field, words in IN_GATES.items():
+        assert words in told[field].message, field
+        assert told[field].remedy, field
+    doubled = (
+        '  gates: [{name: a, when: beforeStart, url: "http://a/"}, {name: a, when: afterFinish, url: "http://a/"}]\n'
+    )
+    (same,) = lint(HEAD + steps + doubled)
+    assert (same.field, same.message) == ("spec.gates", "two gates are named a")
+    (nowhere,) = lint(HEAD + steps + '  gates: [{name: a, when: beforeStep, url: "http://a/", steps: [few, fwe]}]\n')
+    assert (nowhere.field, nowhere.message) == ("spec.gates[0].steps[1]", "there is no step fwe")
+    assert nowhere.remedy == "write few or a number from 1 to 1"
 
 
 def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
@@ -405,3 +423,20 @@ def test_every_pattern_has_an_example_of_what_to_write(kind: str) -> None:
     assert [
         leaf["pattern"] for leaf in patterns if "such as" not in example(leaf) and "time" not in example(leaf)
     ] == []
+
+
+NOTIFIED = """  notifications:
+  - {name: chat, secretRef: {name: chat, key: urls}}
+  - {name: chat, secretRef: {name: chat, key: urls}, title: "{{reson}}"}
+"""
+
+
+def test_notifications_are_checked_where_they_are_said() -> None:
+    steps = "  steps: [{weight: 5, bake: 1m}]\n"
+    (doubled,) = lint(HEAD + SLOS + steps + NOTIFIED)
+    assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
+    (unknown,) = lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1))
+    assert unknown.field == "spec.notifications[1].title"
+    assert "unknown variable {{reson}}" in unknown.message
+    (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
+    assert missing.field == "spec.notifications[0].secretRef.key"

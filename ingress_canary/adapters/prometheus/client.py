@@ -87,6 +87,10 @@ class PrometheusClient:
                 self._url, data=form, headers=self._access.sent(), allow_redirects=False
             ) as response:
                 body = await self._body(response)
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise PrometheusError(
+                f"its certificate is not believed at {self._url}: {error.certificate_error}; set --prometheus-ca-file"
+            ) from None
         except aiohttp.ClientConnectorError as error:
             refused = isinstance(error.os_error, ConnectionRefusedError)
             why = f"connection refused at {self._url}" if refused else f"cannot connect to {self._url}: {error}"

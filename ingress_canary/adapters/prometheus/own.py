@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingress_canary.adapters.prometheus.client import Row
-from ingress_canary.domain.samples import Series
+from ingress_canary.domain.samples import TURN, Series
 
 Answers = Mapping[str, Sequence[Row] | str]
 """By query: its rows, or why there are none."""
@@ -21,6 +21,22 @@ class Scrape(NamedTuple):
     replica: tuple[str, ...]
     at: float
     """Seconds since 1970."""
+
+
+class Turn(NamedTuple):
+    """The job that is followed."""
+
+    job: str
+    number: int = 1
+    """Counts the jobs that were followed: what another one tells begins anew, because its labels may differ."""
+
+    def named(self, instance: str) -> str:
+        """Return the name under which the counters of an instance are entered."""
+        return instance if self.number == 1 else f"{instance}{TURN}scrape {self.number})"
+
+
+Turns = Mapping[tuple[str, str], Turn]
+"""By query and instance."""
 
 
 def scrapes(totals: Answers, replicas: Sequence[str], patience: float) -> dict[str, Scrape]:
@@ -46,9 +62,32 @@ def _believed(seen: Mapping[tuple[str, ...], float], patience: float) -> Scrape:
     return min(Scrape(replica, at) for replica, at in seen.items() if newest - at <= patience)
 
 
+def turns(
+    answers: Answers, last: Mapping[str, Scrape], replicas: Sequence[str], before: Turns, patience: float
+) -> Turns:
+    """Return which job each query follows where several scrape an instance: the one that it has followed, if it can.
+
+    Their series are those of one process, whatever other labels the jobs give them: the sum would count all twice.
+    """
+    found = {key: turn for key, turn in before.items() if key[0] in answers}
+    for selector, rows in answers.items():
+        jobs = dict[str, dict[str, float]]()
+        for row in () if isinstance(rows, str) else rows:
+            scrape = last.get(_instance(row, replicas))
+            if scrape is not None and "instance" in row.labels:
+                jobs.setdefault(row.labels["instance"], {})[row.labels.get("job", "")] = scrape.at
+        for instance, seen in jobs.items():
+            usable = sorted(job for job, at in seen.items() if max(seen.values()) - at <= patience)
+            old = found.get((selector, instance))
+            if old is None or old.job not in usable:
+                found[selector, instance] = Turn(usable[0], old.number + 1 if old else 1)
+    return found
+
+
 def counters(
-    answers: Answers, last: Mapping[str, Scrape], replicas: Sequence[str], instant: Callable[[float], datetime]
-) -> dict[str, tuple[Series, ...]]:
+    answers: Answers, last: Mapping[str, Scrape], replicas: Sequence[str], followed: Turns,
+    instant: Callable[[float], datetime],
+) -> dict[str, tuple[Series, ...]]:  # fmt: skip
     """Return the series of each selector as the last scrapes left them."""
     found: dict[str, tuple[Series, ...]] = {}
     for selector, rows in answers.items():
@@ -58,6 +97,11 @@ def counters(
             scrape = last.get(name)
             if scrape is None or scrape.replica != _replica(row, replicas):
                 continue
+            if "instance" in row.labels:
+                turn = followed.get((selector, row.labels["instance"]))
+                if turn is None or turn.job != row.labels.get("job", ""):
+                    continue
+                name = turn.named(row.labels["instance"])
             labels = {label: value for label, value in row.labels.items() if label not in replicas}
             series += [
                 Series(selector, name, labels, value, instant(at)) for at, value in row.samples if at == scrape.at

@@ -10,6 +10,10 @@ from dataclasses import dataclass, replace
 
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.queries import Dialect, Labels
+from ingress_canary.domain.samples import TURN
+
+PATIENCE = 1.5
+"""Scrape intervals by which the scrape that is followed may lag behind another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Process:
     @property
     def instance(self) -> str:
         """The name under which its counters are entered."""
-        return self.name if self.turn == 1 else f"{self.name} (scrape {self.turn})"
+        return self.name if self.turn == 1 else f"{self.name}{TURN}scrape {self.turn})"
 
 
 def processes(

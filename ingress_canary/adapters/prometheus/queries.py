@@ -51,9 +51,9 @@ class Dialect:
                 scrape.append((name, value))
         return own, frozenset(scrape)
 
-    def scraped(self) -> str:
-        """Return the query that tells which controllers are scraped, and when last."""
-        return f"{SCRAPED}{{{self.matchers}}}[{SEEN_WITHIN}s]"
+    def scraped(self, seconds: int = SEEN_WITHIN) -> str:
+        """Return the query that tells which controllers are scraped, and when."""
+        return f"{SCRAPED}{{{self.matchers}}}[{max(seconds, SEEN_WITHIN)}s]"
 
     def started(self) -> str:
         """Return the query for the start of each controller's process."""

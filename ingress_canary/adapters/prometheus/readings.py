@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import nan
 
 from ingress_canary.adapters.prometheus.client import Row
+from ingress_canary.adapters.prometheus.own import Turns
 from ingress_canary.adapters.prometheus.processes import Process, named, sample_of
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.domain.samples import Instance, Reading, Series, Target
@@ -34,6 +35,8 @@ class Look:
     """Where seconds since 1970 lie on the daemon's clock."""
     own: Mapping[str, Sequence[Series]] = field(default_factory=dict)
     """The users' own counters, by selector."""
+    followed: Turns = field(default_factory=dict)
+    """Through which job they are read."""
     values: Mapping[str, float] = field(default_factory=dict)
     """Answers to the users' own queries."""
     failed: Mapping[str, str] = field(default_factory=dict)

@@ -5,19 +5,23 @@
    least the scrapes that the first answer showed: a series that is missing there was not there, and counts as 0.
 3. Each process as its newest scrape left it, cut up by target (``readings.py``).
 
+What a target wants to know of the past is asked for beside it, once a rollout begins or the daemon restarts
+(``history.py``).
+
 A family whose query fails is missing with its reason, and what does not need it is judged all the same.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Literal
 
 from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
-from ingress_canary.adapters.prometheus.own import counters, numbers, scrapes
-from ingress_canary.adapters.prometheus.processes import Process, processes
+from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
+from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
+from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
 from ingress_canary.domain.evidence import STALE_AT_LEAST
@@ -26,8 +30,8 @@ from ingress_canary.ports import Clock
 
 AT_ONCE = 16
 """Users' own queries that are under way at the same time."""
-PATIENCE = 1.5
-"""Scrape intervals by which the followed scrape of a process may lag behind another one."""
+PAST_AT_ONCE = 2
+"""Portions of targets whose past is asked for at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class PrometheusSource:
         self._sampling = sampling or Sampling()
         self._known: dict[str, Process] = {}
         """Every process as it was read last."""
+        self._followed: Mapping[tuple[str, str], Turn] = {}
+        """By query of the users' own and instance: the job that is followed."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target."""
@@ -68,24 +74,75 @@ class PrometheusSource:
         except PrometheusError as error:
             return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
         portions = self._dialect.portions(sorted(set(targets)))
-        began, answers, parts, asked = await asyncio.gather(
+        began, answers, parts, asked, memories = await asyncio.gather(
             self._try(deadline, self._dialect.started()),
             asyncio.gather(*(self._look(deadline, portion, within) for portion in portions)),
             self._own(deadline, targets, "parts", raw),
             self._own(deadline, targets, "values"),
+            self._memories(deadline, at, targets, within),
         )
         told = starts(present, began, self._dialect)
         replicas, every = self._dialect.replicas, self._sampling.every
-        own = counters({**totals, **parts}, scrapes(totals, replicas, PATIENCE * every), replicas, self._instant)
+        both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
+        self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
+        own = counters(both, last, replicas, self._followed, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
+        look = Look(
+            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed, note=note,
+            followed=self._followed,
+        )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
-            look = Look(
-                at, told, rows, bounds, every, sampled, self._instant, own=own, values=values, failed=failed, note=note
-            )  # fmt: skip
-            read |= readings(portion, look, self._dialect)
+            read |= readings(portion, replace(look, rows=rows, bounds=bounds), self._dialect)
+        for portion, memory in memories:
+            read |= await self._with_past({target: read[target] for target in portion}, memory, look, within)
         return read
+
+    async def _with_past(
+        self, read: Mapping[Target, Reading], memory: Memory | str, look: Look, within: float
+    ) -> dict[Target, Reading]:
+        """Return readings with those of the instants that their targets want to know of."""
+        past = None if isinstance(memory, str) else Past.of(memory, look, self._dialect)
+        found = dict[Target, Reading]()
+        for target, reading in read.items():
+            missing = memory if isinstance(memory, str) else memory.missing(target)
+            if past is None or missing is not None:
+                why = f"what came before cannot be had, and is learnt or counted anew: {missing}"
+                found[target] = replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
+                continue
+            wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
+            found[target] = replace(reading, past=tuple(past.readings(target, wall, within)))
+            # some milliseconds of work each: others wait
+            await asyncio.sleep(0)
+        return found
+
+    async def _memories(
+        self, deadline: float, at: datetime, targets: Sequence[Target], within: float
+    ) -> list[tuple[Sequence[Target], Memory | str]]:
+        """Return what Prometheus remembers for targets that want to know of the past, or why there is nothing."""
+        turns = asyncio.Semaphore(PAST_AT_ONCE)
+
+        async def one(portion: Sequence[Target]) -> Memory | str:
+            oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
+            seconds = (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
+            raw = f"[{ceil(seconds)}s]"
+            async with turns:
+                scraped, families, totals, parts = await asyncio.gather(
+                    self._try(deadline, self._dialect.scraped(ceil(seconds))),
+                    self._all(deadline, self._counts(portion, seconds)),
+                    self._own(deadline, portion, "totals", raw),
+                    self._own(deadline, portion, "parts", raw),
+                )
+            needed = {SCRAPED: scraped, **families}
+            failed = next((why for why in needed.values() if isinstance(why, str)), None)
+            own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
+            return failed or Memory(
+                _answered({SCRAPED: scraped}), _answered(families), _answered(totals), _answered(parts), own
+            )  # fmt: skip
+
+        portions = portioned(targets)
+        return list(zip(portions, await asyncio.gather(*map(one, portions)), strict=True))
 
     async def _own(
         self, deadline: float, targets: Sequence[Target], kind: Literal["totals", "parts", "values"], raw: str = ""
@@ -146,17 +203,22 @@ class PrometheusSource:
         self, deadline: float, targets: Sequence[Target], seconds: float
     ) -> tuple[Mapping[str, Sequence[Row] | str], frozenset[float]]:
         """Return each family's rows, or why there are none; and all bucket bounds where a wanted one is missing."""
+        orphans = {self._dialect.exposition.orphan: self._dialect.orphans(targets, seconds)}
+        rows = await self._all(deadline, self._counts(targets, seconds) | orphans)
+        return rows, await self._bounds(deadline, targets, rows)
+
+    def _counts(self, targets: Sequence[Target], seconds: float) -> dict[str, str]:
+        """Return the query of each family that is counted."""
         dialect, exposition = self._dialect, self._dialect.exposition
-        queries = {
-            exposition.requests: dialect.family(exposition.requests, targets, seconds),
-            exposition.orphan: dialect.orphans(targets, seconds),
-        }
+        queries = {exposition.requests: dialect.family(exposition.requests, targets, seconds)}
         if any(target.bounds for target in targets):
             queries[exposition.durations] = dialect.family(exposition.durations, targets, seconds)
             queries[exposition.buckets] = dialect.buckets(targets, seconds)
+        return queries
+
+    async def _all(self, deadline: float, queries: Mapping[str, str]) -> dict[str, Sequence[Row] | str]:
         answers = await asyncio.gather(*(self._try(deadline, query) for query in queries.values()))
-        rows = dict(zip(queries, answers, strict=True))
-        return rows, await self._bounds(deadline, targets, rows)
+        return dict(zip(queries, answers, strict=True))
 
     async def _bounds(
         self, deadline: float, targets: Sequence[Target], rows: Mapping[str, Sequence[Row] | str]
@@ -191,3 +253,8 @@ class PrometheusSource:
     def _instant(self, seconds: float) -> datetime:
         """Return where seconds since 1970 lie on the clock."""
         return self._clock.at(datetime.fromtimestamp(seconds, UTC))
+
+
+def _answered(answers: Mapping[str, Sequence[Row] | str]) -> dict[str, Sequence[Row]]:
+    """Return the answers that there are."""
+    return {query: rows for query, rows in answers.items() if not isinstance(rows, str)}

@@ -10,6 +10,7 @@ from ingress_canary.domain.moves import end, enter, open_shadow, stay
 from ingress_canary.domain.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.entry import barred
+from ingress_canary.domain.rules.pauses import unasked
 from ingress_canary.domain.rules.scaling import scaled_up
 from ingress_canary.domain.session import Session
 
@@ -18,7 +19,7 @@ def pending(seen: Observation, now: datetime) -> Decision:
     """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
     if seen.revision is not None and seen.revision != seen.status.revision:
         # counts from the first look on, so that a revision that is replaced before it began leaves no trace
-        seen = replace(seen, status=seen.status.model_copy(update={"revision": seen.revision}))
+        seen = replace(seen, status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
     if seen.same_version:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
         return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
@@ -30,12 +31,15 @@ def pending(seen: Observation, now: datetime) -> Decision:
     if obstacle is not None:
         return stay(seen, *obstacle, revision=seen.status.revision)
     if seen.spec.paused:
+        seen = replace(seen, status=unasked(seen.status))
         return stay(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
     session = seen.evidence
     if session.misconfigured is not None:
         return stay(seen, Reason.INVALID_SPEC, session.misconfigured, watch=True)
     if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
-        return enter(seen, now, 1, Reason.SETTLING, f"{seen.schedule.walk.at(1).title} begins")
+        # asked once more: the canary may have become another one since the shadow was asked for
+        first = f"{seen.schedule.walk.at(1).title} begins"
+        return barred(seen, now, 1) or enter(seen, now, 1, Reason.SETTLING, first)
     if session.warmed < seen.warm_up:
         left = format_seconds(seen.warm_up - session.warmed)
         reason = Reason.NO_DATA if _dark(session) else Reason.WARMING_UP

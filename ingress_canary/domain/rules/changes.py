@@ -48,7 +48,7 @@ def stable_changed(seen: Observation, now: datetime) -> Decision | None:
     return move(
         seen, now, status.phase, Reason.STABLE_CHANGED,
         "stable became another version; evidence starts anew at the same step", watch=True,
-        session=seen.evidence.anew(status.step.index),
+        session=seen.evidence.anew(status.step.index), approval=None,
         baseline=baseline.model_copy(update={"compared": seen.stable_hash}),
         step=status.step.model_copy(update={"started_at": now, "baked_seconds": 0.0, "held_seconds": 0.0}),
     )  # fmt: skip

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from ingress_canary.domain.moves import stay
 from ingress_canary.domain.observation import Decision, Observation
+from ingress_canary.domain.rules.approvals import unapproved
 from ingress_canary.domain.rules.calendar import closed
+from ingress_canary.domain.rules.webhooks import gated
 
 Barrier = Callable[[Observation, datetime, int], Decision | None]
 
@@ -20,7 +22,11 @@ def _calendar(seen: Observation, now: datetime, onto: int) -> Decision | None:
     return None if shut is None else stay(seen, *shut, watch=True)
 
 
-BARRIERS: tuple[Barrier, ...] = (_calendar,)
+BARRIERS: tuple[Barrier, ...] = (unapproved, _calendar, gated)
+"""In the order in which they are asked: people first, who may take a day; what may change within seconds later.
+
+A gate comes last: it is asked when everything else lets the rollout pass, right before it does.
+"""
 
 
 def barred(seen: Observation, now: datetime, onto: int) -> Decision | None:

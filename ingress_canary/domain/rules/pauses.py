@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RoutingStatus
+from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus, RoutingStatus
 from ingress_canary.domain.moves import GONE, enter, move
 from ingress_canary.domain.observation import Decision, Observation, wanted
 from ingress_canary.domain.reasons import Reason
@@ -27,6 +27,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
 
     Evidence starts anew if it had been judged already.
     """
+    seen = replace(seen, status=unasked(seen.status))
     status, pause = seen.status, seen.status.pause
     if status.phase is not Phase.PAUSED or pause is None:
         return None
@@ -41,7 +42,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
         fresh = seen.evidence.anew(status.step.index)
         return move(
             seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, copying=None,
-            **GONE,
+            approval=None, **GONE,
         )  # fmt: skip
     if pause.fresh_evidence:
         afresh = replace(seen, session=seen.evidence.anew(status.step.index))
@@ -58,7 +59,13 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     )  # fmt: skip
 
 
+def unasked(status: RolloutStatus) -> RolloutStatus:
+    """Return a status in which a consent that was not given is asked for anew, with its whole time, after a stop."""
+    waits = status.approval is not None and status.approval.given_at is None
+    return status.model_copy(update={"approval": None}) if waits else status
+
+
 def stop(seen: Observation, **changes: object) -> PauseStatus:
     """Return a pause that waits for a person; one that was there already loses nothing that its end must know."""
     before = seen.status.pause or PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
-    return before.model_copy(update={"by": PausedBy.DAEMON, **changes})
+    return before.model_copy(update={"by": PausedBy.DAEMON, "until_approved": False, **changes})

@@ -92,7 +92,7 @@ def _without_data(seen: Observation, now: datetime, session: Session) -> Decisio
         fresh = session.anew(seen.status.step.index)
         return move(
             seen, now, Phase.PROGRESSING, Reason.NO_DATA, f"off traffic until data return: {message}", watch=True,
-            session=fresh, **GONE,
+            session=fresh, approval=None, **GONE,
         )  # fmt: skip
     return stay(seen, Reason.NO_DATA, message, watch=True, alert=_overdue(seen, now))
 

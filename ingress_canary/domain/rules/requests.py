@@ -5,16 +5,24 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import ActionStatus, PausedBy, PauseStatus, Phase
-from ingress_canary.domain.actions import Action, Verb
-from ingress_canary.domain.moves import end, keep, move
+from ingress_canary.domain.actions import NOTE, Action, Verb
+from ingress_canary.domain.moves import MESSAGE, end, keep, move
 from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.rules.approvals import approve
 from ingress_canary.domain.rules.changes import begin
 from ingress_canary.domain.rules.copying import restore
 from ingress_canary.domain.rules.facts import copy_began, replaced
 from ingress_canary.domain.rules.failures import failed
 from ingress_canary.domain.rules.hands import intervened
 from ingress_canary.domain.rules.pauses import resume
+from ingress_canary.domain.rules.steering import promote, restart, skip
+
+RAISING = frozenset({Verb.APPROVE, Verb.SKIP, Verb.PROMOTE, Verb.RESUME, Verb.RESTART})
+"""Verbs that may send more requests to the canary, at once or by what they allow."""
+ON_SIGHT = RAISING | {Verb.FINISH}
+"""Verbs that mean what their sender has seen: they do nothing when that has just become something else."""
+PROVEN_BAD = "no effect: this very look proves the canary bad"
 
 
 def requested(seen: Observation, now: datetime) -> Decision | None:
@@ -26,16 +34,28 @@ def requested(seen: Observation, now: datetime) -> Decision | None:
     if hand is not None:
         # what another hand took away stays away, whatever is asked for in the same breath
         seen = replace(seen, status=hand.status, drift=None)
-    prevented = _prevented(seen, action, raced=hand is not None)
-    decision = None if prevented else _carried_out(seen, now, action)
-    if decision is None:
-        decision = keep(seen, watch=seen.status.phase not in AT_REST)
-        result = prevented or f"no effect: nothing to {action.verb} in phase {seen.status.phase}"
+    found = _prevented(seen, action, raced=hand is not None) or _carried_out(seen, now, action)
+    if isinstance(found, Decision):
+        decision, result = _noted(found, action.note), "done"
     else:
-        result = "done"
-    record = ActionStatus(id=action.id, verb=action.verb or action.text[:32], result=result[:256])
+        fail = failed(seen, now) if found == PROVEN_BAD else None
+        decision, result = fail or keep(seen, watch=seen.status.phase not in AT_REST), found
+    record = ActionStatus(
+        id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
+    )  # fmt: skip
     status = decision.status.model_copy(update={"last_action": record})
     return replace(decision, status=status, moved=decision.moved or (hand.moved if hand else None))
+
+
+def _noted(decision: Decision, note: str) -> Decision:
+    """Return a decision whose entry in the history also says why, in the sender's words."""
+    if not note or decision.moved is None:
+        return decision
+    message = f"{decision.moved.message[: MESSAGE - NOTE - 3]} ({note})"
+    entry = decision.moved.model_copy(update={"message": message})
+    history = [*decision.status.history[:-1], entry]
+    status = decision.status.model_copy(update={"message": message, "history": history})
+    return replace(decision, status=status, moved=entry)
 
 
 def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
@@ -47,7 +67,7 @@ def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
         return f"stale: it names revision {action.revision}, this is {status.revision}"
     if action.verb is not Verb.ABORT and _restores(seen):
         return "no effect: stable gets its images back, and then the canary goes; abort takes it off at once"
-    if action.verb in (Verb.RESUME, Verb.FINISH) and (raced or replaced(seen)):
+    if action.verb in ON_SIGHT and (raced or replaced(seen)):
         return "stale: the shadow, the spec or the canary has just been changed; look again"
     if action.verb is Verb.RESUME and seen.spec.paused:
         return "no effect: spec.paused is true; set it to false"
@@ -60,21 +80,32 @@ def _restores(seen: Observation) -> bool:
     return seen.status.copying is not None and seen.status.copying.undo is not None
 
 
-def _carried_out(seen: Observation, now: datetime, action: Action) -> Decision | None:
-    """Return what an action leads to; None when there is nothing in this phase that it could change."""
+def _carried_out(seen: Observation, now: datetime, action: Action) -> Decision | str:
+    """Return what an action leads to, or why there is nothing that it could change."""
     assert action.verb is not None
+    if action.verb in RAISING and failed(seen, now) is not None:
+        # weight does not rise in the very look that proves a fail
+        return PROVEN_BAD
+    nothing = f"no effect: nothing to {action.verb} in phase {seen.status.phase}"
     match action.verb:
+        case Verb.APPROVE:
+            return approve(seen, now, action.step)
+        case Verb.SKIP:
+            return skip(seen, now, action.step)
+        case Verb.PROMOTE:
+            return promote(seen, now)
+        case Verb.RESTART:
+            return restart(seen, now)
         case Verb.ABORT:
-            return _abort(seen, now)
+            return _abort(seen, now) or nothing
         case Verb.PAUSE:
-            return _pause(seen, now)
+            return _pause(seen, now) or nothing
         case Verb.RESUME:
-            # weight does not rise in the very look that proves a fail
-            return failed(seen, now) or resume(seen, now)
+            return resume(seen, now) or nothing
         case Verb.RETRY:
-            return _retry(seen, now)
+            return _retry(seen, now) or nothing
         case Verb.FINISH:
-            return _finish(seen, now)
+            return _finish(seen, now) or nothing
         case _:
             assert_never(action.verb)
 

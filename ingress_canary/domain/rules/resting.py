@@ -23,6 +23,6 @@ def resting(seen: Observation, now: datetime) -> Decision:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
         return end(
             seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, revision=seen.revision, stable_revision=seen.revision,
-            failed_revision=None,
+            failed_revision=None, started_at=None, gates=[],
         )  # fmt: skip
     return begin(seen, now, Phase.PENDING, Reason.WARMING_UP, f"revision {seen.revision} is new")

@@ -1,0 +1,45 @@
+"""What ``wait`` makes of a rollout as it is now."""
+
+from typing import Any
+
+import pytest
+
+from ingress_canary.cli.wait import CODES, Goal, judged
+
+
+def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **status: Any) -> dict[str, Any]:
+    told = {"phase": phase, "observedGeneration": 1, **({"revision": revision} if revision else {}), **status}
+    return {"metadata": {"generation": 1}, "spec": {"revision": spec} if spec else {}, "status": told}
+
+
+@pytest.mark.parametrize(
+    ("body", "goal", "revision", "appeared", "code"),
+    [
+        (rollout("Succeeded"), Goal.SUCCEEDED, None, True, 0),
+        (rollout("Succeeded"), Goal.SUCCEEDED, "v2", False, 0),
+        (rollout("RolledBack"), Goal.SUCCEEDED, None, True, 2),
+        (rollout("Progressing"), Goal.SUCCEEDED, None, True, None),
+        (rollout("Pending", None), Goal.SUCCEEDED, None, False, None),
+        # another revision than the one that is waited for: not there yet, or gone
+        (rollout("Succeeded", "v1"), Goal.SUCCEEDED, "v2", False, None),
+        (rollout("RolledBack", "v1"), Goal.SUCCEEDED, "v2", False, None),
+        (rollout("Succeeded", "v1", "v2"), Goal.SUCCEEDED, None, False, None),
+        (rollout("Progressing", "v3"), Goal.SUCCEEDED, "v2", True, 1),
+        (rollout("Progressing", "v3", stableRevision="v2"), Goal.SUCCEEDED, "v2", True, 0),
+        # the spec has just been changed
+        ({**rollout("Succeeded"), "metadata": {"generation": 2}}, Goal.SUCCEEDED, None, True, None),
+        (rollout("Promoting"), Goal.PROMOTING, None, True, 0),
+        (rollout("Succeeded"), Goal.PROMOTING, None, True, 0),
+        (rollout("RolledBack"), Goal.PROMOTING, None, True, 2),
+        (rollout("Paused"), Goal.PAUSED, None, True, 0),
+        (rollout("RolledBack"), Goal.ROLLED_BACK, None, True, 0),
+        (rollout("Succeeded"), Goal.ROLLED_BACK, None, True, 2),
+        ({"metadata": {}, "spec": {}}, Goal.SUCCEEDED, "v2", False, None),
+        ({"metadata": {}, "spec": {}, "status": {"phase": "Newer"}}, Goal.SUCCEEDED, None, False, None),
+    ],
+)
+def test_a_rollout_is_judged_by_its_revision_and_its_end(
+    body: dict[str, Any], goal: Goal, revision: str | None, appeared: bool, code: int | None
+) -> None:
+    found = judged(body, goal, revision, appeared=appeared)
+    assert (None if found is None else CODES[found.result]) == code
