@@ -11,16 +11,9 @@ One word for each thing that can be so, the same in `status.reason`, `status.his
 labels and on the command line. `status.message` says the same as a sentence with its numbers.
 
 """
-LATER = """
-## Of later releases
-
-These words are taken; no rollout has them yet.
-
-"""
 
 
 def page() -> str:
     """Return the page."""
-    now = [(code(reason), one.what, one.todo) for reason, one in MEANINGS.items() if not one.later]
-    later = [(code(reason), one.what) for reason, one in MEANINGS.items() if one.later]
-    return HEAD + table(("reason", "meaning", "what to do"), now) + LATER + table(("reason", "meaning"), later)
+    rows = [(code(reason), one.what, one.todo) for reason, one in MEANINGS.items()]
+    return HEAD + table(("reason", "meaning", "what to do"), rows)
