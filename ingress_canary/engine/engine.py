@@ -169,7 +169,7 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         entry.audience = audience(scene.seen) or entry.audience
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen.frozen, scene.seen.outdated)
+        status = published(decision, now, scene.findings, scene.seen)
         entry.gates = tuple(status.gates)
         self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
