@@ -11,6 +11,7 @@ import typer
 
 from ingress_canary.cli.main import app
 from ingress_canary.cli.run import FLAGS
+from ingress_canary.domain import notices
 from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain.promql import VARIABLES
 from ingress_canary.domain.router.nginx_rules import RULES
@@ -60,8 +61,10 @@ def test_every_command_and_option_exists() -> None:
     said = [words[1:] for words in spoken() if words[:1] == ["ingress-canary"] and words[1] != "--version"]
     assert {command for command, *_ in said} - set(commands) == set()
     for command, *words in said:
-        known = {name for option in commands[command].params for name in option.opts}
-        options = {word.partition("=")[0] for word in words if word.startswith("-")}
+        group = getattr(commands[command], "commands", None)
+        named = commands[command] if group is None else group[words[0]]
+        known = {name for option in named.params for name in option.opts}
+        options = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
         assert options - known - (set(FLAGS) if command == "run" else set()) == set()
 
 
@@ -104,3 +107,9 @@ def test_the_variables_of_users_queries_are_those_that_there_are() -> None:
     page = (ROOT / "docs/howto/own-metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`\{\{.*?) \|", page, re.MULTILINE)
     assert re.findall(r"\{\{(\w+)\}\}", " ".join(rows)) == list(VARIABLES)
+
+
+def test_the_variables_of_messages_are_those_that_there_are() -> None:
+    page = (ROOT / "docs/howto/notify.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\{\{.*?) \|", page, re.MULTILINE)
+    assert re.findall(r"\{\{(\w+)\}\}", " ".join(rows)) == list(notices.VARIABLES)

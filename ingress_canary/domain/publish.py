@@ -8,7 +8,8 @@ from typing import Any, Literal
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.effect import EffectState
-from ingress_canary.domain.observation import AT_REST, Decision
+from ingress_canary.domain.notices import standing
+from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -31,13 +32,11 @@ Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
-    decision: Decision, now: datetime, findings: Findings | None = None, frozen: str | None = None,
-    outdated: str | None = None,
-) -> RolloutStatus:  # fmt: skip
+    decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
+) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions.
 
-    ``findings`` are those of this very moment; without any the condition stays what it was. ``frozen`` is why nothing
-    advances anywhere, ``outdated`` that there is another schedule now than the one begun with.
+    ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
     status, session = decision.status, decision.session
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
@@ -45,10 +44,11 @@ def published(
     if session is not None and told and status.started_at is not None:
         status = _with_evidence(status, session)
     conditions = [
-        *_conditions(status, session, now), *_preflight(status, findings, now), *_frozen(status, frozen, now),
-        *_outdated(status, outdated, now),
-    ]  # fmt: skip
-    return status.model_copy(update={"conditions": conditions})
+        *_conditions(status, session, now),
+        *_preflight(status, findings, now),
+        *_lasting(status, seen, now),
+    ]
+    return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
@@ -88,26 +88,31 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
 
 
-def _frozen(status: RolloutStatus, frozen: str | None, now: datetime) -> list[Condition]:
-    """Return the condition that a freeze of the whole daemon is told by; what is at rest has nothing to stop."""
-    before = next((condition for condition in status.conditions if condition.type == FROZEN), None)
-    if frozen is None and before is None:
+def _lasting(status: RolloutStatus, seen: Observation | None, now: datetime) -> list[Condition]:
+    """Return the conditions of what lasts whatever is decided."""
+    if seen is None:
+        return [condition for condition in status.conditions if condition.type in (FROZEN, SCHEDULE_CURRENT)]
+    return [
+        *_told(FROZEN, Reason.FROZEN, status, seen.frozen, "True", now),
+        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, seen.outdated, "False", now),
+    ]
+
+
+def _told(
+    kind: str, reason: Reason, status: RolloutStatus, words: str | None, while_so: Answer, now: datetime
+) -> list[Condition]:
+    """Return a condition that is ``while_so`` while there is something to tell; absent until there first was.
+
+    What is at rest is not told anything new.
+    """
+    before = next((condition for condition in status.conditions if condition.type == kind), None)
+    if words is None and before is None:
         return []
     if status.phase in AT_REST:
         return [before] if before else []
-    told = _condition(FROZEN, "False" if frozen is None else "True", status, before, now, frozen or "")
-    return [told.model_copy(update={"reason": Reason.FROZEN})]
-
-
-def _outdated(status: RolloutStatus, outdated: str | None, now: datetime) -> list[Condition]:
-    """Return the condition that tells whether the schedule begun with is the present one; absent until it was not."""
-    before = next((condition for condition in status.conditions if condition.type == SCHEDULE_CURRENT), None)
-    if outdated is None and before is None:
-        return []
-    if status.phase in AT_REST:
-        return [before] if before else []
-    told = _condition(SCHEDULE_CURRENT, "True" if outdated is None else "False", status, before, now, outdated or "")
-    return [told.model_copy(update={"reason": Reason.SCHEDULE_CHANGED})]
+    otherwise: Answer = "False" if while_so == "True" else "True"
+    told = _condition(kind, otherwise if words is None else while_so, status, before, now, words or "")
+    return [told.model_copy(update={"reason": reason})]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:

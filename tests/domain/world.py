@@ -127,6 +127,8 @@ class World:
     fighting: str | None = None
     frozen: str | None = None
     """Why nothing advances anywhere."""
+    outdated: str | None = None
+    """That the schedule begun with is not the one that there is now."""
     denied: str | None = None
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
@@ -277,6 +279,7 @@ class World:
             fighting=self.fighting,
             rejected=self.rejected,
             frozen=self.frozen,
+            outdated=self.outdated,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
@@ -295,7 +298,7 @@ class World:
         self.session = seen.session
         decision = decide(seen, self.now)
         self.decisions.append(decision)
-        after = published(decision, self.now, frozen=self.frozen)
+        after = published(decision, self.now, seen=seen)
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:

@@ -45,6 +45,14 @@ def daemon(lab: Lab, tmp_path: Path) -> DaemonProcess:
     return DaemonProcess(kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s")
 
 
+@pytest.fixture
+async def shoppers(lab: Lab) -> AsyncIterator[None]:
+    """Traffic that flows for as long as a test takes."""
+    task = asyncio.create_task(lab.load(100, 600, seed=3).run())
+    yield
+    task.cancel()
+
+
 def checkout(**spec: Any) -> dict[str, Any]:
     """Return the shop's CanaryRollout."""
     return manifests.rollout("checkout", spec.pop("schedule", SCHEDULE), workload=WORKLOADS, **spec)

@@ -95,10 +95,11 @@ async def test_staff_are_on_the_canary_at_weight_0_and_at_weight_10_both_rules_h
 async def test_a_canary_that_fails_staff_is_rolled_back_before_anybody_else_meets_it(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
-    lab.canary.profile = replace(lab.canary.profile, error_ratio=1.0)
     async with daemon, crowds(lab) as (_, others):
         await daemon.ready()
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+        await until(lambda: lab.status().get("phase") == "Progressing")
+        lab.canary.profile = replace(lab.canary.profile, error_ratio=1.0)
         await until(lambda: lab.status().get("phase") == "RolledBack")
         await until(lambda: lab.shadow() is None)
         assert lab.status()["reason"] == "SLOViolated"

@@ -1,7 +1,5 @@
 """Schedules that rollouts share by name: kept as begun, told of when newer, and whose they may be."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,15 +30,7 @@ def sharing(name: str = "standard-web", **ref: str) -> dict[str, Any]:
     return body
 
 
-@pytest.fixture
-async def traffic(lab: Lab) -> AsyncIterator[None]:
-    """Traffic that flows for as long as the test takes."""
-    task = asyncio.create_task(lab.load(100, 600, seed=3).run())
-    yield
-    task.cancel()
-
-
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_told_to_restart(
     lab: Lab, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
@@ -88,7 +78,7 @@ async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_told_to_re
         await until(lambda: condition(lab, "ScheduleCurrent")["status"] == "True")
 
 
-@pytest.mark.usefixtures("traffic")
+@pytest.mark.usefixtures("shoppers")
 async def test_settings_say_whose_schedules_are_taken(lab: Lab, tmp_path: Path) -> None:
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
     daemon = DaemonProcess(
