@@ -65,6 +65,11 @@ generate: $(STAMP) ## write the generated files anew: CRDs, reference, chart and
 image-proof: $(STAMP) ## do what the Dockerfile does, run it as a pod would, and measure its start
 	@$(BIN)/python scripts/prove_image.py
 
+.PHONY: docs
+docs: $(STAMP) ## the documentation as a site, in site/; any warning fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 .PHONY: bench
 bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
 	@$(BIN)/python scripts/bench_scrape.py
@@ -75,8 +80,8 @@ bench-gates: $(STAMP) ## what judging 1,000 rollouts costs at a tick, and a simu
 	@$(BIN)/python scripts/bench_gates.py
 
 .PHONY: ci
-ci: check coverage ## what CI runs
+ci: check docs coverage ## what CI runs
 
 .PHONY: clean
 clean: ## remove what the targets made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build site
