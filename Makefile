@@ -52,11 +52,23 @@ check: $(STAMP) ## form, lint, types, layers, and whether generated files are fr
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/generate.py --check
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/zizmor --offline --quiet --no-progress --persona=pedantic .github/workflows
 	@$(BIN)/ingress-canary lint config/samples/*.yaml
 
 .PHONY: generate
-generate: $(STAMP) ## write the generated files anew: CRDs and reference
+generate: $(STAMP) ## write the generated files anew: CRDs, reference, chart and its golden renders
 	@$(BIN)/python scripts/generate.py
+	@$(BIN)/python -m tests.chart.golden
+
+.PHONY: image-proof
+image-proof: $(STAMP) ## do what the Dockerfile does, run it as a pod would, and measure its start
+	@$(BIN)/python scripts/prove_image.py
+
+.PHONY: docs
+docs: $(STAMP) ## the documentation as a site, in site/; any warning fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 .PHONY: bench
 bench: $(STAMP) ## what a tick costs: a large metrics page, many rollouts
@@ -68,8 +80,8 @@ bench-gates: $(STAMP) ## what judging 1,000 rollouts costs at a tick, and a simu
 	@$(BIN)/python scripts/bench_gates.py
 
 .PHONY: ci
-ci: check coverage ## what CI runs
+ci: check docs coverage ## what CI runs
 
 .PHONY: clean
 clean: ## remove what the targets made
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage dist build site

@@ -37,7 +37,8 @@ from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
-from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Refused, Unavailable
+from ingress_canary.notifications import notifications_of, outbox_of, silenced
+from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
 from ingress_canary.sources import prometheus_of
 from ingress_canary.web.server import WebServer, make_app
@@ -118,8 +119,10 @@ class Daemon:
         """Start everything. Raises StartError, after having stopped what had started."""
         try:
             await self._start()
-        except BaseException:
+        except BaseException as error:
             await self._stack.aclose()
+            if isinstance(error, SettingsError):
+                raise StartError(str(error)) from None
             raise
 
     async def _start(self) -> None:
@@ -140,7 +143,8 @@ class Daemon:
         identity = (settings.identity or f"{socket.gethostname()}_{secrets.token_hex(4)}")[:128]
         recorder = KubeRecorder(session, identity)
         recorder.start()
-        stack.push_async_callback(recorder.stop)
+        outbox = outbox_of(session, recorder, self.telemetry)
+        stack.push_async_callback(silenced, outbox, recorder)
         http = aiohttp.ClientSession()
         stack.push_async_callback(http.close)
         metrics = await self._source(session, http)
@@ -153,10 +157,12 @@ class Daemon:
         webhooks = gate_session()
         stack.push_async_callback(webhooks.close)
         asked = Asked(HttpProber(http, self.clock), HttpGateKeeper(webhooks, self.clock, KubeSecrets(session)))
+        outlets = Outlets(recorder, outbox)
+        everywhere = await asyncio.to_thread(notifications_of, settings.notifications)
 
         def engine_of(term: str) -> Engine:
-            options = replace(options_of(settings), leader=term)
-            return Engine(guarded, metrics, asked, routers, self.clock, recorder, self.telemetry, options)
+            options = replace(options_of(settings), leader=term, notifications=everywhere)
+            return Engine(guarded, metrics, asked, routers, self.clock, outlets, self.telemetry, options)
 
         self._succession = Succession(leadership, engine_of, self.telemetry)
         self.telemetry.queue(self._waiting, self._waited)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.analysis import Plan
+from ingress_canary.domain.notices import Notice
 from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.samples import Reading, Target
@@ -182,6 +183,21 @@ class Recorder(Protocol):
         """Take an event to be sent in the background."""
 
 
+class Notifier(Protocol):
+    """Where messages to people go: never waits, never fails a decision, sends each at most once and in order."""
+
+    def notify(self, notice: Notice) -> None:
+        """Take a message to be sent in the background, of what has been stored already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Whom the engine tells of what it did."""
+
+    recorder: Recorder
+    notifier: Notifier
+
+
 class Clock(Protocol):
     """Time. A compressed clock scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
 
@@ -221,6 +237,9 @@ class Telemetry(Protocol):
 
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
+
+    def notified(self, result: Literal["sent", "failed", "dropped"], messages: int = 1) -> None:
+        """Count messages by what became of them."""
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source, and count the targets that it could not answer for."""

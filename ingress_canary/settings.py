@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Further namespaces whose schedules may be used."""
     inline_schedules: bool = True
     """Whether rollouts may bring a schedule of their own."""
+    notifications: Path | None = None
+    """File with notifications of every rollout, as in a schedule; their Secrets are in the daemon's own namespace."""
     accept_unchecked: bool = False
     """Begin although rights are missing to check some preflight rules."""
     controllers: tuple[str, ...] = ()

@@ -10,19 +10,20 @@ from functools import partial
 from pathlib import Path
 
 from dashboard import dashboard
-from reference import PAGES
+from reference import PAGES, chart
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.crd import render
 
 ROOT = Path(__file__).resolve().parent.parent
 
-GENERATED: Mapping[str, Callable[[], str]] = {
+CONFIG: Mapping[str, Callable[[], str]] = {
     "config/crd/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
     "config/crd/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
     "config/grafana/ingress-canary.json": dashboard,
-    **PAGES,
 }
+"""What of config/ is generated; the chart takes a copy of it."""
+GENERATED: Mapping[str, Callable[[], str]] = {**CONFIG, **PAGES, **chart.files(CONFIG)}
 """Path from the repository's root, and what makes the whole text."""
 
 

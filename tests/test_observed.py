@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from tests.observed import (
     promtool,
     rules,
 )
-from tests.test_docs import BLOCK, anchors
+from tests.pages import anchors, blocks
 
 QUERIES = [*drawn(), *alerted()]
 MOST_COLUMNS = 24
@@ -87,10 +86,9 @@ def test_promtool_finds_the_rules_in_order() -> None:
 
 
 def test_the_scrape_job_of_the_how_to_is_one_that_prometheus_takes(tmp_path: Path) -> None:
-    page = (ROOT / "docs/howto/alert.md").read_text(encoding="utf-8")
-    (job,) = [block for block in BLOCK.findall(page) if "scrape_configs:" in block]
+    (job,) = [one.text for one in blocks(ROOT / "docs/howto/alert.md") if "scrape_configs:" in one.text]
     # Debian builds Prometheus without the discovery of Kubernetes
-    (tmp_path / "prometheus.yml").write_text(re.sub(r" *kubernetes_sd_configs.*\n", "", textwrap.dedent(job)))
+    (tmp_path / "prometheus.yml").write_text(re.sub(r" *kubernetes_sd_configs.*\n", "", job))
     ask("check", "config", tmp_path / "prometheus.yml")
 
 

@@ -145,3 +145,10 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
     assert leases | {(LEASES.group, LEASES.plural, "watch")} == rights("Role", "ingress-canary")
     # an Event that repeats is patched, which nothing in this rollout does
     assert others | {("", EVENTS.plural, "patch")} == rights("ClusterRole")
+
+
+def test_secrets_of_notifications_may_be_got_by_name_and_nothing_else() -> None:
+    documents = list(yaml.safe_load_all(OPTIONAL.with_name("notifications.yaml").read_text()))
+    assert rights("Role", "ingress-canary", documents) == {("", "secrets", "get")}
+    assert rights("ClusterRole", documents=documents) == set()
+    assert all(rule["resourceNames"] for one in documents for rule in one.get("rules", ()))

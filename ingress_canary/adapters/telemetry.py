@@ -119,6 +119,14 @@ class PrometheusTelemetry:
             ("verb", "resource", "code"),
             registry=registry,
         )
+        self._notifications = Counter(
+            "ingress_canary_notifications_total",
+            "Messages to each address by what became of them: sent, failed, or dropped because too many waited.",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("sent", "failed", "dropped"):
+            self._notifications.labels(result)
         self._gates = Counter(
             "ingress_canary_gate_answers_total",
             "Attempts to ask a webhook gate: passed, rejected or unknown.",
@@ -200,6 +208,10 @@ class PrometheusTelemetry:
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
         self._leader.set(leading)
+
+    def notified(self, result: str, messages: int = 1) -> None:
+        """Count messages by what became of them."""
+        self._notifications.labels(result).inc(messages)
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
         """Observe one look at the metrics source."""

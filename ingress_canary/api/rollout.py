@@ -259,6 +259,8 @@ class ScheduleStatus(Model):
     """Of the content."""
     content: Annotated[dict[str, object], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
     """The schedule's spec: what is walked, whatever becomes of the CanarySchedule."""
+    namespace: Annotated[str, Field(max_length=63)] | None = None
+    """Namespace of a shared schedule, whose Secrets it names; unset for an inline one."""
 
 
 class BaselineStatus(Model):
@@ -385,6 +387,15 @@ class Transition(Model):
     """The sentence with the numbers."""
 
 
+class AlertStatus(Model):
+    """What people were told of though nothing moved: not told again while it lasts."""
+
+    reason: Annotated[str, Field(max_length=64)]
+    """One word of the vocabulary (reasons.md)."""
+    at: datetime
+    """When it was told."""
+
+
 class Condition(Model):
     """A condition as Kubernetes defines it."""
 
@@ -445,6 +456,8 @@ class RolloutStatus(Model):
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     """The last transitions, oldest first."""
+    alerts: Annotated[list[AlertStatus], Field(max_length=16)] = []
+    """What people were told of since the last transition."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
     """Ready, Effective and Promoted, for ``kubectl wait``."""
     leader: Annotated[str, Field(max_length=256)] | None = None

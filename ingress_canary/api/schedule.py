@@ -6,13 +6,14 @@ Where a member's behaviour is not served yet, the schema accepts it and ``domain
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
 from ingress_canary.api.units import Duration, Name, Points, Weight
 
 MAX_STEPS = 50
@@ -21,8 +22,6 @@ MAX_SLOS = 10
 HeaderToken = Annotated[str, Field(min_length=1, max_length=128)]
 CookieName = Annotated[str, Field(min_length=1, max_length=128)]
 Promql = Annotated[str, Field(min_length=1, max_length=4096)]
-OpenObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})]
-"""A member that another release defines: kept as it is, refused by the daemon for now."""
 
 
 class HeaderRoute(Model):
@@ -434,7 +433,7 @@ class ScheduleSpec(Model):
     on_no_data: OnNoData = OnNoData.HOLD
     gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""
-    notifications: Annotated[list[OpenObject], Field(max_length=16)] = []
+    notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
     """Who is told of what."""
 
     @model_validator(mode="after")
@@ -442,6 +441,9 @@ class ScheduleSpec(Model):
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
+        told = [notification.name for notification in self.notifications]
+        if doubled := sorted({name for name in told if told.count(name) > 1}):
+            raise ValueError(f"notifications: two are named {doubled[0]}; give each its own name")
         gates = [gate.name for gate in self.gates]
         if doubled := sorted({name for name in gates if gates.count(name) > 1}):
             raise ValueError(f"gates: two gates are named {doubled[0]}; give each its own name")

@@ -32,7 +32,9 @@ def lint(
     accept_unchecked: Annotated[
         bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
     ] = False,
-    kubeconfig: Annotated[Path | None, typer.Option(help="With --live: kubeconfig to use.")] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's unless said.")
+    ] = None,
     context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
     settings_file: Annotated[
         Path | None, typer.Option("--settings", help="With --live: the daemon's own file of settings.")

@@ -15,7 +15,7 @@ from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.problem import Problem, blocking
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError, Missing, Unavailable
-from ingress_canary.settings import Settings, SettingsError, load
+from ingress_canary.settings import Settings, SettingsError, load, usual_kubeconfig
 
 Findings = Mapping[Key, tuple[Problem, ...]]
 
@@ -52,9 +52,9 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     from ingress_canary.app import options_of, routers_of, scope_of  # noqa: PLC0415
     from ingress_canary.engine.survey import survey  # noqa: PLC0415
 
-    path = settings.kubeconfig or Path.home() / ".kube" / "config"
+    path = str(settings.kubeconfig) if settings.kubeconfig else usual_kubeconfig()
     timeout = settings.request_timeout.total_seconds()
-    session = await connect(kubeconfig=str(path), context=settings.context, request_timeout=timeout)
+    session = await connect(kubeconfig=path, context=settings.context, request_timeout=timeout)
     cluster = KubeCluster(session, replace(scope_of(settings), namespaces=(namespace,) if namespace else ()))
     cluster.start()
     try:

@@ -11,6 +11,7 @@ from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
 from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
+from ingress_canary.cli.notifications import notifications
 from ingress_canary.cli.plan import plan
 from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
 from ingress_canary.cli.simulate import simulate
@@ -41,6 +42,7 @@ app.command()(status)
 app.command()(wait)
 app.command()(demo)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
+app.add_typer(notifications, name="notifications")
 app.command()(abort)
 for verb in Verb:
     if verb is not Verb.ABORT:

@@ -205,5 +205,11 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Stable is the new version, and the shadow is gone; or the canary's version was stable's from the start.",
             "Nothing.",
         ),
+        # beside the rollout
+        Reason.NOTIFICATION_FAILED: Meaning(
+            "A message could not be sent: an Event that names the notification and its Secret. The rollout goes on.",
+            "Read why in the Event, and correct the Secret, the right to read it, or the service; "
+            "`ingress-canary notifications test` tries it.",
+        ),
     }
 )

@@ -85,7 +85,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
     status, changes = seen.status, dict[str, Any](OFF)
     if status.schedule is None:
         content = seen.schedule.spec.dump()
-        changes["schedule"] = ScheduleStatus(hash=digest(content), content=content)
+        changes["schedule"] = ScheduleStatus(hash=digest(content), content=content, namespace=seen.shared_in)
         changes["baseline"] = BaselineStatus(
             template=seen.stable_hash, target=target(seen.spec), ready_endpoints=seen.stable_ready
         )

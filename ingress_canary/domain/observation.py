@@ -29,6 +29,8 @@ class Observation:
     status: RolloutStatus
     course: Course | None
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
+    shared_in: str | None = None
+    """Namespace of a shared schedule; None for an inline one."""
     obstacles: tuple[Obstacle, ...] = ()
     """What stands in the way of any advance, worst first: spec, schedule, preflight."""
     problems: tuple[Problem, ...] = ()

@@ -4,7 +4,6 @@
 by promql-parser, which follows Prometheus's own grammar.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,6 +12,7 @@ import promql_parser
 from promql_parser import AggregateExpr, NumberLiteral, ParenExpr, StringLiteral, VectorSelector
 
 from ingress_canary.domain.samples import Side
+from ingress_canary.domain.templates import names, render, unknown
 
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -30,18 +30,15 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
 SIDED = frozenset({"side", "service"})
 """Without any of them a query speaks of the canary alone, and there is no relative test."""
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-
 
 def is_sided(template: str) -> bool:
     """Return whether a query is asked once for each side."""
-    return any(name in SIDED for name in _VARIABLE.findall(template))
+    return any(name in SIDED for name in names(template))
 
 
 @lru_cache(maxsize=4096)
 def _filled(template: str, values: frozenset[tuple[str, str]]) -> str:
-    known = dict(values)
-    return _VARIABLE.sub(lambda found: _escaped(known.get(found[1], "")), template)
+    return render(template, dict(values), _escaped)
 
 
 def _escaped(value: str) -> str:
@@ -91,10 +88,9 @@ def value_faults(template: str) -> Iterator[str]:
 
 
 def _faults(template: str, check: Callable[[str], object]) -> Iterator[str]:
-    unknown = sorted({name for name in _VARIABLE.findall(template) if name not in VARIABLES})
-    if unknown:
-        names = ", ".join(f"{{{{{name}}}}}" for name in VARIABLES)
-        yield f"unknown variable {{{{{unknown[0]}}}}}; there are {names}"
+    wrong = list(unknown(template, VARIABLES))
+    if wrong:
+        yield from wrong
         return
     try:
         check(fill(template, dict.fromkeys(VARIABLES, "x"), Side.CANARY))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
 from ingress_canary.domain.effect import EffectState
+from ingress_canary.domain.notices import standing
 from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
@@ -47,7 +48,7 @@ def published(
         *_preflight(status, findings, now),
         *_lasting(status, seen, now),
     ]
-    return status.model_copy(update={"conditions": conditions})
+    return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
 
 
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:

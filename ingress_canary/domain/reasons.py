@@ -5,6 +5,8 @@ Status, Events, logs, metric labels, the command line and the docs use these wor
 
 from enum import StrEnum
 
+from ingress_canary.api.notification import Severity
+
 
 class Reason(StrEnum):
     """Why a rollout is where it is, or why it moved."""
@@ -54,3 +56,31 @@ class Reason(StrEnum):
     RESTARTED = "Restarted"
     FINISHED = "Finished"
     PROMOTED = "Promoted"
+    # beside the rollout
+    NOTIFICATION_FAILED = "NotificationFailed"
+
+
+CRITICAL = frozenset({Reason.SLO_VIOLATED, Reason.DRIFT_FIGHT, Reason.RESTORING_STABLE})
+"""Users are or were harmed, or the daemon cannot keep them from it."""
+WARNING = frozenset(
+    {
+        Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.PREFLIGHT_WARNING,
+        Reason.SHADOW_REJECTED, Reason.CANARY_NOT_READY, Reason.NO_DATA, Reason.WEIGHT_NOT_EFFECTIVE,
+        Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED, Reason.INTERVENED, Reason.STEP_TIMED_OUT,
+        Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY, Reason.NOTIFICATION_FAILED,
+    }
+)  # fmt: skip
+"""Something is not as it was meant to be, and a person may have to act."""
+ASKING = frozenset(
+    {
+        Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
+    }
+)  # fmt: skip
+"""Reasons to wait that ask for a person: told when they begin, though nothing moves."""
+
+
+def severity(reason: Reason) -> Severity:
+    """Return how much it matters that something is so: the only place where that is decided."""
+    if reason in CRITICAL:
+        return Severity.CRITICAL
+    return Severity.WARNING if reason in WARNING else Severity.INFO

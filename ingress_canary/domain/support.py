@@ -10,12 +10,12 @@ from datetime import timedelta
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
+from ingress_canary.domain.notices import notification_faults
 from ingress_canary.domain.promql import counter_faults, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
 NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source prometheus, or use requests or latency"
-LATER = "is not served by this release; remove it"
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
@@ -44,8 +44,7 @@ def unsupported_schedule(
         )
     yield from _never_finished(spec, prefix)
     yield from _of_no_step(spec, prefix)
-    if spec.notifications:
-        yield f"{prefix}.notifications", LATER
+    yield from notification_faults(spec.notifications, f"{prefix}.notifications")
     for number, slo in enumerate(spec.slos):
         for member, faults in _queries(slo.sli):
             yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)

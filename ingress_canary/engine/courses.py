@@ -30,6 +30,18 @@ class Source:
     """What messages call it."""
 
 
+def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
+    """Return the namespace of a shared schedule, whose Secrets it may name; None for an inline one, as begun or as is.
+
+    Never that of a status which nobody takes schedules from: whoever edits a rollout reaches no Secret beyond his own.
+    """
+    if status.schedule is not None:
+        stored = status.schedule.namespace
+        return stored if stored in {options.namespace, *options.schedule_namespaces} else None
+    ref = spec.schedule.ref
+    return None if ref is None else ref.namespace or options.namespace
+
+
 def course_of(
     cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
 ) -> tuple[Course | None, list[Obstacle]]:

@@ -19,6 +19,7 @@ import structlog
 
 from ingress_canary.domain.decide import decide, unreadable
 from ingress_canary.domain.moves import MESSAGE
+from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published
@@ -37,7 +38,7 @@ from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
 from ingress_canary.engine.webhooks import Webhooks
-from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Recorder, Telemetry
+from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Outlets, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class Engine:
         asked: Asked,
         routers: Routers,
         clock: Clock,
-        recorder: Recorder,
+        outlets: Outlets,
         telemetry: Telemetry,
         options: Options,
     ) -> None:
@@ -70,7 +71,7 @@ class Engine:
         self._probes = Probes(asked.prober, self.ledger)
         self._webhooks = Webhooks(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
-        self._reporter = Reporter(recorder, telemetry, clock)
+        self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._wanted = asyncio.Event()
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
@@ -166,6 +167,7 @@ class Engine:
         self._look_again(claim(body, entry, self.ledger, self._cluster.view))
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
+        entry.audience = audience(scene.seen) or entry.audience
         decision = decide(scene.seen, now)
         status = published(decision, now, scene.findings, scene.seen)
         entry.gates = tuple(status.gates)
@@ -237,7 +239,7 @@ class Engine:
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
-            self._reporter.alert(key, entry.uid, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, entry, Alert(Reason.INVALID_SPEC, problem))
 
     async def _tick(self) -> None:
         """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""

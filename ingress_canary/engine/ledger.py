@@ -12,6 +12,7 @@ from datetime import datetime
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
+from ingress_canary.domain.notices import Audience
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
@@ -74,6 +75,8 @@ class Entry:
     """The one last chosen: it stays while the primary's class cannot be told."""
     step_began: tuple[datetime, Mapping[str, Requests]] | None = None
     """When the present step began, and what each controller process had counted once it had settled."""
+    audience: Audience | None = None
+    """Whom its schedule names to be told, as it was last read."""
     warned: frozenset[tuple[int, str, str]] = frozenset()
     """Rule, object and field of each warning of preflight that has been told."""
     taken_over: bool = False

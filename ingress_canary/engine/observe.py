@@ -29,7 +29,7 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
-from ingress_canary.engine.courses import course_of, newer_than
+from ingress_canary.engine.courses import course_of, newer_than, shared_in
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.options import Options
@@ -129,6 +129,7 @@ def observe(
         spec=spec,
         status=status,
         course=course,
+        shared_in=shared_in(spec, status, options),
         obstacles=tuple(obstacles),
         problems=findings.problems if findings else (),
         revision=revision,

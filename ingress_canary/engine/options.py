@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ingress_canary.api.notification import Notification
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -26,6 +28,8 @@ class Options:
     """Longest time between two stored checkpoints of evidence, on the clock."""
     leader: str = ""
     """The term that active rollouts are stamped with before anything else is done; empty when nobody else writes."""
+    notifications: tuple[Notification, ...] = ()
+    """Who is told of every rollout, by Secrets of the daemon's own namespace."""
     workers: int = 16
     stop_within: float = 6
     """Real seconds in which checkpoints are stored at the end."""

@@ -3,33 +3,26 @@
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import structlog
 
+from ingress_canary.api.notification import Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.domain.notices import Audience, News, Subject, news, notices
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.publish import PREFLIGHT
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.reasons import Reason, severity
 from ingress_canary.engine.apply import Applied
 from ingress_canary.engine.ledger import Entry
-from ingress_canary.ports import Clock, Event, Recorder, Telemetry
+from ingress_canary.ports import Clock, Event, Outlets, Telemetry
 
 log = structlog.get_logger(__name__)
 
-WARNINGS = frozenset(
-    {
-        Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT, Reason.INTERVENED, Reason.DRIFT_FIGHT, Reason.ABORTED_BY_USER,
-        Reason.NO_DATA, Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
-        Reason.WEIGHT_NOT_EFFECTIVE, Reason.STABLE_NOT_READY, Reason.PREFLIGHT_WARNING,
-        Reason.RESTORING_STABLE, Reason.CANARY_NOT_READY, Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE,
-        Reason.GATE_REJECTED,
-    }
-)  # fmt: skip
 TOLD_ON_ENTRY = frozenset(
     {Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED, Reason.NO_DATA}
 )
@@ -60,7 +53,7 @@ def undone(key: Key, uid: str, changes: tuple[str, ...]) -> Event:
 def _event(
     key: Key, uid: str, reason: Reason, message: str, dedup: tuple[str, ...], *, warning: bool | None = None
 ) -> Event:
-    bad = reason in WARNINGS if warning is None else warning
+    bad = severity(reason) is not Severity.INFO if warning is None else warning
     return Event(key, uid, reason, message, "Warning" if bad else "Normal", (str(key), uid, reason, *dedup))
 
 
@@ -68,9 +61,11 @@ def _event(
 class Reporter:
     """Tells what happened."""
 
-    recorder: Recorder
+    outlets: Outlets
     telemetry: Telemetry
     clock: Clock
+    everywhere: Audience
+    """Who is told of every rollout."""
     noted: set[str] = field(default_factory=set)
     """What the last look at the source lacked though it was usable."""
 
@@ -88,12 +83,13 @@ class Reporter:
         stored = next((one.message for one in before.conditions if one.type == PREFLIGHT), "")
         for problem in warnings:
             if _identity(problem) not in entry.warned and problem.message not in stored:
-                self.recorder.record(warned(key, entry.uid, problem))
+                self.outlets.recorder.record(warned(key, entry.uid, problem))
         return frozenset(map(_identity, warnings))
 
-    def alert(self, key: Key, uid: str, alert: Alert) -> None:
-        """Tell what a person should know."""
-        self.recorder.record(alerted(key, uid, alert))
+    def alert(self, key: Key, entry: Entry, alert: Alert) -> None:
+        """Tell what a person should know of a rollout whose status says nothing."""
+        self.outlets.recorder.record(alerted(key, entry.uid, alert))
+        self._notify(key, entry, None, [(alert.reason, alert.message, self.clock.now())])
         log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
 
     def report(
@@ -102,9 +98,10 @@ class Reporter:
         """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
         uid = entry.uid
         self.show(key, entry, status)
+        self._notify(key, entry, status, news(before, status, decision))
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
-            self.recorder.record(moved(key, uid, status, decision.moved.message))
+            self.outlets.recorder.record(moved(key, uid, status, decision.moved.message))
             log.info(
                 "transition",
                 rollout=str(key),
@@ -116,13 +113,13 @@ class Reporter:
                 at=decision.moved.at.isoformat(),
             )
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
-            self.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
+            self.outlets.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
         for alert in decision.alerts:
             if alert.reason not in entry.alerted:
-                self.recorder.record(alerted(key, uid, alert))
+                self.outlets.recorder.record(alerted(key, uid, alert))
         entry.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
-            self.recorder.record(undone(key, uid, done.undone))
+            self.outlets.recorder.record(undone(key, uid, done.undone))
             log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
         self._time_rollback(entry, status, decision, done)
 
@@ -140,6 +137,12 @@ class Reporter:
         if status.shadow is None:
             self.telemetry.rollback((self.clock.now() - entry.rolling_back).total_seconds())
         entry.rolling_back = None
+
+    def _notify(self, key: Key, entry: Entry, status: RolloutStatus | None, found: Iterable[News]) -> None:
+        """Have messages sent of what has been stored by now: no restart tells it again."""
+        audiences = [self.everywhere, *((entry.audience,) if entry.audience is not None else ())]
+        for notice in notices(Subject(key, entry.uid), found, status, audiences):
+            self.outlets.notifier.notify(notice)
 
 
 def _identity(problem: Problem) -> tuple[int, str, str]:

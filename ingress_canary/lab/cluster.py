@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Self
 
+from aiohttp.typedefs import Middleware
+
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import Application, Profile
@@ -32,10 +34,19 @@ class Lab:
     """A cluster with the shop ``checkout`` in namespace ``shop``: stable runs v1, the canary v2.
 
     ``scale`` is the lab's clock: the data plane's delays and the Deployments' roll-outs are divided by it.
+    ``authorize`` says who may do what (``kubeapi/rbac.py``); everybody may do everything without.
     """
 
-    def __init__(self, *, scale: float = 1.0, controllers: int = 1, seed: int | None = None, replicas: int = 2) -> None:
-        self.api = KubeApi([crd(kind) for kind in KINDS])
+    def __init__(
+        self,
+        *,
+        scale: float = 1.0,
+        controllers: int = 1,
+        seed: int | None = None,
+        replicas: int = 2,
+        authorize: Sequence[Middleware] = (),
+    ) -> None:
+        self.api = KubeApi([crd(kind) for kind in KINDS], authorize=authorize)
         self.plane = DataPlane(time.time, replicas=controllers, time_scale=scale, seed=seed)  # noqa: TID251 - the real start of its processes
         stable = [f"127.0.1.{number}" for number in range(1, replicas + 1)]
         canary = [f"127.0.2.{number}" for number in range(1, replicas + 1)]

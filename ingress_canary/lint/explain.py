@@ -27,6 +27,7 @@ _EXAMPLES: Mapping[str, str] = MappingProxyType(
         r"^https?://[^/?#@\s]+([/?#][^\s]*)?$": "write an address without credentials, such as https://gate.shop.svc/canary",
         r"^[-._a-zA-Z0-9]+$": "write letters, digits, `-`, `_` and `.`, such as hmac-key",
         r"^[1-5][0-9]{2}$": 'write a status such as "308"',
+        r"^[A-Z][A-Za-z]*$": "write a reason such as SLOViolated",
     }
 )
 """What to write where a pattern is asked for; complete over both kinds, as a test shows."""

@@ -37,14 +37,12 @@ def weights_never_fall(schedule: Json) -> Iterator[Problem]:
 
 def slos_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
     """A verdict is told by its SLO's name."""
-    seen: set[str] = set()
-    for number, slo in _mappings(schedule, "slos"):
-        name = slo.get("name")
-        if not isinstance(name, str):
-            continue
-        if name in seen:
-            yield Problem(("slos", number, "name"), f"two SLOs are named `{name}`", "give each its own name")
-        seen.add(name)
+    yield from _doubled(schedule, "slos", "SLOs")
+
+
+def notifications_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
+    """A message that cannot be sent is told by its notification's name."""
+    yield from _doubled(schedule, "notifications", "notifications")
 
 
 def differences_are_strings(schedule: Json) -> Iterator[Problem]:
@@ -67,6 +65,7 @@ def routes_are_accepted(schedule: Json) -> Iterator[Problem]:
 RULES: tuple[Rule, ...] = (
     weights_never_fall,
     slos_have_names_of_their_own,
+    notifications_have_names_of_their_own,
     differences_are_strings,
     routes_are_accepted,
 )
@@ -81,6 +80,17 @@ def _faults(route: Json) -> Iterator[Fault]:
     except ValidationError:
         return
     yield from header_faults(header)
+
+
+def _doubled(schedule: Json, member: str, kind: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, one in _mappings(schedule, member):
+        name = one.get("name")
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield Problem((member, number, "name"), f"two {kind} are named `{name}`", "give each its own name")
+        seen.add(name)
 
 
 def _is_number(value: object) -> TypeGuard[float]:

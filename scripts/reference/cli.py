@@ -1,6 +1,7 @@
 """Every command with its arguments and options, from the command line itself."""
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -21,7 +22,16 @@ answer: whoever may patch the CanaryRollout may use them.
 def page() -> str:
     """Return the page."""
     group: Any = typer.main.get_command(app)
-    return HEAD + "".join(_command(name, command) for name, command in group.commands.items())
+    return HEAD + "".join(_command(name, command) for name, command in _commands(group))
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its words; a group stands for its own."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

@@ -164,3 +164,17 @@ async def test_a_past_that_cannot_be_had_leaves_the_present(site: Site, name: st
     assert (now.past, now.error, len(now.series)) == ((), None, 3)
     assert str(now.note).startswith("what came before cannot be had, and is learnt or counted anew: Prometheus: ")
     assert why in str(now.note)
+
+
+async def test_a_users_query_whose_past_cannot_be_had_leaves_that_of_the_other_rollouts(site: Site) -> None:
+    site.pods[0].serve(10)
+    for _ in range(3):
+        site.scrape()
+        count(site, "events", 100, site.clock.seconds - 1)
+    site.prometheus.broken_long["errors"] = refusing(422, "too many samples")
+    past = tuple(BEGIN + at for at in range(-1000, 30, 10))
+    mine, other = OWN._replace(values=(), past=past), WEB._replace(past=past)
+    readings = await site.source.read([mine, other])
+    assert (len(readings[mine].past), len(readings[other].past)) == (0, 2)
+    assert "too many samples" in str(readings[mine].note)
+    assert readings[other].note is None

@@ -73,7 +73,7 @@ def test_the_resolved_settings_are_shown_as_json(tmp_path: Path) -> None:
     "args",
     [
         ("run", "--listen", "127.0.0.1:0"), ("pause", "checkout"), ("approve", "checkout"), ("wait", "checkout"),
-        ("abort", "--all"), ("status",), ("status", "checkout", "-w"),
+        ("abort", "--all"), ("status",), ("status", "checkout", "-w"), ("lint", "--live", "checkout"),
     ],
 )  # fmt: skip
 def test_without_a_cluster_the_error_says_that_there_is_none(args: tuple[str, ...], tmp_path: Path) -> None:
@@ -83,6 +83,16 @@ def test_without_a_cluster_the_error_says_that_there_is_none(args: tuple[str, ..
     missing = run(tmp_path, *args, "--kubeconfig", "/none")
     assert missing.returncode == 1
     assert missing.stderr.startswith("error: the kubeconfig /none does not exist")
+
+
+@pytest.mark.parametrize("args", [("pause", "checkout"), ("status",), ("lint", "--live", "checkout")])
+def test_the_kubeconfig_that_kubectl_uses_is_used(args: tuple[str, ...], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG % port)
+    done = run(tmp_path, *args, KUBECONFIG=str(tmp_path / "kubeconfig"))
+    assert done.returncode == 1
+    assert f"127.0.0.1:{port}" in done.stderr
 
 
 def test_a_verb_says_when_the_cluster_cannot_be_reached(tmp_path: Path) -> None:

@@ -11,19 +11,6 @@ from tests.domain.world import rollout, schedule
 SLO: dict[str, Any] = {"name": "a", "objective": 99}
 
 
-@pytest.mark.parametrize(
-    ("members", "field"),
-    [
-        ({"notifications": [{"url": "http://x"}]}, "spec.notifications"),
-    ],
-    ids=str,
-)
-def test_a_member_of_a_schedule_that_is_not_served_is_named(members: dict[str, Any], field: str) -> None:
-    ((named, message),) = unsupported_schedule(schedule(**members))
-    assert named == field
-    assert "is not served by this release" in message
-
-
 @pytest.mark.parametrize("step", ["first", "second-1", "4"])
 def test_a_gate_of_a_step_that_there_is_not_is_named_with_those_that_there_are(step: str) -> None:
     steps = [{"name": "first-try", "weight": 5, "bake": "1m"}, {"ramp": {"from": 6, "to": 7, "by": 1, "bake": "1m"}}]

@@ -250,6 +250,28 @@ def test_a_gate_is_asked_when_everything_else_lets_the_rollout_pass() -> None:
     assert len(made.asked) == 1
 
 
+def test_people_are_asked_before_gates_are() -> None:
+    steps = [{"weight": 5, "bake": "1m"}, {"weight": 50, "bake": "1m", "approval": {"when": "Before"}}]
+    made = world(gate("beforeStep", steps=["2"]), says=PASSED, steps=steps)
+    made.until(lambda w: w.status.reason == Reason.AWAITING_APPROVAL)
+    made.step(100)
+    assert made.asked == []
+    made.action = f"approve:{made.status.revision}/2#1"
+    made.until(lambda w: w.weight == 50)
+    assert len(made.asked) == 1
+
+
+def test_a_person_who_skips_passes_the_gates_to_come_and_those_of_the_step_go_on() -> None:
+    made = world(gate("beforeStep", steps=["2"]), gate("duringStep", "logs", steps=["2"]))
+    made.says["logs"] = PASSED
+    waits(made)
+    made.action = f"skip:{made.status.revision}/1#1"
+    made.until(lambda w: w.weight == 50)
+    made.step(2)
+    assert made.said("logs").verdict is PASSED
+    assert made.said("qa").next_at is None
+
+
 def test_an_answer_from_before_a_long_stop_is_not_enough() -> None:
     made = world(gate("beforeStart", "one"), gate("beforeStart", "two"), says=PASSED)
     made.says["two"] = HANGS

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 
 class Line:
-    """A TCP proxy on loopback."""
+    """A TCP proxy on loopback, on a port of its own or on one that is said."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int = 0) -> None:
         where = urlsplit(url)
+        self._own = port
         self._host, self._port = where.hostname, where.port
         self._open = asyncio.Event()
         self._open.set()
@@ -19,7 +20,7 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._own)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -43,6 +43,7 @@ def spec(**changes: Any) -> Callable[[Spec], None]:
     return lambda spec: spec.update(changes)
 
 
+CHAT = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}
 PROMQL = {"prometheus": {"bad": "errors_total", "total": "requests_total"}}
 ELSEWHERE = {"name": "qa", "when": "beforeStep", "url": "http://qa.shop/", "steps": ["hafl"]}
 FALLING = [{"weight": 50, "bake": "1m"}, {"weight": 10, "bake": "1m"}]
@@ -63,7 +64,11 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     ),
     "windows": (schedule(windows={"timezone": "Europe/Berlon"}), "InvalidSpec", ("timezone", "Europe/Berlin")),
     "gates": (schedule(gates=[ELSEWHERE]), "InvalidSpec", ("gates[0].steps[0]", "no step hafl", "from 1 to 2")),
-    "notified": (schedule(notifications=[{"name": "chat"}]), "InvalidSpec", ("notifications", "remove it")),
+    "notified": (
+        schedule(notifications=[{**CHAT, "body": "{{revison}}"}]),
+        "InvalidSpec",
+        ("notifications[0].body", "unknown variable {{revison}}", "{{revision}}"),
+    ),
     "approval": (first_step(approval={"timeout": "0s"}), "InvalidSpec", ("steps[0].approval.timeout", "greater than")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
     "copy-images": (

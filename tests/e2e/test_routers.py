@@ -14,6 +14,7 @@ from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.kube.watches import Scope
+from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.domain.preflight.problem import Severity, blocking
@@ -24,7 +25,7 @@ from ingress_canary.engine.options import Options
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
-from ingress_canary.ports import Asked
+from ingress_canary.ports import Asked, Outlets
 from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.preflight_shop import findings, open_lab
 from tests.e2e.toy_router import CONTROLLER, FORCE, SHARE, ToyController, ToyRouter, ingress_class
@@ -44,10 +45,12 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         await cluster.synced()
         routers = Routers(NginxRouter(), {CONTROLLER: ToyRouter()})
         http = aiohttp.ClientSession()
+        telemetry = PrometheusTelemetry(CollectorRegistry())
+        outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
         asked = Asked(HttpProber(http, clock), HttpGateKeeper(http, clock, KubeSecrets(session)))
         engine = Engine(
-            cluster, ToyController(lab, clock), asked, routers, clock, recorder,
-            PrometheusTelemetry(CollectorRegistry()), Options(warm_up=30),
+            cluster, ToyController(lab, clock), asked, routers, clock, outlets,
+            telemetry, Options(warm_up=30),
         )  # fmt: skip
         engine.start()
         try:

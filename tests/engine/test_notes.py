@@ -5,19 +5,24 @@ from structlog.testing import capture_logs
 
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.domain.notices import Audience, Notice
 from ingress_canary.engine.report import Reporter
-from ingress_canary.ports import Event
+from ingress_canary.ports import Event, Outlets
 
 
 class Nobody:
-    """A recorder that is told nothing here."""
+    """A recorder and a notifier that are told nothing here."""
 
     def record(self, event: Event) -> None:
         raise AssertionError(event)
 
+    def notify(self, notice: Notice) -> None:
+        raise AssertionError(notice)
+
 
 def test_each_thing_that_a_look_lacks_is_logged_when_it_begins() -> None:
-    reporter = Reporter(Nobody(), PrometheusTelemetry(CollectorRegistry(), "prometheus"), SystemClock())
+    telemetry = PrometheusTelemetry(CollectorRegistry(), "prometheus")
+    reporter = Reporter(Outlets(Nobody(), Nobody()), telemetry, SystemClock(), Audience("ingress-canary"))
     with capture_logs() as lines:
         for notes in ({"a"}, {"a"}, {"a", "b"}, set[str](), {"a"}):
             reporter.note(notes)

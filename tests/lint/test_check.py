@@ -211,34 +211,6 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
     ]
 
 
-UNSERVED = """      gates: []
-      notifications: [{url: a}]
-      steps:
-      - {weight: 5, bake: 1m}
-      slos:
-      - {name: a, objective: 99, sli: {requests: {}}}
-"""
-UNSERVED_FIELDS = [
-    "notifications",
-]  # fmt: skip
-
-
-def test_what_this_release_does_not_serve_is_told_where_it_is_said() -> None:
-    rollout = f"""{ROLLOUT}  canaryService: c
-  schedule:
-    inline:
-{UNSERVED}"""
-    for text, prefix in (
-        (HEAD + UNSERVED.replace("\n      ", "\n  ").replace("      gates", "  gates"), "spec."),
-        (rollout, "spec.schedule.inline."),
-    ):
-        found = lint(text)
-        assert sorted(one.field for one in found) == sorted(prefix + field for field in UNSERVED_FIELDS)
-        assert all("not served by this release" in one.message and one.remedy for one in found)
-        lines = text.splitlines()
-        assert all(one.field.rpartition(".")[2].partition("[")[0] in lines[one.line - 1] for one in found)
-
-
 GATES = """  gates:
   - {name: a, when: sometimes, url: "http://a/"}
   - {name: b, when: beforeStart, url: "shop.example/b"}
@@ -451,3 +423,20 @@ def test_every_pattern_has_an_example_of_what_to_write(kind: str) -> None:
     assert [
         leaf["pattern"] for leaf in patterns if "such as" not in example(leaf) and "time" not in example(leaf)
     ] == []
+
+
+NOTIFIED = """  notifications:
+  - {name: chat, secretRef: {name: chat, key: urls}}
+  - {name: chat, secretRef: {name: chat, key: urls}, title: "{{reson}}"}
+"""
+
+
+def test_notifications_are_checked_where_they_are_said() -> None:
+    steps = "  steps: [{weight: 5, bake: 1m}]\n"
+    (doubled,) = lint(HEAD + SLOS + steps + NOTIFIED)
+    assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
+    (unknown,) = lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1))
+    assert unknown.field == "spec.notifications[1].title"
+    assert "unknown variable {{reson}}" in unknown.message
+    (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
+    assert missing.field == "spec.notifications[0].secretRef.key"

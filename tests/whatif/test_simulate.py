@@ -12,7 +12,9 @@ from ingress_canary.whatif.traffic import Incident, Ratios, Traffic
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, outcomes, same, schedule, six, summary
 
 INCIDENT = Incident(180, 0.05)
+TOLD = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}
 FEW, MANY = 40, 2000
+GATE = {"name": "tests", "when": "beforeStep", "url": "http://gate.example"}
 
 
 def test_healthy_canaries_are_promoted():
@@ -125,7 +127,7 @@ def test_a_step_of_weight_0_gets_what_is_forced():
 def test_nothing_waits_for_people_or_other_systems():
     step = {"weight": 50, "bake": "1m", "approval": {"when": "After"}}
     windows = {"allow": [{"days": ["Sun"], "from": "03:00", "to": "03:01"}]}
-    spec = schedule([step], windows=windows, gates=[{"url": "http://gate.example"}], notifications=[{}])
+    spec = schedule([step], windows=windows, gates=[GATE], notifications=[TOLD])
     left = Stage.of(spec, same(1, 0.001), 10.0, 0.0).course.spec
     assert (left.windows, left.gates, left.notifications, left.steps[0].approval) == (None, [], [], None)
     assert summary(spec, same(100, 0.001), 5).promoted == 5

@@ -35,6 +35,12 @@ class Memory:
     totals: Rows
     """By selector of the users' own."""
     parts: Rows
+    failed: Mapping[str, str]
+    """Queries of the users' own without an answer, and why."""
+
+    def missing(self, target: Target) -> str | None:
+        """Return why what a target asks for cannot be had; others may have what they ask for."""
+        return next((self.failed[query] for query in (*target.totals, *target.parts) if query in self.failed), None)
 
 
 class Line(NamedTuple):

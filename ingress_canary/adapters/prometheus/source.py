@@ -103,14 +103,14 @@ class PrometheusSource:
         self, read: Mapping[Target, Reading], memory: Memory | str, look: Look, within: float
     ) -> dict[Target, Reading]:
         """Return readings with those of the instants that their targets want to know of."""
-        if isinstance(memory, str):
-            why = f"what came before cannot be had, and is learnt or counted anew: {memory}"
-            return {
-                target: replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
-                for target, reading in read.items()
-            }
-        past, found = Past.of(memory, look, self._dialect), dict[Target, Reading]()
+        past = None if isinstance(memory, str) else Past.of(memory, look, self._dialect)
+        found = dict[Target, Reading]()
         for target, reading in read.items():
+            missing = memory if isinstance(memory, str) else memory.missing(target)
+            if past is None or missing is not None:
+                why = f"what came before cannot be had, and is learnt or counted anew: {missing}"
+                found[target] = replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
+                continue
             wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
             found[target] = replace(reading, past=tuple(past.readings(target, wall, within)))
             # some milliseconds of work each: others wait
@@ -134,9 +134,12 @@ class PrometheusSource:
                     self._own(deadline, portion, "totals", raw),
                     self._own(deadline, portion, "parts", raw),
                 )
-            answers = (scraped, *families.values(), *totals.values(), *parts.values())
-            failed = next((why for why in answers if isinstance(why, str)), None)
-            return failed or Memory(*map(_answered, ({SCRAPED: scraped}, families, totals, parts)))
+            needed = {SCRAPED: scraped, **families}
+            failed = next((why for why in needed.values() if isinstance(why, str)), None)
+            own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
+            return failed or Memory(
+                _answered({SCRAPED: scraped}), _answered(families), _answered(totals), _answered(parts), own
+            )  # fmt: skip
 
         portions = portioned(targets)
         return list(zip(portions, await asyncio.gather(*map(one, portions)), strict=True))

@@ -1,8 +1,9 @@
 """The lab's Kubernetes API server: HTTP in front of the store, with faults, audit and hooks for tests.
 
 Used by the lab's cluster, by ``demo`` and by tests. It stands in for a real API server, which judges it: one contract
-suite (``tests/lab/test_api_contract.py``) runs against both. What is left out: CEL rules, admission of built-ins,
-aggregated discovery, protobuf, RBAC, foreground deletion, and server-side apply inside lists.
+suite (``tests/lab/test_api_contract.py``) runs against both. RBAC is enforced where a test asks for it (``rbac.py``).
+What is left out: CEL rules, admission of built-ins, aggregated discovery, protobuf, foreground deletion, and
+server-side apply inside lists.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from ingress_canary.lab.kubeapi import controllers, discovery, times
 from ingress_canary.lab.kubeapi.faults import Delay, Drop, Empty, Faults, Gone, Hang, Page, Refuse
+from ingress_canary.lab.kubeapi.installed import INSTALLED
 from ingress_canary.lab.kubeapi.kinds import BUILTINS
 from ingress_canary.lab.kubeapi.reads import Lister, answer, respond
 from ingress_canary.lab.kubeapi.requests import (
@@ -71,7 +73,7 @@ class KubeApi:
         tokens: Mapping[str, str] | None = None,
         authorize: Sequence[Middleware] = (),
     ) -> None:
-        self.store = Store(Registry(BUILTINS), history)
+        self.store = Store(Registry((*BUILTINS, *INSTALLED)), history)
         self.audit: list[AuditRecord] = []
         """Every request, in order of arrival."""
         self.faults = Faults()

@@ -1,0 +1,5 @@
+"""Messages to people by way of Apprise: Slack, Teams, e-mail, PagerDuty, a webhook and many more."""
+
+from ingress_canary.adapters.notify.outbox import Outbox
+
+__all__ = ["Outbox"]

@@ -1,0 +1,52 @@
+"""Notifications: who is told of what a rollout does. A member of schedules, and of the daemon's own file."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from ingress_canary.api.model import Model
+from ingress_canary.api.units import Name, ObjectName
+
+MAX_NOTIFICATIONS = 16
+
+ReasonWord = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z]*$")]
+
+
+class Severity(StrEnum):
+    """How much a message matters: it follows from its reason."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for what matters least."""
+        return list(Severity).index(self)
+
+
+class Addresses(Model):
+    """An entry of a Secret in the schedule's own namespace; for an inline schedule, in the rollout's."""
+
+    name: ObjectName
+    """The Secret."""
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    """Its entry: one Apprise URL a line, such as ``slack://...``."""
+
+
+class Notification(Model):
+    """Messages to one or several services, as transitions and what calls for a person come up."""
+
+    name: Name
+    """What logs, Events and the command line call it."""
+    secret_ref: Addresses
+    """Where the addresses are: they hold tokens, so they stand in a Secret."""
+    severity: Severity = Severity.INFO
+    """Told from this severity on."""
+    reasons: Annotated[list[ReasonWord], Field(max_length=64)] = []
+    """Only these reasons are told; all when empty."""
+    title: Annotated[str, Field(max_length=256)] = ""
+    """Template of the title, with variables such as ``{{rollout}}``; the usual one when empty."""
+    body: Annotated[str, Field(max_length=4096)] = ""
+    """Template of the text; the usual one, with the numbers, when empty."""

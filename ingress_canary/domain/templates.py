@@ -1,0 +1,27 @@
+"""Text that users write with variables in it, as ``{{side}}``: queries and messages share the form.
+
+A value is filled in once and never read again, so that nothing in it counts as a variable.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+def names(template: str) -> list[str]:
+    """Return the variables of a template, as they come."""
+    return _VARIABLE.findall(template)
+
+
+def render(template: str, values: Mapping[str, str], escaped: Callable[[str], str] = str) -> str:
+    """Return a template with its variables filled in; one that has no value leaves nothing."""
+    return _VARIABLE.sub(lambda found: escaped(values.get(found[1], "")), template)
+
+
+def unknown(template: str, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the first variable that there is not: a message and its remedy."""
+    wrong = sorted({name for name in names(template) if name not in known})
+    if wrong:
+        there = ", ".join(f"{{{{{name}}}}}" for name in known)
+        yield f"unknown variable {{{{{wrong[0]}}}}}; there are {there}"

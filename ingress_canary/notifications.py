@@ -1,0 +1,68 @@
+"""Where messages go, and the daemon's own notifications: a file in a schedule's form, read once at the start.
+
+``app.py`` and the command ``notifications test`` use it.
+"""
+
+import asyncio
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.secrets import KubeSecrets
+from ingress_canary.adapters.kube.session import Session
+from ingress_canary.adapters.notify import Outbox
+from ingress_canary.adapters.notify.services import MISSING
+from ingress_canary.api.model import Model
+from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
+from ingress_canary.domain.notices import Notice, notification_faults
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.engine.documents import explain
+from ingress_canary.ports import Event, Recorder, Telemetry
+from ingress_canary.settings import SettingsError
+
+
+class _File(Model):
+    notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)]
+
+
+def outbox_of(session: Session, recorder: Recorder, telemetry: Telemetry) -> Outbox:
+    """Return where messages go; what does not go is told where the rollout's own people look."""
+
+    def faltered(notice: Notice, why: str) -> None:
+        reason, about = Reason.NOTIFICATION_FAILED, notice.about
+        # the recorder counts what repeats
+        recorder.record(Event(about.key, about.uid, reason, why, "Warning", (str(about.key), about.uid, reason, why)))
+
+    return Outbox(KubeSecrets(session), telemetry.notified, faltered)
+
+
+async def silenced(outbox: Outbox, recorder: KubeRecorder) -> None:
+    """Let both end at once, each within its bound."""
+    await asyncio.gather(outbox.stop(), recorder.stop())
+
+
+def notifications_of(file: Path | None) -> tuple[Notification, ...]:
+    """Return the notifications of a file. Raises SettingsError with every problem, or when they could not be sent."""
+    if file is None:
+        return ()
+    try:
+        document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found = _File.model_validate(document if document is not None else {}, extra="forbid").notifications
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(f"{file}: {explain(error, '').replace('; .', '; ').removeprefix('.')}") from None
+    problems = [f"{field}: {why}" for field, why in notification_faults(found, "notifications")]
+    names = [one.name for one in found]
+    problems += [
+        f"notifications: two are named {name}" for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    if problems:
+        raise SettingsError("\n".join(f"{file}: {problem}" for problem in problems))
+    if found and find_spec("apprise") is None:
+        raise SettingsError(f"{file}: {MISSING}")
+    return tuple(found)
