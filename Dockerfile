@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="ingress-canary" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.13-slim-trixie"
+      org.opencontainers.image.base.name="python:3.13-slim-trixie"
 # The base comes without bytecode: a read-only root would have the standard library compiled at each start.
 RUN rm -rf /usr/local/lib/python3.13/site-packages/* /usr/local/lib/python3.13/ensurepip \
         /usr/local/bin/pip* /usr/local/lib/python3.13/idlelib /usr/local/lib/python3.13/tkinter \

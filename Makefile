@@ -67,7 +67,7 @@ image-proof: $(STAMP) ## do what the Dockerfile does, run it as a pod would, and
 
 .PHONY: docs
 docs: $(STAMP) ## the documentation as a site, in site/; any warning fails
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet, which hides warnings from --strict
 	@echo "site/index.html"
 
 .PHONY: bench

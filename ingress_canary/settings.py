@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     prometheus_labels: tuple[str, ...] = tuple(f"{name}={label}" for name, label in RENAMED.items())
     """Labels under another name than the controller gives them, as name=label; empty with honorLabels."""
     prometheus_matchers: str = ""
-    """Matchers added to every query, as in PromQL: cluster="eu-1",job="ingress-nginx"."""
+    """Matchers of the built-in SLIs' queries, as in PromQL: cluster="eu-1",job="nginx"; users' own bring theirs."""
     prometheus_replica_labels: tuple[str, ...] = ("prometheus_replica",)
     """Labels by which alone the replicas of one scrape differ; of users' own counters one replica counts."""
     prometheus_headers: tuple[str, ...] = ()

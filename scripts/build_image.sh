@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the program as the image has it: build_image.sh TARGET, from the repository's root. The Dockerfile runs it, and
-# prove_image.py, so that both do the same. What is installed is a wheel, by the pinned versions, without pip and tests.
+# prove_image.py, so that both do the same. What is installed is a wheel, by the pinned versions, without pip and tests, with
+# what users of the image may turn on.
 set -eu
 target=$1
 python=${PYTHON:-python3}
@@ -9,10 +10,14 @@ wheels=$(mktemp -d)
 trap 'rm -rf "$wheels"' EXIT
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CONSTRAINT="$PWD/constraints.txt"
 
+extras=
+if grep -q '^notifications = ' pyproject.toml; then
+  extras='[notifications]'
+fi
 "$pip" -m pip wheel --quiet --no-deps --wheel-dir "$wheels" .
 "$python" -m venv --without-pip "$target"
 for wheel in "$wheels"/ingress_canary-*.whl; do
-  "$pip" -m pip --python "$target/bin/python" install --quiet --no-compile "$wheel"
+  "$pip" -m pip --python "$target/bin/python" install --quiet --no-compile "$wheel$extras"
 done
 # Bytecode by the hash of nothing: files are never looked at again, and nothing can be written where the program runs.
 "$target/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$target/lib"

@@ -47,11 +47,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links out of ``docs/`` to the copies."""
-    here = DOCS / page.file.src_uri
+    copied = page.file.src_uri.removeprefix("repository/")
+    here = (DOCS if copied == page.file.src_uri else ROOT) / copied
     up = "../" * page.file.src_uri.count("/")
 
     def inside(found: re.Match[str]) -> str:
         target = (here.parent / found[1]).resolve()
+        if DOCS in target.parents and DOCS not in here.parents:
+            return up + target.relative_to(DOCS).as_posix()
         if DOCS in target.parents or ROOT not in target.parents or not target.exists():
             return found[1]
         return up + _uri(target) + ("/index.md" if target.is_dir() else "")

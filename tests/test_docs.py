@@ -151,15 +151,18 @@ def test_every_reason_has_its_entry() -> None:
     entries = re.split(r"^### (\w+)$", page, flags=re.MULTILINE)[1:]
     assert entries[::2] == list(Reason)
     for reason, entry in zip(entries[::2], entries[1::2], strict=True):
-        assert "Of a later release" in entry or ("**Look at:**" in entry and "**Do:**" in entry), reason
+        assert "**Look at:**" in entry, reason
+        assert "**Do:**" in entry, reason
 
 
 def test_the_site_is_built_without_a_warning_and_asks_nothing_of_other_machines(tmp_path: Path) -> None:
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
         cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert (built.returncode, built.stdout, built.stderr) == (0, "", "")
+    assert (built.returncode, "WARNING" in built.stderr) == (0, False), (
+        built.stderr
+    )  # --quiet would hide them from both
     files = [path for path in (tmp_path / "site").rglob("*") if path.suffix in {".html", ".css"}]
     assert len(files) > len(list(DOCS.rglob("*.md")))
     assert [path.name for path in files if ELSEWHERE.search(path.read_text(encoding="utf-8"))] == []

@@ -11,7 +11,7 @@ FIELD_MANAGER = "ingress-canary"
 """The field manager of every write of the daemon, by which another hand is told from its own."""
 
 ACTION_ANNOTATION = f"{GROUP}/action"
-"""One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>``."""
+"""One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>[#<why>]``."""
 
 FREEZE_ANNOTATION = f"{GROUP}/freeze"
 """On the daemon's own namespace: while it is there nothing advances anywhere; its value says why."""

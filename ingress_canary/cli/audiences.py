@@ -49,7 +49,11 @@ async def audiences(ask: Ask, session: "Session | None") -> Found:
         found = _of_file(ask.file, ask.namespace)
     elif ask.of_cluster:
         assert session is not None
-        found = [await _of_cluster(ask, session)]
+        try:
+            found = [await _of_cluster(ask, session)]
+        except ValidationError:
+            what = ask.rollout or ask.schedule
+            raise SettingsError(f"{what} or its schedule is not valid; `ingress-canary lint` says why") from None
     else:
         found = [(_subject(ask.namespace, "test"), Audience(ask.namespace, (ALONE,)))]
     there = {one.name for _, audience in found for one in audience.notifications}
@@ -115,10 +119,7 @@ async def _read(session: "Session", kind: str, key: Key) -> Mapping[str, Any]:
 
 
 def _told(content: Any) -> tuple[Notification, ...]:
-    try:
-        return tuple(ScheduleSpec.model_validate(content, extra="ignore").notifications)
-    except ValidationError as error:
-        raise SettingsError(f"the schedule is not valid: {error.errors()[0]['msg']}; run ingress-canary lint") from None
+    return tuple(ScheduleSpec.model_validate(content, extra="ignore").notifications)
 
 
 def _subject(namespace: str, name: str) -> Subject:

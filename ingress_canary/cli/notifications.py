@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +76,7 @@ def attempt(
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     if output is Output.JSON:
-        print(json.dumps([_as_json(result) for result in results], indent=2))
+        print(json.dumps([asdict(result) for result in results], indent=2))
     else:
         for result in results:
             print(result)
@@ -146,7 +146,3 @@ def _result(letter: Any, service: str, message: str, *, sent: bool, own: bool = 
     notice = letter.notice
     secret, key = (str(notice.secret), notice.entry) if own else ("", "")
     return Result(notice.notification, secret, key, letter.line, service, sent, message)
-
-
-def _as_json(result: Result) -> dict[str, object]:
-    return {name: getattr(result, name) for name in Result.__slots__}

@@ -17,12 +17,6 @@ class Meaning(NamedTuple):
     """What is so."""
     todo: str
     """What a person does; "nothing" where the daemon goes on by itself."""
-    later: bool = False
-    """Whether only a later release brings it."""
-
-
-def _later(what: str) -> Meaning:
-    return Meaning(what, "-", later=True)
 
 
 MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.revision import digest
@@ -48,7 +48,9 @@ class GateAnswer:
 
 def question(key: Key, status: RolloutStatus, gate: Gate, step: int) -> Question:
     """Return what a gate is asked of a rollout where it is: each try of a revision asks anew."""
-    began = status.started_at or (status.history[-1].at if status.history else None)
+    # in Pending the start is stored before the shadow is there, and that makes no other question of it
+    last = status.history[-1].at if status.history else None
+    began = last if status.phase is Phase.PENDING else status.started_at or last
     about = [str(key), status.revision, began and began.isoformat(), gate.name, gate.when, gate.url, step]
     return Question(gate, step, digest(about))
 

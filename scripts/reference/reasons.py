@@ -25,7 +25,6 @@ SECTIONS = {
     Reason.NOTIFICATION_FAILED: "Beside the rollout",
 }
 """The first word of each section."""
-LATER = "*Of a later release: the word is taken, and no rollout has it yet.*\n\n"
 PAGE = re.compile(r"\(((?:[\w-]+/)*)([\w-]+)\.md\)")
 """How the vocabulary names a page: from ``docs/`` on, or by its name alone where it stands beside this one."""
 
@@ -36,9 +35,8 @@ def page() -> str:
     for reason, one in MEANINGS.items():
         if reason in SECTIONS:
             text += f"\n## {SECTIONS[reason]}\n"
-        text += f"\n### {reason}\n\n{LATER if one.later else ''}{_linked(one.what)}\n"
-        if not one.later:
-            text += f"\n- **Look at:** {LOOKS[reason]}\n- **Do:** {_linked(one.todo)}\n"
+        text += f"\n### {reason}\n\n{_linked(one.what)}\n"
+        text += f"\n- **Look at:** {LOOKS[reason]}\n- **Do:** {_linked(one.todo)}\n"
     return text
 
 

@@ -33,7 +33,6 @@ REFUSED: dict[str, set[tuple[str, str, str, str]]] = {
     },
 }
 UNUSED = {
-    ("get", "customresourcedefinitions"): "of the second CRD, when the first one was refused; else each is used",
     ("patch", "events"): "an Event that repeats word for word is counted, not told again",
     ("get", "leases"): "a Lease is read when another replica was faster to make or take it",
     ("patch", "statefulsets"): "CopyImages of a StatefulSet: the scenario has Deployments",

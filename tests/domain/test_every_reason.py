@@ -1,6 +1,7 @@
 """Each word of the vocabulary is reached: by the decisions, or by the conditions that are published with them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,18 +135,20 @@ def test_a_rollout_comes_to_it(reason: Reason) -> None:
 
 
 WARNING = Problem(23, "apply-times", Severity.WARNING, "Ingress shop/checkout", "-", "several pods", "wait")
-SHOWN: dict[Reason, dict[str, Any]] = {
-    Reason.PREFLIGHT_PASSED: {"findings": Findings((), accept_unchecked=False)},
-    Reason.PREFLIGHT_WARNING: {"findings": Findings((WARNING,), accept_unchecked=False)},
-    Reason.SCHEDULE_CHANGED: {"outdated": "the schedule was edited"},
+SHOWN: dict[Reason, tuple[tuple[Problem, ...], str | None]] = {
+    Reason.PREFLIGHT_PASSED: ((), None),
+    Reason.PREFLIGHT_WARNING: ((WARNING,), None),
+    Reason.SCHEDULE_CHANGED: ((), "the schedule was edited"),
 }
-"""By what is published beside a decision."""
+"""By what is published beside a decision: what preflight found, and that there is another schedule by now."""
 
 
 @pytest.mark.parametrize("reason", SHOWN)
 def test_a_condition_says_it(reason: Reason) -> None:
     world = at_step(1)
-    status = published(world.decisions[-1], world.now, **SHOWN[reason])
+    problems, outdated = SHOWN[reason]
+    seen = replace(world.observe(), outdated=outdated)
+    status = published(world.decisions[-1], world.now, Findings(problems, accept_unchecked=False), seen)
     assert reason in {condition.reason for condition in status.conditions}
 
 

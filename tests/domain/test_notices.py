@@ -113,7 +113,8 @@ def test_what_nobody_knows_is_left_out_and_a_body_is_never_empty_nor_endless() -
 
 
 def test_everybody_is_told_each_by_their_own_namespace() -> None:
-    both = [Audience("ingress-canary", (notification(name="all"),)), Audience("shop", (notification(),))]
+    pager = notification(name="pager", severity="critical")
+    both = [Audience("ingress-canary", (notification(name="all"), pager)), Audience("shop", (notification(),))]
     found = list(notices(SUBJECT, [(Reason.PROMOTED, "done", BEGIN)], status(), both))
     assert [(one.notification, one.secret.namespace) for one in found] == [("all", "ingress-canary"), ("chat", "shop")]
 

@@ -311,6 +311,7 @@ def test_a_crash_at_any_pass_skips_no_gate(when: str) -> None:
     assert deaths >= len({step for _, step, _ in made.asked})
     wanted = {"beforeStart": {1}, "beforeStep": {1, 2, 3}, "beforePromotion": {3}}
     assert {step for _, step, _ in made.asked} == wanted[when]
+    assert len({question for *_, question in made.asked}) == len(wanted[when])
 
 
 def test_a_wait_survives_a_restart_with_its_attempts() -> None:

@@ -41,11 +41,11 @@ class GateServer:
         self._over.set()
         await self._runner.cleanup()
 
-    def gate(self, name: str, when: str, **members: Any) -> dict[str, Any]:
-        """Return the gate of this name in a schedule; it is quick to give up, and to ask again."""
+    def gate(self, name: str, when: str, *, quick: bool = False, **members: Any) -> dict[str, Any]:
+        """Return the gate of this name in a schedule; ``quick`` gives up soon, all are soon asked again."""
         port = self._runner.addresses[0][1]
-        quick = {"timeout": "500ms", "backoff": "5s"}
-        return {"name": name, "when": when, "url": f"http://127.0.0.1:{port}/{name}", **quick, **members}
+        times = {"timeout": "500ms" if quick else "30s", "backoff": "5s"}
+        return {"name": name, "when": when, "url": f"http://127.0.0.1:{port}/{name}", **times, **members}
 
     def of(self, name: str) -> list[dict[str, Any]]:
         """Return what one gate was asked, in order."""

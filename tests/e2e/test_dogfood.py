@@ -49,7 +49,12 @@ async def answers(load: Load, wanted: int = 150) -> dict[str, int]:
     """Return which versions answer the next requests of a crowd."""
     before = load.tally.by_version()
     await until(lambda: load.tally.total >= before.total() + wanted)
-    return dict(load.tally.by_version() - before)
+    return {version: count for version, count in (load.tally.by_version() - before).items() if version}
+
+
+def met(load: Load) -> set[str]:
+    """Return the versions that have answered a crowd; a busy machine leaves some requests without an answer."""
+    return {version for version in load.tally.by_version() if version}
 
 
 async def reached_by(lab: Lab, line: str) -> str:
@@ -73,7 +78,7 @@ async def test_staff_are_on_the_canary_at_weight_0_and_at_weight_10_both_rules_h
         await until(lambda: lab.status().get("reason") == "AwaitingApproval")
         # judged on what staff sent alone, and nobody else was sent anywhere
         assert await answers(staff) == {"v2": pytest.approx(150, abs=60)}
-        assert set(others.tally.by_version()) == {"v1"}
+        assert met(others) == {"v1"}
         (slo,) = lab.status()["slos"]
         assert 10 <= slo["canary"]["total"] <= staff.tally.total
         _, shown, _ = await person.says("status", "checkout")
@@ -103,4 +108,4 @@ async def test_a_canary_that_fails_staff_is_rolled_back_before_anybody_else_meet
         await until(lambda: lab.status().get("phase") == "RolledBack")
         await until(lambda: lab.shadow() is None)
         assert lab.status()["reason"] == "SLOViolated"
-        assert set(others.tally.by_version()) == {"v1"}
+        assert met(others) == {"v1"}

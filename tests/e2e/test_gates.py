@@ -126,7 +126,7 @@ async def test_what_is_no_answer_holds_and_the_rollout_goes_on_when_the_gate_rec
     shop: Lab, receiver: GateServer, code: int
 ) -> None:
     receiver.codes["qa"] = code
-    gate = receiver.gate("qa", "beforeStep", steps=["2"], onReject="Rollback")
+    gate = receiver.gate("qa", "beforeStep", quick=code == HANG, steps=["2"], onReject="Rollback")
     shop.create("canaryrollouts", rollout(gate))
     await until(lambda: len(receiver.asked) > 2 and said(shop).get("attempts", 0) > 1)
     assert (shop.status()["phase"], shop.status()["reason"], shop.status()["weight"]) == (
@@ -160,7 +160,7 @@ async def test_a_restart_in_the_middle_asks_the_same_again_and_skips_nothing(
     async with daemon:
         await daemon.ready()
         traffic = asyncio.create_task(lab.load(100, 300).run())
-        lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", steps=["2"])))
+        lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", quick=True, steps=["2"])))
         await until(lambda: said(lab).get("attempts", 0) > 1)
         daemon.kill()
         await daemon.wait()
@@ -217,6 +217,7 @@ async def test_a_rollback_is_told_and_the_answers_are_counted(
     page = await daemon.metrics()
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="afterFinish"} 1.0' in page
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="beforeStart"} 1.0' in page
+    assert len(receiver.of("go")) == 1
 
 
 @pytest.mark.parametrize("blow", [Blow.KILLED, Blow.DEAD])

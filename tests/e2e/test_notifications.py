@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 TOKEN = "s3cr3t-token"
 STEPS = [{"weight": weight, "bake": "20s", "require": "NoFail", "minRequests": 0} for weight in (10, 50, 100)]
+SLOW = {**STEPS[0], "bake": "3m"}
+"""Long enough for a kill before the next transition."""
 CHAT = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}, "title": "{{reason}} {{weight}}"}
 SCHEDULE: dict[str, Any] = {"steps": STEPS, "slos": [AVAILABILITY], "notifications": [CHAT]}
 PASSED = ["Settling 10", "StepPassed 50", "StepPassed 100", "StepPassed 100"]
@@ -78,13 +80,13 @@ async def test_a_rollouts_transitions_arrive_in_order_and_once_over_a_kill_and_a
     async with daemon:
         await daemon.ready()
         traffic = asyncio.create_task(lab.load(100, 600).run())
-        lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
-        await until(lambda: receiver.titles == PASSED[:1])
+        lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "steps": [SLOW, *STEPS[1:]]}))
+        await until(lambda: receiver.titles)
         daemon.kill()
         await daemon.wait()
         await daemon.start()
         await daemon.ready()
-        await until(lambda: lab.status().get("phase") == "Promoting")
+        await until(lambda: len(receiver.titles) == len(PASSED))
         await daemon.stop()
         await daemon.start()
         await daemon.ready()
@@ -136,7 +138,7 @@ async def test_a_service_that_hangs_and_one_that_is_not_there_delay_no_decision_
         await daemon.ready()
         traffic = asyncio.create_task(lab.load(150, 600).run())
         lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "notifications": [CHAT, nobody]}))
-        await until(lambda: receiver.titles == PASSED[:2])
+        await until(lambda: receiver.titles[:2] == PASSED[:2])
         lab.canary.profile = CANARY.__class__("v2", error_ratio=1.0)
         await until(lambda: lab.status()["phase"] == "RolledBack")
         await until(lambda: lab.shadow() is None)

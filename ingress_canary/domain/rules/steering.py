@@ -1,7 +1,7 @@
 """What a person decides in the evidence's place: to leave a step, to go to the last one, to begin anew.
 
 ``requests.py`` carries these out. A person may do so at any hour and without an approval: that is what they are for.
-Whatever tells of harm, or is another person's word for everybody, still holds: docs/adr/0013.
+Whatever tells of harm, or is another person's word for everybody, still holds: docs/adr/0012.
 """
 
 from dataclasses import replace
