@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
@@ -28,13 +29,24 @@ SCHEDULE_CURRENT = "ScheduleCurrent"
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
+_MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
+"""Members of a status in which numbers change with every tick."""
+_words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
+
 Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
     decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
-    """Return the status as it is stored: the decision's own, with the evidence and the conditions.
+    """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
+    return checkpointed(shown(decision, now, findings, seen), decision.session)
+
+
+def shown(
+    decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
+) -> RolloutStatus:
+    """Return the status but for the checkpoint, which is made only where it is stored: most ticks store nothing.
 
     ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
@@ -51,13 +63,21 @@ def published(
     return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
 
 
+def checkpointed(status: RolloutStatus, session: Session | None) -> RolloutStatus:
+    """Return the status with the evidence of an active rollout as it is by now."""
+    if session is None or status.started_at is None or status.phase in AT_REST:
+        return status
+    return status.model_copy(update={"analysis_state": session.checkpoint})
+
+
 def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     share = session.share
     changes: dict[str, Any] = {
         "slos": session.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
-        "analysis_state": None if status.phase in AT_REST else session.checkpoint,
     }
+    if status.phase in AT_REST:
+        changes["analysis_state"] = None
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
         changes["step"] = status.step.model_copy(update=times)
@@ -83,9 +103,9 @@ def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) 
     if findings is None:
         return [before] if before else []
     reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
-    answer: Answer = "False" if findings.refused else "True"
-    told = _condition(PREFLIGHT, answer, status, before, now, findings.message)
-    return [told.model_copy(update={"reason": Reason.PREFLIGHT_FAILED if findings.refused else reason})]
+    if findings.refused:
+        return [_condition(PREFLIGHT, "False", status, before, now, findings.message, Reason.PREFLIGHT_FAILED)]
+    return [_condition(PREFLIGHT, "True", status, before, now, findings.message, reason)]
 
 
 def _lasting(status: RolloutStatus, seen: Observation | None, now: datetime) -> list[Condition]:
@@ -111,8 +131,7 @@ def _told(
     if status.phase in AT_REST:
         return [before] if before else []
     otherwise: Answer = "False" if while_so == "True" else "True"
-    told = _condition(kind, otherwise if words is None else while_so, status, before, now, words or "")
-    return [told.model_copy(update={"reason": reason})]
+    return [_condition(kind, otherwise if words is None else while_so, status, before, now, words or "", reason)]
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:
@@ -142,13 +161,15 @@ def _detail(kind: str, status: RolloutStatus, session: Session | None) -> str:
 
 
 def _condition(
-    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str
-) -> Condition:
+    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str,
+    reason: str = "",
+) -> Condition:  # fmt: skip
+    """Return a condition; ``reason`` is the rollout's unless it has one of its own."""
     same = before is not None and before.status == answer
-    return Condition.model_construct(
+    return Condition(
         type=kind,
         status=answer,
-        reason=status.reason or "Unknown",
+        reason=reason or status.reason or "Unknown",
         message=message[:1024],
         observed_generation=status.observed_generation,
         last_transition_time=before.last_transition_time if same and before else now,
@@ -162,14 +183,9 @@ def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
 
 def _substance(status: RolloutStatus) -> tuple[object, ...]:
     step = status.step
-    message = "" if status.reason in MEASURED else _NUMBER.sub("#", status.message)
     return (
-        status.model_copy(
-            update={
-                "message": message, "observed_share": None, "analysis_state": None, "slos": [],
-                "conditions": [], "step": None, "gates": [],
-            }
-        ),
+        _words(status),
+        "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
         [_asked(gate) for gate in status.gates],
         (step.index, step.started_at) if step else None,
         [(slo.name, slo.verdict) for slo in status.slos],

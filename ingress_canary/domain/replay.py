@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from ingress_canary.domain.evidence import advance
 from ingress_canary.domain.resume import Resume
 from ingress_canary.domain.samples import Reading
-from ingress_canary.domain.session import Mode, Session, Tick, tick
+from ingress_canary.domain.session import Counting, Mode, Session, Tick, tick
 
 LEARNT_FROM = 1800.0
 """Seconds before a rollout from which phi is taken (gates.md)."""
@@ -49,10 +49,13 @@ def _grid(since: float, until: float, interval: float) -> Iterator[float]:
         at += interval
 
 
-def caught_up(session: Session, reading: Reading, at: Tick) -> Session:
-    """Return the session after a look, and after what came before it where this is its first and the source knows."""
+def caught_up(session: Session, reading: Reading, at: Tick, count: Counting = advance) -> Session:
+    """Return the session after a look, and after what came before it where this is its first and the source knows.
+
+    ``count`` may know already what ``advance`` would return.
+    """
     if reading.error is not None:
-        return tick(session, reading, at)
+        return tick(session, reading, at, count)
     resume, unread = session.resume, session.unread
     session = replace(session, resume=None, unread=False)
     # what was asked of the canary before it is not known
@@ -62,7 +65,7 @@ def caught_up(session: Session, reading: Reading, at: Tick) -> Session:
     if unread and at.mode is Mode.WARMING:
         for past in reading.past:
             session = tick(session, past, then)
-    return tick(session, reading, at)
+    return tick(session, reading, at, count)
 
 
 def _rebuilt(session: Session, resume: Resume, reading: Reading, at: Tick, then: Tick) -> Session:

@@ -4,6 +4,7 @@ A value that each tick replaces. The daemon keeps it in memory and stores the pa
 (:meth:`Session.checkpoint`); ``whatif`` drives the very same code in virtual time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -23,6 +24,7 @@ from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
 from ingress_canary.domain.windows import Calendar
 
+Counting = Callable[[Book, Reading, Signals, Measures, timedelta], tuple[Book, Evidence]]
 UNTESTED = Effect(EffectState.UNKNOWN, "")
 
 
@@ -204,10 +206,10 @@ def meets(analysis: Analysis, step: PlannedStep) -> bool:
     return analysis.proven if step.require is Require.PROOF else analysis.unopposed
 
 
-def tick(session: Session, reading: Reading, at: Tick) -> Session:
-    """Return the session after one look at the source."""
+def tick(session: Session, reading: Reading, at: Tick, count: Counting = advance) -> Session:
+    """Return the session after one look at the source; ``count`` may know already what ``advance`` would return."""
     interval = timedelta(seconds=at.interval)
-    book, evidence = advance(session.book, reading, at.signals, at.course.measures, interval)
+    book, evidence = count(session.book, reading, at.signals, at.course.measures, interval)
     return judge(replace(session, book=book), reading, evidence, at)
 
 

@@ -11,13 +11,13 @@ import structlog
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain import copying, scaling
-from ingress_canary.domain.drift import merge_patch, stamped
+from ingress_canary.domain.drift import merge_patch
 from ingress_canary.domain.objects import Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
-from ingress_canary.domain.publish import status_patch, worth_writing
+from ingress_canary.domain.publish import checkpointed, status_patch, worth_writing
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.engine.ledger import Entry
-from ingress_canary.engine.observe import Scene
+from ingress_canary.engine.observe import Scene, manifest_of
 from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Missing, Refused
 
 log = structlog.get_logger(__name__)
@@ -52,11 +52,11 @@ class Applier:
         Raises ClusterError while the status is not stored.
         """
         before = scene.seen.status
-        wrote = False
-        if self.due(entry, before, after, watch=decision.watch):
+        due = self.due(entry, before, after, decision)
+        wrote = due is not None
+        if due is not None:
             try:
-                body = await self.store(body, entry, before, after)
-                wrote = True
+                body = await self.store(body, entry, before, due)
             except Conflict:
                 raise
             except ClusterError:
@@ -73,12 +73,16 @@ class Applier:
             return replace(done, wrote=wrote, fault=error)
         return replace(done, wrote=wrote)
 
-    def due(self, entry: Entry, before: RolloutStatus, after: RolloutStatus, *, watch: bool) -> bool:
-        """Return whether the status is to be written: for a difference of substance, or as a checkpoint."""
-        if worth_writing(before, after):
-            return True
+    def due(
+        self, entry: Entry, before: RolloutStatus, after: RolloutStatus, decision: Decision
+    ) -> RolloutStatus | None:
+        """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
+        news = worth_writing(before, after)
         stale = self.clock.monotonic() - entry.written >= self.checkpoint
-        return watch and after.started_at is not None and stale and before != after
+        if not news and not (stale and decision.watch and after.started_at is not None):
+            return None
+        full = checkpointed(after, decision.session)
+        return full if news or before != full else None
 
     async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
         """Write a status where it differs from what is stored. Raises ClusterError."""
@@ -120,10 +124,10 @@ class Applier:
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            manifest = scene.router.shadow(scene.primary, seen.spec, owner, Exposure())
-            return await self._create(entry, stamped(scene.router, manifest))
-        manifest = stamped(scene.router, scene.router.shadow(scene.primary, seen.spec, owner, wanted(after)))
-        patch = merge_patch(scene.router, shadow, manifest)
+            return await self._create(entry, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
+        remembered = entry.memory.of
+        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted(after))
+        patch = remembered(merge_patch, scene.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
         self._settles(entry, afresh=patch is not None)
@@ -172,8 +176,8 @@ class Applier:
             off: Json | None = None
             if scene.primary is not None:
                 owner = Owner(CanaryRollout.__name__, scene.seen.key.name, entry.uid)
-                manifest = scene.router.shadow(scene.primary, scene.seen.spec, owner, Exposure())
-                off = merge_patch(scene.router, shadow, stamped(scene.router, manifest))
+                manifest = manifest_of(scene.router, scene.primary, scene.seen.spec, owner, Exposure())
+                off = merge_patch(scene.router, shadow, manifest)
             if off is not None:
                 await self.cluster.patch_ingress(shadow, off)
             raise

@@ -22,13 +22,14 @@ from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
-from ingress_canary.domain.publish import published
+from ingress_canary.domain.publish import published, shown
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.samples import Target
 from ingress_canary.domain.webhook_call import calls
 from ingress_canary.engine.apply import Applied, Applier
+from ingress_canary.engine.counting import errors
 from ingress_canary.engine.documents import UnreadableStatus, legible, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import claim, observe, probe_of
@@ -169,7 +170,7 @@ class Engine:
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         entry.audience = audience(scene.seen) or entry.audience
         decision = decide(scene.seen, now)
-        status = published(decision, now, scene.findings, scene.seen)
+        status = shown(decision, now, scene.findings, scene.seen)
         entry.gates = tuple(status.gates)
         self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
@@ -223,10 +224,10 @@ class Engine:
         before = read_status(body)
         decision = unreadable(before, entry.generation, entry.spec_problem or "")
         status = published(decision, self._clock.now())
-        wrote = self._applier.due(entry, before, status, watch=False)
-        if wrote:
-            await self._applier.store(body, entry, before, status)
-            self._reporter.report(key, entry, before, status, decision, Applied(wrote))
+        due = self._applier.due(entry, before, status, decision)
+        if due is not None:
+            await self._applier.store(body, entry, before, due)
+            self._reporter.report(key, entry, before, status, decision, Applied(wrote=True))
         else:
             self._reporter.show(key, entry, status)
         entry.status, entry.target = status, None
@@ -268,14 +269,20 @@ class Engine:
             watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
         readings = await self._metrics.read(sorted(set(watched.values())))
         spent = self._clock.monotonic() - before
-        errors = sum(reading.error is not None for reading in readings.values())
-        self._telemetry.source_read(at, spent, len(readings) - errors, errors)
+        broken = sum(reading.error is not None for reading in readings.values())
+        self._telemetry.source_read(at, spent, len(readings) - broken, broken)
         self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
-        for key, target in watched.items():
+        failing = dict[Key, float]()
+        for number, (key, target) in enumerate(watched.items()):
             entry = self.ledger.get(key)
             if entry is not None and target in readings:
                 entry.reading = readings[target]
-                self.queue.add(key)
+                failing[key] = errors(entry, self._options.interval)
+            if number % 50 == 49:
+                await asyncio.sleep(0)
+        # what is failing now is judged first; of equals what speaks most against its canary by then
+        for key in sorted(failing, key=lambda one: -failing[one]):
+            self.queue.add(key)
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with what its session wants to know of the time before its first look."""

@@ -12,9 +12,11 @@ from datetime import datetime
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.evidence import Requests
+from ingress_canary.domain.measures import Measures, Signals
 from ingress_canary.domain.notices import Audience
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Obstacle
+from ingress_canary.domain.preflight.again import Preflight
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival
 from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.reasons import Reason
@@ -22,6 +24,7 @@ from ingress_canary.domain.router import Router
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.domain.session import Course, Session
 from ingress_canary.domain.webhook import GateAnswer, heard
+from ingress_canary.engine.memory import Memory
 
 UNDONE = 20
 
@@ -87,6 +90,12 @@ class Entry:
     """Passes in a row that could not do what they wanted."""
     status: RolloutStatus | None = None
     """As it was last decided."""
+    memory: Memory = field(default_factory=Memory)
+    """What passes work out of things that seldom change."""
+    counting: tuple[Signals, Measures] | None = None
+    """By which series, and of what, the last reading was counted."""
+    preflight: Preflight = field(default_factory=Preflight)
+    """What its rules found last."""
 
     def hear(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
         """Take the answers of webhook gates, and return all that gates have said by now."""

@@ -16,12 +16,10 @@ from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
 from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
-from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.router.choice import Routers
@@ -29,6 +27,7 @@ from ingress_canary.domain.samples import Target
 from ingress_canary.domain.session import Course, Mode, Session, Tick
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.support import unsupported_rollout
+from ingress_canary.engine.counting import ticked
 from ingress_canary.engine.courses import course_of, newer_than, shared_in
 from ingress_canary.engine.documents import read_status
 from ingress_canary.engine.ledger import Entry, Ledger
@@ -54,7 +53,7 @@ class Scene:
 
 def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ...]:
     """Note what a rollout uses, and return the others that want the same and must look again."""
-    meta, spec = Meta.of(body), entry.spec
+    meta, spec = entry.memory.of(Meta.of, body), entry.spec
     assert spec is not None
     named = view.ingress(Key(meta.namespace, spec.shadow_name))
     begun = named is not None and named.meta.owner is not None and named.meta.owner.uid == meta.uid
@@ -70,7 +69,8 @@ def observe(
     view, metadata = cluster.view, body["metadata"]
     key, spec = Key(metadata.get("namespace", ""), metadata["name"]), entry.spec
     assert spec is not None
-    status = read_status(body)
+    remembered = entry.memory.of
+    status = remembered(read_status, body)
     primary = view.ingress(Key(key.namespace, spec.primary))
     router = entry.router = routers.of(primary, view, entry.router)
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
@@ -81,7 +81,7 @@ def observe(
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
     course, obstacles = course_of(cluster, spec, status, entry, options)
     obstacles = [*_unread(entry), *obstacles, *_refused(spec, course)]
-    meta = Meta.of(body)
+    meta = remembered(Meta.of, body)
     if entry.reading is not None and entry.reading.error is None:
         entry.facts = ControllerFacts(pods=len(entry.reading.instances), orphaned=entry.reading.orphaned)
     findings: Findings | None = None
@@ -93,15 +93,16 @@ def observe(
             next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
             facts=_facts(router, view, entry),
         )  # fmt: skip
-        findings = Findings(preflight(subject, router.rules), options.accept_unchecked)
+        findings = remembered(Findings, entry.preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
             obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
     session = _session(entry, course, status)
     drift, carried = None, wanted(status)
     if primary is not None and shadow is not None and status.shadow is not None:
-        manifest = stamped(router, router.shadow(primary, spec, owner, wanted(status)))
-        drift = None if untouched(router, shadow) else compare(router, shadow, wanted(status), manifest)
-        if merge_patch(router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
+        manifest = remembered(manifest_of, router, primary, spec, owner, wanted(status))
+        if not remembered(untouched, router, shadow):
+            drift = compare(router, shadow, wanted(status), manifest)
+        if remembered(merge_patch, router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
             carried = router.told(shadow)
             # what cannot be written now is judged by what is on: a canary may fail meanwhile
             if session is not None and not entry.failures and not hands_off(status):
@@ -110,15 +111,12 @@ def observe(
         # the fight has been told: once a person has said resume, undoing is counted anew
         entry.undone.clear()
     sticky = primary is not None and router.sticky(primary)
-    revision = _revision(spec, canary)
-    signals = _signals(router, primary, spec, revision) if primary is not None else None
-    target = _target(key, spec, course, signals) if signals is not None else None
+    revision, stable_hash, same = remembered(_versions, spec, canary, stable)
+    signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
+    target = remembered(_target, key, spec, course, signals) if signals is not None else None
     if session is not None and course is not None and signals is not None and entry.reading is not None:
-        if entry.clock_set:
-            session = session.rebased(entry.reading.at)
-            entry.clock_set = False
         at = _tick(course, signals, status, carried, sticky, options)
-        session = caught_up(session, entry.reading, replace(at, probe=entry.probed))
+        session = ticked(entry, session, entry.reading, at)
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
@@ -135,8 +133,8 @@ def observe(
         revision=revision,
         canary=canary,
         stable=stable,
-        stable_hash=template_hash(stable) if stable else None,
-        same_version=canary is not None and stable is not None and same_version(canary, stable),
+        stable_hash=stable_hash,
+        same_version=same,
         causes=_causes(entry, status, session, findings, endpoints),
         stable_ready=len(view.endpoints(Key(key.namespace, spec.stable_service)).ready),
         canary_ready=len(endpoints.ready),
@@ -157,6 +155,11 @@ def observe(
         warm_up=options.warm_up,
     )
     return Scene(seen, router, primary, target, findings)
+
+
+def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
+    """Return the shadow's manifest as it is stored."""
+    return stamped(router, router.shadow(primary, spec, owner, exposure))
 
 
 def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
@@ -211,6 +214,14 @@ def _causes(
 
 def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:
     return None if ref is None else view.workload(ref.kind, Key(key.namespace, ref.name))
+
+
+def _versions(
+    spec: RolloutSpec, canary: Workload | None, stable: Workload | None
+) -> tuple[str | None, str | None, bool]:
+    """Return the revision, the hash of stable's pod template, and whether both sides run the same pods."""
+    same = canary is not None and stable is not None and same_version(canary, stable)
+    return _revision(spec, canary), template_hash(stable) if stable else None, same
 
 
 def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:

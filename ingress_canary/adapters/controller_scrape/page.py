@@ -84,10 +84,15 @@ class Page:
 
 
 class Wanted:
-    """Which lines a tick needs; built once a tick, shared by all pages."""
+    """Which lines a tick needs; built once a tick, shared by all pages.
 
-    def __init__(self, targets: Iterable[Target], exposition: Exposition) -> None:
+    ``before`` is what the tick before wanted: a series that it has parsed is known by its text, all but the value.
+    """
+
+    def __init__(self, targets: Iterable[Target], exposition: Exposition, before: "Wanted | None" = None) -> None:
         self.exposition = exposition
+        self.known: dict[bytes, Line] = {}
+        self._known_before: Mapping[bytes, Line] = before.known if before is not None else {}
         self.bounds: dict[Pair, set[float]] = {}
         self.shadows: set[Pair] = set()
         for target in targets:
@@ -105,6 +110,20 @@ class Wanted:
         self.started_prefixes = tuple(self.started + after for after in (b" ", b"\t", b"{"))
         self.bound_of = _quick(exposition.bound)
         self.any_bound = frozenset[float]().union(*self.bounds.values())
+
+    def parse(self, raw: bytes) -> Line:
+        """Return a sample line's content. Raises PageError."""
+        head, _, number = raw.rpartition(b"} ")
+        try:
+            value = float(number)
+        except ValueError:
+            return _parse(raw)  # a timestamp is behind the value
+        if b"#" in head:
+            return _parse(raw)  # this may be an exemplar's value
+        known = self._known_before.get(head)
+        line = _parse(raw) if known is None else Line(known.family, known.labels, value, None)
+        self.known[head] = line
+        return line
 
     def may_be_of(self, line: bytes) -> bool:
         """Return False for a line that certainly belongs to no wanted Ingress."""
@@ -172,8 +191,8 @@ class PageReader:
             starts = (_parse(line).value for line in lines if line.startswith(wanted.started_prefixes))
             page.started = next(starts, None)
         for line in lines:
-            if line.startswith(wanted.prefixes) and wanted.may_be_of(line) and self._is_wanted_bucket(line):
-                self._keep(_parse(line))
+            if line.startswith(wanted.prefixes) and self._is_wanted_bucket(line) and wanted.may_be_of(line):
+                self._keep(wanted.parse(line))
 
     def _named(self, lines: Iterable[bytes]) -> str | None:
         """Return the pod that one of the lines names."""
@@ -187,7 +206,8 @@ class PageReader:
         """Return False for a bucket that no SLO needs, noting its bound; True for every other line."""
         if not line.startswith(self._wanted.bucket_prefix):
             return True
-        found = self._wanted.bound_of.search(line)
+        # it is written last, and a line is long: where it is not among the last bytes all of them are looked through
+        found = self._wanted.bound_of.search(line, max(0, len(line) - 48)) or self._wanted.bound_of.search(line)
         bound = None if found is None else _bound(found[1])
         if bound is None or bound in self._wanted.any_bound:
             return True

@@ -50,6 +50,8 @@ class ControllerScrape:
         self._if_none = if_none
         self._exposition = exposition or Exposition()
         self._limits = limits or Limits()
+        self._wanted: Wanted | None = None
+        """At the last look."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target from one fetch of every page."""
@@ -57,7 +59,7 @@ class ControllerScrape:
         addresses = self._addresses()
         if not addresses:
             return dict.fromkeys(targets, Reading(at, error=self._if_none))
-        wanted = Wanted(targets, self._exposition)
+        wanted = self._wanted = Wanted(targets, self._exposition, self._wanted)
         turns = asyncio.Semaphore(self._limits.at_once)
         outcomes = await asyncio.gather(*(self._fetch(address, wanted, turns) for address in addresses))
         answers = [outcome for outcome in outcomes if isinstance(outcome, _Answer)]
