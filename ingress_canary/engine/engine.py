@@ -7,13 +7,12 @@ A watch event or a tick asks for a pass over one rollout; a pass is
 3. apply    - status first, then the shadow, each conditional on what was seen;
 4. report   - an Event, a log line, the metrics.
 
-Workers serve different rollouts at once and never one rollout twice. One ticker fetches evidence for all rollouts
-that want it, and sleeps while none does: at rest nothing is polled.
+Workers serve different rollouts at once and never one rollout twice. The ticker (``ticker.py``) fetches evidence for
+all rollouts that want it, and sleeps while none does: at rest nothing is polled.
 """
 
 import asyncio
 import contextlib
-from datetime import datetime
 
 import structlog
 
@@ -24,12 +23,9 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published, shown
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.replay import instants
 from ingress_canary.domain.router.choice import Routers
-from ingress_canary.domain.samples import Target
 from ingress_canary.domain.webhook_call import calls
 from ingress_canary.engine.apply import Applied, Applier
-from ingress_canary.engine.counting import errors
 from ingress_canary.engine.documents import UnreadableStatus, legible, read_spec, read_status
 from ingress_canary.engine.ledger import Entry, Ledger
 from ingress_canary.engine.observe import claim, observe, probe_of
@@ -38,6 +34,7 @@ from ingress_canary.engine.probes import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.takeover import take_over
+from ingress_canary.engine.ticker import Ticker
 from ingress_canary.engine.webhooks import Webhooks
 from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Outlets, Telemetry
 
@@ -47,8 +44,6 @@ RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
 STAMP_AGAIN = 1.0
 """Real seconds until a rollout that could not be stamped is tried again."""
-CLOCK_STEP = 5.0
-"""Seconds by which wall and monotonic time may come apart between two ticks before the clock counts as set."""
 
 
 class Engine:
@@ -67,15 +62,15 @@ class Engine:
     ) -> None:
         self.ledger = Ledger()
         self.queue: KeyedQueue[Key] = KeyedQueue()
-        self._cluster, self._metrics, self._routers, self._clock = cluster, metrics, routers, clock
+        self._cluster, self._routers, self._clock = cluster, routers, clock
         self._telemetry, self._options = telemetry, options
         self._probes = Probes(asked.prober, self.ledger)
         self._webhooks = Webhooks(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
-        self._wanted = asyncio.Event()
-        self._offset: float | None = None
-        """Between wall and monotonic time, at the last look."""
+        self._ticker = Ticker(
+            self.ledger, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
+        )  # fmt: skip
 
     def start(self) -> None:
         """Begin; the caches are synced by now."""
@@ -84,7 +79,7 @@ class Engine:
             self._known(key)
             self.queue.add(key)
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
-        self._ticker = asyncio.create_task(self._tick(), name="ticker")
+        self._ticking = asyncio.create_task(self._ticker.run(), name="ticker")
 
     async def stop(self) -> None:
         """End: passes under way are finished, none is begun, and the evidence of every active rollout is stored."""
@@ -99,10 +94,10 @@ class Engine:
     async def abandon(self) -> None:
         """End at once: passes under way are cut, and nothing more is written."""
         self.queue.close()
-        for task in (self._ticker, *self._workers):
+        for task in (self._ticking, *self._workers):
             task.cancel()
         asked = self._probes.stop(), self._webhooks.stop()
-        await asyncio.gather(self._ticker, *self._workers, *asked, return_exceptions=True)
+        await asyncio.gather(self._ticking, *self._workers, *asked, return_exceptions=True)
         self._unsubscribe()
         for key in dict(self.ledger.items()):
             self._telemetry.forget(key)
@@ -176,7 +171,7 @@ class Engine:
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
-            self._wanted.set()
+            self._ticker.wake()
         done = await self._applier.apply(body, entry, scene, decision, status)
         if done.fault is not None:
             # what was stored has happened, whatever becomes of the rest
@@ -241,63 +236,6 @@ class Engine:
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
             self._reporter.alert(key, entry, Alert(Reason.INVALID_SPEC, problem))
-
-    async def _tick(self) -> None:
-        """Once an interval, fetch evidence for all rollouts that want it; sleep while none does."""
-        interval = self._options.interval
-        while True:
-            await self._wanted.wait()
-            before = self._clock.monotonic()
-            watched = self.ledger.watched()
-            if not watched:
-                self._wanted.clear()
-                continue
-            try:
-                await self._look(watched)
-            except Exception:
-                # the source's adapter turns its errors into readings; whatever else happens must not end the ticks
-                log.exception("a look at the metrics source failed")
-            spent = self._clock.monotonic() - before
-            await self._clock.sleep(max(interval - spent, interval / 10))
-
-    async def _look(self, watched: dict[Key, Target]) -> None:
-        """Read the source once for all, and ask for a pass over each rollout."""
-        self._mind_the_clock()
-        self._probes.ask(self.ledger.probes())
-        at, before = self._clock.now(), self._clock.monotonic()
-        if self._options.prometheus:
-            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
-        readings = await self._metrics.read(sorted(set(watched.values())))
-        spent = self._clock.monotonic() - before
-        broken = sum(reading.error is not None for reading in readings.values())
-        self._telemetry.source_read(at, spent, len(readings) - broken, broken)
-        self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
-        failing = dict[Key, float]()
-        for number, (key, target) in enumerate(watched.items()):
-            entry = self.ledger.get(key)
-            if entry is not None and target in readings:
-                entry.reading = readings[target]
-                failing[key] = errors(entry, self._options.interval)
-            if number % 50 == 49:
-                await asyncio.sleep(0)
-        # what is failing now is judged first; of equals what speaks most against its canary by then
-        for key in sorted(failing, key=lambda one: -failing[one]):
-            self.queue.add(key)
-
-    def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
-        """Return the target with what its session wants to know of the time before its first look."""
-        entry = self.ledger.get(key)
-        session = entry.session if entry is not None else None
-        return target._replace(past=instants(session, now, self._options.interval)) if session else target
-
-    def _mind_the_clock(self) -> None:
-        """Give every session a new starting point when the wall clock was set since the last look."""
-        now, monotonic = self._clock.now(), self._clock.monotonic()
-        offset = now.timestamp() - monotonic
-        if self._offset is not None and abs(offset - self._offset) > CLOCK_STEP:
-            log.warning("the clock was set", by_seconds=round(offset - self._offset, 1))
-            self.ledger.clock_was_set()
-        self._offset = offset
 
     async def _checkpoint(self, key: Key, entry: Entry) -> None:
         """Store the evidence of one active rollout, whatever a pass would think of the moment."""

@@ -207,7 +207,8 @@ async def test_dead_addresses_delay_no_other_though_there_are_more_than_threads(
             post.outbox.notify(notice("chat", str(number)))
         await until(lambda: len(server.messages("/ok")) == 20)
         assert server.messages("/ok") == [str(number) for number in range(20)]
-        assert post.counts == {"sent": 20}
+        # the last one is counted once its answer has come back
+        await until(lambda: post.counts == {"sent": 20})
 
 
 async def test_a_send_without_end_is_given_up_and_never_doubled_and_its_address_waits_for_it(
@@ -247,7 +248,6 @@ async def test_a_full_mailbox_drops_the_oldest_and_counts_it(server: Services) -
         for number in range(QUEUED + 5):
             post.outbox.notify(notice("chat", str(number)))
         await until(lambda: post.counts["dropped"] == 5)
-        server.broken.clear()
         assert len(post.outbox) == QUEUED + 1
     assert post.counts == {"dropped": QUEUED + 5 + 1}
 
