@@ -28,7 +28,7 @@ demo: $(STAMP) ## a full rollout on the embedded cluster (ARGS="--scenario error
 
 .PHONY: test
 test: $(STAMP) ## the quick tests, under three minutes
-	@$(BIN)/python -m pytest -m "not slow" -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
 .PHONY: test-all
 test-all: test ## every test; the slow ones, each of which runs a whole cluster, wait more than they work: three at a time
@@ -36,7 +36,7 @@ test-all: test ## every test; the slow ones, each of which runs a whole cluster,
 
 .PHONY: coverage
 coverage: $(STAMP) ## every test, and the branches of domain/ that none reached: at least 95 % are
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
 	@$(BIN)/python -m pytest -m slow -n 3 --cov --cov-append --cov-report= --durations=15 $(ARGS)
 	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
 

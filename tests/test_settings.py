@@ -182,7 +182,7 @@ def test_every_setting_says_what_it_is_for() -> None:
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
 
 
-@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(Settings.model_fields)), value=ANYTHING)
 def test_no_value_is_answered_in_the_words_of_a_library(name: str, value: Any) -> None:
     said = ""

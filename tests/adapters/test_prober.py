@@ -29,7 +29,7 @@ async def serve(request: web.Request) -> web.Response:
 
 @pytest.fixture
 async def server() -> AsyncIterator[str]:
-    runner = web.AppRunner(web.Application(), shutdown_timeout=0)
+    runner = web.AppRunner(web.Application(), handler_cancellation=True, shutdown_timeout=0)
     runner.app.router.add_get("/{path:.*}", serve)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

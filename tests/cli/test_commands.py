@@ -11,6 +11,9 @@ import pytest
 
 from ingress_canary.settings import Settings
 
+# nearly every test starts the program, and a second of that is Python's imports
+pytestmark = pytest.mark.slow
+
 KUBECONFIG = """apiVersion: v1
 kind: Config
 clusters: [{name: a, cluster: {server: "http://127.0.0.1:%d"}}]

@@ -16,6 +16,9 @@ import pytest
 from ingress_canary.notifications import notifications_of
 from ingress_canary.settings import SettingsError
 
+# nearly every test starts the program, and a second of that is Python's imports
+pytestmark = pytest.mark.slow
+
 TOKEN = "s3cr3t-token"
 FILE = """notifications:
 - {name: sre, secretRef: {name: chat, key: urls}}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Verdict
@@ -272,7 +272,6 @@ def lived(life):
 
 
 @given(LIVES, LOOKS)
-@settings(deadline=None)
 def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life, look):
     before = lived(life)
     after = decode(encode(before), TWO_SLOS)
@@ -287,7 +286,6 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life, look):
 
 
 @given(LIVES)
-@settings(deadline=None)
 def test_after_a_restart_nothing_passes_before_a_fresh_look(life):
     after = decode(encode(lived(life)), TWO_SLOS)
     assert after is not None
@@ -404,7 +402,6 @@ JSON = st.recursive(
 
 @given(st.text() | st.binary().map(lambda data: VERSION + base64.b64encode(data).decode()) | JSON.map(packed))
 @example(VERSION)
-@settings(deadline=None)
 def test_no_text_whatever_raises(text):
     assert decode(text, TWO_SLOS) is None
 
@@ -415,7 +412,6 @@ PATHS = st.sampled_from(
 
 
 @given(PATHS, JSON)
-@settings(deadline=None)
 def test_a_tampered_checkpoint_raises_nothing_then_or_later(path, value):
     analysis = decode(changed(path, value), TWO_SLOS)
     if analysis is not None:

@@ -58,7 +58,7 @@ def took(world: World, then: Callable[[World], None], reason: str, canary: float
 
 
 @pytest.mark.parametrize("name", WAITS)
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8, derandomize=True)
 @given(canary=st.floats(0.1, 1), stable=st.floats(0, 0.02))
 def test_a_failing_canary_is_rolled_back_in_the_same_time_wherever_it_waits(
     name: str, canary: float, stable: float

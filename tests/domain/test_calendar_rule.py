@@ -158,7 +158,7 @@ ranges = st.builds(lambda f, t: {"days": DAYS, "from": f, "to": t}, minutes, min
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(ranges, min_size=1, max_size=3), st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
     st.booleans(), st.datetimes(BEGIN.replace(tzinfo=None), BEGIN.replace(year=2027, tzinfo=None)),

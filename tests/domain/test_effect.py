@@ -1,7 +1,7 @@
 """Whether the share of requests shows that the weight takes effect."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta as beta_distribution
 
@@ -113,7 +113,6 @@ def test_an_effect_has_its_state_and_its_numbers(seen, state, message):
 
 
 @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-@settings(deadline=None)
 def test_the_interval_is_that_of_clopper_and_pearson(seen):
     x, n = seen
     least, most = binomial_interval(x, n)
@@ -128,7 +127,6 @@ def test_the_interval_is_that_of_clopper_and_pearson(seen):
     st.booleans(),
     st.sampled_from([None, True, False]),
 )
-@settings(deadline=None)
 def test_nothing_is_called_effective_that_sends_nobody_to_the_canary(seen, weight, forced, sticky, orphaned):
     got = effect(Seen(weight, *seen, forced, sticky, orphaned))
     if not seen[0] or orphaned:

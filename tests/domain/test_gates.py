@@ -3,7 +3,7 @@
 from math import log
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import LogE, Tally, Verdict
@@ -253,7 +253,6 @@ SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1],
     st.none() | st.floats(0, 1e6),
     st.builds(Design, st.floats(1e-9, 0.5), alpha=st.floats(1e-6, 0.2), slos=st.integers(1, 10)),
 )
-@settings(deadline=None)
 def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_sentence(seen, min_requests, rate, design):
     if not seen.total.n:
         seen = seen._replace(absolute=0.0, relative=0.0)

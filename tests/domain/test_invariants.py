@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
@@ -589,5 +597,16 @@ class Rollouts(RuleBasedStateMachine):
             off = off or entry.phase is Phase.ROLLED_BACK
 
 
-Rollouts.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None, derandomize=True)
-TestRollouts = Rollouts.TestCase
+def walk(rollouts: int) -> None:
+    run_state_machine_as_test(
+        Rollouts, settings=settings(max_examples=rollouts, stateful_step_count=40, derandomize=True)
+    )  # fmt: skip
+
+
+def test_the_rules_hold_over_some_random_rollouts() -> None:
+    walk(10)
+
+
+@pytest.mark.slow
+def test_the_rules_hold_over_many_random_rollouts() -> None:
+    walk(100)

@@ -276,7 +276,7 @@ def read(at: float, **pods: tuple[float, float]) -> Reading:
     st.lists(st.tuples(st.integers(1, 9), st.integers(0, 50)), min_size=1, max_size=4),
     st.integers(1, 12), st.integers(0, 15), st.booleans(),
 )  # fmt: skip
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_request_counts_once_wherever_the_daemon_dies(
     pods: list[tuple[int, int]], lived: int, gone: int, many: bool
 ) -> None:

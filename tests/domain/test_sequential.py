@@ -4,7 +4,7 @@ from math import exp, expm1, isfinite, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logsumexp
 from scipy.stats import beta as beta_distribution
@@ -61,7 +61,6 @@ def test_the_wait_for_a_pass_lies_between_no_errors_and_the_measured_p95(ratio, 
 
 
 @given(parts(5000), st.floats(0, 0.01), st.floats(1, 20))
-@settings(deadline=None)
 def test_the_wait_is_the_first_number_of_requests_that_passes(seen, ratio, phi):
     n, e = seen
     design = Design(0.01)
@@ -99,7 +98,6 @@ def naive_relative(rho, counts, phi):
 
 
 @given(THETA, st.floats(0, 1), parts(10**4), st.floats(1, 50))
-@settings(deadline=None)
 def test_the_absolute_steps_are_those_of_the_formula(theta, excess, seen, phi):
     null = theta + excess * (LARGEST_THETA - theta)
     n, e = seen
@@ -108,7 +106,6 @@ def test_the_absolute_steps_are_those_of_the_formula(theta, excess, seen, phi):
 
 
 @given(st.floats(1, 100), tick_counts(10**4).filter(lambda c: c.n and c.m), st.floats(1, 50))
-@settings(deadline=None)
 def test_the_relative_steps_are_those_of_the_formula(rho, counts, phi):
     got = Design(0.01, rho=rho).relative_steps(*counts, phi)
     assert got == pytest.approx(naive_relative(rho, counts, phi), rel=1e-6, abs=1e-6)
@@ -123,7 +120,6 @@ def test_a_grid_reaches_from_its_first_to_its_last_point():
     st.integers(1, 12),
     st.lists(st.tuples(st.integers(0, 12), st.lists(st.floats(-30, 30), min_size=GRID, max_size=GRID)), max_size=8),
 )
-@settings(deadline=None)
 def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(copies, moves):
     """E = 1/2 mean_j exp A[1][j] + sum over s >= 2 of [mean_j exp A[s][j], or 1 before it began] / (2(K-1))."""
     wealth = Wealth.of(copies)
@@ -142,7 +138,6 @@ def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(copies, mov
 
 
 @given(THETA, parts(), st.integers(0, 10**9), st.floats(1, 100))
-@settings(deadline=None)
 def test_more_bad_requests_never_lower_the_absolute_evidence(theta, seen, more, phi):
     n, e = seen
     design = Design(theta, steps=3)
@@ -153,7 +148,6 @@ def test_more_bad_requests_never_lower_the_absolute_evidence(theta, seen, more, 
 
 
 @given(THETA, st.lists(parts(10**6), min_size=1, max_size=12))
-@settings(deadline=None)
 def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta, ticks):
     design = Design(theta)
     split = Wealth.of(1)
@@ -168,7 +162,6 @@ def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta, ticks):
     st.lists(st.tuples(st.integers(1, 50), tick_counts()), min_size=1, max_size=8),
     st.lists(parts(), max_size=4),
 )
-@settings(deadline=None)
 def test_every_value_stays_finite_for_any_counts(design, ticks, stable):
     track = Track.of(design)
     for m, f in stable:
@@ -181,7 +174,6 @@ def test_every_value_stays_finite_for_any_counts(design, ticks, stable):
 
 
 @given(st.lists(parts(), max_size=20))
-@settings(deadline=None)
 def test_overdispersion_is_at_least_one(ticks):
     assert overdispersion(ticks) >= 1
 

@@ -436,7 +436,7 @@ def test_a_pause_by_the_spec_asks_again_what_was_rejected() -> None:
     assert (made.said().verdict, made.said().attempts) == (UNKNOWN, 0)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.lists(
         st.tuples(st.sampled_from([PASSED, PASSED, PASSED, REJECTED, HANGS]), st.sampled_from([*[""] * 15, "status"])),

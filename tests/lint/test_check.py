@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.crd import KINDS, crd
@@ -395,7 +395,6 @@ PATHS = [
 ]  # fmt: skip
 
 
-@settings(deadline=None)  # the first call makes the schemas
 @given(path=st.sampled_from(PATHS), value=JSON, kind=st.sampled_from(KINDS))
 def test_whatever_a_member_holds_lint_answers_with_findings(path: tuple[str | int, ...], value: Any, kind: str) -> None:
     document = yaml.safe_load(HEAD + STEPS + SLOS) | {"kind": kind}

@@ -10,6 +10,9 @@ import yaml
 
 from ingress_canary import __version__
 
+# nearly every test starts the program, and a second of that is Python's imports
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).resolve().parents[2] / "config/samples"
 BAD = "apiVersion: ingress-canary.io/v1alpha1\nkind: CanarySchedule\nmetadata: {name: a}\nspec: {steps: [], slos: []}\n"
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# nearly every test starts the program, and a second of that is Python's imports
+pytestmark = pytest.mark.slow
+
 SCHEDULE = """\
 apiVersion: ingress-canary.io/v1alpha1
 kind: CanarySchedule

@@ -11,6 +11,9 @@ from aiohttp import web
 
 from tests.whatif.test_commands import SCHEDULE
 
+# nearly every test starts the program, and a second of that is Python's imports
+pytestmark = pytest.mark.slow
+
 LATENCY = "  - {name: latency, objective: 99, maxBurn: 2, sli: {latency: {threshold: 500ms}}}\n"
 COUNTED = 'exported_namespace=~"shop",ingress=~"web"'
 WEEK: Mapping[str, float] = {

@@ -34,7 +34,7 @@ def test_what_is_not_better_than_the_objective_is_never_proven(ratio):
 
 
 @given(st.floats(1e-4, 0.5), st.floats(0, 0.7), st.floats(0, 0.7))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_more_bad_requests_never_make_a_proof_quicker(theta, one, other):
     less, more = (proof(Design(theta), share * theta) for share in sorted((one, other)))
     assert less is not None
