@@ -35,10 +35,10 @@ test-all: test ## every test; the slow ones, each of which runs a whole cluster,
 	@$(BIN)/python -m pytest -m slow -n 3 $(ARGS)
 
 .PHONY: coverage
-coverage: $(STAMP) ## every test, and the branches of domain/ that none reached: at least 95 % are
+coverage: $(STAMP) ## every test, and the branches of domain/ that no quick one reached: at least 95 % are
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
-	@$(BIN)/python -m pytest -m slow -n 3 --cov --cov-append --cov-report= --durations=15 $(ARGS)
 	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
+	@$(BIN)/python -m pytest -m slow -n 3 --durations=15 $(ARGS)
 
 .PHONY: format
 format: $(STAMP) ## put the code in form

@@ -71,6 +71,7 @@ def main() -> None:
     except Abort:
         sys.exit(INTERRUPTED)
     except UsageError as error:
-        if text := str(error):  # empty when no command was named and the help has been shown
-            print(f"error: {text}", file=sys.stderr)
+        # its own words name the option; none when no command was named and the help has been shown
+        if str(error):
+            print(f"error: {error.format_message().replace('Value error, ', '')}", file=sys.stderr)
         sys.exit(USAGE)
