@@ -30,15 +30,18 @@ demo: $(STAMP) ## a full rollout on the embedded cluster (ARGS="--scenario error
 test: $(STAMP) ## the quick tests, under three minutes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
+.PHONY: test-slow
+test-slow: $(STAMP) ## the slow tests: simulations alone, because each takes every core; whole clusters two at a time, because they wait
+	@$(BIN)/python -m pytest -m slow --durations=10 tests/domain tests/whatif $(ARGS)
+	@$(BIN)/python -m pytest -m slow -n 2 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+
 .PHONY: test-all
-test-all: test ## every test; the slow ones, each of which runs a whole cluster, wait more than they work: three at a time
-	@$(BIN)/python -m pytest -m slow -n 3 $(ARGS)
+test-all: test test-slow ## every test
 
 .PHONY: coverage
-coverage: $(STAMP) ## every test, and the branches of domain/ that no quick one reached: at least 95 % are
+coverage: $(STAMP) ## the quick tests, and the branches of domain/ that none of them reached: at least 95 % are
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
-	@$(BIN)/python -m pytest -m slow -n 3 --durations=15 $(ARGS)
 
 .PHONY: format
 format: $(STAMP) ## put the code in form
@@ -80,7 +83,7 @@ bench-gates: $(STAMP) ## what judging 1,000 rollouts costs at a tick, and a simu
 	@$(BIN)/python scripts/bench_gates.py
 
 .PHONY: ci
-ci: check docs coverage ## what CI runs
+ci: check docs coverage test-slow ## what CI runs
 
 .PHONY: clean
 clean: ## remove what the targets made

@@ -151,7 +151,7 @@ async def test_an_action_that_was_asked_for_while_nobody_listened_is_carried_out
     daemon.kill()
     await daemon.wait()
     lab.api.faults.clear()
-    assert lab.status()["lastAction"] == {"id": "by-night", "verb": "abort", "result": "done"}
+    assert lab.status()["lastAction"] == {"id": "by-night", "verb": "abort", "result": "done", "note": ""}
     entries = len(lab.status()["history"])
     async with daemon:
         await daemon.ready()
