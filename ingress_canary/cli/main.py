@@ -73,5 +73,6 @@ def main() -> None:
     except UsageError as error:
         # its own words name the option; none when no command was named and the help has been shown
         if str(error):
-            print(f"error: {error.format_message().replace('Value error, ', '')}", file=sys.stderr)
+            told: str = getattr(error, "format_message", error.__str__)()
+            print(f"error: {told.replace('Value error, ', '')}", file=sys.stderr)
         sys.exit(USAGE)
