@@ -241,24 +241,33 @@ async def test_on_the_worst_day_every_canary_is_taken_off(lab: Lab, daemon: Daem
     assert err == "error: 2 of 2 are not known to be off\n"
 
 
+async def shown_until(process: asyncio.subprocess.Process, last: bytes) -> bytes:
+    """Return what a command prints until a text is among it."""
+    assert process.stdout is not None
+    seen = b""
+    async with asyncio.timeout(60):
+        while last not in seen:
+            line = await process.stdout.readline()
+            assert line, f"it ended before it said {last!r}"
+            seen += line
+    return seen
+
+
 @pytest.mark.usefixtures("shoppers")
 async def test_status_w_shows_each_change_as_a_table_and_in_full(
     lab: Lab, daemon: DaemonProcess, person: Person
 ) -> None:
-    async with daemon:
-        await daemon.ready()
-        lab.create("canaryrollouts", checkout(schedule={"steps": [LONG], "slos": [AVAILABILITY]}))
-        watching = [await person.begins("status", *words, "-w") for words in ((), ("checkout",))]
-        try:
-            for process, last in zip(watching, (b"Progressing", b"step 1 (50 %) begins"), strict=True):
-                assert process.stdout is not None
-                async with asyncio.timeout(60):
-                    seen = b""
-                    while last not in seen:
-                        seen += await process.stdout.readline()
-                assert b"Pending" in seen
-        finally:
-            for process in watching:
-                process.terminate()
-                await process.communicate()
+    lab.create("canaryrollouts", checkout(schedule={"steps": [LONG], "slos": [AVAILABILITY]}))
+    whole, single = [await person.begins("status", *words, "-w") for words in ((), ("checkout",))]
+    try:
+        # both have shown it as it was before the daemon came
+        assert b"Progressing" not in await shown_until(whole, b"checkout")
+        assert b"step 1 (50 %) begins" not in await shown_until(single, b"checkout")
+        async with daemon:
+            await shown_until(whole, b"Progressing")
+            await shown_until(single, b"step 1 (50 %) begins")
+    finally:
+        for process in (whole, single):
+            process.terminate()
+            await process.communicate()
     assert condition(lab, "Promoted")["status"] == "Unknown"
