@@ -3,22 +3,20 @@
 What is rarely counted is there from the start, at 0: ``increase()`` does not see a series' first value.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingress_canary import __version__
-from ingress_canary.api.rollout import RolloutStatus, SloStatus, Verdict
+from ingress_canary.adapters.rollout_series import RolloutSeries
+from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import AT_REST
 from ingress_canary.domain.reasons import Reason
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROLLBACK_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)
-ROLLOUT = ("namespace", "name")
-VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.NO_DATA: 2}
 
 
 class PrometheusTelemetry:
@@ -26,43 +24,8 @@ class PrometheusTelemetry:
 
     def __init__(self, registry: CollectorRegistry, source: str = "controllers") -> None:
         self._source = source
-        self._info = Gauge(
-            "ingress_canary_rollout_info",
-            "1 for each rollout, with where it is in its life.",
-            (*ROLLOUT, "phase", "reason", "revision"),
-            registry=registry,
-        )
-        self._weight = Gauge(
-            "ingress_canary_weight", "Weight meant for the canary, percent.", ROLLOUT, registry=registry
-        )
-        self._share = Gauge(
-            "ingress_canary_observed_share", "Canary requests over both sides', 0..1.", ROLLOUT, registry=registry
-        )
-        self._step = Gauge("ingress_canary_step", "Step a rollout is at, from 1; 0 before.", ROLLOUT, registry=registry)
-        self._evalue = Gauge(
-            "ingress_canary_slo_log_evalue",
-            "Natural logarithm of an E-value.",
-            (*ROLLOUT, "slo", "test"),
-            registry=registry,
-        )
-        self._threshold = Gauge(
-            "ingress_canary_slo_log_evalue_threshold",
-            "Where that logarithm is a proof.",
-            (*ROLLOUT, "slo", "test"),
-            registry=registry,
-        )
-        self._verdict = Gauge(
-            "ingress_canary_slo_verdict",
-            "-1 fail, 0 inconclusive, 1 pass, 2 no data.",
-            (*ROLLOUT, "slo"),
-            registry=registry,
-        )
-        self._moved = Gauge(
-            "ingress_canary_last_transition_timestamp_seconds",
-            "When the newest entry of a rollout's history was made.",
-            ROLLOUT,
-            registry=registry,
-        )
+        self._rollouts = RolloutSeries()
+        registry.register(self._rollouts)
         self._transitions = Counter(
             "ingress_canary_transitions_total", "Entries made in rollouts' histories.", ("reason",), registry=registry
         )
@@ -137,55 +100,14 @@ class PrometheusTelemetry:
         Gauge("ingress_canary_build_info", "1, with the daemon's version.", ("version",), registry=registry).labels(
             __version__
         ).set(1)
-        self._shown: dict[Key, dict[tuple[Gauge, tuple[str, ...]], Gauge]] = {}
-        """The series of each rollout, so that none is looked up anew with every tick."""
 
     def rollout(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
         """Show a rollout as it is now, and no longer as it was; at rest with the evidence that ended it."""
-        place = (key.namespace, key.name)
-        values: list[tuple[Gauge, tuple[str, ...], float]] = [
-            (self._info, (*place, status.phase, status.reason, status.revision or ""), 1),
-            (self._weight, place, status.weight),
-            (self._step, place, status.step.index if status.step else 0),
-        ]
-        if status.observed_share is not None and status.phase not in AT_REST:
-            values.append((self._share, place, status.observed_share))
-        if status.history:
-            values.append((self._moved, place, status.history[-1].at.timestamp()))
-        uncalibrated = {bound.name for bound in plan.bounds} if plan is not None else set[str]()
-        for slo in status.slos:
-            values.append((self._verdict, (*place, slo.name), VERDICTS[slo.verdict]))
-            if slo.name not in uncalibrated:
-                values += self._evidence(place, slo, plan)
-        before, shown = self._shown.get(key, {}), dict[tuple[Gauge, tuple[str, ...]], Gauge]()
-        for gauge, labels, value in values:
-            one = (gauge, labels)
-            series = shown[one] = before.get(one) or gauge.labels(*labels)
-            series.set(value)
-        self._drop(before.keys() - shown.keys())
-        self._shown[key] = shown
-
-    def _evidence(
-        self, place: tuple[str, str], slo: SloStatus, plan: Plan | None
-    ) -> list[tuple[Gauge, tuple[str, ...], float]]:
-        """Return the logarithms of an SLO's E-values, and where each is a proof."""
-        tests = {"absolute": slo.log_e.absolute, "relative": slo.log_e.relative, "pass": slo.log_e.passing}
-        values: list[tuple[Gauge, tuple[str, ...], float]] = [
-            (self._evalue, (*place, slo.name, test), value) for test, value in tests.items()
-        ]
-        design = next((one.design for one in plan.objectives if one.name == slo.name), None) if plan else None
-        if design is not None:
-            proofs = {"absolute": design.log_fail, "relative": design.log_fail, "pass": design.log_pass}
-            values += [(self._threshold, (*place, slo.name, test), value) for test, value in proofs.items()]
-        return values
+        self._rollouts.show(key, status, plan)
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""
-        self._drop(self._shown.pop(key, {}))
-
-    def _drop(self, shown: Iterable[tuple[Gauge, tuple[str, ...]]]) -> None:
-        for gauge, labels in shown:
-            gauge.remove(*labels)
+        self._rollouts.forget(key)
 
     def transition(self, reason: str) -> None:
         """Count an entry of a history."""

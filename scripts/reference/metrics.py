@@ -34,8 +34,10 @@ def page() -> str:
     PrometheusTelemetry(registry)
     rows = []
     for collector in registry.collectors:
-        (family,) = collector.collect()
-        name = f"{family.name}_total" if family.type == "counter" else family.name
-        labels = ", ".join(code(label) for label in collector._labelnames)  # type: ignore[attr-defined]  # noqa: SLF001
-        rows.append((code(name), family.type, labels, family.documentation))
+        for family in collector.collect():
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            # a metric knows its labels itself, a family that is made when scraped has them
+            owner = collector if hasattr(collector, "_labelnames") else family
+            labels = ", ".join(code(label) for label in owner._labelnames)  # type: ignore[attr-defined]  # noqa: SLF001
+            rows.append((code(name), family.type, labels, family.documentation))
     return HEAD + table(("name", "type", "labels", "meaning"), rows)

@@ -191,3 +191,22 @@ async def test_more_watches_than_the_client_has_connections_leave_room_for_a_wri
         for _ in range(110):
             await stack.enter_async_context(session.lines(INGRESSES, {"watch": "true"}, idle=60, total=60))
         await session.request("GET", ROLLOUTS)
+
+
+async def test_the_environments_proxy_is_used_and_a_netrc_is_not(tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with serving(tmp_path) as (proxy, direct):
+        await direct.request("GET", INGRESSES)
+        (tmp_path / "elsewhere").write_text(kubeconfig("http://api.example:6443"))
+        monkeypatch.setenv("http_proxy", proxy.url)
+        proxied = await connect(kubeconfig=str(tmp_path / "elsewhere"))
+        await proxied.request("GET", INGRESSES)
+        await proxied.close()
+        monkeypatch.setenv("no_proxy", "api.example")
+        unreachable = await connect(kubeconfig=str(tmp_path / "elsewhere"))
+        with pytest.raises(Unavailable, match="ClientConnector"):
+            await unreachable.request("GET", INGRESSES)
+        await unreachable.close()
+    assert [sent.headers["Authorization"] for sent in proxy.requests] == ["Bearer secret"] * 2
+    assert [sent.headers["Host"] for sent in proxy.requests[1:]] == ["api.example:6443"]

@@ -9,6 +9,8 @@ import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
@@ -53,6 +55,7 @@ async def connect(
         else:
             await credentials.load(configuration)
             configuration.refresh_api_key_hook = credentials.refresh
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
         client = ApiClient(configuration)
     except Exception as error:  # files and plugins: they may fail in any way
         if credentials is None:
@@ -62,6 +65,15 @@ async def connect(
     client.rest_client.pool_manager = _pool(client.rest_client.ssl_context)
     rejected = credentials.reject if credentials else lambda: None
     return Session(client, timeout=request_timeout, observe=observe, rejected=rejected)
+
+
+def _proxy(url: str) -> str | None:
+    """Return the environment's proxy to an address (HTTPS_PROXY, NO_PROXY and the like), asked for once.
+
+    aiohttp would look it up with each request, and add whatever a .netrc says to our credentials.
+    """
+    where = urlsplit(url)
+    return None if proxy_bypass(where.netloc) else getproxies().get(where.scheme)
 
 
 def _exists(kubeconfig: str) -> bool:
@@ -107,7 +119,7 @@ def _pool(ssl_context: object) -> aiohttp.ClientSession:
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
     """
     connector = aiohttp.TCPConnector(limit=0, ssl=ssl_context, socket_factory=_socket)  # type: ignore[arg-type]
-    pool = aiohttp.ClientSession(connector=connector, trust_env=True)
+    pool = aiohttp.ClientSession(connector=connector)
     pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
     return pool
 
