@@ -78,7 +78,7 @@ class Plan:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Analysis:
     """All evidence of one rollout. Without slots: what is asked of it many times a tick is worked out once."""
 

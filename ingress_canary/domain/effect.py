@@ -6,9 +6,9 @@ inert, or a share that is wildly off, is called ineffective.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from math import exp, lgamma, log, log1p
+from typing import NamedTuple
 
 from ingress_canary.domain.gates import percent
 from ingress_canary.domain.probe import ProbeAnswer
@@ -28,16 +28,14 @@ class EffectState(StrEnum):
     UNKNOWN = "Unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What the requests say of the weight, with the numbers."""
 
     state: EffectState
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What was meant, and what was seen since the step settled."""
 
     weight: float

@@ -7,7 +7,6 @@ first look is a starting point and no evidence.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import isfinite, nan
@@ -17,7 +16,7 @@ from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
 from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.own_counters import own_counts, own_samples
-from ingress_canary.domain.samples import Counts, Reading, Series, Side
+from ingress_canary.domain.samples import EMPTY, Counts, Reading, Series, Side
 
 STALE_AT_LEAST = timedelta(seconds=60)
 
@@ -29,30 +28,28 @@ class Requests(NamedTuple):
     stable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What one reading added."""
 
     counts: Mapping[str, Counts | NoData | UnknownBound]
     """By SLO that counts. All zero when the reading holds nothing new."""
-    requests: Requests = field(default_factory=Requests)
+    requests: Requests = Requests()
     """Zero also where the request counters are not usable."""
     classes_only: bool = False
     """Excluded statuses cannot be told apart, because the controllers report classes: the relative test is off."""
-    values: Mapping[str, float | NoData] = field(default_factory=dict)
+    values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(NamedTuple):
     """The memory of one rollout's counters, cheap to advance; never changed in place."""
 
     at: datetime | None = None
     """When the newest usable reading was made."""
-    requests: Ledger = field(default_factory=Ledger)
-    latency: Mapping[float, Ledger] = field(default_factory=dict)
+    requests: Ledger = Ledger()
+    latency: Mapping[float, Ledger] = EMPTY
     """By threshold: each sample is a label set's (count, bucket), so that both reset together."""
-    own: Mapping[str, Ledger] = field(default_factory=dict)
+    own: Mapping[str, Ledger] = EMPTY
     """The users' own counters, by SLO."""
 
 

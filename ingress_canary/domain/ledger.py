@@ -6,11 +6,10 @@ that started after the last look, and is only a starting point otherwise. Nothin
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ingress_canary.domain.samples import Reading, Side
+from ingress_canary.domain.samples import EMPTY, Reading, Side
 
 FORGET_AFTER = timedelta(hours=1)
 """A process that was not seen for so long is gone; one that returns under its name must say when it started."""
@@ -46,13 +45,12 @@ class _Look(NamedTuple):
     started: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """The last sample of each label set. A new one is made at each look; the empty one has seen nothing."""
 
     looked: datetime | None = None
-    instances: Mapping[str, _Look] = field(default_factory=dict)
-    samples: Mapping[SeriesKey, Sample] = field(default_factory=dict)
+    instances: Mapping[str, _Look] = EMPTY
+    samples: Mapping[SeriesKey, Sample] = EMPTY
 
     def follow(self, reading: Reading, samples: Mapping[SeriesKey, Sample]) -> tuple["Ledger", tuple[Increase, ...]]:
         """Return the ledger after this look, and what rose. ``reading`` tells who answered, and when."""

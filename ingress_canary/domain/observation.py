@@ -1,6 +1,7 @@
 """What a decision is made from, and what it is: both plain values. Made by ``engine/observe.py``."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, Transition
@@ -19,8 +20,7 @@ Obstacle = tuple[Reason, str]
 """Why something does not go on: the word, and a sentence with the remedy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One rollout and its surroundings at one instant."""
 
     key: Key
@@ -92,15 +92,14 @@ class Alert:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to be so. The shadow follows from the status alone."""
 
     status: RolloutStatus
     session: Session | None = None
     moved: Transition | None = None
     """The newest entry of the history, when this decision made one."""
-    alerts: tuple[Alert, ...] = field(default=())
+    alerts: tuple[Alert, ...] = ()
     watch: bool = False
     """Whether the next tick's evidence is wanted."""
     asks: tuple[Question, ...] = ()

@@ -8,7 +8,6 @@ source without a memory gives none: then the present is a new starting point. ``
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ingress_canary.domain.evidence import advance
@@ -57,9 +56,9 @@ def caught_up(session: Session, reading: Reading, at: Tick, count: Counting = ad
     if reading.error is not None:
         return tick(session, reading, at, count)
     resume, unread = session.resume, session.unread
-    session = replace(session, resume=None, unread=False)
+    session = session._replace(resume=None, unread=False)
     # what was asked of the canary before it is not known
-    then = replace(at, probe=None)
+    then = at._replace(probe=None)
     if resume is not None and reading.past:
         return _rebuilt(session, resume, reading, at, then)
     if unread and at.mode is Mode.WARMING:
@@ -75,17 +74,17 @@ def _rebuilt(session: Session, resume: Resume, reading: Reading, at: Tick, then:
     come after it: an uninterrupted run would have acted on it.
     """
     baked, held, known = session.baked, session.held, set[str]()
-    session = replace(session, settled_from=resume.settled_from)
+    session = session._replace(settled_from=resume.settled_from)
     looks = [track.looks[-1].at for track in session.analysis.tracks if track.looks]
     for past in reading.past:
         uncounted = _uncounted(past, resume, known)
         if looks and past.at.timestamp() <= max(looks):
             # the last look had these samples: they are where counting goes on
             book, _ = advance(session.book, uncounted, then.signals, then.course.measures, timedelta(0))
-            session = replace(session, book=book)
+            session = session._replace(book=book)
             continue
         session = tick(session, uncounted, then)
-        session = replace(session, last=None, baked=baked, held=held)
+        session = session._replace(last=None, baked=baked, held=held)
         if session.analysis.failed:
             return session
     return tick(session, _uncounted(reading, resume, known), at)
@@ -104,4 +103,4 @@ def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:
             series.append(one)
     known |= {one.instance for one in series}
     instances = tuple(one for one in reading.instances if one.name in known or resume.since(one.name) is None)
-    return replace(reading, series=tuple(series), instances=instances)
+    return reading._replace(series=tuple(series), instances=instances)

@@ -5,11 +5,13 @@ and labels matter and which side a series speaks for; sources know nothing of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+"""What is not said."""
 TURN = " ("
 """In an instance's name, behind the process's own: there its counters have begun anew, by another way to them."""
 
@@ -59,8 +61,7 @@ class Target(NamedTuple):
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """One cumulative counter of one controller process at one instant."""
 
     family: str
@@ -72,8 +73,7 @@ class Series:
     """The sample's own time, on the daemon's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """A controller process that answered."""
 
     name: str
@@ -81,8 +81,7 @@ class Instance:
     """When it started, on the daemon's clock; None when it does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a source said of one target at one tick."""
 
     at: datetime
@@ -97,9 +96,9 @@ class Reading:
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
-    failed: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = EMPTY
     """Families and queries that could not be had, and why: what needs them has no data, whatever else is there."""
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = EMPTY
     """The numbers that users' queries answered."""
     sampled_every: timedelta = timedelta(0)
     """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""

@@ -157,8 +157,7 @@ class Design:
         return enough
 
 
-@dataclass(frozen=True, slots=True)
-class Wealth:
+class Wealth(NamedTuple):
     """One fail test's mixture over J alternatives and K copies of the test, as a gambler's money of 1 to begin with.
 
     Half of it is bet by the first copy, from the beginning, spread evenly over the alternatives. The rest is held back

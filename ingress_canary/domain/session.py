@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require, ScheduleSpec
@@ -79,8 +79,7 @@ class Course:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """All that a tick needs besides the session and the reading."""
 
     course: Course
@@ -95,8 +94,7 @@ class Tick:
     """The newest answer to a forced request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """The evidence of one rollout, and the time in which it could be judged."""
 
     analysis: Analysis
@@ -161,26 +159,26 @@ class Session:
 
     def enter(self, index: int) -> "Session":
         """Return the session at the beginning of a step."""
-        return replace(
-            self, analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
+        return self._replace(
+            analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
             settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
     def anew(self, index: int) -> "Session":
         """Return the session with fresh evidence at the same step."""
-        return replace(self.enter(index), analysis=self.analysis.enter_step(index).restart_evidence())
+        return self.enter(index)._replace(analysis=self.analysis.enter_step(index).restart_evidence())
 
     def applied(self, now: datetime) -> "Session":
         """Return the session from the moment on at which the shadow carries what is wanted."""
-        return replace(self, settled_from=now)
+        return self._replace(settled_from=now)
 
     def unapplied(self) -> "Session":
         """Return the session while a write to the shadow is still to come: the share so far was not the weight's."""
         if self.settled_from is None and self.resume is None:
             return self
         analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
-        return replace(
-            self, analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED, resume=None,
+        return self._replace(
+            analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
     def rebased(self, now: datetime) -> "Session":
@@ -190,7 +188,7 @@ class Session:
         """
         settled = None if self.settled_from is None else now
         gap = None if self.no_data_since is None else now
-        return replace(self, book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None)
+        return self._replace(book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None)
 
     def fresh(self, now: datetime, interval: float) -> bool:
         """Return whether the last look at the source is recent enough to act on."""
@@ -210,7 +208,7 @@ def tick(session: Session, reading: Reading, at: Tick, count: Counting = advance
     """Return the session after one look at the source; ``count`` may know already what ``advance`` would return."""
     interval = timedelta(seconds=at.interval)
     book, evidence = count(session.book, reading, at.signals, at.course.measures, interval)
-    return judge(replace(session, book=book), reading, evidence, at)
+    return judge(session._replace(book=book), reading, evidence, at)
 
 
 def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> Session:
@@ -220,12 +218,12 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _elapsed(session.read_at, now, at.interval) if reading.error is None else 0.0
-        return replace(session, **look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
+        return session._replace(**look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     settle = at.course.spec.analysis.settle + 2 * reading.sampled_every
     settled = None if session.settled_from is None else session.settled_from + settle
     if settled is None or now < settled:
-        return replace(session, **look, last=None, settling=True)
+        return session._replace(**look, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
@@ -240,10 +238,10 @@ def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> S
     # what nobody is sent to cannot be judged, however long
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
     if look["no_data"] is not None or ineffective or at.mode is not Mode.JUDGING or at.step is None:
-        return replace(session, **look, last=None)
+        return session._replace(**look, last=None)
     elapsed = _elapsed(session.last, now, at.interval)
     waited = 0.0 if meets(analysis, at.step) else elapsed
-    return replace(session, **look, last=now, baked=session.baked + elapsed, held=session.held + waited)
+    return session._replace(**look, last=now, baked=session.baked + elapsed, held=session.held + waited)
 
 
 def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def implausible(counts: Counts) -> str | None:
     return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Track:
     """What one SLO's evidence has come to. Without slots: its E-values are worked out once a tick."""
 

@@ -3,7 +3,6 @@
 The ticker asks :func:`errors`, ``observe.py`` then :func:`ticked`.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -41,4 +40,4 @@ def ticked(entry: Entry, session: Session, reading: Reading, at: Tick) -> Sessio
         session = session.rebased(reading.at)
         entry.clock_set = False
     entry.counting = at.signals, at.course.measures
-    return caught_up(session, reading, replace(at, probe=entry.probed), lambda *said: entry.memory.of(advance, *said))
+    return caught_up(session, reading, at._replace(probe=entry.probed), lambda *said: entry.memory.of(advance, *said))

@@ -4,7 +4,8 @@ No request is made here. A reading that the ticker left is taken into the eviden
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
@@ -38,8 +39,7 @@ FIGHT_UNDOINGS = 5
 FIGHT_SECONDS = 600
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """An observation with what carrying the decision out will need."""
 
     seen: Observation
@@ -187,7 +187,7 @@ def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
 def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
     """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
     told = router.facts(view.controller_config, view.controller_arguments)
-    return replace(told, pods=entry.facts.pods, orphaned=entry.facts.orphaned)
+    return told._replace(pods=entry.facts.pods, orphaned=entry.facts.orphaned)
 
 
 def _causes(

@@ -5,7 +5,7 @@ windows are open, approvals and webhook gates are given, and the weight is appli
 ``runs.py``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from random import Random
@@ -169,7 +169,7 @@ class Play:
         stage = self.stage
         looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
         analysis = Unheard.of(stage.course.plan).warm(*(self._counts(look) for look in looks))
-        return replace(Session.new(stage.course), analysis=analysis, warmed=stage.warm_up)
+        return Session.new(stage.course)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: Look) -> dict[str, Counts]:
         """Return each SLO's share of a look: those of one kind see the same requests."""

@@ -1,7 +1,6 @@
 """Each word of the vocabulary is reached: by the decisions, or by the conditions that are published with them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,7 +146,7 @@ SHOWN: dict[Reason, tuple[tuple[Problem, ...], str | None]] = {
 def test_a_condition_says_it(reason: Reason) -> None:
     world = at_step(1)
     problems, outdated = SHOWN[reason]
-    seen = replace(world.observe(), outdated=outdated)
+    seen = world.observe()._replace(outdated=outdated)
     status = published(world.decisions[-1], world.now, Findings(problems, accept_unchecked=False), seen)
     assert reason in {condition.reason for condition in status.conditions}
 

@@ -1,7 +1,6 @@
 """Samples become counts by the data rules of gates.md."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 
@@ -56,7 +55,7 @@ def reading(
     """Return a reading in which every sample is of the tick itself, as when scraping."""
     at = BEGIN + tick * TICK
     instances = tuple(Instance(*item) for item in ({"a": LONG_AGO} if started is None else started).items())
-    return Reading(at, instances, tuple(replace(one, at=at) for one in series))
+    return Reading(at, instances, tuple(one._replace(at=at) for one in series))
 
 
 def told(readings: Sequence[Reading], measures: Measures = MEASURES) -> list[Evidence]:
@@ -248,7 +247,7 @@ def test_latency_is_counted_from_buckets(name: str) -> None:
         ([reading(0, [requests(inf)])], "requests of a is inf"),
         ([reading(0, [requests(-1)])], "requests of a is -1"),
         ([Reading(BEGIN + 7 * TICK, (), (requests(5),))], "stale: the newest sample is 70 s old"),
-        ([replace(reading(0), failed={"requests": "answered 422"})], "answered 422"),
+        ([reading(0)._replace(failed={"requests": "answered 422"})], "answered 422"),
     ],
     ids=["source error", "empty", "NaN", "infinite", "negative", "stale", "family failed"],
 )
@@ -260,21 +259,21 @@ def test_data_of_a_slow_source_are_stale_after_two_of_its_intervals() -> None:
     old = Reading(BEGIN + 7 * TICK, (), (requests(5),))
     _, evidence = advance(Book(), old, SIGNALS, MEASURES, timedelta(seconds=60))
     assert evidence.counts == {"availability": Counts()}
-    _, evidence = advance(Book(), replace(old, sampled_every=timedelta(seconds=35)), SIGNALS, MEASURES, TICK)
+    _, evidence = advance(Book(), old._replace(sampled_every=timedelta(seconds=35)), SIGNALS, MEASURES, TICK)
     assert evidence.counts == {"availability": Counts()}
 
 
 @pytest.mark.parametrize("family", ["count", "bucket"])
 def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
     both = Measures({**MEASURES.by_slo, **SLOW.by_slo})
-    partly = replace(reading(1, [requests(6)]), failed={family: "answered 422"})
+    partly = reading(1, [requests(6)])._replace(failed={family: "answered 422"})
     counts = told([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
     assert counts == {"availability": Counts(m=1), "latency": NoData("answered 422")}
 
 
 def test_a_count_and_a_bucket_of_two_moments_are_no_pair() -> None:
     count, bucket = histogram(50, 10)
-    older = replace(bucket, at=BEGIN - TICK / 2)
+    older = bucket._replace(at=BEGIN - TICK / 2)
     _, evidence = advance(Book(), Reading(BEGIN, (), (count, older)), SIGNALS, SLOW, TICK)
     assert isinstance(evidence.counts["latency"], NoData)
 
@@ -294,7 +293,7 @@ def test_unusable_latency_leaves_availability_alone() -> None:
 
 def test_a_threshold_without_a_bucket_lists_the_bounds() -> None:
     series = [*histogram(10, 9, le="1"), *histogram(10, 10, le="+Inf")]
-    counts = last([replace(reading(0, series), bounds=frozenset({0.25, 1.0}))], SLOW)
+    counts = last([reading(0, series)._replace(bounds=frozenset({0.25, 1.0}))], SLOW)
     assert counts == UnknownBound(0.5, (0.25, 1.0, inf))
     assert "choose one of 0.25, 1" in message(counts)
 
@@ -439,5 +438,5 @@ def test_nothing_is_counted_twice_when_readings_are_replayed(history: History, d
 @given(HISTORIES, st.integers(1, 5))
 def test_the_same_samples_in_newer_readings_are_no_new_evidence(history: History, seconds: int) -> None:
     readings = scraped(history)
-    doubled = [again for one in readings for again in (one, replace(one, at=one.at + timedelta(seconds=seconds)))]
+    doubled = [again for one in readings for again in (one, one._replace(at=one.at + timedelta(seconds=seconds)))]
     assert total(told(doubled)) == total(told(readings))

@@ -1,7 +1,6 @@
 """Preflight that remembers: never another answer than preflight without a memory, and no work where nothing changed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,7 +77,7 @@ class Cluster:
     def subject(self, **changed: Any) -> Subject:
         found = self.caches.ingress(Key("shop", "checkout-canary"))
         primary_now = self.caches.ingress(Key("shop", "checkout"))
-        return replace(subject(), view=self.caches, primary=primary_now, shadow=found, **changed)
+        return subject()._replace(view=self.caches, primary=primary_now, shadow=found, **changed)
 
 
 @given(st.lists(st.tuples(st.sampled_from(CHANGES), st.booleans()), max_size=12))

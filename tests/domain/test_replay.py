@@ -1,7 +1,6 @@
 """What a source remembers takes the place of a warm-up, and of what a restart has missed, to the last request."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,8 +40,8 @@ class Remembering:
         for _ in range(ticks):
             self.world.now += timedelta(seconds=INTERVAL)
             reading = self.world.read()
-            aged = tuple(replace(one, at=one.at - self.lag) for one in reading.series)
-            self.memory.append(replace(reading, series=aged))
+            aged = tuple(one._replace(at=one.at - self.lag) for one in reading.series)
+            self.memory.append(reading._replace(series=aged))
 
     def crash(self, gone: int) -> None:
         """Die, and be started again after so many ticks; the first pass comes before the first look."""
@@ -59,8 +58,8 @@ class Remembering:
         for at in wanted:
             seen = [one for one in self.memory[:-1] if (one.at - self.lag).timestamp() <= at]
             if seen and remembers(seen[-1]):
-                past.append(replace(seen[-1], at=datetime.fromtimestamp(at, UTC)))
-        self.world.pass_(replace(self.memory[-1], past=tuple(past)))
+                past.append(seen[-1]._replace(at=datetime.fromtimestamp(at, UTC)))
+        self.world.pass_(self.memory[-1]._replace(past=tuple(past)))
         self.world.settle()
 
     @property
@@ -191,7 +190,7 @@ def test_a_half_hour_of_history_takes_the_place_of_the_warm_up_and_sets_phi() ->
     assert len(wanted) == LEARNT_FROM / INTERVAL
     past = tuple(one for one in memory if one.at.timestamp() in wanted)
     world.now += timedelta(seconds=INTERVAL)
-    world.pass_(replace(world.read(), past=past))
+    world.pass_(world.read()._replace(past=past))
     assert world.status.reason != "WarmingUp"
     assert world.session.analysis.tracks[0].phi > 5
     world.settle()
@@ -206,7 +205,7 @@ def test_a_short_history_is_a_part_of_the_warm_up() -> None:
         memory.append(world.read())
     world.settle()
     world.now += timedelta(seconds=INTERVAL)
-    world.pass_(replace(world.read(), past=tuple(memory)))
+    world.pass_(world.read()._replace(past=tuple(memory)))
     assert (world.status.reason, world.session and world.session.warmed) == ("WarmingUp", 50)
 
 
@@ -219,7 +218,7 @@ def test_without_a_warm_up_no_history_is_judged() -> None:
         past.append(world.read())
     world.settle()
     world.now += timedelta(seconds=INTERVAL)
-    world.pass_(replace(world.read(), past=tuple(past)))
+    world.pass_(world.read()._replace(past=tuple(past)))
     assert world.session is not None
     assert world.session.analysis.tracks[0].total.m == 0
 
@@ -229,7 +228,7 @@ def test_without_a_warm_up_no_history_is_judged() -> None:
 
 def resumed(**counted: float) -> Session:
     resume = Resume(BEGIN, {name: BEGIN + timedelta(seconds=at) for name, at in counted.items()})
-    return replace(Session.new(Course.of(LONG)), resume=resume)
+    return Session.new(Course.of(LONG))._replace(resume=resume)
 
 
 def after(seconds: float) -> datetime:
@@ -315,7 +314,7 @@ def test_every_request_counts_once_wherever_the_daemon_dies(
     wanted = instants(world.session, world.now, INTERVAL)
     past = tuple(seen(at - BEGIN.timestamp()) for at in wanted)
     now = (world.now - BEGIN).total_seconds()
-    world.pass_(replace(seen(now), past=past))
+    world.pass_(seen(now)._replace(past=past))
     before, counted = text.analysis.tracks[0].total.n, world.session.analysis.tracks[0].total.n
     last = {number: now - (now - offset) % 10 for number, (offset, _) in enumerate(pods)}
     then = {number: died - (died - offset) % 10 for number, (offset, _) in enumerate(pods)}
@@ -343,7 +342,7 @@ def test_a_pod_that_has_counted_is_not_new_before_its_own_sample_comes() -> None
     session.settle()
     empty = Reading(after(end - 5), (Instance("a", BEGIN - timedelta(days=1)),))
     late = read(end + 5, a=(end + 5, 1500))
-    session.pass_(replace(read(end + 10, a=(end + 10, 1600)), past=(empty, late)))
+    session.pass_(read(end + 10, a=(end + 10, 1600))._replace(past=(empty, late)))
     assert session.session.analysis.tracks[0].total.n == counted + 100
 
 

@@ -1,6 +1,5 @@
 """Which time counts as bake and as hold, and what a restart keeps of it."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -44,7 +43,7 @@ def test_a_source_that_samples_on_its_own_settles_two_samples_longer() -> None:
     for settling in (True, True, True, True, True, True, False):
         assert world.session is not None
         world.now += timedelta(seconds=INTERVAL)
-        world.pass_(replace(world.read(), sampled_every=timedelta(seconds=25)))
+        world.pass_(world.read()._replace(sampled_every=timedelta(seconds=25)))
         assert world.session.settling is settling
 
 

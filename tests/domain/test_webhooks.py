@@ -1,7 +1,7 @@
 """Webhook gates: what each answer leads to on each occasion, what is asked when, and what survives a crash."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ class Gated(World):
     gates: tuple[GateStatus, ...] | None = None
 
     def observe(self, reading: Reading | None = None) -> Observation:
-        return replace(super().observe(reading), gates=self.gates)
+        return super().observe(reading)._replace(gates=self.gates)
 
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         self._answer()
@@ -415,7 +415,7 @@ def test_a_schedule_that_cannot_be_read_any_more_keeps_what_was_said_and_asks_no
     made = world(gate("duringStep"), says=PASSED)
     made.until(lambda w: w.weight == 5)
     made.step()
-    seen = replace(made.observe(), course=None, obstacles=((Reason.INVALID_SPEC, "broken"),))
+    seen = made.observe()._replace(course=None, obstacles=((Reason.INVALID_SPEC, "broken"),))
     kept = decide(seen, made.now).status.gates
     assert [(one.name, one.verdict, one.next_at) for one in kept] == [("qa", PASSED, None)]
     assert list(calls(seen, decide(seen, made.now).status)) == []

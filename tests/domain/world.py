@@ -394,4 +394,4 @@ def with_spec(world: World, **changes: Any) -> None:
 def with_session(world: World, **changes: Any) -> None:
     """Set what the session holds."""
     assert world.session is not None
-    world.session = replace(world.session, **changes)
+    world.session = world.session._replace(**changes)

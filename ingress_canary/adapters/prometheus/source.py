@@ -109,10 +109,10 @@ class PrometheusSource:
             missing = memory if isinstance(memory, str) else memory.missing(target)
             if past is None or missing is not None:
                 why = f"what came before cannot be had, and is learnt or counted anew: {missing}"
-                found[target] = replace(reading, note=f"{reading.note}; {why}" if reading.note else why)
+                found[target] = reading._replace(note=f"{reading.note}; {why}" if reading.note else why)
                 continue
             wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
-            found[target] = replace(reading, past=tuple(past.readings(target, wall, within)))
+            found[target] = reading._replace(past=tuple(past.readings(target, wall, within)))
             # some milliseconds of work each: others wait
             await asyncio.sleep(0)
         return found

@@ -5,7 +5,6 @@ each answer are the same. ``engine/observe.py`` keeps one of these for each roll
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 from ingress_canary.domain.objects import View
@@ -28,7 +27,7 @@ class Preflight:
         """Return what the rules find, in their order, as :func:`preflight` does."""
         if subject != self._subject or rules != self._rules or not self._holds(subject.view):
             witness = _Witness(subject.view)
-            self._found = preflight(replace(subject, view=cast("View", witness)), rules)
+            self._found = preflight(subject._replace(view=cast("View", witness)), rules)
             self._answers = witness.answers
         # of equal subjects the newest is kept: it shares most with the next
         self._subject, self._rules = subject, rules

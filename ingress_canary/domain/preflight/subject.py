@@ -3,7 +3,6 @@
 The engine makes one at the start and before every step, ``lint --live`` makes one without starting anything.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -43,8 +42,7 @@ class Rival(NamedTuple):
     """Its shadow is there already, be it at weight 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class ControllerFacts:
+class ControllerFacts(NamedTuple):
     """What could be read of the controllers' own configuration; None where it is not known."""
 
     annotations_risk_level: str | None = None
@@ -59,8 +57,7 @@ class ControllerFacts:
     """Their own word that the shadow is inert."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A rollout under scrutiny."""
 
     key: Key

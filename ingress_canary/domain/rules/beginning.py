@@ -1,6 +1,5 @@
 """Pending: what stands in the way of a rollout, and its first step or one that is taken again."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase, PromotionStrategy
@@ -19,7 +18,7 @@ def pending(seen: Observation, now: datetime) -> Decision:
     """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
     if seen.revision is not None and seen.revision != seen.status.revision:
         # counts from the first look on, so that a revision that is replaced before it began leaves no trace
-        seen = replace(seen, status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
+        seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
     if seen.same_version:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
         return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
@@ -31,7 +30,7 @@ def pending(seen: Observation, now: datetime) -> Decision:
     if obstacle is not None:
         return stay(seen, *obstacle, revision=seen.status.revision)
     if seen.spec.paused:
-        seen = replace(seen, status=unasked(seen.status))
+        seen = seen._replace(status=unasked(seen.status))
         return stay(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
     session = seen.evidence
     if session.misconfigured is not None:

@@ -1,6 +1,5 @@
 """Another version came along, of the canary or of stable, or the spec means other objects than it did."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase
@@ -57,4 +56,4 @@ def stable_changed(seen: Observation, now: datetime) -> Decision | None:
 def begin(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: object) -> Decision:
     """Return the decision to start over with the canary's present revision."""
     fresh = {**UNBEGUN, "revision": seen.revision or seen.status.revision, **changes}
-    return replace(move(seen, now, phase, reason, message, watch=True, **fresh), session=None)
+    return move(seen, now, phase, reason, message, watch=True, **fresh)._replace(session=None)

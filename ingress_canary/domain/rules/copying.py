@@ -1,6 +1,5 @@
 """CopyImages: stable becomes the new version by the daemon's hand, and gets its images back after a fail."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase, UndoStatus
@@ -57,7 +56,7 @@ def restoring(seen: Observation, now: datetime) -> Decision | None:
         return None
     hand = intervened(seen, now)
     if hand is not None:
-        seen = replace(seen, status=hand.status, drift=None)
+        seen = seen._replace(status=hand.status, drift=None)
     if stable is None:
         why = "stable's workload does not exist; create it, or abort to take the canary off without it"
         return stay(seen, Reason.RESTORING_STABLE, why, watch=True, alert=True)

@@ -1,6 +1,5 @@
 """Stops that wait for somebody, and their end."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus, RoutingStatus
@@ -27,7 +26,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
 
     Evidence starts anew if it had been judged already.
     """
-    seen = replace(seen, status=unasked(seen.status))
+    seen = seen._replace(status=unasked(seen.status))
     status, pause = seen.status, seen.status.pause
     if status.phase is not Phase.PAUSED or pause is None:
         return None
@@ -45,7 +44,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
             approval=None, **GONE,
         )  # fmt: skip
     if pause.fresh_evidence:
-        afresh = replace(seen, session=seen.evidence.anew(status.step.index))
+        afresh = seen._replace(session=seen.evidence.anew(status.step.index))
         return enter(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
     exposure = seen.schedule.walk.at(status.step.index).exposure
     if not promotes and wanted(status) != exposure:

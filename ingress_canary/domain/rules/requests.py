@@ -1,6 +1,5 @@
 """A person's request: the one-shot action, from the command line, kubectl or CI."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -33,7 +32,7 @@ def requested(seen: Observation, now: datetime) -> Decision | None:
     hand = intervened(seen, now)
     if hand is not None:
         # what another hand took away stays away, whatever is asked for in the same breath
-        seen = replace(seen, status=hand.status, drift=None)
+        seen = seen._replace(status=hand.status, drift=None)
     found = _prevented(seen, action, raced=hand is not None) or _carried_out(seen, now, action)
     if isinstance(found, Decision):
         decision, result = _noted(found, action.note), "done"
@@ -44,7 +43,7 @@ def requested(seen: Observation, now: datetime) -> Decision | None:
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip
     status = decision.status.model_copy(update={"last_action": record})
-    return replace(decision, status=status, moved=decision.moved or (hand.moved if hand else None))
+    return decision._replace(status=status, moved=decision.moved or (hand.moved if hand else None))
 
 
 def _noted(decision: Decision, note: str) -> Decision:
@@ -55,7 +54,7 @@ def _noted(decision: Decision, note: str) -> Decision:
     entry = decision.moved.model_copy(update={"message": message})
     history = [*decision.status.history[:-1], entry]
     status = decision.status.model_copy(update={"message": message, "history": history})
-    return replace(decision, status=status, moved=entry)
+    return decision._replace(status=status, moved=entry)
 
 
 def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:

@@ -4,7 +4,6 @@
 Whatever tells of harm, or is another person's word for everybody, still holds: docs/adr/0012.
 """
 
-from dataclasses import replace
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
@@ -88,4 +87,4 @@ def _fresh(seen: Observation, index: int) -> Observation:
     pause = seen.status.pause
     if pause is None or not pause.fresh_evidence:
         return seen
-    return replace(seen, session=seen.evidence.anew(index))
+    return seen._replace(session=seen.evidence.anew(index))

@@ -5,7 +5,6 @@ else lets the rollout pass, so that its answer is of this minute; those of ``dur
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -26,7 +25,7 @@ def recalled(seen: Observation) -> Observation:
     """Return an observation whose status knows what gates have said since it was stored."""
     if seen.gates is None or list(seen.gates) == seen.status.gates:
         return seen
-    return replace(seen, status=seen.status.model_copy(update={"gates": list(seen.gates)}))
+    return seen._replace(status=seen.status.model_copy(update={"gates": list(seen.gates)}))
 
 
 def objected(seen: Observation, now: datetime) -> Decision | None:
@@ -51,7 +50,7 @@ def gated(seen: Observation, now: datetime, onto: int) -> Decision | None:
         decision = _rejected(seen, now, asked) if found is GateVerdict.REJECTED else _awaited(seen, now, asked)
         # those of the present step are asked whatever is decided
         waits = decision.moved is None and asked.gate.when is not GateWhen.DURING_STEP
-        return replace(decision, asks=(asked,)) if waits else decision
+        return decision._replace(asks=(asked,)) if waits else decision
     return None
 
 
@@ -100,7 +99,7 @@ def told(seen: Observation, decision: Decision, now: datetime) -> Decision:
         records[one.gate.name] = record.model_copy(update={"next_at": due(one, record, now, seen.interval)})
     kept = [records[gate.name] for gate in gates if gate.name in records] if gates else list(records.values())
     alerts = (*decision.alerts, *_objections(asked, records))
-    return replace(decision, status=status.model_copy(update={"gates": kept}), alerts=alerts)
+    return decision._replace(status=status.model_copy(update={"gates": kept}), alerts=alerts)
 
 
 def _objections(asked: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
