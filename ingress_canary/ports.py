@@ -220,8 +220,11 @@ class Clock(Protocol):
 class Telemetry(Protocol):
     """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""
 
-    def rollout(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
-        """Show a rollout as it is now; ``plan`` is what its evidence is held against, where that is known."""
+    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
+        """Show a rollout as it is now, asking ``shown`` when somebody looks.
+
+        ``plan`` is what its evidence is held against, where that is known.
+        """
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""

@@ -43,7 +43,7 @@ def known() -> Names:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     telemetry = PrometheusTelemetry(registry)
-    telemetry.rollout(KEY, progressing(), PLAN)
+    telemetry.rollout(KEY, progressing, PLAN)
     telemetry.api_request("patch", "ingresses", "200", 0.01)
     telemetry.source_read(AT, 0.1, 1, 0)
     return names(generate_latest(registry).decode())

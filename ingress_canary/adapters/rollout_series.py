@@ -3,7 +3,7 @@
 ``telemetry.py`` registers it and says what there is. All families are there from the start, without a sample.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
@@ -35,11 +35,11 @@ class RolloutSeries(Collector):
     """Every rollout as it was last shown; at rest with the evidence that ended it."""
 
     def __init__(self) -> None:
-        self._shown: dict[Key, tuple[RolloutStatus, Plan | None]] = {}
+        self._shown: dict[Key, tuple[Callable[[], RolloutStatus], Plan | None]] = {}
 
-    def show(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
-        """Show a rollout as it is now, and no longer as it was."""
-        self._shown[key] = status, plan
+    def show(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
+        """Show a rollout as it is now, and no longer as it was; ``shown`` is asked with each scrape."""
+        self._shown[key] = shown, plan
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""
@@ -48,8 +48,8 @@ class RolloutSeries(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the families."""
         families = _empty()
-        for key, (status, plan) in self._shown.items():
-            _add(families, (key.namespace, key.name), status, plan)
+        for key, (shown, plan) in self._shown.items():
+            _add(families, (key.namespace, key.name), shown(), plan)
         yield from families
 
 

@@ -101,9 +101,9 @@ class PrometheusTelemetry:
             __version__
         ).set(1)
 
-    def rollout(self, key: Key, status: RolloutStatus, plan: Plan | None) -> None:
+    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
         """Show a rollout as it is now, and no longer as it was; at rest with the evidence that ended it."""
-        self._rollouts.show(key, status, plan)
+        self._rollouts.show(key, shown, plan)
 
     def forget(self, key: Key) -> None:
         """Show a rollout no longer."""

@@ -9,10 +9,10 @@ from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.analysis import Plan
+from ingress_canary.domain.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT
 from ingress_canary.domain.gates import percent
 from ingress_canary.domain.objects import Ingress, Json, Meta
 from ingress_canary.domain.observation import wanted
-from ingress_canary.domain.publish import FROZEN, PREFLIGHT, SCHEDULE_CURRENT
 from ingress_canary.domain.reach import curl
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.domain.sequential import Design

@@ -167,6 +167,11 @@ class Analysis:
         ]
         return (*calibrated, *(watch.verdict for watch in self.watches))
 
+    @property
+    def named_verdicts(self) -> tuple[tuple[str, Verdict], ...]:
+        """Each SLO's name and verdict, in the same order."""
+        return tuple(zip(self.plan.names, self.verdicts, strict=True))
+
     @cached_property
     def sentences(self) -> tuple[str, ...]:
         """What each SLO's verdict stands for, in the same order."""
@@ -195,7 +200,7 @@ class Analysis:
     @property
     def failed(self) -> tuple[str, ...]:
         """Names of the SLOs that the canary is proven to violate."""
-        return self._named(Verdict.FAIL)
+        return self._named(Verdict.FAIL) if Verdict.FAIL in self.verdicts else ()
 
     @property
     def without_data(self) -> tuple[str, ...]:
@@ -220,8 +225,7 @@ class Analysis:
         )
 
     def _named(self, wanted: Verdict) -> tuple[str, ...]:
-        pairs = zip(self.plan.names, self.verdicts, strict=True)
-        return tuple(name for name, verdict in pairs if verdict is wanted)
+        return tuple(name for name, verdict in self.named_verdicts if verdict is wanted)
 
     def _min_requests(self, objective: Objective) -> int:
         override = self.plan.step_minimums[self.step - 1] if self.step else None

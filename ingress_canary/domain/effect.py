@@ -32,7 +32,20 @@ class Effect(NamedTuple):
     """What the requests say of the weight, with the numbers."""
 
     state: EffectState
-    message: str
+    say: Callable[[], str]
+
+    @property
+    def message(self) -> str:
+        """The sentence with the numbers, which most ticks need not make."""
+        return self.say()
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other one says the same."""
+        return isinstance(other, Effect) and (self.state, self.message) == (other.state, other.message)
+
+    def __hash__(self) -> int:
+        """Return the hash of what it says."""
+        return hash((self.state, self.message))
 
 
 class Seen(NamedTuple):
@@ -56,60 +69,69 @@ class Seen(NamedTuple):
 
 def effect(seen: Seen) -> Effect:
     """Return whether the shadow's routing takes effect; Unknown wherever nothing can be tested."""
-    if seen.probe is None or seen.probe.by_canary is None:
-        shown = _by_share(seen)
-        doubt = f"; {seen.probe.message}" if seen.probe is not None else ""
-        return Effect(shown.state, f"{shown.message}{doubt}")
+    shown, probe = _by_share(seen), seen.probe
+    if probe is None:
+        return shown
+    if probe.by_canary is None:
+        return Effect(shown.state, lambda: f"{shown.message}; {probe.message}")
     # one request that must not go elsewhere did: whatever the share says, something is not as it is written
-    if not seen.probe.by_canary:
-        return Effect(EffectState.NOT_EFFECTIVE, seen.probe.message)
-    shown = _by_share(seen)
+    if not probe.by_canary:
+        return Effect(EffectState.NOT_EFFECTIVE, lambda: probe.message)
     if shown.state is EffectState.UNKNOWN:
-        return Effect(EffectState.EFFECTIVE, f"{seen.probe.message}; {shown.message}")
+        return Effect(EffectState.EFFECTIVE, lambda: f"{probe.message}; {shown.message}")
     return shown
 
 
 def _by_share(seen: Seen) -> Effect:
     """Return what the requests of both sides say."""
     if seen.weight <= 0:
-        return Effect(EffectState.UNKNOWN, _untested(seen))
+        return Effect(EffectState.UNKNOWN, lambda: _untested(seen))
 
     low, high = seen.weight / TOLERANCE, min(1.0, seen.weight * TOLERANCE)
     expected = seen.weight * seen.total
-    numbers = f"canary got {seen.canary:,} of {seen.total:,} requests"
-    allowed = f"a weight of {percent(seen.weight)} stands for {percent(low)} to {percent(high)}"
+
+    def numbers() -> str:
+        return f"canary got {seen.canary:,} of {seen.total:,} requests"
+
+    def allowed() -> str:
+        return f"a weight of {percent(seen.weight)} stands for {percent(low)} to {percent(high)}"
 
     # the controllers themselves say that nothing is drawn for the canary
     if seen.orphaned:
         return Effect(
             EffectState.NOT_EFFECTIVE,
-            f"the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it up; "
-            f"{numbers}",
+            lambda: (
+                "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it "
+                f"up; {numbers()}"
+            ),
         )
     if not seen.total:
-        return Effect(EffectState.UNKNOWN, "no request of either side seen yet")
+        return Effect(EffectState.UNKNOWN, lambda: "no request of either side seen yet")
     # whatever clients hold on to, some of so many would have come
     if not seen.canary and expected >= ENOUGH_EXPECTED:
-        return Effect(EffectState.NOT_EFFECTIVE, f"{numbers}, where about {expected:,.0f} were expected")
+        return Effect(EffectState.NOT_EFFECTIVE, lambda: f"{numbers()}, where about {expected:,.0f} were expected")
 
     share = seen.canary / seen.total
     if share > high and seen.canary == seen.total:
-        return Effect(EffectState.UNKNOWN, f"{numbers}: without stable traffic the share says nothing")
+        return Effect(EffectState.UNKNOWN, lambda: f"{numbers()}: without stable traffic the share says nothing")
 
     too_low = share < low and not seen.sticky
     too_high = share > high and not seen.forced
     if too_low or too_high:
         least, most = binomial_interval(seen.canary, seen.total)
-        interval = f"{percent(CONFIDENCE)} interval {percent(least)} to {percent(most)}"
         off = (too_low and most < low) or (too_high and least > high)
         return Effect(
             EffectState.NOT_EFFECTIVE if off else EffectState.UNKNOWN,
-            f"{numbers} ({percent(share)}, {interval}), and {allowed}",
+            lambda: (
+                f"{numbers()} ({percent(share)}, {percent(CONFIDENCE)} interval {percent(least)} to {percent(most)}), "
+                f"and {allowed()}"
+            ),
         )
 
     if not seen.canary or expected < ENOUGH_EXPECTED:
-        return Effect(EffectState.UNKNOWN, f"{numbers}, too few to tell at a weight of {percent(seen.weight)}")
-    return Effect(EffectState.EFFECTIVE, f"{numbers} ({percent(share)}), and {allowed}")
+        few = "too few to tell at a weight of"
+        return Effect(EffectState.UNKNOWN, lambda: f"{numbers()}, {few} {percent(seen.weight)}")
+    return Effect(EffectState.EFFECTIVE, lambda: f"{numbers()} ({percent(share)}), and {allowed()}")
 
 
 def _untested(seen: Seen) -> str:

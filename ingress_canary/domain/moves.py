@@ -1,5 +1,6 @@
 """How a decision is built: a rollout stays where it is and says why, or it moves and the history says so."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -36,10 +37,14 @@ UNBEGUN: dict[str, Any] = {
 
 
 def stay(
-    seen: Observation, reason: Reason, message: str, *, watch: bool = False, alert: bool = False,
+    seen: Observation, reason: Reason, message: str | Callable[[], str], *, watch: bool = False, alert: bool = False,
     session: Session | None = None, **changes: Any,
 ) -> Decision:  # fmt: skip
-    """Return the decision to remain in the phase, with the reason why."""
+    """Return the decision to remain in the phase, with the reason why; what numbers make of it may be said later."""
+    if not isinstance(message, str) and not alert:
+        status = _with(seen, seen.status, reason=reason, **changes)
+        return Decision(status, session or seen.session, None, (), watch, words=message)
+    message = message if isinstance(message, str) else message()
     status = _with(seen, seen.status, reason=reason, message=message[:MESSAGE], **changes)
     alerts = (Alert(reason, message[:MESSAGE]),) if alert else ()
     return Decision(status, session or seen.session, None, alerts, watch)

@@ -1,5 +1,6 @@
 """What a decision is made from, and what it is: both plain values. Made by ``engine/observe.py``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -102,6 +103,8 @@ class Decision(NamedTuple):
     alerts: tuple[Alert, ...] = ()
     watch: bool = False
     """Whether the next tick's evidence is wanted."""
+    words: Callable[[], str] | None = None
+    """Makes the status's message, which is the last one until somebody reads it (``publish.py``)."""
     asks: tuple[Question, ...] = ()
     """What a webhook gate is asked because nothing else is waited for."""
 

@@ -4,36 +4,27 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
-from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
-from ingress_canary.domain.effect import EffectState
+from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.domain.conditions import MESSAGE, PREFLIGHT, as_stored, conditions, facts
 from ingress_canary.domain.notices import standing
 from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
-NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
 MEASURED = frozenset(
     {Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE, Reason.FROZEN}
 )
 """Reasons whose sentence is made of numbers that change with every tick."""
-PREFLIGHT = "Preflight"
-"""The condition that holds the findings; warnings leave it True."""
-FROZEN = "Frozen"
-"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
-SCHEDULE_CURRENT = "ScheduleCurrent"
-"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
 """A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
 
 _MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
 """Members of a status in which numbers change with every tick."""
 _words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
-
-Answer = Literal["True", "False", "Unknown"]
 
 
 def published(
@@ -51,16 +42,14 @@ def shown(
     ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
     status, session = decision.status, decision.session
+    if decision.words is not None:
+        status = status.model_copy(update={"message": decision.words()[:MESSAGE]})
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
-    told = status.phase not in AT_REST or decision.moved is not None
-    if session is not None and told and status.started_at is not None:
+    shows = status.phase not in AT_REST or decision.moved is not None
+    if session is not None and shows and status.started_at is not None:
         status = _with_evidence(status, session)
-    conditions = [
-        *_conditions(status, session, now),
-        *_preflight(status, findings, now),
-        *_lasting(status, seen, now),
-    ]
-    return status.model_copy(update={"conditions": conditions, "alerts": standing(decision, now)})
+    told = conditions(status, facts(status, session, findings, seen), now)
+    return status.model_copy(update={"conditions": told, "alerts": standing(decision, now)})
 
 
 def checkpointed(status: RolloutStatus, session: Session | None) -> RolloutStatus:
@@ -84,110 +73,40 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
     return status.model_copy(update=changes)
 
 
-def _conditions(status: RolloutStatus, session: Session | None, now: datetime) -> list[Condition]:
-    answers: dict[str, Answer] = {
-        "Ready": "False" if status.reason in NOT_READY else "True",
-        "Effective": _effective(status, session),
-        "Promoted": _promoted(status),
-    }
-    before = {condition.type: condition for condition in status.conditions}
-    return [
-        _condition(kind, answer, status, before.get(kind), now, _detail(kind, status, session))
-        for kind, answer in answers.items()
-    ]
-
-
-def _preflight(status: RolloutStatus, findings: Findings | None, now: datetime) -> list[Condition]:
-    """Return the condition that tells what preflight found when it was last asked."""
-    before = next((condition for condition in status.conditions if condition.type == PREFLIGHT), None)
-    if findings is None:
-        return [before] if before else []
-    reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
-    if findings.refused:
-        return [_condition(PREFLIGHT, "False", status, before, now, findings.message, Reason.PREFLIGHT_FAILED)]
-    return [_condition(PREFLIGHT, "True", status, before, now, findings.message, reason)]
-
-
-def _lasting(status: RolloutStatus, seen: Observation | None, now: datetime) -> list[Condition]:
-    """Return the conditions of what lasts whatever is decided."""
-    if seen is None:
-        return [condition for condition in status.conditions if condition.type in (FROZEN, SCHEDULE_CURRENT)]
-    return [
-        *_told(FROZEN, Reason.FROZEN, status, seen.frozen, "True", now),
-        *_told(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, status, seen.outdated, "False", now),
-    ]
-
-
-def _told(
-    kind: str, reason: Reason, status: RolloutStatus, words: str | None, while_so: Answer, now: datetime
-) -> list[Condition]:
-    """Return a condition that is ``while_so`` while there is something to tell; absent until there first was.
-
-    What is at rest is not told anything new.
-    """
-    before = next((condition for condition in status.conditions if condition.type == kind), None)
-    if words is None and before is None:
-        return []
-    if status.phase in AT_REST:
-        return [before] if before else []
-    otherwise: Answer = "False" if while_so == "True" else "True"
-    return [_condition(kind, otherwise if words is None else while_so, status, before, now, words or "", reason)]
-
-
-def _effective(status: RolloutStatus, session: Session | None) -> Answer:
-    if session is None or status.phase in AT_REST or status.weight == 0:
-        return "Unknown"
-    match session.effect.state:
-        case EffectState.EFFECTIVE:
-            return "True"
-        case EffectState.NOT_EFFECTIVE:
-            return "False"
-        case _:
-            return "Unknown"
-
-
-def _promoted(status: RolloutStatus) -> Answer:
-    if status.phase is Phase.SUCCEEDED:
-        # as it ended: a spec that cannot be read any more does not take that back
-        ended = status.history[-1].reason if status.history else status.reason
-        return "True" if ended == Reason.PROMOTED else "False"
-    return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
-
-
-def _detail(kind: str, status: RolloutStatus, session: Session | None) -> str:
-    if kind == "Effective" and session is not None:
-        return session.effect.message
-    return status.message
-
-
-def _condition(
-    kind: str, answer: Answer, status: RolloutStatus, before: Condition | None, now: datetime, message: str,
-    reason: str = "",
-) -> Condition:  # fmt: skip
-    """Return a condition; ``reason`` is the rollout's unless it has one of its own."""
-    same = before is not None and before.status == answer
-    return Condition(
-        type=kind,
-        status=answer,
-        reason=reason or status.reason or "Unknown",
-        message=message[:1024],
-        observed_generation=status.observed_generation,
-        last_transition_time=before.last_transition_time if same and before else now,
-    )
-
-
 def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether a difference is one of substance: numbers alone wait for the next checkpoint."""
     return _substance(before) != _substance(after)
 
 
+def unchanged(before: RolloutStatus, decision: Decision, findings: Findings | None, seen: Observation) -> bool:
+    """Return whether what would be shown is worth no write, without having put it into words.
+
+    It may be False where :func:`worth_writing` would find nothing either, and is never True where that finds something.
+    """
+    status, session = decision.status, decision.session
+    if decision.moved is not None or session is None or status.reason not in MEASURED:
+        return False
+    # people, gates and what stands since the last transition: each has times and words of its own
+    if decision.alerts or decision.asks or before.alerts or before.gates or status.gates:
+        return False
+    return (
+        _words(status) == _words(before)
+        and _place(status) == _place(before)
+        and tuple((slo.name, slo.verdict) for slo in before.slos) == session.analysis.named_verdicts
+        and as_stored(before.conditions, facts(status, session, findings, seen), status.observed_generation)
+    )
+
+
+def _place(status: RolloutStatus) -> tuple[object, ...] | None:
+    return (status.step.index, status.step.started_at) if status.step else None
+
+
 def _substance(status: RolloutStatus) -> tuple[object, ...]:
-    step = status.step
     return (
         _words(status),
         "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
         [_asked(gate) for gate in status.gates],
-        (step.index, step.started_at) if step else None,
+        _place(status),
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
         _NUMBER.sub("#", next((one.message for one in status.conditions if one.type == PREFLIGHT), "")),

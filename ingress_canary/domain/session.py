@@ -25,7 +25,7 @@ from ingress_canary.domain.steps import Exposure, PlannedStep, Walk
 from ingress_canary.domain.windows import Calendar
 
 Counting = Callable[[Book, Reading, Signals, Measures, timedelta], tuple[Book, Evidence]]
-UNTESTED = Effect(EffectState.UNKNOWN, "")
+UNTESTED = Effect(EffectState.UNKNOWN, lambda: "")
 
 
 class Mode(Enum):

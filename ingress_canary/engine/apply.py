@@ -46,17 +46,18 @@ class Applier:
     checkpoint: float
     """Longest time between two stored checkpoints, in the clock's seconds."""
 
-    async def apply(self, body: Json, entry: Entry, scene: Scene, decision: Decision, after: RolloutStatus) -> Applied:
-        """Store the status, shape the shadow, clear the action; after a fault the next pass looks afresh.
+    async def apply(
+        self, body: Json, entry: Entry, scene: Scene, decision: Decision, after: RolloutStatus,
+        due: RolloutStatus | None,
+    ) -> Applied:  # fmt: skip
+        """Store what is ``due``, shape the shadow, clear the action; after a fault the next pass looks afresh.
 
         Raises ClusterError while the status is not stored.
         """
-        before = scene.seen.status
-        due = self.due(entry, before, after, decision)
         wrote = due is not None
         if due is not None:
             try:
-                body = await self.store(body, entry, before, due)
+                body = await self.store(body, entry, scene.seen.status, due)
             except Conflict:
                 raise
             except ClusterError:
@@ -78,11 +79,14 @@ class Applier:
     ) -> RolloutStatus | None:
         """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
         news = worth_writing(before, after)
-        stale = self.clock.monotonic() - entry.written >= self.checkpoint
-        if not news and not (stale and decision.watch and after.started_at is not None):
+        if not news and not (self.overdue(entry) and decision.watch and after.started_at is not None):
             return None
         full = checkpointed(after, decision.session)
         return full if news or before != full else None
+
+    def overdue(self, entry: Entry) -> bool:
+        """Return whether the evidence of a rollout is to be stored, though nothing but numbers may have changed."""
+        return self.clock.monotonic() - entry.written >= self.checkpoint
 
     async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
         """Write a status where it differs from what is stored. Raises ClusterError."""

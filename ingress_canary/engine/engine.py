@@ -13,6 +13,7 @@ all rollouts that want it, and sleeps while none does: at rest nothing is polled
 
 import asyncio
 import contextlib
+from functools import partial
 
 import structlog
 
@@ -21,7 +22,7 @@ from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
-from ingress_canary.domain.publish import published, shown
+from ingress_canary.domain.publish import published, shown, unchanged
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.webhook_call import calls
@@ -164,26 +165,31 @@ class Engine:
         now = self._clock.now()
         scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
         entry.audience = audience(scene.seen) or entry.audience
-        decision = decide(scene.seen, now)
-        status = shown(decision, now, scene.findings, scene.seen)
+        decision, before = decide(scene.seen, now), scene.seen.status
+        told = partial(shown, decision, now, scene.findings, scene.seen)
+        # most ticks change nothing but numbers, which are put into words only for those who look
+        quiet = not self._applier.overdue(entry) and unchanged(before, decision, scene.findings, scene.seen)
+        status = decision.status if quiet else told()
         entry.gates = tuple(status.gates)
         self._webhooks.want(key, *calls(scene.seen, status))
         if decision.watch and scene.target is not None:
             # watched from now on, whether or not anything can be stored
             entry.target = scene.target
             self._ticker.wake()
-        done = await self._applier.apply(body, entry, scene, decision, status)
+        due = None if quiet else self._applier.due(entry, before, status, decision)
+        done = await self._applier.apply(body, entry, scene, decision, status, due)
+        self._reporter.show(key, entry, told)
         if done.fault is not None:
             # what was stored has happened, whatever becomes of the rest
-            self._reporter.report(key, entry, scene.seen.status, status, decision, done)
+            self._reporter.report(key, entry, before, status, decision, done)
             raise done.fault
-        entry.failures, entry.status = 0, status
+        entry.failures = 0
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
-        self._reporter.report(key, entry, scene.seen.status, status, decision, done)
+        self._reporter.report(key, entry, before, status, decision, done)
         if scene.findings is not None:
-            entry.warned = self._reporter.warn(key, entry, scene.seen.status, scene.findings.warnings)
-        if decision.moved is not None or done.reshaped or status.shadow != scene.seen.status.shadow:
+            entry.warned = self._reporter.warn(key, entry, before, scene.findings.warnings)
+        if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
 
@@ -223,14 +229,14 @@ class Engine:
         if due is not None:
             await self._applier.store(body, entry, before, due)
             self._reporter.report(key, entry, before, status, decision, Applied(wrote=True))
-        else:
-            self._reporter.show(key, entry, status)
-        entry.status, entry.target = status, None
+        self._reporter.show(key, entry, lambda: status)
+        entry.target = None
 
     async def _untouched(self, key: Key, body: Json, entry: Entry, problem: str) -> None:
         """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
         entry.target = entry.session = None
-        self._reporter.show(key, entry, legible(body).model_copy(update={"reason": Reason.INVALID_SPEC}))
+        status = legible(body).model_copy(update={"reason": Reason.INVALID_SPEC})
+        self._reporter.show(key, entry, lambda: status)
         self._webhooks.want(key)
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):

@@ -88,8 +88,6 @@ class Entry:
     """When the evidence was taken that first proved the fail, until the shadow is gone."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
-    status: RolloutStatus | None = None
-    """As it was last decided."""
     memory: Memory = field(default_factory=Memory)
     """What passes work out of things that seldom change."""
     counting: tuple[Signals, Measures] | None = None
@@ -107,8 +105,8 @@ class Entry:
 
 def _suspicion(entry: Entry) -> float:
     """Return the strongest evidence against a canary, as the logarithm of an E-value."""
-    slos = entry.status.slos if entry.status is not None else []
-    return max((max(slo.log_e.absolute, slo.log_e.relative) for slo in slos), default=-math.inf)
+    tracks = entry.session.analysis.tracks if entry.session is not None else ()
+    return max((max(one.evidence.absolute, one.evidence.relative) for one in tracks), default=-math.inf)
 
 
 def _claimed(rival: Rival) -> tuple[Key, Key]:

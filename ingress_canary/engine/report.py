@@ -3,7 +3,7 @@
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -11,11 +11,11 @@ import structlog
 
 from ingress_canary.api.notification import Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.domain.conditions import PREFLIGHT
 from ingress_canary.domain.notices import Audience, News, Subject, news, notices
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.publish import PREFLIGHT
 from ingress_canary.domain.reasons import Reason, severity
 from ingress_canary.engine.apply import Applied
 from ingress_canary.engine.ledger import Entry
@@ -97,7 +97,6 @@ class Reporter:
     ) -> None:
         """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
         uid = entry.uid
-        self.show(key, entry, status)
         self._notify(key, entry, status, news(before, status, decision))
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
@@ -123,9 +122,9 @@ class Reporter:
             log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
         self._time_rollback(entry, status, decision, done)
 
-    def show(self, key: Key, entry: Entry, status: RolloutStatus) -> None:
-        """Show a rollout as it is, whether or not anything was done."""
-        self.telemetry.rollout(key, status, entry.course[1].plan if entry.course else None)
+    def show(self, key: Key, entry: Entry, shown: Callable[[], RolloutStatus]) -> None:
+        """Show a rollout as it is, whether or not anything was done; it is put into words when somebody looks."""
+        self.telemetry.rollout(key, shown, entry.course[1].plan if entry.course else None)
 
     def _time_rollback(self, entry: Entry, status: RolloutStatus, decision: Decision, done: Applied) -> None:
         """Observe how long a proven fail took until the shadow was gone, however often its deletion was refused."""

@@ -94,15 +94,6 @@ class Stage:
         return self.quickest + len(self.course.walk) * (self.course.spec.max_hold.total_seconds() + self.interval)
 
 
-class Unheard(Analysis):
-    """Evidence that is judged and never put into words: nobody reads them here, and they take as long as the tests."""
-
-    @property
-    def summary(self) -> str:
-        """Nothing."""
-        return ""
-
-
 def walk(stage: Stage, rng: Random) -> Outcome:
     """Return how one rollout goes with the traffic that ``rng`` makes."""
     play, longest = Play(stage, rng), stage.longest
@@ -168,7 +159,7 @@ class Play:
         """Return a session that has seen stable alone for the time of the warm-up."""
         stage = self.stage
         looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
-        analysis = Unheard.of(stage.course.plan).warm(*(self._counts(look) for look in looks))
+        analysis = Analysis.of(stage.course.plan).warm(*(self._counts(look) for look in looks))
         return Session.new(stage.course)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: Look) -> dict[str, Counts]:

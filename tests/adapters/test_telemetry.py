@@ -66,8 +66,8 @@ def value(registry: CollectorRegistry, metric: str, /, **labels: str) -> float |
 def test_a_rollout_is_shown_as_it_is_now_and_no_longer_as_it_was(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing(), PLAN)
-    telemetry.rollout(KEY, progressing(reason="InsufficientEvidence", weight=12.5), PLAN)
+    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, lambda: progressing(reason="InsufficientEvidence", weight=12.5), PLAN)
     place = {"namespace": "shop", "name": "checkout"}
     assert of_rollouts(registry)["rollout_info"] == [
         {**place, "phase": "Progressing", "reason": "InsufficientEvidence", "revision": "v2"}
@@ -82,7 +82,7 @@ def test_a_rollout_is_shown_as_it_is_now_and_no_longer_as_it_was(
 def test_evidence_is_shown_with_where_it_is_a_proof(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing(), PLAN)
+    telemetry.rollout(KEY, progressing, PLAN)
     labels = {"namespace": "shop", "name": "checkout", "slo": "availability"}
     shown = {
         test: [value(registry, one, **labels, test=test) for one in ("slo_log_evalue", "slo_log_evalue_threshold")]
@@ -95,7 +95,7 @@ def test_evidence_is_shown_with_where_it_is_a_proof(
 def test_an_uncalibrated_slo_has_a_verdict_and_no_e_value(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing(), PLAN)
+    telemetry.rollout(KEY, progressing, PLAN)
     shown = of_rollouts(registry)
     assert {one["slo"] for one in shown["slo_verdict"]} == {"availability", "load"}
     assert {one["slo"] for one in shown["slo_log_evalue"]} == {"availability"}
@@ -104,16 +104,16 @@ def test_an_uncalibrated_slo_has_a_verdict_and_no_e_value(
 def test_at_rest_the_evidence_that_ended_it_stays_and_no_share(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing(), PLAN)
-    telemetry.rollout(KEY, progressing(phase="RolledBack", reason="SLOViolated", weight=0), PLAN)
+    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, lambda: progressing(phase="RolledBack", reason="SLOViolated", weight=0), PLAN)
     shown = of_rollouts(registry)
     assert "observed_share" not in shown
     assert len(shown["slo_log_evalue"]) == 3
 
 
 def test_the_series_of_a_rollout_end_with_it(registry: CollectorRegistry, telemetry: PrometheusTelemetry) -> None:
-    telemetry.rollout(KEY, progressing(), PLAN)
-    telemetry.rollout(Key("shop", "cart"), progressing(), None)
+    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(Key("shop", "cart"), progressing, None)
     telemetry.forget(KEY)
     assert {one["name"] for labels in of_rollouts(registry).values() for one in labels} == {"cart"}
     telemetry.forget(Key("shop", "cart"))

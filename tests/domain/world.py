@@ -19,7 +19,7 @@ from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
-from ingress_canary.domain.publish import published, worth_writing
+from ingress_canary.domain.publish import published, unchanged, worth_writing
 from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
@@ -299,6 +299,8 @@ class World:
         decision = decide(seen, self.now)
         self.decisions.append(decision)
         after = published(decision, self.now, seen=seen)
+        if unchanged(self.status, decision, None, seen):
+            assert not worth_writing(self.status, after)
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:

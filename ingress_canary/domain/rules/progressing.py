@@ -1,5 +1,6 @@
 """Progressing: advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase
@@ -7,7 +8,7 @@ from ingress_canary.api.schedule import OnInconclusive, OnNoData
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.moves import GONE, end, enter, move, open_shadow, stay
-from ingress_canary.domain.observation import Decision, Observation, Obstacle
+from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.beginning import obstacle_of
 from ingress_canary.domain.rules.calendar import closed, everywhere
@@ -15,6 +16,8 @@ from ingress_canary.domain.rules.entry import barred
 from ingress_canary.domain.session import Session
 from ingress_canary.domain.steps import PlannedStep
 
+Held = tuple[Reason, str | Callable[[], str]]
+"""What is waited for; a sentence made of numbers is made when somebody reads it."""
 ALERTING = frozenset({Reason.WEIGHT_NOT_EFFECTIVE, Reason.PREFLIGHT_FAILED, Reason.INVALID_SPEC})
 
 
@@ -44,23 +47,23 @@ def progressing(seen: Observation, now: datetime) -> Decision:
     return move(seen, now, Phase.PROMOTING, Reason.STEP_PASSED, message, watch=True)
 
 
-def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime) -> Obstacle | None:
+def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime) -> Held | None:
     """Return what keeps a rollout at its step, the thing to look at first coming first."""
     if seen.obstacles:
         return seen.obstacles[0]
     if session.settling or not session.fresh(now, seen.interval):
-        return Reason.SETTLING, f"{step.title}: waiting for the controllers to apply the weight"
+        return Reason.SETTLING, lambda: f"{step.title}: waiting for the controllers to apply the weight"
     if session.effect.state is EffectState.NOT_EFFECTIVE:
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
         return Reason.WEIGHT_NOT_EFFECTIVE, f"{session.effect.message}{causes}"
     if seen.frozen is not None:
         reason, message = everywhere(seen.frozen)
-        return reason, f"{message}; {step.title}: {_evidence(seen)}"
+        return reason, lambda: f"{message}; {step.title}: {_evidence(seen)}"
     if session.baked < step.bake:
-        left = format_seconds(step.bake - session.baked)
-        return Reason.BAKING, f"{step.title}: {left} of judged time to go; {_evidence(seen)}"
+        left = step.bake - session.baked
+        return Reason.BAKING, lambda: f"{step.title}: {format_seconds(left)} of judged time to go; {_evidence(seen)}"
     if not session.met(step):
-        return Reason.INSUFFICIENT_EVIDENCE, f"{step.title}: {_evidence(seen)}"
+        return Reason.INSUFFICIENT_EVIDENCE, lambda: f"{step.title}: {_evidence(seen)}"
     return None
 
 

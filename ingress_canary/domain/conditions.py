@@ -1,0 +1,123 @@
+"""The conditions of a status: what is so, since when, and why. ``publish.py`` puts them in.
+
+What they tell is gathered before it is put into words: most ticks change nothing but numbers, and nobody reads those.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
+from ingress_canary.domain.effect import EffectState
+from ingress_canary.domain.observation import AT_REST, Observation
+from ingress_canary.domain.preflight.problem import Findings
+from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.session import Session
+
+NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
+PREFLIGHT = "Preflight"
+"""The condition that holds the findings; warnings leave it True."""
+FROZEN = "Frozen"
+"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
+SCHEDULE_CURRENT = "ScheduleCurrent"
+"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
+ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT)
+MESSAGE = 1024
+
+Answer = Literal["True", "False", "Unknown"]
+
+
+class Fact(NamedTuple):
+    """What a condition says now."""
+
+    kind: str
+    answer: Answer
+    say: Callable[[], str]
+    """Puts it into words."""
+    reason: str = ""
+    """The rollout's own where there is no other."""
+
+
+def facts(
+    status: RolloutStatus, session: Session | None, findings: Findings | None, seen: Observation | None
+) -> Iterator[Fact]:
+    """Yield what is known by now; conditions of other kinds stay what they were.
+
+    ``findings`` and ``seen`` are those of this very moment, or None.
+    """
+    yield Fact("Ready", "False" if status.reason in NOT_READY else "True", lambda: status.message)
+    words = (lambda: session.effect.message) if session is not None else (lambda: status.message)
+    yield Fact("Effective", _effective(status, session), words)
+    yield Fact("Promoted", _promoted(status), lambda: status.message)
+    if findings is not None:
+        yield _preflight(findings)
+    # what is at rest is not told anything new
+    if seen is not None and status.phase not in AT_REST:
+        known = {one.type for one in status.conditions}
+        if seen.frozen is not None or FROZEN in known:
+            yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
+        if seen.outdated is not None or SCHEDULE_CURRENT in known:
+            yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, seen.outdated, ("False", "True"))
+
+
+def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int) -> bool:
+    """Return whether conditions say what they say already, numbers left aside; of preflight to the letter."""
+    known = {one.type: one for one in stored}
+    for fact in told:
+        one = known.get(fact.kind)
+        if one is None or one.status != fact.answer or one.observed_generation != generation:
+            return False
+        if fact.kind == PREFLIGHT and one.message != fact.say()[:MESSAGE]:
+            return False
+    return True
+
+
+def conditions(status: RolloutStatus, told: Iterator[Fact], now: datetime) -> list[Condition]:
+    """Return the conditions in their order, with those that nothing is told of as they were."""
+    made = {one.type: one for one in status.conditions}
+    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
+    return [made[kind] for kind in ORDER if kind in made]
+
+
+def _preflight(findings: Findings) -> Fact:
+    if findings.refused:
+        return Fact(PREFLIGHT, "False", lambda: findings.message, Reason.PREFLIGHT_FAILED)
+    reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
+    return Fact(PREFLIGHT, "True", lambda: findings.message, reason)
+
+
+def _lasting(kind: str, reason: Reason, words: str | None, answers: tuple[Answer, Answer]) -> Fact:
+    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it."""
+    return Fact(kind, answers[words is None], lambda: words or "", reason)
+
+
+def _effective(status: RolloutStatus, session: Session | None) -> Answer:
+    if session is None or status.phase in AT_REST or status.weight == 0:
+        return "Unknown"
+    match session.effect.state:
+        case EffectState.EFFECTIVE:
+            return "True"
+        case EffectState.NOT_EFFECTIVE:
+            return "False"
+        case _:
+            return "Unknown"
+
+
+def _promoted(status: RolloutStatus) -> Answer:
+    if status.phase is Phase.SUCCEEDED:
+        # as it ended: a spec that cannot be read any more does not take that back
+        ended = status.history[-1].reason if status.history else status.reason
+        return "True" if ended == Reason.PROMOTED else "False"
+    return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
+
+
+def _condition(fact: Fact, status: RolloutStatus, before: Condition | None, now: datetime) -> Condition:
+    same = before is not None and before.status == fact.answer
+    return Condition(
+        type=fact.kind,
+        status=fact.answer,
+        reason=fact.reason or status.reason or "Unknown",
+        message=fact.say()[:MESSAGE],
+        observed_generation=status.observed_generation,
+        last_transition_time=before.last_transition_time if same and before else now,
+    )
