@@ -5,6 +5,7 @@ It starts from the outside in (web server, API, caches, sources, engine), and st
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 import socket
@@ -168,6 +169,9 @@ class Daemon:
         self.telemetry.queue(self._waiting, self._waited)
         self._succession.start()
         stack.push_async_callback(self._succession.stop)
+        # what is there by now stays, and is not looked through for garbage each time
+        gc.collect()
+        gc.freeze()
         log.info(
             "started", version=__version__, port=self.port, namespaces=list(settings.namespaces) or "all",
             identity=identity,

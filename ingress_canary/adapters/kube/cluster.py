@@ -202,7 +202,7 @@ class KubeCluster:
                 body={"metadata": metadata, **body},
                 content_type=MERGE_PATCH,
             )
-            _through(self._caches.rollouts, stored)
+            stored = _through(self._caches.rollouts, stored)
             expected = version_of(stored)
         finally:
             self._writing.discard(meta.key)
