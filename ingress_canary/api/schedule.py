@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
-from ingress_canary.api.units import Duration, Name, Points, Weight
+from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, between
 
 MAX_STEPS = 50
 MAX_SLOS = 10
@@ -77,7 +77,7 @@ class Ramp(Model):
     """Percentage points added each step."""
     factor: Annotated[float, Field(gt=1, le=100)] | None = None
     """Factor of each step over the one before."""
-    bake: Duration
+    bake: Annotated[Duration, LONG]
     """Judged time that each step of the ramp takes at least."""
 
     @model_validator(mode="after")
@@ -110,7 +110,7 @@ class Approval(Model):
     """A person's consent: before entering the step, or to leave it. Of a ramp, before its first or after its last."""
 
     when: ApprovalWhen = ApprovalWhen.AFTER
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=365))] = timedelta(hours=24)
+    timeout: Annotated[Duration, between("1ms", "8760h")] = timedelta(hours=24)
     """How long consent is waited for, at most 8760h."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
@@ -141,7 +141,7 @@ class Step(Model):
     """Header route of this step instead of the schedule's."""
     cookie: CookieName | None = None
     """Cookie route of this step instead of the schedule's."""
-    bake: Duration | None = None
+    bake: Annotated[Duration, LONG] | None = None
     """Judged time that the step takes at least: downtime, missing data, pauses and settling do not count."""
     require: Require = Require.PROOF
     approval: Approval | None = None
@@ -253,7 +253,7 @@ class RequestsSli(Model):
 class LatencySli(Model):
     """Share of requests slower than a threshold, from the controllers' request duration histogram."""
 
-    threshold: Duration
+    threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
 
 
@@ -289,7 +289,7 @@ class ThresholdSli(Model):
     """The most that is accepted."""
     min: float | None = None
     """The least that is accepted."""
-    window: Duration = timedelta(minutes=1)
+    window: Annotated[Duration, LONG] = timedelta(minutes=1)
     """Time between two looks."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     """Looks in a row that make a verdict."""
@@ -389,9 +389,9 @@ class Analysis(Model):
         list[Annotated[str, Field(max_length=3, pattern=r"^[1-5][0-9]{2}$")]], Field(max_length=16)
     ] = ["308"]
     """Statuses that count on neither side."""
-    settle: Duration = timedelta(seconds=15)
-    """Evidence dropped after each change of weight."""
-    no_data_timeout: Duration = timedelta(minutes=15)
+    settle: Annotated[Duration, between("0s", "10m")] = timedelta(seconds=15)
+    """Evidence dropped after each change of weight, at most 10m."""
+    no_data_timeout: Annotated[Duration, LONG] = timedelta(minutes=15)
     """Missing data beyond this raise an alert."""
 
 
@@ -426,7 +426,7 @@ class ScheduleSpec(Model):
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
     """What the canary must be proven to hold."""
     analysis: Analysis = Analysis()
-    max_hold: Duration = timedelta(hours=6)
+    max_hold: Annotated[Duration, LONG] = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     on_failure: OnFailure = OnFailure.ROLLBACK

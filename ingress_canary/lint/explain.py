@@ -83,13 +83,13 @@ def example(schema: Schema, value: object = None) -> str:
     """Return what to write where ``schema`` is asked for."""
     if words := schema.get("enum"):
         return did_you_mean(value, words) if value is not None else f"one of {', '.join(words)}"
+    rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
     if hint := _EXAMPLES.get(schema.get("pattern", "")):
-        return hint
+        return "; ".join([hint, *rules])
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         above = "above " if schema.get("exclusiveMinimum") else ""
         below = "below " if schema.get("exclusiveMaximum") else ""
-        rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
         return "; ".join([f"write a number from {above}{low:g} to {below}{high:g}", *rules])
     for most, least, unit in (("maxLength", "minLength", "characters"), ("maxItems", "minItems", "entries")):
         if most in schema:
