@@ -264,10 +264,12 @@ class ScheduleStatus(Model):
 
 
 class BaselineStatus(Model):
-    """Stable as it was when the rollout began."""
+    """The two sides as they were when the rollout began."""
 
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
+    canary: Annotated[str, Field(max_length=64)] | None = None
+    """Hash of the canary workload's pod template: with another one what is seen is no evidence of this revision."""
     compared: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the pod template that the canary is compared with, when stable has changed since."""
     target: Annotated[str, Field(max_length=64)] | None = None

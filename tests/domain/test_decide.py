@@ -1,5 +1,6 @@
 """What happens to a rollout, told as stories over plain values."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.revision import template_hash
 from tests.domain.world import World, at_step, deployment, rollout, schedule, with_spec
 
 
@@ -392,6 +394,78 @@ def test_a_new_revision_in_mid_rollout_begins_anew_from_weight_0() -> None:
     world.canary = deployment("checkout-canary", "app:v3")
     world.until(lambda w: w.weight == 5)
     assert world.shadows == 1
+
+
+def named(world: World) -> World:
+    """Return the world with a revision that CI has said, from the start."""
+    return world.until(lambda w: w.status.step is not None and w.status.step.index == 2)
+
+
+def test_a_new_pod_template_supersedes_whatever_the_revision_is_called() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    began = world.status.baseline
+    assert began is not None
+    assert world.canary is not None
+    assert began.canary == template_hash(world.canary)
+    world.canary = deployment("checkout-canary", "app:v3")
+    world.settle()
+    assert (world.history[-1], world.weight) == ((0, 0, "Superseded"), 0)
+    assert "pod template has changed under revision v2" in world.status.history[-1].message
+    # then the pipeline says it
+    world.until(lambda w: w.weight == 5)
+    assert world.status.slos[0].canary.total == 0
+    with_spec(world, revision="v3")
+    world.settle()
+    assert "revision v3 replaces v2" in world.status.history[-1].message
+    world.until(lambda w: w.status.phase is Phase.PROMOTING)
+    assert world.status.revision == "v3"
+
+
+def test_with_a_revision_that_ci_says_a_canary_set_back_to_stables_version_is_off() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    world.canary = deployment("checkout-canary", "app:v1")
+    world.settle()
+    assert (world.status.phase, world.status.reason, world.shadow) == (Phase.SUCCEEDED, Reason.SUPERSEDED, None)
+
+
+def test_what_becomes_of_the_canary_before_the_first_step_supersedes_nothing() -> None:
+    world = World(spec=rollout(revision="v2"), warm_up=0)
+    world.pass_()
+    assert (world.status.phase, world.status.baseline is None) == (Phase.PENDING, False)
+    world.canary = deployment("checkout-canary", "app:v3")
+    world.until(lambda w: w.status.step is not None)
+    world.step(2)
+    assert "Superseded" not in [entry.reason for entry in world.status.history]
+    assert world.canary is not None
+    assert world.status.baseline is not None
+    assert world.status.baseline.canary == template_hash(world.canary)
+
+
+def test_neither_replicas_nor_images_copied_to_stable_are_another_canary() -> None:
+    spec = rollout(
+        revision="v2", promotion={"strategy": "CopyImages"},
+        workload={"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}, "scaleCanary": {"to": 5}},
+    )  # fmt: skip
+    world = World(spec=spec)
+
+    def finished(w: World) -> bool:
+        w.canary, w.stable = (
+            (w.canary and replace(w.canary, rolled_out=True)),
+            (w.stable and replace(w.stable, rolled_out=True)),
+        )
+        return w.status.phase is Phase.SUCCEEDED
+
+    world.until(finished)
+    assert (world.status.reason, world.replicas_set[0]) == (Reason.PROMOTED, 5)
+
+
+def test_a_status_of_before_the_canarys_template_was_kept_goes_on_and_keeps_it_from_the_next_step_on() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    baseline = world.status.baseline
+    assert baseline is not None
+    world.status = world.status.model_copy(update={"baseline": baseline.model_copy(update={"canary": None})})
+    world.until(lambda w: w.status.step is not None and w.status.step.index == 3)
+    assert world.status.baseline == baseline
 
 
 def test_with_affinity_a_superseded_shadow_goes() -> None:
