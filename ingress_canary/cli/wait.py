@@ -68,7 +68,7 @@ def wait(
     context: Context = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Wait until a rollout is promoted: exit code 0 then, 2 when it was rolled back or withdrawn, 3 after the timeout, else 1."""
+    """Wait until a rollout is promoted: exit code 0 then, 2 if rolled back or withdrawn, 3 after the timeout."""
     path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
     try:
         found = asyncio.run(_waited(namespace, name, goal, revision, timeout, path, context))

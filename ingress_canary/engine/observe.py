@@ -220,7 +220,7 @@ def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:
 def _versions(
     spec: RolloutSpec, canary: Workload | None, stable: Workload | None
 ) -> tuple[str | None, str | None, str | None, bool]:
-    """Return the revision, the hashes of stable's and the canary's pod templates, and whether they run the same pods."""
+    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version."""
     same = canary is not None and stable is not None and same_version(canary, stable)
     hashed = template_hash(stable) if stable else None, template_hash(canary) if canary else None
     return _revision(spec, canary), *hashed, same

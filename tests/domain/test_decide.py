@@ -602,6 +602,13 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
     assert ready.status == ("False" if reason in blocked else "True")
 
 
+def test_whose_the_shadows_name_is_preflight_says_and_nobody_is_told_to_delete_it() -> None:
+    world = World(foreign=True, obstacles=((Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
+    assert world.pass_().status.message == "CanaryRollout shop/a comes first"
+    world.obstacles = ()
+    assert world.pass_().status.message.endswith("belongs to somebody else; choose another spec.shadow.name")
+
+
 def not_ready() -> World:
     """Return a world at 50 % whose canary has just lost its last endpoint, and is given two minutes."""
     workload = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}, "notReadyTimeout": "2m"}
