@@ -10,7 +10,7 @@ import pytest
 from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import template_hash
-from tests.domain.world import World, at_step, deployment, rollout, schedule, with_spec
+from tests.domain.world import World, at_step, deployment, rollout, schedule, with_session, with_spec
 
 
 def test_a_healthy_canary_walks_every_step_and_waits_for_stable() -> None:
@@ -607,6 +607,17 @@ def test_whose_the_shadows_name_is_preflight_says_and_nobody_is_told_to_delete_i
     assert world.pass_().status.message == "CanaryRollout shop/a comes first"
     world.obstacles = ()
     assert world.pass_().status.message.endswith("belongs to somebody else; choose another spec.shadow.name")
+
+
+def test_a_step_whose_looks_come_late_says_so_and_blames_no_controller() -> None:
+    world = at_step(1)
+    world.step(4)
+    world.now += timedelta(seconds=25)
+    status = world.pass_().status
+    assert (status.reason, world.weight) == (Reason.SETTLING, 5)
+    assert "waiting for a fresh look at the source; the last one began 25s ago" in world.decisions[-1].words()
+    with_session(world, read_at=None)
+    assert "there was none yet" in world.pass_().words()
 
 
 def not_ready() -> World:
