@@ -3,18 +3,19 @@
 Where a member's behaviour is not served yet, the schema accepts it and ``domain/support.py`` refuses it.
 """
 
+import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
-from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, between
+from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, as_begun, between
 
 MAX_STEPS = 50
 MAX_SLOS = 10
@@ -172,7 +173,23 @@ class Day(StrEnum):
 
 
 Minute = Annotated[str, Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-LocalTime = Annotated[str, Field(max_length=19, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")]
+
+
+def _of_the_calendar(value: object, info: ValidationInfo) -> object:
+    """Refuse years whose instants no zone can be sure to have; what a rollout has begun with is brought within."""
+    year = value[:4] if isinstance(value, str) and re.match("[0-9]{4}-", value) else "2000"
+    if "2000" <= year <= "2199":
+        return value
+    if as_begun(info):
+        return "2000-01-01T00:00" if year < "2000" else "2199-12-31T00:00"
+    raise ValueError(f"the year must be 2000 to 2199; got {value}")
+
+
+LocalTime = Annotated[
+    str,
+    Field(max_length=19, pattern=r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"),
+    BeforeValidator(_of_the_calendar),
+]
 
 
 class AllowedRange(Model):
@@ -211,9 +228,9 @@ class Freeze(Model):
     """What people are told."""
 
     @model_validator(mode="after")
-    def _forward(self) -> Self:
+    def _forward(self, info: ValidationInfo) -> Self:
         begins, ends = _instant("from", self.from_), _instant("to", self.to)
-        if begins >= ends:
+        if begins >= ends and not as_begun(info):
             raise ValueError("to: the freeze ends before it begins; write a time after from")
         return self
 
@@ -281,7 +298,12 @@ class PrometheusSli(Model):
 class ThresholdSli(Model):
     """A gauge or ratio held against a bound; uncalibrated."""
 
-    model_config = ConfigDict(json_schema_extra=closed(rule("has(self.min) || has(self.max)", "say min, max or both")))
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule("has(self.min) || has(self.max)", "say min, max or both"),
+            rule("!has(self.min) || !has(self.max) || self.min <= self.max", "min must not be above max"),
+        )
+    )
 
     query: Promql
     """A query with one number as its answer."""
@@ -295,9 +317,11 @@ class ThresholdSli(Model):
     """Looks in a row that make a verdict."""
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _bounded(self, info: ValidationInfo) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("say min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max and not as_begun(info):
+            raise ValueError(f"min: {self.min:g} is above max ({self.max:g}), and every look outside; swap them")
         return self
 
 

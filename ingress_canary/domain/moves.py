@@ -81,6 +81,7 @@ def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message:
         "finishing": False,
         "finished_at": now,
         "analysis_state": None,
+        "observed_share": None,
     }
     return move(seen, now, phase, reason, message, **{**GONE, **over, **failed, **changes})
 

@@ -730,3 +730,12 @@ def test_a_clock_that_is_set_shortens_no_bake_and_blinds_nobody(jump: timedelta)
     assert world.session.baked <= baked
     world.traffic.canary = 0.5
     world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=8)
+
+
+def test_at_rest_no_share_is_left_over() -> None:
+    world = at_step(2)
+    world.step(12)
+    assert world.status.observed_share is not None
+    world.action = "abort#1"
+    world.settle()
+    assert (world.status.phase, world.status.observed_share) == (Phase.ROLLED_BACK, None)

@@ -131,6 +131,14 @@ SPEC_CASES = [
         "windows.freezes[0].from", "no such time", "a date of the calendar",
     ),
     (f"{SLOS}  analysis: {{baseline: {{minDelta: 0.001}}}}", "analysis.baseline.minDelta", "got 0.001", "0.1pp"),
+    (
+        f"{SLOS}  windows: {{freezes: [{{from: 2026-12-18T00:00, to: 9999-12-31T23:59}}]}}",
+        "windows.freezes[0].to", "the year must be 2000 to 2199; got 9999", "write a time such as",
+    ),
+    (
+        f"{SLOS}  windows: {{timezone: Europe/Berlin, freezes: [{{from: 0001-01-01T00:00, to: 2026-01-01T00:00}}]}}",
+        "windows.freezes[0].from", "the year must be 2000 to 2199; got 0001", "write a time such as",
+    ),
     (f"{SLOS}  analysis: {{settle: 99999999h}}", "analysis.settle", "must be 0s to 10m; got 99999999h", "to 10m"),
     (f"{SLOS}  analysis: {{noDataTimeout: 8760h1s}}", "analysis.noDataTimeout", "must be 0s to 8760h", "to 8760h"),
     (f"{SLOS}  maxHold: 99999999h", "maxHold", "must be 0s to 8760h; got 99999999h", "to 8760h"),
