@@ -41,7 +41,7 @@ from ingress_canary.engine.succession import Alone, Succession
 from ingress_canary.notifications import notifications_of, outbox_of, silenced
 from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
-from ingress_canary.sources import prometheus_of
+from ingress_canary.sources import look_within, prometheus_of
 from ingress_canary.web.server import WebServer, make_app
 
 log = structlog.get_logger(__name__)
@@ -282,7 +282,7 @@ class Daemon:
 
     def _controllers(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
-        limits = Limits(seconds=settings.scrape_timeout.total_seconds())
+        limits = Limits(seconds=look_within(settings, settings.scrape_timeout))
         if settings.scrape_urls:
             pages = static_addresses(settings.scrape_urls)
             return ControllerScrape(http, self.clock, lambda: pages, if_none="", limits=limits)

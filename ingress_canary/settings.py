@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     scrape_urls: tuple[str, ...] = ()
     """Metrics pages to read instead of discovering pods."""
     scrape_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
-    """Real time that one look at one metrics page may take."""
+    """Real time that one look at one metrics page may take; never more than four fifths of the interval."""
     prometheus_url: str | None = None
     """Address of Prometheus, Thanos, Mimir or VictoriaMetrics, with its prefix, up to and without /api/v1."""
     prometheus_scrape_interval: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=2))] = (

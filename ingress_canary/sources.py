@@ -1,6 +1,7 @@
-"""Prometheus as the settings describe it: for the daemon (``app.py``), and for ``plan``, which asks for last week."""
+"""Sources as the settings describe them: for the daemon (``app.py``), and for ``plan``, which asks for last week."""
 
 import ssl
+from datetime import timedelta
 
 import aiohttp
 
@@ -12,9 +13,14 @@ from ingress_canary.settings import Settings, SettingsError
 def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
     """Return the source that asks Prometheus, and its connections, to be closed. Raises SettingsError."""
     client, http = client_of(settings)
-    within = min(settings.prometheus_timeout, 0.8 * settings.interval)
-    sampling = Sampling(settings.prometheus_scrape_interval.total_seconds(), within.total_seconds())
+    within = look_within(settings, settings.prometheus_timeout)
+    sampling = Sampling(settings.prometheus_scrape_interval.total_seconds(), within)
     return PrometheusSource(client, clock, dialect_of(settings), sampling), http
+
+
+def look_within(settings: Settings, timeout: timedelta) -> float:
+    """Return the seconds that a look may take: one that ends after the next has begun is too old to act on."""
+    return min(timeout, 0.8 * settings.interval).total_seconds()
 
 
 def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSession]:

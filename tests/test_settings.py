@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingress_canary.cli.run import FLAGS, flags
 from ingress_canary.settings import Settings, SettingsError, bounds, load, usual_kubeconfig
+from ingress_canary.sources import look_within
 
 
 @pytest.fixture(autouse=True)
@@ -202,3 +203,11 @@ def test_the_usual_kubeconfig_is_the_one_that_kubectl_takes(tmp_path: Path, monk
     assert usual_kubeconfig() == str(tmp_path / ".kube/config")
     monkeypatch.setenv("KUBECONFIG", "/a:/b")
     assert usual_kubeconfig() == "/a:/b"
+
+
+def test_no_look_takes_longer_than_it_is_fresh_for() -> None:
+    short = load(flags(["--interval", "2s"]), None)
+    assert look_within(short, short.scrape_timeout) == pytest.approx(1.6)
+    assert look_within(short, timedelta(seconds=1)) == 1
+    usual = load({}, None)
+    assert look_within(usual, usual.scrape_timeout) == 5

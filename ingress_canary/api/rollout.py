@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
-from ingress_canary.api.units import Duration, Name, ObjectName, Text, Weight, between
+from ingress_canary.api.units import LONG, Duration, Name, ObjectName, Text, Weight, between
 
 
 class ShadowSpec(Model):
@@ -42,7 +42,7 @@ class ScaleCanary(Model):
 
     to: Annotated[int, Field(ge=1, le=1000)]
     """Replicas while the rollout runs."""
-    drain: Duration = timedelta(seconds=60)
+    drain: Annotated[Duration, LONG] = timedelta(seconds=60)
     """How long the canary is kept after it lost its traffic."""
 
 
@@ -52,7 +52,7 @@ class WorkloadSpec(Model):
     canary: WorkloadRef | None = None
     stable: WorkloadRef | None = None
     scale_canary: ScaleCanary | None = None
-    not_ready_timeout: Duration = timedelta(minutes=10)
+    not_ready_timeout: Annotated[Duration, LONG] = timedelta(minutes=10)
     """How long the canary may be without a ready endpoint."""
 
 
@@ -264,10 +264,12 @@ class ScheduleStatus(Model):
 
 
 class BaselineStatus(Model):
-    """Stable as it was when the rollout began."""
+    """The two sides as they were when the rollout began."""
 
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
+    canary: Annotated[str, Field(max_length=64)] | None = None
+    """Hash of the canary workload's pod template: with another one what is seen is no evidence of this revision."""
     compared: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the pod template that the canary is compared with, when stable has changed since."""
     target: Annotated[str, Field(max_length=64)] | None = None

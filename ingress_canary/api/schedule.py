@@ -3,18 +3,19 @@
 Where a member's behaviour is not served yet, the schema accepts it and ``domain/support.py`` refuses it.
 """
 
+import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
-from ingress_canary.api.units import Duration, Name, Points, Weight
+from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, as_begun, between
 
 MAX_STEPS = 50
 MAX_SLOS = 10
@@ -77,7 +78,7 @@ class Ramp(Model):
     """Percentage points added each step."""
     factor: Annotated[float, Field(gt=1, le=100)] | None = None
     """Factor of each step over the one before."""
-    bake: Duration
+    bake: Annotated[Duration, LONG]
     """Judged time that each step of the ramp takes at least."""
 
     @model_validator(mode="after")
@@ -110,7 +111,7 @@ class Approval(Model):
     """A person's consent: before entering the step, or to leave it. Of a ramp, before its first or after its last."""
 
     when: ApprovalWhen = ApprovalWhen.AFTER
-    timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=365))] = timedelta(hours=24)
+    timeout: Annotated[Duration, between("1ms", "8760h")] = timedelta(hours=24)
     """How long consent is waited for, at most 8760h."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
@@ -141,7 +142,7 @@ class Step(Model):
     """Header route of this step instead of the schedule's."""
     cookie: CookieName | None = None
     """Cookie route of this step instead of the schedule's."""
-    bake: Duration | None = None
+    bake: Annotated[Duration, LONG] | None = None
     """Judged time that the step takes at least: downtime, missing data, pauses and settling do not count."""
     require: Require = Require.PROOF
     approval: Approval | None = None
@@ -172,7 +173,23 @@ class Day(StrEnum):
 
 
 Minute = Annotated[str, Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-LocalTime = Annotated[str, Field(max_length=19, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")]
+
+
+def _of_the_calendar(value: object, info: ValidationInfo) -> object:
+    """Refuse years whose instants no zone can be sure to have; what a rollout has begun with is brought within."""
+    year = value[:4] if isinstance(value, str) and re.match("[0-9]{4}-", value) else "2000"
+    if "2000" <= year <= "2199":
+        return value
+    if as_begun(info):
+        return "2000-01-01T00:00" if year < "2000" else "2199-12-31T00:00"
+    raise ValueError(f"the year must be 2000 to 2199; got {value}")
+
+
+LocalTime = Annotated[
+    str,
+    Field(max_length=19, pattern=r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$"),
+    BeforeValidator(_of_the_calendar),
+]
 
 
 class AllowedRange(Model):
@@ -211,9 +228,9 @@ class Freeze(Model):
     """What people are told."""
 
     @model_validator(mode="after")
-    def _forward(self) -> Self:
+    def _forward(self, info: ValidationInfo) -> Self:
         begins, ends = _instant("from", self.from_), _instant("to", self.to)
-        if begins >= ends:
+        if begins >= ends and not as_begun(info):
             raise ValueError("to: the freeze ends before it begins; write a time after from")
         return self
 
@@ -253,7 +270,7 @@ class RequestsSli(Model):
 class LatencySli(Model):
     """Share of requests slower than a threshold, from the controllers' request duration histogram."""
 
-    threshold: Duration
+    threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
 
 
@@ -281,7 +298,12 @@ class PrometheusSli(Model):
 class ThresholdSli(Model):
     """A gauge or ratio held against a bound; uncalibrated."""
 
-    model_config = ConfigDict(json_schema_extra=closed(rule("has(self.min) || has(self.max)", "say min, max or both")))
+    model_config = ConfigDict(
+        json_schema_extra=closed(
+            rule("has(self.min) || has(self.max)", "say min, max or both"),
+            rule("!has(self.min) || !has(self.max) || self.min <= self.max", "min must not be above max"),
+        )
+    )
 
     query: Promql
     """A query with one number as its answer."""
@@ -289,15 +311,17 @@ class ThresholdSli(Model):
     """The most that is accepted."""
     min: float | None = None
     """The least that is accepted."""
-    window: Duration = timedelta(minutes=1)
+    window: Annotated[Duration, LONG] = timedelta(minutes=1)
     """Time between two looks."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     """Looks in a row that make a verdict."""
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _bounded(self, info: ValidationInfo) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("say min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max and not as_begun(info):
+            raise ValueError(f"min: {self.min:g} is above max ({self.max:g}), and every look outside; swap them")
         return self
 
 
@@ -389,9 +413,9 @@ class Analysis(Model):
         list[Annotated[str, Field(max_length=3, pattern=r"^[1-5][0-9]{2}$")]], Field(max_length=16)
     ] = ["308"]
     """Statuses that count on neither side."""
-    settle: Duration = timedelta(seconds=15)
-    """Evidence dropped after each change of weight."""
-    no_data_timeout: Duration = timedelta(minutes=15)
+    settle: Annotated[Duration, between("0s", "10m")] = timedelta(seconds=15)
+    """Evidence dropped after each change of weight, at most 10m."""
+    no_data_timeout: Annotated[Duration, LONG] = timedelta(minutes=15)
     """Missing data beyond this raise an alert."""
 
 
@@ -426,7 +450,7 @@ class ScheduleSpec(Model):
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
     """What the canary must be proven to hold."""
     analysis: Analysis = Analysis()
-    max_hold: Duration = timedelta(hours=6)
+    max_hold: Annotated[Duration, LONG] = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     on_failure: OnFailure = OnFailure.ROLLBACK

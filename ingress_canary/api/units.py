@@ -4,16 +4,31 @@ Used by every model of the contract and by anything that prints a duration to a 
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, PlainSerializer, ValidationInfo, WithJsonSchema
+from pydantic.annotated_handlers import GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from ingress_canary.api.model import closed, rule
 
 DURATION_PATTERN = r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$"
 _DURATION = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m(?!s))?(?:([0-9]+)s)?(?:([0-9]+)ms)?")
 _POINTS = re.compile(r"([0-9]+(?:\.[0-9]+)?)pp")
+
+
+AS_BEGUN: Mapping[str, Any] = MappingProxyType({"begun": True})
+"""Context in which what was stored when a rollout began is read: of an older release's values, those beyond today's
+bounds become the bounds, because a canary that is on must be watched whatever else."""
+
+
+def as_begun(info: ValidationInfo) -> bool:
+    """Return whether a value is read that a rollout has begun with."""
+    return bool(info.context and info.context.get("begun"))
 
 
 def parse_duration(value: object) -> timedelta:
@@ -87,15 +102,31 @@ Duration = Annotated[
 ]
 
 
-def between(least: str, most: str) -> AfterValidator:
-    """Return what limits a :data:`Duration`, both ends included."""
+@dataclass(frozen=True, slots=True)
+class between:  # noqa: N801 - read as a word of the annotation that it stands in
+    """What limits a :data:`Duration`, both ends included: in the model, and by CEL in the CRD."""
 
-    def check(span: timedelta) -> timedelta:
-        if not parse_duration(least) <= span <= parse_duration(most):
-            raise ValueError(f"must be {least} to {most}; got {format_duration(span)}")
-        return span
+    least: str
+    most: str
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        bounds = f"duration(self) >= duration('{self.least}') && duration(self) <= duration('{self.most}')"
+        return {**handler(core), **closed(rule(bounds, f"must be {self.least} to {self.most}"))}
+
+    def _check(self, span: timedelta, info: ValidationInfo) -> timedelta:
+        least, most = parse_duration(self.least), parse_duration(self.most)
+        if least <= span <= most:
+            return span
+        if as_begun(info):
+            return min(max(span, least), most)
+        raise ValueError(f"must be {self.least} to {self.most}; got {format_duration(span)}")
+
+
+LONG = between("0s", "8760h")
+"""What a person may be asked to wait for: a year. Instants plus more than that soon end beyond the calendar's."""
 
 
 THREE_DECIMALS = rule(

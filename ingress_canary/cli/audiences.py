@@ -12,6 +12,7 @@ from ingress_canary.api import API_VERSION, ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.notification import Addresses, Notification
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.notices import Audience, Subject
 from ingress_canary.domain.objects import Key
 from ingress_canary.settings import SettingsError
@@ -104,7 +105,9 @@ async def _of_cluster(ask: Ask, session: "Session") -> tuple[Subject, Audience]:
         return about, Audience(about.key.namespace, _told(body.get("spec") or {}))
     status = RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
     if status.schedule is not None:
-        return about, Audience(status.schedule.namespace or about.key.namespace, _told(status.schedule.content))
+        return about, Audience(
+            status.schedule.namespace or about.key.namespace, _told(status.schedule.content, AS_BEGUN)
+        )
     spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
     if spec.schedule.inline is not None:
         return about, Audience(about.key.namespace, tuple(spec.schedule.inline.notifications))
@@ -118,8 +121,8 @@ async def _read(session: "Session", kind: str, key: Key) -> Mapping[str, Any]:
     return await session.request("GET", f"/apis/{API_VERSION}/namespaces/{key.namespace}/{kind}/{key.name}")
 
 
-def _told(content: Any) -> tuple[Notification, ...]:
-    return tuple(ScheduleSpec.model_validate(content, extra="ignore").notifications)
+def _told(content: Any, context: Mapping[str, Any] | None = None) -> tuple[Notification, ...]:
+    return tuple(ScheduleSpec.model_validate(content, extra="ignore", context=context).notifications)
 
 
 def _subject(namespace: str, name: str) -> Subject:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.units import format_seconds
+from ingress_canary.api.units import AS_BEGUN, format_seconds
 from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT
 from ingress_canary.domain.gates import percent
@@ -82,7 +82,7 @@ def _schedule(status: RolloutStatus) -> ScheduleSpec | None:
     if status.schedule is None:
         return None
     try:
-        return ScheduleSpec.model_validate(status.schedule.content, extra="ignore")
+        return ScheduleSpec.model_validate(status.schedule.content, extra="ignore", context=AS_BEGUN)
     except ValidationError:
         return None
 

@@ -15,6 +15,7 @@ from ingress_canary.cli.act import Context, Kubeconfig, Name, Namespace, OutputO
 from ingress_canary.cli.amounts import seconds
 from ingress_canary.cli.output import Output
 from ingress_canary.domain.objects import Json
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused
 from ingress_canary.settings import usual_kubeconfig
 
@@ -37,8 +38,7 @@ PHASES = {
     Goal.PAUSED: Phase.PAUSED,
     Goal.ROLLED_BACK: Phase.ROLLED_BACK,
 }
-ENDED = {Phase.SUCCEEDED: "succeeded", Phase.ROLLED_BACK: "rolledBack"}
-CODES = {"reached": 0, "failed": 1, "rolledBack": 2, "succeeded": 2, "timedOut": 3}
+CODES = {"reached": 0, "failed": 1, "rolledBack": 2, "succeeded": 2, "withdrawn": 2, "timedOut": 3}
 """Exit code of each result: 2 is an end other than the one that was waited for."""
 
 
@@ -68,7 +68,7 @@ def wait(
     context: Context = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Wait until a rollout is promoted: exit code 0 then, 2 when it was rolled back, 3 after the timeout, else 1."""
+    """Wait until a rollout is promoted: exit code 0 then, 2 if rolled back or withdrawn, 3 after the timeout."""
     path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
     try:
         found = asyncio.run(_waited(namespace, name, goal, revision, timeout, path, context))
@@ -101,11 +101,21 @@ def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> F
         if wanted == status.stable_revision and goal is Goal.SUCCEEDED:
             return _found("reached", status, wanted)
         return _found("failed", status, f"{wanted} was replaced by {status.revision}") if appeared else None
+    if status.phase is Phase.SUCCEEDED and not _promoted(status):
+        return _found("withdrawn", status)
     if status.phase is PHASES[goal]:
         return _found("reached", status)
     if goal is Goal.PROMOTING and status.phase is Phase.SUCCEEDED:
         return _found("reached", status)
-    return _found(ENDED[status.phase], status) if status.phase in ENDED else None
+    ended = {Phase.SUCCEEDED: "succeeded", Phase.ROLLED_BACK: "rolledBack"}.get(status.phase)
+    return _found(ended, status) if ended is not None else None
+
+
+def _promoted(status: RolloutStatus) -> bool:
+    """Return whether a rollout that has Succeeded was promoted: a canary set back to stable's version was not."""
+    said = next((one.status for one in status.conditions if one.type == "Promoted"), None)
+    ended = status.history[-1].reason if status.history else Reason.PROMOTED
+    return said == "True" if said is not None else ended == Reason.PROMOTED
 
 
 def _found(result: str, status: RolloutStatus, revision: str | None = None) -> Found:

@@ -81,6 +81,7 @@ def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message:
         "finishing": False,
         "finished_at": now,
         "analysis_state": None,
+        "observed_share": None,
     }
     return move(seen, now, phase, reason, message, **{**GONE, **over, **failed, **changes})
 
@@ -114,7 +115,10 @@ def _target(*names: str) -> str:
 def enter(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
     assert seen.shadow is not None
-    step = seen.schedule.walk.at(index)
+    step, baseline = seen.schedule.walk.at(index), seen.status.baseline
+    if baseline is not None:
+        # the canary as it gets its traffic; in flight another one would have superseded by now
+        changes["baseline"] = baseline.model_copy(update={"canary": seen.canary_hash or baseline.canary})
     return move(
         seen, now, Phase.PROGRESSING, reason, message, watch=True,
         session=seen.evidence.enter(index),

@@ -41,6 +41,8 @@ class Observation(NamedTuple):
     canary: Workload | None = None
     stable: Workload | None = None
     stable_hash: str | None = None
+    canary_hash: str | None = None
+    """Of the whole pod template, whatever the revision is called."""
     same_version: bool = False
     """Both workloads run the same pods: there is nothing to roll out."""
     causes: str = ""

@@ -66,7 +66,7 @@ def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
         "observed_share": None if share is None else round(share, 4),
     }
     if status.phase in AT_REST:
-        changes["analysis_state"] = None
+        changes |= {"analysis_state": None, "observed_share": None}
     if status.step is not None:
         times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
         changes["step"] = status.step.model_copy(update=times)

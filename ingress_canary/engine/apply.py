@@ -33,6 +33,8 @@ class Applied:
     """The shadow was created, changed or removed."""
     undone: tuple[str, ...] = ()
     """Another hand's changes that were undone."""
+    by: str = ""
+    """That hand's field manager."""
     fault: ClusterError | None = None
     """What kept the rest from being done once the status was stored."""
 
@@ -138,7 +140,7 @@ class Applier:
         undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
         if undone:
             entry.undone.append((self.clock.monotonic(), shadow.meta.manager))
-        return Applied(reshaped=patch is not None, undone=undone)
+        return Applied(reshaped=patch is not None, undone=undone, by=shadow.meta.manager or "unknown")
 
     async def _rework(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
         """Give stable the images, and the canary the replicas, that the stored status means."""

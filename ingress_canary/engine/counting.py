@@ -35,9 +35,20 @@ def errors(entry: Entry, interval: float) -> float:
 
 
 def ticked(entry: Entry, session: Session, reading: Reading, at: Tick) -> Session:
-    """Return the session with a reading, counted from a new starting point when the clock was set before it."""
+    """Return the session with a reading, counted from a new starting point when the clock was set before it.
+
+    One that cannot be judged, whatever is wrong with it, is missing data: neither good nor bad, and it bars no action.
+    """
     if entry.clock_set:
         session = session.rebased(reading.at)
         entry.clock_set = False
     entry.counting = at.signals, at.course.measures
-    return caught_up(session, reading, at._replace(probe=entry.probed), lambda *said: entry.memory.of(advance, *said))
+    at = at._replace(probe=entry.probed)
+    try:
+        return caught_up(session, reading, at, lambda *said: entry.memory.of(advance, *said))
+    except Exception as error:
+        gap = f"the look at the source could not be judged: {type(error).__name__}: {error}"
+        if session.no_data != gap:
+            log.exception("a reading could not be judged", uid=entry.uid)
+        since = session.no_data_since or reading.at
+        return session._replace(last=None, answered=False, no_data=gap, no_data_since=since)

@@ -1,5 +1,6 @@
 """Which schedule a rollout walks: as it began, or as it is now while nothing has begun. ``engine/observe.py`` asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from pydantic import ValidationError
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.reasons import Reason
@@ -48,7 +50,8 @@ def course_of(
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
-        return _course(entry, status.schedule.hash, status.schedule.content, "status.schedule.content", options)
+        stored = status.schedule
+        return _course(entry, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
     source = _source(cluster, spec, options)
     if not isinstance(source, Source):
         return None, [source]
@@ -69,7 +72,7 @@ def newer_than(
         entry.present = version, _hash(source.content)
     found = entry.present[1]
     # what an older release began with may lack members that this one fills in, and is no other schedule for that
-    if found == began or found == _hash(status.schedule.content):
+    if found == began or (found is not None and found == _hash(status.schedule.content)):
         return None
     kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
@@ -106,12 +109,13 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> Source | O
 
 
 def _course(
-    entry: Entry, source: object, content: Any, where: str, options: Options
+    entry: Entry, source: object, content: Any, where: str, options: Options, context: Mapping[str, Any] | None = None
 ) -> tuple[Course | None, list[Obstacle]]:
     """Return the course of a schedule, made once for each version of it."""
     if entry.course is None or entry.course[0] != source:
         try:
-            spec = source if isinstance(source, ScheduleSpec) else ScheduleSpec.model_validate(content, extra="ignore")
+            known = source if isinstance(source, ScheduleSpec) else None
+            spec = known or ScheduleSpec.model_validate(content, extra="ignore", context=context)
         except ValidationError as error:
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
         found = unsupported_schedule(spec, where, prometheus=options.prometheus)

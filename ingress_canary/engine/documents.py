@@ -9,6 +9,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects import Json
 from ingress_canary.engine.alike import spec_like
 from ingress_canary.engine.ledger import Entry
@@ -77,7 +78,7 @@ def _as_begun(body: Json) -> RolloutSpec | None:
     shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}
     try:
         begun = {**spec, "schedule": {"inline": status.schedule.content}, "shadow": shadow}
-        return RolloutSpec.model_validate(begun, extra="ignore")
+        return RolloutSpec.model_validate(begun, extra="ignore", context=AS_BEGUN)
     except ValidationError:
         return None
 

@@ -111,7 +111,7 @@ def observe(
         # the fight has been told: once a person has said resume, undoing is counted anew
         entry.undone.clear()
     sticky = primary is not None and router.sticky(primary)
-    revision, stable_hash, same = remembered(_versions, spec, canary, stable)
+    revision, stable_hash, canary_hash, same = remembered(_versions, spec, canary, stable)
     signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
     target = remembered(_target, key, spec, course, signals) if signals is not None else None
     if session is not None and course is not None and signals is not None and entry.reading is not None:
@@ -134,6 +134,7 @@ def observe(
         canary=canary,
         stable=stable,
         stable_hash=stable_hash,
+        canary_hash=canary_hash,
         same_version=same,
         causes=_causes(entry, status, session, findings, endpoints),
         stable_ready=len(view.endpoints(Key(key.namespace, spec.stable_service)).ready),
@@ -218,10 +219,11 @@ def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:
 
 def _versions(
     spec: RolloutSpec, canary: Workload | None, stable: Workload | None
-) -> tuple[str | None, str | None, bool]:
-    """Return the revision, the hash of stable's pod template, and whether both sides run the same pods."""
+) -> tuple[str | None, str | None, str | None, bool]:
+    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version."""
     same = canary is not None and stable is not None and same_version(canary, stable)
-    return _revision(spec, canary), template_hash(stable) if stable else None, same
+    hashed = template_hash(stable) if stable else None, template_hash(canary) if canary else None
+    return _revision(spec, canary), *hashed, same
 
 
 def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:

@@ -45,9 +45,9 @@ def warned(key: Key, uid: str, problem: Problem) -> Event:
     return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
 
 
-def undone(key: Key, uid: str, changes: tuple[str, ...]) -> Event:
-    """Return the Event of another hand's changes that were undone."""
-    return _event(key, uid, Reason.INTERVENED, f"undone: {'; '.join(changes)}", changes, warning=True)
+def undone(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
+    """Return the Event of another hand's changes that were undone, with its field manager."""
+    return _event(key, uid, Reason.INTERVENED, f"undone ({by}): {'; '.join(changes)}", (*changes, by), warning=True)
 
 
 def _event(
@@ -118,8 +118,8 @@ class Reporter:
                 self.outlets.recorder.record(alerted(key, uid, alert))
         entry.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
-            self.outlets.recorder.record(undone(key, uid, done.undone))
-            log.warning("another hand's change was undone", rollout=str(key), changes=list(done.undone))
+            self.outlets.recorder.record(undone(key, uid, done.undone, done.by))
+            log.warning("another hand's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
         self._time_rollback(entry, status, decision, done)
 
     def show(self, key: Key, entry: Entry, shown: Callable[[], RolloutStatus]) -> None:

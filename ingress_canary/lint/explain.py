@@ -21,7 +21,7 @@ _EXAMPLES: Mapping[str, str] = MappingProxyType(
         r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "write lower-case letters, digits, `-` and `.`, such as checkout-1",
         r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$": "write letters, digits, `-`, `_` and `.`, such as v2.3.1",
         r"^([01][0-9]|2[0-3]):[0-5][0-9]$": 'write a time of day such as "09:00"',
-        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": 'write local time such as "2026-12-18T00:00"',
+        r"^2[01][0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?$": 'write a time such as "2026-12-18T00:00"',
         r"^[1-5][0-9.][0-9.]$": 'write a status or a class of them, such as "503" or "5.."',
         r"^https?://[^/?#\s]+[^\s]*$": "write an address such as http://shop.example/healthz",
         r"^https?://[^/?#@\s]+([/?#][^\s]*)?$": "write an address without credentials, such as https://gate.shop.svc/canary",
@@ -83,13 +83,13 @@ def example(schema: Schema, value: object = None) -> str:
     """Return what to write where ``schema`` is asked for."""
     if words := schema.get("enum"):
         return did_you_mean(value, words) if value is not None else f"one of {', '.join(words)}"
+    rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
     if hint := _EXAMPLES.get(schema.get("pattern", "")):
-        return hint
+        return "; ".join([hint, *rules])
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         above = "above " if schema.get("exclusiveMinimum") else ""
         below = "below " if schema.get("exclusiveMaximum") else ""
-        rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
         return "; ".join([f"write a number from {above}{low:g} to {below}{high:g}", *rules])
     for most, least, unit in (("maxLength", "minLength", "characters"), ("maxItems", "minItems", "entries")):
         if most in schema:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from ingress_canary.api.crd import KINDS, crd, pruned_by, render
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import DURATION_PATTERN, parse_duration
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYWORDS = {
@@ -107,6 +109,17 @@ def test_unions_and_weights_are_guarded_by_cel() -> None:
     for weight in (step["properties"]["weight"], step["properties"]["ramp"]["properties"]["from"]):
         assert "three decimals" in weight["x-kubernetes-validations"][0]["message"]
     assert "sli" in spec["slos"]["items"]["required"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_duration_that_people_write_is_bounded_by_cel(kind: str) -> None:
+    durations = {path: one for path, one in nodes(schema_of(crd(kind))) if one.get("pattern") == DURATION_PATTERN}
+    assert durations
+    for path, one in durations.items():
+        (bounds,) = one["x-kubernetes-validations"]
+        most = bounds["message"].rpartition(" ")[2]
+        assert f"duration(self) <= duration('{most}')" in bounds["rule"], path
+        assert parse_duration(most) <= timedelta(hours=8760), path
 
 
 def test_a_rollout_shows_where_it_is_at_a_glance() -> None:

@@ -12,6 +12,13 @@ def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **
     return {"metadata": {"generation": 1}, "spec": {"revision": spec} if spec else {}, "status": told}
 
 
+def ended(reason: str, promoted: str | None = None) -> dict[str, Any]:
+    at = "2026-03-02T10:00:00Z"
+    said = {"type": "Promoted", "status": promoted, "reason": reason, "lastTransitionTime": at}
+    entry = {"at": at, "phase": "Succeeded", "reason": reason}
+    return {"history": [entry], "conditions": [said] if promoted else []}
+
+
 @pytest.mark.parametrize(
     ("body", "goal", "revision", "appeared", "code"),
     [
@@ -34,6 +41,12 @@ def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **
         (rollout("Paused"), Goal.PAUSED, None, True, 0),
         (rollout("RolledBack"), Goal.ROLLED_BACK, None, True, 0),
         (rollout("Succeeded"), Goal.ROLLED_BACK, None, True, 2),
+        # the canary was set back to stable's version
+        (rollout("Succeeded", **ended("Superseded", "False")), Goal.SUCCEEDED, None, True, 2),
+        (rollout("Succeeded", **ended("Superseded")), Goal.SUCCEEDED, "v2", True, 2),
+        (rollout("Succeeded", **ended("Superseded")), Goal.PROMOTING, None, True, 2),
+        (rollout("Succeeded", **ended("Promoted", "True")), Goal.SUCCEEDED, "v2", True, 0),
+        (rollout("Succeeded", **ended("Promoted")), Goal.SUCCEEDED, "v2", True, 0),
         ({"metadata": {}, "spec": {}}, Goal.SUCCEEDED, "v2", False, None),
         ({"metadata": {}, "spec": {}, "status": {"phase": "Newer"}}, Goal.SUCCEEDED, None, False, None),
     ],

@@ -1,5 +1,6 @@
 """What happens to a rollout, told as stories over plain values."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.reasons import Reason
-from tests.domain.world import World, at_step, deployment, rollout, schedule, with_spec
+from ingress_canary.domain.revision import template_hash
+from tests.domain.world import World, at_step, deployment, rollout, schedule, with_session, with_spec
 
 
 def test_a_healthy_canary_walks_every_step_and_waits_for_stable() -> None:
@@ -394,6 +396,78 @@ def test_a_new_revision_in_mid_rollout_begins_anew_from_weight_0() -> None:
     assert world.shadows == 1
 
 
+def named(world: World) -> World:
+    """Return the world with a revision that CI has said, from the start."""
+    return world.until(lambda w: w.status.step is not None and w.status.step.index == 2)
+
+
+def test_a_new_pod_template_supersedes_whatever_the_revision_is_called() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    began = world.status.baseline
+    assert began is not None
+    assert world.canary is not None
+    assert began.canary == template_hash(world.canary)
+    world.canary = deployment("checkout-canary", "app:v3")
+    world.settle()
+    assert (world.history[-1], world.weight) == ((0, 0, "Superseded"), 0)
+    assert "pod template has changed under revision v2" in world.status.history[-1].message
+    # then the pipeline says it
+    world.until(lambda w: w.weight == 5)
+    assert world.status.slos[0].canary.total == 0
+    with_spec(world, revision="v3")
+    world.settle()
+    assert "revision v3 replaces v2" in world.status.history[-1].message
+    world.until(lambda w: w.status.phase is Phase.PROMOTING)
+    assert world.status.revision == "v3"
+
+
+def test_with_a_revision_that_ci_says_a_canary_set_back_to_stables_version_is_off() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    world.canary = deployment("checkout-canary", "app:v1")
+    world.settle()
+    assert (world.status.phase, world.status.reason, world.shadow) == (Phase.SUCCEEDED, Reason.SUPERSEDED, None)
+
+
+def test_what_becomes_of_the_canary_before_the_first_step_supersedes_nothing() -> None:
+    world = World(spec=rollout(revision="v2"), warm_up=0)
+    world.pass_()
+    assert (world.status.phase, world.status.baseline is None) == (Phase.PENDING, False)
+    world.canary = deployment("checkout-canary", "app:v3")
+    world.until(lambda w: w.status.step is not None)
+    world.step(2)
+    assert "Superseded" not in [entry.reason for entry in world.status.history]
+    assert world.canary is not None
+    assert world.status.baseline is not None
+    assert world.status.baseline.canary == template_hash(world.canary)
+
+
+def test_neither_replicas_nor_images_copied_to_stable_are_another_canary() -> None:
+    spec = rollout(
+        revision="v2", promotion={"strategy": "CopyImages"},
+        workload={"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}, "scaleCanary": {"to": 5}},
+    )  # fmt: skip
+    world = World(spec=spec)
+
+    def finished(w: World) -> bool:
+        w.canary, w.stable = (
+            (w.canary and replace(w.canary, rolled_out=True)),
+            (w.stable and replace(w.stable, rolled_out=True)),
+        )
+        return w.status.phase is Phase.SUCCEEDED
+
+    world.until(finished)
+    assert (world.status.reason, world.replicas_set[0]) == (Reason.PROMOTED, 5)
+
+
+def test_a_status_of_before_the_canarys_template_was_kept_goes_on_and_keeps_it_from_the_next_step_on() -> None:
+    world = named(World(spec=rollout(revision="v2")))
+    baseline = world.status.baseline
+    assert baseline is not None
+    world.status = world.status.model_copy(update={"baseline": baseline.model_copy(update={"canary": None})})
+    world.until(lambda w: w.status.step is not None and w.status.step.index == 3)
+    assert world.status.baseline == baseline
+
+
 def test_with_affinity_a_superseded_shadow_goes() -> None:
     sticky = World().primary
     annotated = {**sticky["metadata"], "annotations": {"nginx.ingress.kubernetes.io/affinity": "cookie"}}
@@ -528,6 +602,24 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
     assert ready.status == ("False" if reason in blocked else "True")
 
 
+def test_whose_the_shadows_name_is_preflight_says_and_nobody_is_told_to_delete_it() -> None:
+    world = World(foreign=True, obstacles=((Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
+    assert world.pass_().status.message == "CanaryRollout shop/a comes first"
+    world.obstacles = ()
+    assert world.pass_().status.message.endswith("belongs to somebody else; choose another spec.shadow.name")
+
+
+def test_a_step_whose_looks_come_late_says_so_and_blames_no_controller() -> None:
+    world = at_step(1)
+    world.step(4)
+    world.now += timedelta(seconds=25)
+    status = world.pass_().status
+    assert (status.reason, world.weight) == (Reason.SETTLING, 5)
+    assert "waiting for a fresh look at the source; the last one began 25s ago" in world.decisions[-1].words()
+    with_session(world, read_at=None)
+    assert "there was none yet" in world.pass_().words()
+
+
 def not_ready() -> World:
     """Return a world at 50 % whose canary has just lost its last endpoint, and is given two minutes."""
     workload = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}, "notReadyTimeout": "2m"}
@@ -638,3 +730,12 @@ def test_a_clock_that_is_set_shortens_no_bake_and_blinds_nobody(jump: timedelta)
     assert world.session.baked <= baked
     world.traffic.canary = 0.5
     world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=8)
+
+
+def test_at_rest_no_share_is_left_over() -> None:
+    world = at_step(2)
+    world.step(12)
+    assert world.status.observed_share is not None
+    world.action = "abort#1"
+    world.settle()
+    assert (world.status.phase, world.status.observed_share) == (Phase.ROLLED_BACK, None)

@@ -33,7 +33,7 @@ from ingress_canary.domain.objects import Ingress
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, hands_off, wanted
 from ingress_canary.domain.publish import published, status_patch, worth_writing
 from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.revision import images
+from ingress_canary.domain.revision import images, template_hash
 from ingress_canary.domain.samples import Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep
 from ingress_canary.lab.kubeapi.schema import validate
@@ -105,6 +105,7 @@ class Guarded(World):
         self.says_something(seen, decision)
         self.is_allowed(seen, decision)
         self.stable_can_carry_everybody(seen, decision)
+        self.is_one_canary(seen, decision)
         self.can_be_stored(before, stored, published(decision, now))
         if self.status is not before:
             self.follow(decision)
@@ -214,6 +215,15 @@ class Guarded(World):
             assert baseline is not None
             assert seen.stable_ready >= max(baseline.ready_endpoints, 1)
 
+    def is_one_canary(self, seen: Observation, decision: Decision) -> None:
+        """Who has traffic is the one that the evidence began with, whatever its revision is called."""
+        baseline, asked = decision.status.baseline, decision.status.last_action != seen.status.last_action
+        if decision.status.step is None or seen.canary is None or asked:
+            return
+        if decision.status.copying is None or decision.status.copying.undo is None:
+            assert baseline is not None
+            assert baseline.canary == template_hash(seen.canary)
+
     def follow(self, decision: Decision) -> None:
         """Remember what a stored decision has allowed."""
         moved, meant = decision.moved, wanted(decision.status)
@@ -313,12 +323,16 @@ class Rollouts(RuleBasedStateMachine):
     world: Guarded
 
     @initialize(
-        schedule=schedules, warm_up=st.sampled_from([0, 30]), sticky=st.booleans(), strategy=st.sampled_from(STRATEGIES)
+        schedule=schedules,
+        warm_up=st.sampled_from([0, 30]),
+        sticky=st.booleans(),
+        strategy=st.sampled_from(STRATEGIES),
+        revision=st.sampled_from([None, "v2"]),
     )
-    def begin(self, schedule: Any, warm_up: float, sticky: bool, strategy: str) -> None:
+    def begin(self, schedule: Any, warm_up: float, sticky: bool, strategy: str, revision: str | None) -> None:
         affinity = {"nginx.ingress.kubernetes.io/affinity": "cookie"} if sticky else {}
         primary = {**PRIMARY, "metadata": {**PRIMARY["metadata"], "annotations": affinity}}
-        spec = rollout(promotion={"strategy": strategy})
+        spec = rollout(promotion={"strategy": strategy}, revision=revision)
         self.world = Guarded(spec=spec, schedule=schedule, warm_up=warm_up, primary=primary)
         self.actions = 0
         self.world.pass_()

@@ -112,6 +112,18 @@ BASICS = [
     basic("spec.ingresses[0]", "shop/begun (Paused)", rivals=(rival("begun", 9, Phase.PAUSED),)),
 ]
 
+
+def test_whose_live_canary_has_the_shadows_name_is_told_after_the_rival_and_nobody_is_told_to_remove_it() -> None:
+    begun = rival("begun", 0, Phase.PROGRESSING)
+    first, second = problems(shop(shadow(owner="another-uid")), rivals=(begun,))
+    assert first.message.startswith("CanaryRollout shop/begun (Progressing) uses the same one and comes first")
+    assert "belongs to CanaryRollout" in second.message
+    assert "would take that one's canary off" in second.remedy
+    assert "delete" not in second.remedy
+    (stray,) = problems(shop(unowned(shadow())))
+    assert stray.remedy == "choose another spec.shadow.name, or remove that Ingress"
+
+
 CASES = [
     found(
         1, "Ingress shop/x", f"{PATH}.backend.service", "canary Service", other("x", rule("x", path("checkout-canary")))

@@ -269,6 +269,7 @@ class World:
             canary=self.canary,
             stable=self.stable,
             stable_hash=template_hash(self.stable) if self.stable else None,
+            canary_hash=template_hash(self.canary) if self.canary else None,
             same_version=bool(self.canary and self.stable and same_version(self.canary, self.stable)),
             stable_ready=self.stable_ready,
             canary_ready=self.canary_ready,

@@ -69,7 +69,12 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
         "InvalidSpec",
         ("notifications[0].body", "unknown variable {{revison}}", "{{revision}}"),
     ),
-    "approval": (first_step(approval={"timeout": "0s"}), "InvalidSpec", ("steps[0].approval.timeout", "greater than")),
+    "approval": (
+        first_step(approval={"timeout": "0s"}),
+        "InvalidSpec",
+        ("steps[0].approval.timeout", "must be 1ms to 8760h"),
+    ),
+    "settle": (schedule(analysis={"settle": "99999999h"}), "InvalidSpec", ("analysis.settle", "must be 0s to 10m")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
     "copy-images": (
         spec(promotion={"strategy": "CopyImages"}),

@@ -33,8 +33,8 @@ class ToyRouter:
         basics.primary_exists,
         basics.stable_service_exists,
         basics.canary_service_exists,
-        basics.shadow_name_is_free,
         basics.no_rival_comes_first,
+        basics.shadow_name_is_free,
         endpoints.canary_has_endpoints,
         endpoints.sides_are_disjoint,
     )

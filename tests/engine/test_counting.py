@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from structlog.testing import capture_logs
+
 from ingress_canary.domain.objects import Ingress
 from ingress_canary.domain.observation import wanted
 from ingress_canary.domain.samples import Reading
@@ -71,3 +73,27 @@ def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
     after = ticked(entry, entry.session, reading, at)
     assert not entry.clock_set
     assert after.analysis.canary_requests == entry.session.analysis.canary_requests
+
+
+def test_a_look_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
+    world = at_step(1)
+    world.step(4)
+    entry, at, reading = looked(world)
+    assert entry.session is not None
+    # as a settle beyond the calendar did before durations were bounded
+    analysis = at.course.spec.analysis.model_copy(update={"settle": timedelta.max})
+    broken = replace(at.course, spec=at.course.spec.model_copy(update={"analysis": analysis}))
+    before = entry.session
+    with capture_logs() as lines:
+        after = ticked(entry, before, reading, at._replace(course=broken))
+        again = ticked(entry, after, reading, at._replace(course=broken))
+    assert (after.analysis, after.baked, after.held) == (before.analysis, before.baked, before.held)
+    assert after.no_data is not None
+    assert "could not be judged: OverflowError" in after.no_data
+    assert (after.no_data_since, after.last, again) == (reading.at, None, after)
+    assert [line["log_level"] for line in lines] == ["error"]
+    world.session = after
+    assert world.pass_().status.reason == "NoData"
+    world.action = "abort#1"
+    assert world.pass_().status.phase == "RolledBack"
+    assert ticked(entry, after, reading, at).no_data is None

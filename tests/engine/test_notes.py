@@ -6,7 +6,8 @@ from structlog.testing import capture_logs
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
 from ingress_canary.domain.notices import Audience, Notice
-from ingress_canary.engine.report import Reporter
+from ingress_canary.domain.objects import Key
+from ingress_canary.engine.report import Reporter, undone
 from ingress_canary.ports import Event, Outlets
 
 
@@ -28,3 +29,8 @@ def test_each_thing_that_a_look_lacks_is_logged_when_it_begins() -> None:
             reporter.note(notes)
     assert [line["note"] for line in lines] == ["a", "b", "a"]
     assert {line["log_level"] for line in lines} == {"warning"}
+
+
+def test_who_made_the_change_that_was_undone_is_told() -> None:
+    event = undone(Key("shop", "checkout"), "uid-1", ("weight 90 % instead of 10 %",), "kubectl-edit")
+    assert (event.reason, event.message) == ("Intervened", "undone (kubectl-edit): weight 90 % instead of 10 %")

@@ -54,6 +54,9 @@ STEP_CASES = [
     ('{weight: "5", bake: 10m}', "weight", "a weight is a number", "from 0 to 100"),
     ("{weight: 5, bake: 10}", "bake", "got 10", "such as 90s, 10m or 1h30m"),
     ("{weight: 5, bake: 10 m}", "bake", "got '10 m'", "such as 90s, 10m or 1h30m"),
+    ("{weight: 5, bake: 9000h}", "bake", "must be 0s to 8760h; got 9000h", "such as 90s, 10m or 1h30m; must be 0s to"),
+    ("{weight: 5, bake: 1m, approval: {timeout: 0s}}", "approval.timeout", "must be 1ms to 8760h; got 0s", "such as"),
+    ("{weight: 5, bake: 1m, approval: {timeout: 8761h}}", "approval.timeout", "must be 1ms to 8760h", "such as 90s"),
     ("{weight: 5}", "", "needs a bake", "add one, such as bake: 10m"),
     ("{bake: 10m}", "", "exactly one of weight and ramp", "add one of them"),
     ("{weight: 5, bake: 1m, require: Prof}", "require", "one of Proof, NoFail; got `Prof`", "did you mean `Proof`?"),
@@ -128,6 +131,17 @@ SPEC_CASES = [
         "windows.freezes[0].from", "no such time", "a date of the calendar",
     ),
     (f"{SLOS}  analysis: {{baseline: {{minDelta: 0.001}}}}", "analysis.baseline.minDelta", "got 0.001", "0.1pp"),
+    (
+        f"{SLOS}  windows: {{freezes: [{{from: 2026-12-18T00:00, to: 9999-12-31T23:59}}]}}",
+        "windows.freezes[0].to", "the year must be 2000 to 2199; got 9999", "write a time such as",
+    ),
+    (
+        f"{SLOS}  windows: {{timezone: Europe/Berlin, freezes: [{{from: 0001-01-01T00:00, to: 2026-01-01T00:00}}]}}",
+        "windows.freezes[0].from", "the year must be 2000 to 2199; got 0001", "write a time such as",
+    ),
+    (f"{SLOS}  analysis: {{settle: 99999999h}}", "analysis.settle", "must be 0s to 10m; got 99999999h", "to 10m"),
+    (f"{SLOS}  analysis: {{noDataTimeout: 8760h1s}}", "analysis.noDataTimeout", "must be 0s to 8760h", "to 8760h"),
+    (f"{SLOS}  maxHold: 99999999h", "maxHold", "must be 0s to 8760h; got 99999999h", "to 8760h"),
     (f"{SLOS}  analysis: {{excludeStatuses: 308}}", "analysis.excludeStatuses", "must be a list; got 308", "- "),
     (f"{SLOS}  onFailure: pause", "onFailure", "one of Rollback, Pause; got `pause`", "did you mean `Pause`?"),
     (f"{SLOS}  maxHold: 6", "maxHold", "got 6", "such as 90s"),
@@ -153,6 +167,10 @@ ROLLOUT_CASES = [
     (
         "  canaryService: c\n  shadow: {name: checkout}\n  schedule: {ref: {name: web}}",
         8, "spec.shadow.name", "must not be the primary's name",
+    ),
+    (
+        "  canaryService: c\n  schedule: {ref: {name: web}}\n  workload: {scaleCanary: {to: 3, drain: 9999999h}}",
+        9, "spec.workload.scaleCanary.drain", "must be 0s to 8760h",
     ),
     ("  canaryService: c\n  schedule: {ref: {name: web}}\n  revision: 12", 9, "spec.revision", "must be a string"),
     (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.rule import Finding, rule
@@ -91,25 +92,6 @@ def canary_service_exists(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def shadow_name_is_free(subject: Subject) -> Iterator[Finding]:
-    """No Ingress of somebody else has the shadow's name: it is refused, never taken over.
-
-    Remedy: choose another name in spec.shadow.name, or remove the other Ingress.
-    """
-    key = Key(subject.key.namespace, subject.spec.shadow_name)
-    taken = subject.view.ingress(key)
-    if taken is None or subject.owns(taken):
-        return
-    owner = f"{taken.meta.owner.kind} {taken.meta.owner.name}" if taken.meta.owner else "somebody else"
-    yield Finding(
-        subject.label,
-        "spec.shadow.name",
-        f"Ingress {key} exists and belongs to {owner}",
-        "choose another spec.shadow.name, or remove that Ingress",
-    )
-
-
-@rule(0)
 def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
     """Of the unfinished CanaryRollouts on one Ingress or canary Service one goes on: the one begun, else the oldest.
 
@@ -127,6 +109,28 @@ def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
                 f"CanaryRollout {rival.key} ({rival.phase}) uses the same one and comes first",
                 "this one waits until that one has ended; delete it if it is not meant to be",
             )
+
+
+@rule(0)
+def shadow_name_is_free(subject: Subject) -> Iterator[Finding]:
+    """No Ingress of somebody else has the shadow's name: it is refused, never taken over.
+
+    Remedy: choose another name in spec.shadow.name; never remove the other Ingress while a CanaryRollout owns it.
+    """
+    key = Key(subject.key.namespace, subject.spec.shadow_name)
+    taken = subject.view.ingress(key)
+    if taken is None or subject.owns(taken):
+        return
+    owned = taken.meta.owner
+    owner = f"{owned.kind} {owned.name}" if owned else "somebody else"
+    live = owned is not None and owned.kind == ROLLOUT_KIND
+    otherwise = "its removal would take that one's canary off" if live else "or remove that Ingress"
+    yield Finding(
+        subject.label,
+        "spec.shadow.name",
+        f"Ingress {key} exists and belongs to {owner}",
+        f"choose another spec.shadow.name{';' if live else ','} {otherwise}",
+    )
 
 
 def _shared_field(subject: Subject, rival: Rival) -> str | None:

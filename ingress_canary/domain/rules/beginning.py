@@ -57,8 +57,9 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
         return seen.obstacles[0]
     if seen.foreign:
-        name = seen.spec.shadow_name
-        return Reason.PREFLIGHT_FAILED, f"Ingress {name} belongs to somebody else; delete it or set spec.shadow.name"
+        # preflight knows whose it is, and which rival comes first
+        taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"
+        return seen.obstacles[0] if seen.obstacles else (Reason.PREFLIGHT_FAILED, taken)
     if seen.revision is None:
         ref = seen.spec.workload.canary
         name = f"{ref.kind} {ref.name}" if ref else "the canary's workload"

@@ -22,6 +22,8 @@ def superseded(seen: Observation, now: datetime) -> Decision | None:
         message = f"the canary was set back to stable's version; revision {status.revision} is off"
         return end(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
     message = f"revision {seen.revision} replaces {status.revision}"
+    if seen.revision == status.revision:
+        message = f"the canary's pod template has changed under revision {status.revision}"
     if moved_away:
         message = "the spec names another Ingress, Service or shadow than the rollout began with"
     # with cookie affinity weight 0 does not take clients off (rule 16), and another writer would not let it be

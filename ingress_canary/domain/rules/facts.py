@@ -55,7 +55,14 @@ def unready(seen: Observation) -> str | None:
 def replaced(seen: Observation) -> bool:
     """Return whether what is on the way is no longer what is to be rolled out."""
     changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)
-    return changed or elsewhere(seen)
+    return changed or redeployed(seen) or elsewhere(seen)
+
+
+def redeployed(seen: Observation) -> bool:
+    """Return whether the canary's pod template is another one than got the traffic, whatever the revision is called."""
+    baseline = seen.status.baseline
+    began = baseline.canary if baseline is not None else None
+    return seen.status.phase in IN_FLIGHT and None not in (began, seen.canary_hash) and began != seen.canary_hash
 
 
 def elsewhere(seen: Observation) -> bool:

@@ -51,8 +51,13 @@ def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime)
     """Return what keeps a rollout at its step, the thing to look at first coming first."""
     if seen.obstacles:
         return seen.obstacles[0]
-    if session.settling or not session.fresh(now, seen.interval):
+    if session.settling:
         return Reason.SETTLING, lambda: f"{step.title}: waiting for the controllers to apply the weight"
+    if not session.fresh(now, seen.interval):
+        return (
+            Reason.SETTLING,
+            lambda: f"{step.title}: waiting for a fresh look at the source; {_last_look(session, now)}",
+        )
     if session.effect.state is EffectState.NOT_EFFECTIVE:
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
         return Reason.WEIGHT_NOT_EFFECTIVE, f"{session.effect.message}{causes}"
@@ -98,6 +103,12 @@ def _without_data(seen: Observation, now: datetime, session: Session) -> Decisio
             session=fresh, approval=None, **GONE,
         )  # fmt: skip
     return stay(seen, Reason.NO_DATA, message, watch=True, alert=_overdue(seen, now))
+
+
+def _last_look(session: Session, now: datetime) -> str:
+    if session.read_at is None:
+        return "there was none yet"
+    return f"the last one began {format_seconds((now - session.read_at).total_seconds())} ago: is the source slow?"
 
 
 def _silence(session: Session, now: datetime) -> float:
