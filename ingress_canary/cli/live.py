@@ -57,13 +57,15 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     """Return what preflight finds in a cluster as it is now. Raises ClusterError."""
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415
+    from ingress_canary.adapters.kube.listwatch import WatchSettings  # noqa: PLC0415
     from ingress_canary.app import options_of, routers_of, scope_of  # noqa: PLC0415
     from ingress_canary.engine.survey import survey  # noqa: PLC0415
 
     path = kubeconfig_of(settings.kubeconfig)
     timeout = settings.request_timeout.total_seconds()
     session = await connect(kubeconfig=path, context=settings.context, request_timeout=timeout)
-    cluster = KubeCluster(session, replace(scope_of(settings), namespaces=(namespace,) if namespace else ()))
+    scope = replace(scope_of(settings), namespaces=(namespace,) if namespace else (), by_person=True)
+    cluster = KubeCluster(session, scope, WatchSettings(lacking="you need"))
     cluster.start()
     try:
         synced = asyncio.ensure_future(cluster.synced())
@@ -72,7 +74,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
             if problems := cluster.problems:
                 synced.cancel()
                 raise Unavailable("; ".join(problems))
-        return survey(cluster, routers_of(settings), options_of(settings))
+        return survey(cluster, routers_of(settings), options_of(settings), cluster.sees_schedules)
     finally:
         await cluster.stop()
         await session.close()
