@@ -178,13 +178,17 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
     """Return the resolved settings. Raises SettingsError with every problem at once."""
     document = _document(file) if file is not None else {}
     try:
-        return Settings(**flags, file_values=document)  # type: ignore[call-arg]
+        settings = Settings(**flags, file_values=document)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
             f"{_where(found['loc'], flags, document, file)}: {_explained(found)}"
             for found in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(problems)) from None
+    if settings.source == "prometheus" and settings.prometheus_url is None:
+        where = _where(("source",), flags, document, file)
+        raise SettingsError(f"{where}: prometheus needs an address; set prometheus_url")
+    return settings
 
 
 def usual_kubeconfig() -> str | None:

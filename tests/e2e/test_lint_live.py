@@ -115,8 +115,8 @@ async def test_with_rights_in_one_namespace_what_cannot_be_seen_is_not_checked(t
         (
             {"schedule": {"ref": {"name": "standard-web", "namespace": "team"}}},
             (
-                "(spec-is-served): CanaryRollout shop/checkout spec.schedule.ref.namespace: team is none that this daemon "
-                "takes schedules from; name another, or add it to the setting schedule_namespaces\n"
+                "(spec-is-served): CanaryRollout shop/checkout spec.schedule.ref.namespace: team is none that this "
+                "daemon takes schedules from; name another, or add it to the setting schedule_namespaces\n"
             ),
         ),
         (
@@ -129,8 +129,8 @@ async def test_with_rights_in_one_namespace_what_cannot_be_seen_is_not_checked(t
         (
             {"shadow": {"name": "checkout"}},
             (
-                "(spec-is-served): CanaryRollout shop/checkout spec: shadow.name must not be the primary's name; leave it "
-                "out or choose another; correct it and apply it\n"
+                "(spec-is-served): CanaryRollout shop/checkout spec: shadow.name must not be the primary's name; leave "
+                "it out or choose another; correct it and apply it\n"
             ),
         ),
     ],
