@@ -251,12 +251,18 @@ def _document(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from None
+        raise SettingsError(unread(file, error)) from None
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise SettingsError(f"{file}: must hold a mapping of settings, such as `interval: 10s`")
     return {str(key).replace("-", "_"): value for key, value in document.items()}
+
+
+def unread(file: Path, error: Exception) -> str:
+    """Return that a file cannot be read, and why, in words without the file's name once more."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{file}: cannot be read: {why}"
 
 
 def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:

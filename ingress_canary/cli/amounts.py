@@ -55,6 +55,11 @@ def patience(text: str) -> float:
     return span
 
 
+def count_of(number: int, what: str) -> str:
+    """Return how many there are, in the singular or the plural."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def interval(text: str) -> float:
     """Return the seconds between two evaluations, as the daemon's setting allows them."""
     span = seconds(text)
