@@ -90,7 +90,7 @@ def test_an_inline_schedule_is_taken_from_its_rollout() -> None:
     inline = ROLLOUT.replace("      paused: null\n", "")
     done = run("plan", "-", *PLAN, stdin=inline)
     assert done.returncode == 0
-    assert done.stdout.startswith("CanaryRollout shop/search: 1 steps at 100 requests/s")
+    assert done.stdout.startswith("CanaryRollout shop/search: 1 step at 100 requests/s")
 
 
 def test_what_lint_finds_is_told_as_lint_tells_it() -> None:
