@@ -38,6 +38,7 @@ from ingress_canary.engine.engine import Engine
 from ingress_canary.engine.guarded import GuardedCluster
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.succession import Alone, Succession
+from ingress_canary.logs import Reminder
 from ingress_canary.notifications import notifications_of, outbox_of, silenced
 from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
@@ -247,6 +248,7 @@ class Daemon:
 
     async def _check_crds(self, cluster: KubeCluster) -> None:
         """Refuse to run against CRDs that would prune what is stored. Waits for an API server that is not there."""
+        reminder = Reminder()
         for wanted in map(crd, KINDS):
             name = wanted["metadata"]["name"]
             installed = None
@@ -255,7 +257,8 @@ class Daemon:
                     installed = await cluster.installed_crd(name)
                     break
                 except Unavailable as error:
-                    log.warning("waiting for the API server", error=str(error))
+                    if reminder.due(str(error), asyncio.get_running_loop().time()):
+                        log.warning("waiting for the API server", error=str(error))
                     await asyncio.sleep(2)
                 except Missing:
                     break

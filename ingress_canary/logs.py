@@ -7,6 +7,24 @@ from typing import TextIO
 import structlog
 from structlog.typing import Processor
 
+REMIND_AFTER = 60.0
+"""Seconds until what goes on is logged again."""
+
+
+class Reminder:
+    """Says when something that goes on is worth a line: at first, when it changes, and once a minute."""
+
+    def __init__(self) -> None:
+        self._said: str | None = None
+        self._again = 0.0
+
+    def due(self, text: str, now: float) -> bool:
+        """Return whether to log it; ``now`` in seconds of any clock that only goes forward."""
+        if text == self._said and now < self._again:
+            return False
+        self._said, self._again = text, now + REMIND_AFTER
+        return True
+
 
 def configure(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set structlog up for the whole process; ``style`` is json, console, or auto by the terminal."""

@@ -22,7 +22,7 @@ from ingress_canary.domain.notices import Notice, notification_faults
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.engine.documents import explain
 from ingress_canary.ports import Event, Recorder, Telemetry
-from ingress_canary.settings import SettingsError
+from ingress_canary.settings import SettingsError, unread
 
 
 class _File(Model):
@@ -53,7 +53,7 @@ def notifications_of(file: Path | None) -> tuple[Notification, ...]:
         document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
         found = _File.model_validate(document if document is not None else {}, extra="forbid").notifications
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from None
+        raise SettingsError(unread(file, error)) from None
     except ValidationError as error:
         raise SettingsError(f"{file}: {explain(error, '').replace('; .', '; ').removeprefix('.')}") from None
     problems = [f"{field}: {why}" for field, why in notification_faults(found, "notifications")]

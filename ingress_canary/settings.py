@@ -178,13 +178,17 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
     """Return the resolved settings. Raises SettingsError with every problem at once."""
     document = _document(file) if file is not None else {}
     try:
-        return Settings(**flags, file_values=document)  # type: ignore[call-arg]
+        settings = Settings(**flags, file_values=document)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
             f"{_where(found['loc'], flags, document, file)}: {_explained(found)}"
             for found in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(problems)) from None
+    if settings.source == "prometheus" and settings.prometheus_url is None:
+        where = _where(("source",), flags, document, file)
+        raise SettingsError(f"{where}: prometheus needs an address; set prometheus_url")
+    return settings
 
 
 def usual_kubeconfig() -> str | None:
@@ -247,12 +251,18 @@ def _document(file: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from None
+        raise SettingsError(unread(file, error)) from None
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise SettingsError(f"{file}: must hold a mapping of settings, such as `interval: 10s`")
     return {str(key).replace("-", "_"): value for key, value in document.items()}
+
+
+def unread(file: Path, error: Exception) -> str:
+    """Return that a file cannot be read, and why, in words without the file's name once more."""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"{file}: cannot be read: {why}"
 
 
 def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:

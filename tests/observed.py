@@ -31,6 +31,7 @@ WORDS: Mapping[str, frozenset[str]] = {
     "phase": frozenset(Phase),
     "reason": frozenset(Reason),
     "test": frozenset({"absolute", "relative", "pass"}),
+    "result": frozenset({"sent", "failed", "dropped"}),
     "code": frozenset({"error", *map(str, range(100, 600))}),
     "namespace": frozenset({"shop"}),
     "name": frozenset({"checkout"}),

@@ -85,6 +85,12 @@ REFUSED = [
 ]
 
 
+def test_evidence_from_prometheus_needs_its_address() -> None:
+    with pytest.raises(SettingsError, match=r"^--source: prometheus needs an address; set prometheus_url$"):
+        load({"source": "prometheus"}, None)
+    assert load({"source": "prometheus", "prometheus_url": "http://prometheus:9090"}, None).source == "prometheus"
+
+
 @pytest.mark.parametrize(("name", "value", "message"), REFUSED)
 def test_a_refused_value_is_told_with_the_name_that_its_source_gave_it(
     name: str, value: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

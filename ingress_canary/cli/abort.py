@@ -10,6 +10,7 @@ import typer
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.cli.act import (
+    PATIENCE,
     Context,
     Kubeconfig,
     OutputOption,
@@ -23,10 +24,10 @@ from ingress_canary.cli.act import (
     told,
 )
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.place import kubeconfig_of
 from ingress_canary.domain.actions import Verb
 from ingress_canary.domain.objects import Key, Meta
-from ingress_canary.ports import ClusterError
-from ingress_canary.settings import usual_kubeconfig
+from ingress_canary.ports import ClusterError, Missing
 
 AT_ONCE = 16
 """Rollouts that are asked at one time."""
@@ -36,13 +37,16 @@ AT_REST = (Phase.SUCCEEDED, Phase.ROLLED_BACK)
 def abort(
     name: Annotated[str | None, typer.Argument(help="The CanaryRollout.")] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Its namespace; with --all only those of this one.")
+        str | None,
+        typer.Option(
+            "--namespace", "-n", help="Its namespace, as for the other verbs; with --all only those of this one."
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every rollout that is not at rest.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --all, do not ask before.")] = False,
     revision: Revision = None,
     reason: Reason = "",
-    timeout: Timeout = 10,
+    timeout: Timeout = PATIENCE,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     output: OutputOption = Output.TEXT,
@@ -52,12 +56,12 @@ def abort(
     if (name is None) != everything:
         raise typer.BadParameter("name one rollout, or say --all", param_hint="NAME")
     if name is not None:
-        one(request, namespace or "default", name, kubeconfig, context, output)
+        one(request, namespace, name, kubeconfig, context, output)
         return
     if revision is not None:
         raise typer.BadParameter("a revision is one rollout's; leave it away with --all", param_hint="--revision")
     check(request)
-    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    path = kubeconfig_of(kubeconfig)
     try:
         answers = asyncio.run(_all(request, namespace, path, context, sure=yes or not sys.stdin.isatty()))
     except ClusterError as error:
@@ -76,7 +80,10 @@ def abort(
 async def _all(
     request: Request, namespace: str | None, kubeconfig: str | None, context: str | None, *, sure: bool
 ) -> list[dict[str, Any]]:
-    """Ask every rollout that is not at rest, and return their answers by namespace and name. Raises ClusterError."""
+    """Ask every rollout that is not at rest, and return their answers by namespace and name.
+
+    Raises ClusterError, also when the namespace that was named holds none.
+    """
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.resources import ROLLOUTS  # noqa: PLC0415
 
@@ -93,6 +100,9 @@ async def _all(
 
     try:
         bodies = (await session.request("GET", ROLLOUTS.path(namespace))).get("items") or ()
+        if namespace and not bodies:
+            # more likely a slip of the hand than what somebody in a hurry wanted to know
+            raise Missing(f"there is no CanaryRollout in namespace {namespace}")
         active = sorted(Meta.of(body).key for body in bodies if (body.get("status") or {}).get("phase") not in AT_REST)
         if active and not sure:
             _confirm(active)
@@ -104,7 +114,8 @@ async def _all(
 def _confirm(active: Sequence[Key]) -> None:
     """Ask the person at the terminal. Raises typer.Exit with 1 unless they agree."""
     names = ", ".join(map(str, active))
-    if not typer.confirm(f"Take {len(active)} canaries off traffic now ({names})?", err=True):
+    many = "1 canary" if len(active) == 1 else f"{len(active)} canaries"
+    if not typer.confirm(f"Take {many} off traffic now ({names})?", err=True):
         raise typer.Exit(1)
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingress_canary.api import ACTION_ANNOTATION
+from ingress_canary.cli.amounts import patience
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.place import kubeconfig_of, namespace_of
 from ingress_canary.domain.actions import NEED_REVISION, NEED_STEP, NOTE, Verb
 from ingress_canary.domain.objects import Json
 from ingress_canary.ports import ClusterError
-from ingress_canary.settings import usual_kubeconfig
 
 if TYPE_CHECKING:
     from ingress_canary.adapters.kube.session import Session
@@ -33,16 +34,25 @@ HELP = {
     Verb.RESTART: "Begin anew at the first step, with the schedule as it is now and fresh evidence.",
 }
 LOOK_AGAIN = 0.2
+PATIENCE: Any = "10s"
+"""Of --timeout: parsed as if it were typed."""
 DONE = ("done", "asked for")
 
 Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's unless said, else default.")
+]
 Revision = Annotated[str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")]
 StepNumber = Annotated[
     int | None, typer.Option(min=1, help="Do nothing unless this is the step, by its number from 1.")
 ]
 Reason = Annotated[str, typer.Option(help="Why: kept in the status and in the history.")]
-Timeout = Annotated[float, typer.Option(min=0, help="Seconds to wait for the daemon's answer; 0 does not wait.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        parser=patience, metavar="DURATION", help="How long to wait for the daemon's answer; 0 does not wait."
+    ),
+]
 Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or json.")]
@@ -64,15 +74,15 @@ def command(verb: Verb) -> Callable[..., None]:
     """Return the command of a verb."""
 
     def act(
-        name: Name, namespace: Namespace = "default", revision: Revision = None, reason: Reason = "",
-        timeout: Timeout = 10, kubeconfig: Kubeconfig = None, context: Context = None,
+        name: Name, namespace: Namespace = None, revision: Revision = None, reason: Reason = "",
+        timeout: Timeout = PATIENCE, kubeconfig: Kubeconfig = None, context: Context = None,
         output: OutputOption = Output.TEXT,
     ) -> None:  # fmt: skip
         one(Request(verb, revision, None, reason, timeout), namespace, name, kubeconfig, context, output)
 
     def act_on_step(
-        name: Name, namespace: Namespace = "default", revision: Revision = None, step: StepNumber = None,
-        reason: Reason = "", timeout: Timeout = 10, kubeconfig: Kubeconfig = None, context: Context = None,
+        name: Name, namespace: Namespace = None, revision: Revision = None, step: StepNumber = None,
+        reason: Reason = "", timeout: Timeout = PATIENCE, kubeconfig: Kubeconfig = None, context: Context = None,
         output: OutputOption = Output.TEXT,
     ) -> None:  # fmt: skip
         one(Request(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output)
@@ -83,13 +93,13 @@ def command(verb: Verb) -> Callable[..., None]:
 
 
 def one(
-    request: Request, namespace: str, name: str, kubeconfig: Path | None, context: str | None, output: Output
+    request: Request, namespace: str | None, name: str, kubeconfig: Path | None, context: str | None, output: Output
 ) -> None:
     """Ask one rollout and print its answer. Raises typer.Exit with 1 when nothing was done."""
     check(request)
-    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    path = kubeconfig_of(kubeconfig)
     try:
-        answer = asyncio.run(_ask(request, namespace, name, path, context))
+        answer = asyncio.run(_ask(request, namespace_of(namespace, path, context), name, path, context))
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -1,4 +1,4 @@
-"""Shares, pairs of shares and durations as they are written on the command line. Used by ``plan`` and ``simulate``."""
+"""Shares, pairs of shares and durations as they are written on the command line. For all that plan or wait."""
 
 from datetime import timedelta
 
@@ -42,6 +42,22 @@ def seconds(text: str) -> float:
         return parse_duration(text).total_seconds()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def patience(text: str) -> float:
+    """Return the seconds of a time to wait: ``90s``, ``1h``, or ``90`` for as many seconds."""
+    try:
+        span = float(text)
+    except ValueError:
+        return seconds(text)
+    if not 0 <= span <= timedelta.max.total_seconds():
+        raise typer.BadParameter(f"a time to wait is such as 90s, 1h, or 90 for as many seconds; got {text!r}")
+    return span
+
+
+def count_of(number: int, what: str) -> str:
+    """Return how many there are, in the singular or the plural."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def interval(text: str) -> float:

@@ -15,7 +15,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.notices import Audience, Subject
 from ingress_canary.domain.objects import Key
-from ingress_canary.settings import SettingsError
+from ingress_canary.settings import SettingsError, unread
 
 if TYPE_CHECKING:
     from ingress_canary.adapters.kube.session import Session
@@ -70,7 +70,7 @@ def _of_file(file: Path, namespace: str) -> Found:
     try:
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file}: cannot be read: {error}") from None
+        raise SettingsError(unread(file, error)) from None
     ours = [one for one in documents if isinstance(one, dict) and one.get("kind") in (ROLLOUT_KIND, SCHEDULE_KIND)]
     if not ours:
         from ingress_canary.notifications import notifications_of  # noqa: PLC0415

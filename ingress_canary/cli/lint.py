@@ -27,7 +27,10 @@ def lint(
     live: Annotated[
         bool, typer.Option("--live", help="Ask preflight of a cluster instead; nothing is started.")
     ] = False,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="With --live: whose rollouts.")] = "default",
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="With --live: whose rollouts; the context's unless said, else default."),
+    ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
     accept_unchecked: Annotated[
         bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
@@ -47,8 +50,10 @@ def lint(
     """
     if live:
         flags = {"kubeconfig": kubeconfig, "context": context, "accept_unchecked": accept_unchecked}
-        lint_live([str(name) for name in files or ()], None if everywhere else namespace, settings_file, flags, output)
+        lint_live([str(name) for name in files or ()], namespace, settings_file, flags, output, everywhere=everywhere)
         return
+    if namespace or everywhere:
+        raise typer.BadParameter("goes with --live; files name their namespaces themselves", param_hint="-n, -A")
     if not files:
         raise typer.BadParameter("name a file, or say --live", param_hint="FILE...")
     findings = _read_and_check(files)

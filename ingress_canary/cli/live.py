@@ -11,11 +11,12 @@ from typing import Any
 import typer
 
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.place import kubeconfig_of, namespace_of
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.problem import Problem, blocking
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError, Missing, Unavailable
-from ingress_canary.settings import Settings, SettingsError, load, usual_kubeconfig
+from ingress_canary.settings import Settings, SettingsError, load
 
 Findings = Mapping[Key, tuple[Problem, ...]]
 
@@ -24,16 +25,23 @@ PATIENCE = 3.0
 
 
 def lint_live(
-    names: list[str], namespace: str | None, settings_file: Path | None, flags: Mapping[str, Any], output: Output
-) -> None:
-    """Print what stands in the way of the rollouts of a namespace, of all when None; exit 1 when anything does."""
+    names: list[str], namespace: str | None, settings_file: Path | None, flags: Mapping[str, Any], output: Output, *,
+    everywhere: bool,
+) -> None:  # fmt: skip
+    """Print what stands in the way of the rollouts of a namespace, or of all; exit 1 when anything does."""
     configure("error")
     try:
         settings = load({name: value for name, value in flags.items() if value}, settings_file)
-        found = asyncio.run(look(settings, namespace))
+        path = kubeconfig_of(settings.kubeconfig)
+        where = None if everywhere else namespace_of(namespace, path, settings.context)
+        found = asyncio.run(look(settings, where))
         wanted = {key: problems for key, problems in found.items() if not names or key.name in names}
         if missing := set(names) - {key.name for key in wanted}:
-            raise Missing(f"no CanaryRollout {', '.join(sorted(missing))} in namespace {namespace or '(any)'}")
+            raise Missing(
+                f"no CanaryRollout {', '.join(sorted(missing))} in {f'namespace {where}' if where else 'any namespace'}"
+            )
+        if where and not found:
+            raise Missing(f"there is no CanaryRollout in namespace {where}")
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(64) from None
@@ -49,13 +57,15 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     """Return what preflight finds in a cluster as it is now. Raises ClusterError."""
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.connect import connect  # noqa: PLC0415
+    from ingress_canary.adapters.kube.listwatch import WatchSettings  # noqa: PLC0415
     from ingress_canary.app import options_of, routers_of, scope_of  # noqa: PLC0415
     from ingress_canary.engine.survey import survey  # noqa: PLC0415
 
-    path = str(settings.kubeconfig) if settings.kubeconfig else usual_kubeconfig()
+    path = kubeconfig_of(settings.kubeconfig)
     timeout = settings.request_timeout.total_seconds()
     session = await connect(kubeconfig=path, context=settings.context, request_timeout=timeout)
-    cluster = KubeCluster(session, replace(scope_of(settings), namespaces=(namespace,) if namespace else ()))
+    scope = replace(scope_of(settings), namespaces=(namespace,) if namespace else (), by_person=True)
+    cluster = KubeCluster(session, scope, WatchSettings(lacking="you need"))
     cluster.start()
     try:
         synced = asyncio.ensure_future(cluster.synced())
@@ -64,7 +74,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
             if problems := cluster.problems:
                 synced.cancel()
                 raise Unavailable("; ".join(problems))
-        return survey(cluster, routers_of(settings), options_of(settings))
+        return survey(cluster, routers_of(settings), options_of(settings), cluster.sees_schedules)
     finally:
         await cluster.stop()
         await session.close()

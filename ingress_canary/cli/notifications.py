@@ -13,10 +13,11 @@ import typer
 
 from ingress_canary.cli.audiences import Ask, audiences
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.place import kubeconfig_of
 from ingress_canary.domain.notices import Notice, trial
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError
-from ingress_canary.settings import SettingsError, usual_kubeconfig
+from ingress_canary.settings import SettingsError
 
 notifications = typer.Typer(no_args_is_help=True, help="Messages to people.")
 
@@ -69,7 +70,7 @@ def attempt(
     if not (file or rollout or schedule or url):
         raise typer.BadParameter("name a FILE, --rollout or --schedule, or an address with --url")
     urls = _urls(url or [])
-    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    path = kubeconfig_of(kubeconfig)
     try:
         results = asyncio.run(_test(Ask(file, rollout, schedule, namespace, tuple(name or ())), urls, path, context))
     except (ClusterError, SettingsError) as error:

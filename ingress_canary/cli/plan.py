@@ -10,8 +10,8 @@ import typer
 
 from ingress_canary.api.schedule import Require
 from ingress_canary.api.units import format_seconds
+from ingress_canary.cli.amounts import count_of, ratio
 from ingress_canary.cli.amounts import interval as interval_of
-from ingress_canary.cli.amounts import ratio
 from ingress_canary.cli.output import Output
 from ingress_canary.cli.past import asked
 from ingress_canary.cli.schedules import File, assumptions, read_schedule
@@ -74,7 +74,7 @@ def plan(
         traffic_json = {"rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio}
         print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": said, "assumptions": notes}, indent=2))
         return
-    print(f"{name}: {len(result.steps)} steps at {pace(rps)} requests/s")
+    print(f"{name}: {count_of(len(result.steps), 'step')} at {pace(rps)} requests/s")
     if whose is not None:
         share = "" if latency_slow_ratio is None else f", {percent(slow)} slow"
         print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {percent(error_ratio)} bad{share}")
@@ -139,9 +139,10 @@ def _spread(span: Proof | None) -> dict[str, float] | None:
 
 def _text(result: SchedulePlan) -> Iterator[str]:
     for step in result.steps:
-        bake = format_seconds(step.step.bake)
+        bake, rate = format_seconds(step.step.bake), pace(step.canary_rps)
+        requests = "request" if rate == "1" else "requests"
         yield (
-            f"{step.step.title}: {pace(step.canary_rps)} canary requests/s, bake {bake}, "
+            f"{step.step.title}: {rate} canary {requests}/s, bake {bake}, "
             f"require {step.step.require}; takes {_times(step.seconds)}"
         )
         for slo in step.slos:

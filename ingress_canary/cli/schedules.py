@@ -14,6 +14,7 @@ from ingress_canary.domain.steps import Walk
 from ingress_canary.lint.check import lint_texts
 from ingress_canary.lint.documents import Document, read_documents
 from ingress_canary.lint.findings import Severity
+from ingress_canary.settings import unread
 
 File = Annotated[
     Path,
@@ -28,7 +29,7 @@ def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused(f"{file}: cannot be read: {error}") from None
+        raise _refused(unread(file, error)) from None
     errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is Severity.ERROR]
     if errors:
         raise _refused("\n".join(str(error) for error in errors))

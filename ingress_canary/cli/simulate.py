@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingress_canary.api.units import format_seconds
+from ingress_canary.cli.amounts import count_of, pair, ratio, seconds
 from ingress_canary.cli.amounts import incident as incident_of
 from ingress_canary.cli.amounts import interval as interval_of
-from ingress_canary.cli.amounts import pair, ratio, seconds
 from ingress_canary.cli.output import Output
 from ingress_canary.cli.schedules import File, assumptions, read_schedule
 from ingress_canary.whatif.advice import pace
@@ -77,7 +77,7 @@ def simulate(
     if output is Output.JSON:
         print(json.dumps(summary.as_json(), indent=2))
     else:
-        print(f"{name}: {runs:,} rollouts at {pace(rps)} requests/s, seed {seed}")
+        print(f"{name}: {count_of(runs, 'rollout')} at {pace(rps)} requests/s, seed {seed}")
         for line in _text(summary):
             print(line)
     for note in assumptions(spec, latency_slow_ratio is not None, forced_rps):

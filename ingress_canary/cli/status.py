@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
+from ingress_canary.cli.place import kubeconfig_of, namespace_of
 from ingress_canary.cli.status_view import one, table
 from ingress_canary.domain.objects import Ingress, Json
 from ingress_canary.ports import ClusterError, Missing
-from ingress_canary.settings import usual_kubeconfig
 
 if TYPE_CHECKING:
     from ingress_canary.adapters.kube.session import Session
@@ -36,7 +36,9 @@ class Format(StrEnum):
 
 def status(
     name: Annotated[str | None, typer.Argument(help="One CanaryRollout; all of the namespace unless named.")] = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Whose rollouts.")] = "default",
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Whose rollouts; the context's unless said, else default.")
+    ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of all namespaces.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Show it again whenever it changes, until Ctrl-C.")
@@ -50,10 +52,12 @@ def status(
     """Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."""
     if name and everywhere:
         raise typer.BadParameter("name one rollout, or say -A", param_hint="NAME")
-    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    path = kubeconfig_of(kubeconfig)
     shown = _watched if watch else _once
     try:
-        asyncio.run(shown(View(None if everywhere else namespace, name, output), path, context))
+        asyncio.run(
+            shown(View(None if everywhere else namespace_of(namespace, path, context), name, output), path, context)
+        )
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -87,7 +91,7 @@ class View:
 
         now = SystemClock().now()
         if not self.name:
-            return table(found["items"], now)
+            return table(found["items"], now, self.namespace)
         return one(found, now, await _primary(session, found))
 
 

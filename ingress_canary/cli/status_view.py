@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus
+from ingress_canary.api.rollout import PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_seconds
 from ingress_canary.domain.analysis import Plan
@@ -14,6 +14,7 @@ from ingress_canary.domain.gates import percent
 from ingress_canary.domain.objects import Ingress, Json, Meta
 from ingress_canary.domain.observation import wanted
 from ingress_canary.domain.reach import curl
+from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.nginx import NginxRouter
 from ingress_canary.domain.sequential import Design
 from ingress_canary.domain.steps import Walk
@@ -22,10 +23,10 @@ COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "R
 AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 
 
-def table(bodies: Sequence[Json], now: datetime) -> str:
-    """Return one line a rollout, by namespace and name."""
+def table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
+    """Return one line a rollout, by namespace and name; ``namespace`` is the one that was asked for, None for all."""
     if not bodies:
-        return "no CanaryRollout found"
+        return f"no CanaryRollout in namespace {namespace}" if namespace else "no CanaryRollout found"
     rows = sorted(_row(body, now) for body in bodies)
     return _aligned([COLUMNS, *rows])
 
@@ -92,8 +93,10 @@ def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     if schedule is None:
         return
     at = status.step.index if status.step else 0
-    beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED)
-    stop = {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")
+    # stable may have become the revision by another hand, long before the last step
+    overtaken = status.phase is Phase.SUCCEEDED and status.reason == Reason.SUPERSEDED
+    beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED) and not overtaken
+    stop = "-" if overtaken else {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")
     marks = []
     for step in Walk.of(schedule).steps:
         mark = "+" if step.index < at or beyond else stop if step.index == at else "."
@@ -186,12 +189,24 @@ def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
     elif approval is not None:
         yield f"approval  of step {approval.step} given at {approval.given_at:%Y-%m-%d %H:%M:%SZ}"
     if status.pause is not None:
-        yield f"paused    by {status.pause.by}; to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
+        yield f"paused    {_pause(status, status.pause.by, meta)}"
     elif status.phase is Phase.ROLLED_BACK:
         yield f"at rest   to try {status.failed_revision} again: ingress-canary retry {meta.name} -n {meta.namespace}"
     if status.last_action is not None:
         note = f": {status.last_action.note}" if status.last_action.note else ""
         yield f"action    {status.last_action.verb} ({status.last_action.result}){note}"
+
+
+def _pause(status: RolloutStatus, by: PausedBy, meta: Meta) -> str:
+    """Return who or what stopped it, and what makes it go on."""
+    resume = f"to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
+    match by:
+        case PausedBy.SPEC:
+            return "by spec.paused; to go on: set it to false"
+        case PausedBy.USER:
+            return f"by a person; {resume}"
+        case PausedBy.DAEMON:
+            return f"because of {status.reason}; {resume}"
 
 
 def _history(status: RolloutStatus, now: datetime) -> Iterator[str]:

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.cli.act import Context, Kubeconfig, Name, Namespace, OutputOption
-from ingress_canary.cli.amounts import seconds
+from ingress_canary.cli.amounts import patience
 from ingress_canary.cli.output import Output
+from ingress_canary.cli.place import kubeconfig_of, namespace_of
 from ingress_canary.domain.objects import Json
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused
-from ingress_canary.settings import usual_kubeconfig
 
 LOOK_AGAIN = 2.0
 """Seconds between two looks: modest, and soon enough for a pipeline."""
@@ -56,20 +56,21 @@ class Found:
 
 def wait(
     name: Name,
-    namespace: Namespace = "default",
+    namespace: Namespace = None,
     goal: Annotated[Goal, typer.Option("--for", help="What to wait for.")] = Goal.SUCCEEDED,
     revision: Annotated[
         str | None, typer.Option(help="The revision that must come there; spec.revision unless said, else any.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(parser=seconds, metavar="DURATION", help="How long at most, such as 90s or 1h.")
+        float, typer.Option(parser=patience, metavar="DURATION", help="How long at most, such as 90s or 1h.")
     ] = "1h",  # type: ignore[assignment]  # parsed as if it were typed
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Wait until a rollout is promoted: exit code 0 then, 2 if rolled back or withdrawn, 3 after the timeout."""
-    path = str(kubeconfig) if kubeconfig else usual_kubeconfig()
+    """Wait until a rollout is promoted: exit code 0 then, 2 when rolled back or withdrawn, 3 after the timeout, else 1."""
+    path = kubeconfig_of(kubeconfig)
+    namespace = namespace_of(namespace, path, context)
     try:
         found = asyncio.run(_waited(namespace, name, goal, revision, timeout, path, context))
     except ClusterError as error:
@@ -118,6 +119,15 @@ def _promoted(status: RolloutStatus) -> bool:
     return said == "True" if said is not None else ended == Reason.PROMOTED
 
 
+def out_of_time(body: Json, revision: str | None) -> Found:
+    """Return what there is to say when the time is up; above all that what is waited for has never come."""
+    status, wanted = body.get("status") or {}, revision or (body.get("spec") or {}).get("revision")
+    there, message = status.get("revision"), status.get("message") or ""
+    if wanted is not None and there != wanted:
+        message = f"revision {wanted} has not appeared" + (f"; of {there}: {message}" if there else "")
+    return Found("timedOut", there, status.get("phase") or "Pending", status.get("reason") or "", message)
+
+
 def _found(result: str, status: RolloutStatus, revision: str | None = None) -> Found:
     return Found(result, revision or status.revision, status.phase, status.reason, status.message)
 
@@ -149,10 +159,7 @@ async def _waited(
                     return found
                 status = body.get("status") or {}
                 appeared = appeared or (status.get("revision") == (revision or body["spec"].get("revision")))
-                last = Found(
-                    "timedOut", status.get("revision"), status.get("phase") or "Pending", status.get("reason") or "",
-                    status.get("message") or "",
-                )  # fmt: skip
+                last = out_of_time(body, revision)
                 said = f"{last.phase}, {last.reason or '-'}"
             if said != told:
                 print(f"{namespace}/{name}: {said}", file=sys.stderr)

@@ -99,7 +99,10 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> Source | O
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
     if where.namespace not in {options.namespace, *options.schedule_namespaces}:
-        why = f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from"
+        why = (
+            f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from; "
+            "name another, or add it to the setting schedule_namespaces"
+        )
         return Reason.INVALID_SPEC, why
     body = cluster.schedule(where)
     if body is None:

@@ -3,12 +3,13 @@
 ``lint --live`` asks; it is the very observation that the engine makes, of every rollout at once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import AT_REST, Obstacle
 from ingress_canary.domain.preflight.problem import Problem, Severity
+from ingress_canary.domain.preflight.reference import SCHEDULE_EXISTS, SPEC_IS_SERVED
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.engine.documents import UnreadableStatus, read_spec, read_status
@@ -17,9 +18,18 @@ from ingress_canary.engine.observe import claim, observe
 from ingress_canary.engine.options import Options
 from ingress_canary.ports import Cluster
 
+Sees = Callable[[str], bool]
+"""Whether the schedules of a namespace may be read."""
+CORRECT = "correct it and apply it"
 
-def survey(cluster: Cluster, routers: Routers, options: Options) -> Mapping[Key, tuple[Problem, ...]]:
-    """Return what stands in the way of each rollout, by key; one at rest is looked at as a new revision would be."""
+
+def survey(
+    cluster: Cluster, routers: Routers, options: Options, sees: Sees = lambda _: True
+) -> Mapping[Key, tuple[Problem, ...]]:
+    """Return what stands in the way of each rollout, by key; one at rest is looked at as a new revision would be.
+
+    ``sees`` says of which namespaces the schedules may be read: a missing one elsewhere is not known to be missing.
+    """
     ledger, found = Ledger(), dict[Key, tuple[Problem, ...]]()
     bodies = {key: body for key in sorted(cluster.rollouts()) if (body := cluster.rollout(key)) is not None}
     for key, body in bodies.items():
@@ -30,15 +40,18 @@ def survey(cluster: Cluster, routers: Routers, options: Options) -> Mapping[Key,
     for key, stored in bodies.items():
         entry = ledger.entry(key, stored["metadata"].get("uid", ""))
         if entry.spec is None:
-            found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, entry.spec_problem or "")]))
+            found[key] = (_unserved(key, entry.spec_problem or "", CORRECT),)
             continue
         try:
             body = _begun_anew(stored)
         except UnreadableStatus as unreadable:
-            found[key] = tuple(_refused(key, [(Reason.INVALID_SPEC, str(unreadable))]))
+            message, _, remedy = str(unreadable).rpartition("; ")
+            found[key] = (_unserved(key, f"status: {message}", remedy),)
             continue
         scene = observe(body, entry, ledger, cluster, routers, options, 0.0)
-        found[key] = (*_refused(key, scene.seen.obstacles), *scene.seen.problems)
+        unseen = _unseen(entry.spec, options, sees)
+        obstacles = (_refused(key, one, unseen, entry.spec_problem) for one in scene.seen.obstacles)
+        found[key] = (*(one for one in obstacles if one is not None), *scene.seen.problems)
     return found
 
 
@@ -47,9 +60,35 @@ def _begun_anew(body: Json) -> Json:
     return {**body, "status": RolloutStatus().dump()} if at_rest else body
 
 
-def _refused(key: Key, obstacles: Iterable[Obstacle]) -> Iterable[Problem]:
-    """Yield what keeps the rollout from being looked at: its spec, or its schedule."""
-    for reason, message in obstacles:
-        if reason is not Reason.PREFLIGHT_FAILED:
-            name = "schedule-exists" if reason is Reason.SCHEDULE_MISSING else "spec-is-served"
-            yield Problem(0, name, Severity.ERROR, f"CanaryRollout {key}", "spec", message, "correct it and apply it")
+def _unseen(spec: RolloutSpec, options: Options, sees: Sees) -> str | None:
+    """Return the namespace of the spec's shared schedule where it cannot be read."""
+    ref = spec.schedule.ref
+    where = None if ref is None else ref.namespace or options.namespace
+    return where if where is not None and not sees(where) else None
+
+
+def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str | None) -> Problem | None:
+    """Return what keeps the rollout from being looked at: its spec, or its schedule. None for what preflight found."""
+    reason, message = obstacle
+    if reason is Reason.PREFLIGHT_FAILED:
+        return None
+    if reason is Reason.SCHEDULE_MISSING and unseen is not None:
+        return Problem(
+            0, SCHEDULE_EXISTS, Severity.NOT_CHECKED, f"CanaryRollout {key}", "spec.schedule.ref",
+            f"CanarySchedules of namespace {unseen} cannot be read",
+            "you need get, list and watch on them, or say --accept-unchecked",
+        )  # fmt: skip
+    what, parted, remedy = message.rpartition("; ")
+    if not parted or message == spec_problem:
+        what, remedy = message, CORRECT
+    if reason is Reason.SCHEDULE_MISSING:
+        return Problem(0, SCHEDULE_EXISTS, Severity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref", what, remedy)
+    return _unserved(key, what, remedy)
+
+
+def _unserved(key: Key, message: str, remedy: str) -> Problem:
+    """Return the problem of a message that begins with its field, where it does."""
+    field, colon, rest = message.partition(": ")
+    if not colon or not field.startswith(("spec", "status")) or " " in field:
+        field, rest = "spec", message
+    return Problem(0, SPEC_IS_SERVED, Severity.ERROR, f"CanaryRollout {key}", field, rest, remedy)

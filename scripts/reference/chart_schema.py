@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from ingress_canary.api.units import DURATION_PATTERN, format_duration
 from ingress_canary.settings import Settings, bounds
+from reference.durations import MILLISECOND, between
 
 Json = dict[str, Any]
 
@@ -28,6 +29,8 @@ DERIVED = MappingProxyType(
 )
 """Settings that are no values: what they follow from."""
 
+DURATION: Json = {"pattern": DURATION_PATTERN, "minLength": 2}
+"""Of any length; the pattern alone would take nothing for one."""
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
@@ -59,6 +62,14 @@ def parts(meaning: str, required: tuple[str, ...] = (), **properties: Json) -> J
     }  # fmt: skip
 
 
+def when(these: Json, those: Json) -> Json:
+    """Return what demands ``those`` members wherever ``these`` are so."""
+    return {
+        "if": {"required": list(these), "properties": these},
+        "then": {"required": list(those), "properties": those},
+    }
+
+
 def texts(meaning: str) -> Json:
     """Return the schema of labels or annotations."""
     return {"type": "object", "description": meaning, "additionalProperties": {"type": "string"}}
@@ -69,6 +80,11 @@ def kubernetes(meaning: str, kind: str = "object") -> Json:
     return {"type": kind, "description": meaning, **({"items": {"type": "object"}} if kind == "array" else {})}
 
 
+OWN_LABELS = (
+    "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/version",
+    "app.kubernetes.io/managed-by", "helm.sh/chart",
+)  # fmt: skip
+"""Those that the chart gives everything; pods are chosen by some of them."""
 PORT = number("Its port.", 1, 65535)
 
 
@@ -77,7 +93,7 @@ def monitor(kind: str) -> Json:
     return parts(
         f"{kind} of the Prometheus operator.",
         enabled=switch(f"Whether there is a {kind}."),
-        interval=text("Time between two scrapes.", pattern=DURATION_PATTERN),
+        interval=text("Time between two scrapes.", **DURATION),
         labels=texts("Labels by which the operator chooses it."),
     )
 
@@ -107,7 +123,7 @@ def schema() -> Json:
             "The daemon's rights, and roles for people. Verb by verb with reasons: templates/_rules.tpl.",
             create=switch("Whether the chart hands the rights out."),
             clusterReads=switch(
-                "With a list of namespaces: whether Ingresses, IngressClasses, the CRDs and the daemon's own namespace "
+                "With settings.namespaces: whether Ingresses, IngressClasses, the CRDs and the daemon's own namespace "
                 "are readable at cluster scope. Off, some preflight rules cannot be checked "
                 "(settings.accept_unchecked), and no freeze of the daemon is seen."
             ),
@@ -123,11 +139,17 @@ def schema() -> Json:
             ),
             userRoles=switch("Whether ClusterRoles for people are made: view, edit, operate, schedule-admin."),
         ),
-        settings=parts(
-            "The daemon's settings; those left out have the daemon's defaults. What cannot be set here follows from "
-            "the release.",
-            **{name: setting(name) for name in Settings.model_fields if name not in DERIVED},
-        ),
+        settings={
+            **parts(
+                "The daemon's settings; those left out have the daemon's defaults. What cannot be set here follows "
+                "from the release.",
+                **{name: setting(name) for name in Settings.model_fields if name not in DERIVED},
+            ),
+            **when(
+                {"source": {"const": "prometheus"}},
+                {"prometheus_url": {"type": "string", "minLength": 1}},
+            ),
+        },
         files={
             **texts(
                 "Files by name, for settings that name some: in /etc/ingress-canary/config/, beside settings.yaml."
@@ -151,7 +173,10 @@ def schema() -> Json:
             "description": "User and group; null lets the cluster choose, as OpenShift wants it.",
         },
         podAnnotations=texts("Annotations of the pods."),
-        podLabels=texts("Labels of the pods."),
+        podLabels={
+            **texts("Labels of the pods, beside the chart's own."),
+            "propertyNames": {"not": {"enum": list(OWN_LABELS)}},
+        },
         nodeSelector=texts("Nodes by label."),
         tolerations=kubernetes("Taints that are tolerated.", "array"),
         affinity=kubernetes("Affinity of the pods."),
@@ -202,7 +227,11 @@ def schema() -> Json:
         ),
         **{"global": kubernetes("Passed by a parent chart; not used.")},
     )
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "ingress-canary", **values}
+    alone = when(
+        {"rbac": {"required": ["clusterReads"], "properties": {"clusterReads": {"const": False}}}},
+        {"settings": {"required": ["namespaces"], "properties": {"namespaces": {"minItems": 1}}}},
+    )
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "ingress-canary", **values, **alone}
 
 
 def setting(name: str) -> Json:
@@ -213,7 +242,7 @@ def setting(name: str) -> Json:
     if get_origin(taken) is Literal:
         return text(meaning, enum=list(get_args(taken)))
     if get_origin(taken) is tuple:
-        return several(meaning, {"type": "string"})
+        return {**several(meaning, {"type": "string"}), "uniqueItems": True}
     kinds = get_args(taken) if isinstance(taken, UnionType) else (taken,)
     optional = type(None) in kinds
     shape = _shape(kinds[0], name)
@@ -226,11 +255,25 @@ def _shape(kind: Any, name: str) -> Json:
     if kind is bool:
         return {"type": "boolean"}
     if kind is timedelta:
-        return {"type": "string", "pattern": DURATION_PATTERN, **({"$comment": bounds(name)} if bounds(name) else {})}
+        if not bounds(name):
+            return {"type": "string", **DURATION}
+        return {"type": "string", "pattern": between(*_limits(name)), "$comment": bounds(name)}
     if kind in (int, float):
         return {"type": "integer" if kind is int else "number"}
     assert kind in (str, Path, datetime), f"the chart's schema does not know how {name} is written"
     return {"type": "string"}
+
+
+def _limits(name: str) -> tuple[timedelta, timedelta]:
+    """Return the least and the greatest that a setting takes, to the millisecond."""
+    told = {
+        kind: getattr(one, kind)
+        for one in Settings.model_fields[name].metadata
+        for kind in ("ge", "gt", "le")
+        if hasattr(one, kind)
+    }
+    low: timedelta = told["gt"] + MILLISECOND if "gt" in told else told.get("ge", timedelta(0))
+    return low, told["le"]
 
 
 def default(name: str) -> str:

@@ -85,7 +85,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "`app.kubernetes.io/managed-by: ingress-canary` ([GitOps](../howto/gitops.md))."
         ),
         Reason.DRIFT_FIGHT: (
-            "The same as for [Intervened](#intervened); `kubectl get events -n shop` has one entry for each undoing."
+            "The same as for [Intervened](#intervened); `kubectl get events -n shop` has one Event that counts them."
         ),
         Reason.SLO_VIOLATED: (
             f"{HISTORY} Then the canary's logs of that time. A canary is not condemned for errors that stable has too, "

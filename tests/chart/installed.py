@@ -1,6 +1,7 @@
 """The chart, installed into the lab with its RBAC enforced, and the daemon as its Deployment runs it."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from aiohttp import web
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.lab import manifests as shop
@@ -18,7 +20,9 @@ from ingress_canary.lab.kubeapi.rbac import Rbac, account
 from ingress_canary.lab.process import DaemonProcess
 from tests.chart.charts import HOME, Json, container, manifests, one, settings
 from tests.e2e.conftest import AVAILABILITY, SCALE, WORKLOADS, checkout, until
+from tests.e2e.gate_server import KEY, GateServer
 from tests.lab.kubectl import Kubectl
+from tests.webhook import webhook
 
 LONG = 120.0
 """Real seconds, on a busy machine."""
@@ -81,6 +85,11 @@ class Installation:
             settings=str(file), identity=name, leader_election="true", warm_up="20s", lease_duration="4s",
         )  # fmt: skip
 
+    @property
+    def reads_secrets(self) -> bool:
+        """Whether the chart was told to grant any."""
+        return any(right.resource == "secrets" for right in self.rbac.rights(self.user))
+
     def refused(self) -> set[tuple[str, str, str, str]]:
         """Return what RBAC refused: verb, resource, namespace, name."""
         return {
@@ -118,15 +127,40 @@ async def whole_life(found: Installation) -> None:
             await second.ready(LONG)
             traffic = asyncio.create_task(lab.load(100, 600).run())
             try:
-                await _promoted_and_rolled_back(lab, first)
+                if found.reads_secrets:
+                    await _with_a_gate_and_messages(lab, first)
+                else:
+                    await _promoted_and_rolled_back(lab, first, STEPS)
             finally:
                 traffic.cancel()
 
 
-async def _promoted_and_rolled_back(lab: Lab, leader: DaemonProcess) -> None:
+async def _with_a_gate_and_messages(lab: Lab, leader: DaemonProcess) -> None:
+    """Play it with a schedule that names two Secrets, and see that they have been read."""
+    titles: list[str] = []
+
+    async def take(request: web.Request) -> web.Response:
+        titles.append((await request.json())["title"])
+        return web.Response()
+
+    async with GateServer() as gates, webhook(take) as address:
+        for name, text in (("canary-gates", KEY), ("chat", address)):
+            lab.create("secrets", {
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "shop"},
+                "data": {"value": b64encode(text.encode()).decode()},
+            })  # fmt: skip
+        gate = gates.gate("schema", "beforeStart", secretRef={"name": "canary-gates", "key": "value"})
+        message = {"name": "chat", "secretRef": {"name": "chat", "key": "value"}}
+        await _promoted_and_rolled_back(lab, leader, {**STEPS, "gates": [gate], "notifications": [message]})
+        await until(lambda: titles, LONG)
+    assert gates.of("schema")
+    assert not gates.unsigned
+
+
+async def _promoted_and_rolled_back(lab: Lab, leader: DaemonProcess, schedule: Json) -> None:
     lab.api.store.patch("deployments", "shop", "checkout-canary", {"spec": {"replicas": 1}})
     await until(lambda: lab.canary.replicas == 1, LONG)
-    rollout: dict[str, Any] = checkout(schedule=STEPS, promotion={"strategy": "CopyImages"})
+    rollout: dict[str, Any] = checkout(schedule=schedule, promotion={"strategy": "CopyImages"})
     rollout["spec"]["workload"] = {**WORKLOADS, "scaleCanary": {"to": 2, "drain": "20s"}}
     lab.create("canaryrollouts", rollout)
     await until(lambda: lab.status().get("phase") == "Succeeded" and lab.shadow() is None, LONG)

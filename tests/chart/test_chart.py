@@ -1,6 +1,7 @@
 """What the chart renders to, for the documented sets of values: right, stable, and refused where a value is wrong."""
 
 import json
+import re
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ import yaml
 
 from ingress_canary import __version__
 from ingress_canary.api.crd import KINDS, crd
-from ingress_canary.settings import Settings, load
+from ingress_canary.settings import Settings, SettingsError, load
 from tests.chart.charts import CHART, HOME, NAME, ROOT, SETS, chart, container, manifests, one, settings
 from tests.chart.golden import GOLDEN, render
 
@@ -59,6 +60,7 @@ def matrix() -> list[Any]:
         for replicas, served, source, reads, on in product(
             (1, 3), ([], ["shop"], ["ingress-canary", "shop"]), sources, (True, False), (True, False)
         )
+        if reads or served
     ]
 
 
@@ -114,6 +116,15 @@ def test_every_value_is_in_the_schema_and_every_mapping_is_closed() -> None:
         ({"settings": {"intervall": "10s"}}, "intervall"),
         ({"settings": {"interval": 10}}, "/settings/interval"),
         ({"settings": {"interval": "ten"}}, "/settings/interval"),
+        ({"settings": {"interval": ""}}, "/settings/interval"),
+        ({"settings": {"interval": "2h"}}, "/settings/interval"),
+        ({"settings": {"interval": "61s"}}, "/settings/interval"),
+        ({"settings": {"source": "prometheus"}}, "/settings"),
+        ({"settings": {"source": "prometheus", "prometheus_url": ""}}, "/settings/prometheus_url"),
+        ({"settings": {"namespaces": ["shop", "shop"]}}, "/settings/namespaces"),
+        ({"rbac": {"clusterReads": False}}, "/settings/namespaces"),
+        ({"podLabels": {"app.kubernetes.io/name": "x"}}, "app.kubernetes.io/name"),
+        ({"podMonitor": {"interval": ""}}, "/podMonitor/interval"),
         ({"settings": {"source": "prom"}}, "/settings/source"),
         ({"settings": {"namespaces": "shop"}}, "/settings/namespaces"),
         ({"settings": {"lease_name": "other"}}, "lease_name"),
@@ -128,6 +139,26 @@ def test_every_value_is_in_the_schema_and_every_mapping_is_closed() -> None:
 def test_a_wrong_value_is_refused_by_its_place(values: dict[str, Any], where: str) -> None:
     with pytest.raises(helm_python.HelmValuesError, match=where):
         manifests(values)
+
+
+SPANS = [
+    *(f"{number}{unit}" for number in (0, 1, 2, 5, 9, 10, 59, 60, 61, 99, 100, 120, 121, 3600, 3601) for unit in "smh"),
+    *("1m30s", "2m1s", "59m59s", "1ms", "999ms", "1000ms", "2000ms", "60000ms", "60001ms"),
+]
+
+
+def test_of_durations_the_schema_takes_what_the_daemon_takes_and_nothing_else() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())["properties"]["settings"]["properties"]
+    bounded = {name: one["pattern"] for name, one in schema.items() if "$comment" in one}
+    assert {"interval", "warm_up", "request_timeout", "prometheus_scrape_interval"} <= bounded.keys()
+    for name, pattern in bounded.items():
+        for span in SPANS:
+            try:
+                load({name: span}, None)
+            except SettingsError:
+                assert not re.fullmatch(pattern, span), f"{name}: {span}"
+            else:
+                assert re.fullmatch(pattern, span), f"{name}: {span}"
 
 
 def test_a_selector_that_is_no_list_of_labels_opens_the_controllers_namespace() -> None:

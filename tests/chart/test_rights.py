@@ -15,7 +15,10 @@ from tests.chart.installed import Installation, installed, whole_life
 RBAC = ROOT / "config/rbac"
 MODES: dict[str, dict[str, Any]] = {
     "cluster-wide": {"rbac": {"writeWorkloads": True}},
-    "namespaces": {"rbac": {"writeWorkloads": True}, "settings": {"namespaces": ["shop"]}},
+    "namespaces": {
+        "rbac": {"writeWorkloads": True, "secrets": [{"namespace": "shop", "names": ["canary-gates", "chat"]}]},
+        "settings": {"namespaces": ["shop"]},
+    },
     "namespaces alone": {
         "rbac": {"writeWorkloads": True, "clusterReads": False},
         "settings": {"namespaces": ["shop"], "accept_unchecked": True},

@@ -35,7 +35,7 @@ def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProce
     ("args", "message"),
     [
         (("run", "--intervall", "5s"), "--intervall: no such setting; did you mean `--interval`?"),
-        (("run", "--settings", "/none.yaml"), "/none.yaml: cannot be read"),
+        (("run", "--settings", "/none.yaml"), "/none.yaml: cannot be read: No such file or directory"),
         (("pause",), "error: "),
         (("pause", "checkout", "--timeout", "soon"), "error: "),
         (("finish", "checkout", "-o", "xml"), "error: "),
@@ -47,6 +47,9 @@ def run(home: Path, *args: str, **environment: str) -> subprocess.CompletedProce
         (("wait",), "error: "),
         (("wait", "checkout", "--for", "ever"), "error: "),
         (("wait", "checkout", "--timeout", "soon"), "a duration is a string with a unit"),
+        (("lint", "-n", "shop", "rollout.yaml"), "goes with --live"),
+        (("lint", "-A", "rollout.yaml"), "goes with --live"),
+        (("run", "--source", "prometheus", "--print-settings"), "--source: prometheus needs an address"),
         (("status", "checkout", "-A"), "name one rollout, or say -A"),
         (("crds", "more"), "error: "),
         (("rollback", "checkout"), "error: "),
@@ -106,7 +109,7 @@ def test_a_verb_says_when_the_cluster_cannot_be_reached(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "abort" not in done.stdout
     assert (
-        f"error: patch canaryrollouts shop/checkout: ClientConnectorError: Cannot connect to host 127.0.0.1:{port}"
+        f"error: patch canaryrollouts shop/checkout: ClientConnectorError: Cannot connect to host 127.0.0.1:{port} ["
         in (done.stderr)
     )
 

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+import typer
 
-from ingress_canary.cli.wait import CODES, Goal, judged
+from ingress_canary.cli.amounts import patience
+from ingress_canary.cli.wait import CODES, Goal, judged, out_of_time
 
 
 def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **status: Any) -> dict[str, Any]:
@@ -56,3 +58,32 @@ def test_a_rollout_is_judged_by_its_revision_and_its_end(
 ) -> None:
     found = judged(body, goal, revision, appeared=appeared)
     assert (None if found is None else CODES[found.result]) == code
+
+
+@pytest.mark.parametrize(
+    ("body", "revision", "message"),
+    [
+        (rollout("Progressing", message="baking"), "zzz", "revision zzz has not appeared; of v2: baking"),
+        (rollout("Progressing", spec="v3", message="baking"), None, "revision v3 has not appeared; of v2: baking"),
+        (rollout("Progressing", message="baking"), "v2", "baking"),
+        (rollout("Progressing", message="baking"), None, "baking"),
+        ({"metadata": {}, "spec": {}}, "zzz", "revision zzz has not appeared"),
+    ],
+)
+def test_when_the_time_is_up_a_revision_that_never_came_is_said(
+    body: dict[str, Any], revision: str | None, message: str
+) -> None:
+    assert out_of_time(body, revision).message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "span"), [("90", 90), ("90s", 90), ("1h30m", 5400), ("0", 0), ("0.5", 0.5), ("500ms", 0.5)]
+)
+def test_a_time_to_wait_is_a_duration_or_a_number_of_seconds(text: str, span: float) -> None:
+    assert patience(text) == span
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e300", "soon", ""])
+def test_what_is_no_time_to_wait_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        patience(text)

@@ -219,8 +219,9 @@ async def test_on_the_worst_day_every_canary_is_taken_off(lab: Lab, daemon: Daem
         lab.create("ingresses", manifests.ingress(name, host=f"{name}.example"))
     async with daemon:
         await daemon.ready()
-        code, out, _ = await person.says("abort", "--all")
-        assert (code, out) == (0, "nothing to abort: every rollout is at rest\n")
+        for namespace in ("shop", "nirvana"):
+            code, out, err = await person.says("abort", "--all", namespace=namespace)
+            assert (code, out, err) == (1, "", f"error: there is no CanaryRollout in namespace {namespace}\n")
         for name in names:
             lab.create("canaryrollouts", manifests.rollout(name, {"steps": [LONG], "slos": [AVAILABILITY]}))
         await until(lambda: all(lab.status(name).get("phase") == "Pending" for name in names))

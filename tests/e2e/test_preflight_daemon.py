@@ -46,6 +46,18 @@ async def test_a_warning_is_a_conditions_message_and_one_event_over_a_restart_to
     assert count == 1
 
 
+async def test_several_controller_pods_are_warned_of_once_their_pages_have_been_read(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    await lab.add_controller()
+    lab.create("canaryrollouts", checkout(schedule=LONG))
+    async with daemon, traffic(lab):
+        await daemon.ready()
+        await until(lambda: condition(lab).get("reason") == "PreflightWarning" and lab.status().get("weight") == 50)
+        assert "rule 23: ingress controllers replicas: 2 pods apply a change" in condition(lab)["message"]
+    assert [message.partition(": ")[0] for message, _ in told(lab)] == ["rule 23"]
+
+
 async def test_an_error_found_in_mid_rollout_holds_the_weight_and_clears_by_itself(
     lab: Lab, daemon: DaemonProcess
 ) -> None:

@@ -51,7 +51,7 @@ async def test_where_a_rollout_is_can_be_read_at_a_glance_and_in_full(
     assert "of 5.30" in full  # ln(2S/alpha), where a fail is proven
     assert "of 3.00" in full  # ln(1/beta), where a step is proven good
     assert "preflight PreflightWarning: rule 26: Ingress shop/checkout metadata.annotations[" in full
-    assert "to go on: ingress-canary resume checkout -n shop" in full
+    assert "paused    by a person; to go on: ingress-canary resume checkout -n shop" in full
     assert "action    pause (done)" in full
     assert "step 1 (half) begins" in full
 

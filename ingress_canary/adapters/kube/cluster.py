@@ -76,6 +76,10 @@ class KubeCluster:
         """Return a CanarySchedule as it is."""
         return self._caches.schedules.get(key)
 
+    def sees_schedules(self, namespace: str) -> bool:
+        """Return whether the schedules of a namespace may be read, so that one that is not held does not exist."""
+        return self._watches.sees_schedules(namespace)
+
     def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
         """Call ``changed`` with the key of each rollout that a watch event may concern; own writes are no event."""
         self._subscribers[changed] = None

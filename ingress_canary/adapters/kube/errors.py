@@ -5,6 +5,7 @@ Ingress that was asked for, so everything else that is no usable answer is Unava
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -38,6 +39,8 @@ class Silent(Unavailable):
     """A watch that said nothing for too long: dead, idle, or from a version that the API server has not reached."""
 
 
+_WITHOUT_TLS = re.compile(r" ssl:(?:\w+|<[^>]*>)(?= \[)")
+"""What aiohttp says of TLS wherever it cannot connect, be the address http or https."""
 _NOT_SERVED = b"404 page not found"
 """What Go's mux answers for a path that nobody serves; also some proxies' words, hence Unavailable."""
 
@@ -86,7 +89,7 @@ def from_exception(error: Exception, what: str) -> ClusterError:
         return error
     if isinstance(error, TimeoutError):
         return Unavailable(f"{what}: no answer in time")
-    return Unavailable(f"{what}: {type(error).__name__}: {error}")
+    return Unavailable(f"{what}: {type(error).__name__}: {_WITHOUT_TLS.sub('', str(error))}")
 
 
 def parse(body: bytes, what: str) -> Json:

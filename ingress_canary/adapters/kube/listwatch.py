@@ -48,6 +48,8 @@ class WatchSettings:
     the watches of all clients spread over its replicas."""
     denied: float = 300.0
     """Until an optional resource that may not be read is tried again."""
+    lacking: str = "grant the daemon's service account"
+    """How the remedy for a missing right begins."""
 
 
 class ListWatch(Generic[T]):
@@ -224,7 +226,7 @@ class ListWatch(Generic[T]):
 
     def _remedy(self, error: ClusterError) -> str:
         if isinstance(error, Denied):
-            return "; grant the daemon's service account get, list and watch on it"
+            return f"; {self._settings.lacking} get, list and watch on it"
         if isinstance(error, NotServed | Missing) and self._resource.group == GROUP:
             return "; install the CRDs: ingress-canary crds | kubectl apply -f -"
         return ""

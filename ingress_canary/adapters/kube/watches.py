@@ -36,6 +36,8 @@ class Scope:
     """Further namespaces with schedules, when not all are served."""
     controllers: Key | None = None
     """The controllers' own ConfigMap; None when it is not to be read."""
+    by_person: bool = False
+    """Whether a person asks with rights of their own, which need not include schedules of other namespaces."""
 
 
 class Watches:
@@ -55,6 +57,7 @@ class Watches:
         )
         classes = ListWatch(session, CLASSES, caches.classes, settings, optional=True)
         home = ListWatch(session, NAMESPACES, caches.freezes, settings, selector=_named(scope.home), optional=True)
+        self._schedules: dict[str | None, ListWatch[Any]] = {}
         self._all: list[ListWatch[Any]] = [everywhere, classes, home, *self._in_scope(caches, scope)]
         if scope.controllers is not None:
             namespace, name = scope.controllers
@@ -97,6 +100,11 @@ class Watches:
         """What is wrong with watches now."""
         return tuple(one.problem for one in self._all if one.problem)
 
+    def sees_schedules(self, namespace: str) -> bool:
+        """Return whether the schedules of a namespace may be read."""
+        watch = self._schedules.get(namespace) or self._schedules.get(None)
+        return watch is not None and watch.visible
+
     def silence(self) -> float:
         """Return the seconds since the quietest of the visible watches was heard."""
         now = asyncio.get_running_loop().time()
@@ -116,7 +124,11 @@ class Watches:
                 yield ListWatch(self._session, resource, store, self._settings, namespace=namespace)
         schedules = sorted({*scope.namespaces, *scope.schedules, scope.home}) if scope.namespaces else (None,)
         for namespace in schedules:
-            yield ListWatch(self._session, SCHEDULES, caches.schedules, self._settings, namespace=namespace)
+            one = self._schedules[namespace] = ListWatch(
+                self._session, SCHEDULES, caches.schedules, self._settings, namespace=namespace,
+                optional=scope.by_person,
+            )  # fmt: skip
+            yield one
 
 
 def _named(name: str) -> dict[str, str]:

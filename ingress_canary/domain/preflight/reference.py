@@ -3,7 +3,16 @@
 import inspect
 from collections.abc import Sequence
 
+from ingress_canary.domain.preflight.problem import Severity
 from ingress_canary.domain.preflight.rule import Rule
+
+SPEC_IS_SERVED, SCHEDULE_EXISTS = "spec-is-served", "schedule-exists"
+FIRST = (
+    (SPEC_IS_SERVED, "Spec and status can be read, and ask for nothing that this release or these settings refuse.",
+     "correct the field that is named."),
+    (SCHEDULE_EXISTS, "The shared schedule is there.", "create it, or name the right one in spec.schedule.ref."),
+)  # fmt: skip
+"""What is asked before any rule, and is none: without it there is nothing that rules could look at."""
 
 HEADER = """\
 # Preflight
@@ -20,7 +29,8 @@ say what must exist at all; the others are asked once those find nothing.
 
 def reference(rules: Sequence[Rule]) -> str:
     """Return the page in Markdown, ending in a newline."""
-    return HEADER + "".join(f"| {' | '.join(_cells(rule))} |\n" for rule in rules)
+    first = (("0", f"`{name}`", Severity.ERROR.value, "-", what, remedy) for name, what, remedy in FIRST)
+    return HEADER + "".join(f"| {' | '.join(cells)} |\n" for cells in (*first, *map(_cells, rules)))
 
 
 def _cells(rule: Rule) -> tuple[str, ...]:

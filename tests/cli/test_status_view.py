@@ -1,0 +1,58 @@
+"""What ``status NAME`` says of steps and pauses: what is true, and what helps."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.cli.status_view import one, table
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+SLOS = [{"name": "availability", "objective": 99.5, "sli": {"requests": {}}}]
+CONTENT = {"steps": [{"weight": weight, "bake": "10m"} for weight in (5, 50, 100)], "slos": SLOS}
+
+
+def shown(phase: str, reason: str, step: int | None = 1, **status: Any) -> list[str]:
+    content = ScheduleSpec.model_validate(CONTENT).dump()
+    at = {"index": step, "weight": 5, "startedAt": "2026-03-02T09:00:00Z"} if step else None
+    told = {"phase": phase, "reason": reason, "step": at, "schedule": {"hash": "x", "content": content}, **status}
+    return one({"metadata": {"name": "checkout", "namespace": "shop"}, "status": told}, NOW).splitlines()
+
+
+RESUME = "to go on: ingress-canary resume checkout -n shop"
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "line"),
+    [
+        ("Spec", "PausedByUser", "paused    by spec.paused; to go on: set it to false"),
+        ("User", "PausedByUser", f"paused    by a person; {RESUME}"),
+        ("Daemon", "Intervened", f"paused    because of Intervened; {RESUME}"),
+        ("Daemon", "DriftFight", f"paused    because of DriftFight; {RESUME}"),
+        ("Daemon", "ApprovalTimedOut", f"paused    because of ApprovalTimedOut; {RESUME}"),
+    ],
+)
+def test_a_pause_names_who_or_what_began_it_and_what_ends_it(by: str, reason: str, line: str) -> None:
+    assert line in shown("Paused", reason, pause={"by": by, "returnsTo": "Progressing"})
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "step", "rail"),
+    [
+        ("Progressing", "Baking", 2, "steps     + 5 %   > 50 %   . 100 %"),
+        ("Paused", "PausedByUser", 2, "steps     + 5 %   = 50 %   . 100 %"),
+        ("Promoting", "AwaitingStable", 3, "steps     + 5 %   + 50 %   + 100 %"),
+        ("Succeeded", "Promoted", 3, "steps     + 5 %   + 50 %   + 100 %"),
+        ("Succeeded", "Superseded", 1, "steps     - 5 %   . 50 %   . 100 %"),
+        ("Succeeded", "Superseded", None, "steps     . 5 %   . 50 %   . 100 %"),
+        ("RolledBack", "SLOViolated", 2, "steps     + 5 %   x 50 %   . 100 %"),
+    ],
+)
+def test_the_rail_marks_only_what_was_passed_as_passed(phase: str, reason: str, step: int | None, rail: str) -> None:
+    assert rail in shown(phase, reason, step)
+
+
+def test_a_table_of_nothing_names_the_namespace_that_was_asked_for() -> None:
+    assert table([], NOW, "shopp") == "no CanaryRollout in namespace shopp"
+    assert table([], NOW) == "no CanaryRollout found"
