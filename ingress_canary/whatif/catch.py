@@ -6,7 +6,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from ingress_canary.api.units import format_points
-from ingress_canary.domain.sequential import LARGEST_THETA, Design, logit
+from ingress_canary.domain.sequential import Design, logit
 
 REGRESSIONS = (0.005, 0.01, 0.05, 1.0)
 """By how much the canary's ratio of bad requests is higher, up to all of them."""
@@ -73,10 +73,10 @@ def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float
 
 def _absolute(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
     """Return the seconds of evidence that the absolute test needs; infinite when it never fails."""
-    theta = max(design.theta, min(LARGEST_THETA, design.rho * healthy))
-    if not rates.canary:
+    null = design.null(healthy)
+    if null is None or not rates.canary:
         return inf
-    return _until(design, rates.canary, min(ratio, ALMOST_ALL), theta, z)
+    return _until(design, rates.canary, min(ratio, ALMOST_ALL), null, z)
 
 
 def _relative(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:

@@ -11,7 +11,7 @@ from ingress_canary.whatif.runs import Experiment, Spread, Summary, simulate
 from ingress_canary.whatif.traffic import Incident, Ratios, Traffic
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, outcomes, same, schedule, six, summary
 
-INCIDENT = Incident(180, 0.05)
+INCIDENT, OUTAGE = Incident(180, 0.05), Incident(180, 1.0)
 TOLD = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}
 FEW, MANY = 40, 2000
 GATE = {"name": "tests", "when": "beforeStep", "url": "http://gate.example"}
@@ -63,6 +63,7 @@ def test_of_two_thousand_that_are_one_point_worse_none_is_promoted():
     [
         (100, 5, {"incident": INCIDENT}, 0.01),
         (1000, 20, {"incident": INCIDENT}, 0.01),
+        (100, 20, {"incident": OUTAGE}, 0.01),
         (100, 5, {"burst": 5.0}, 0.03),
         (1000, 20, {"burst": 5.0}, 0.03),
     ],
@@ -76,6 +77,14 @@ def test_an_incident_on_both_sides_does_not_condemn():
     spec = schedule([{"weight": 20, "bake": "5m"}] * 2)
     seen = summary(spec, same(100, 0.001, incident=INCIDENT), FEW)
     assert at_most(seen.rolled_back, seen.runs, 0.01)
+
+
+def test_an_outage_of_both_sides_does_not_condemn_and_saves_no_bad_canary():
+    spec = schedule([{"weight": 20, "bake": "5m"}] * 2)
+    seen = summary(spec, same(100, 0.001, incident=OUTAGE), FEW)
+    assert at_most(seen.rolled_back, seen.runs, 0.01)
+    worse = summary(spec, Traffic(100, Ratios(0.001, 0.05), incident=OUTAGE), 20)
+    assert worse.rolled_back == 20
 
 
 def test_the_history_of_stable_is_what_makes_bursts_bearable():
