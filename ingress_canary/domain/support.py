@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadK
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
 from ingress_canary.domain.notices import notification_faults
-from ingress_canary.domain.promql import counter_faults, value_faults
+from ingress_canary.domain.promql import counter_faults, is_sided, one_sided, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
@@ -50,6 +50,7 @@ def unsupported_schedule(
             yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
             if not prometheus:
                 yield f"{prefix}.slos[{number}].sli.{member}", NO_PROMETHEUS
+        yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for member, fault in _one_sided(slo.sli))
 
 
 def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
@@ -61,6 +62,22 @@ def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
                 yield f"prometheus.{member}", counter_faults(query)
     if sli.prometheus_threshold is not None:
         yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
+
+
+def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
+    """Yield the counter that speaks of everybody while the other one speaks of one side."""
+    own = sli.prometheus
+    if own is None:
+        return
+    member, part = ("bad", own.bad) if own.bad is not None else ("good", own.good)
+    if part is None or not one_sided(part, own.total):
+        return
+    everybody, sided = ("total", member) if is_sided(part) else (member, "total")
+    yield (
+        f"prometheus.{everybody}",
+        f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
+        "other requests too; tell the sides apart in both, or write {{canaryService}} in both to judge the canary alone",
+    )
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
