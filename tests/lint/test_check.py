@@ -211,6 +211,41 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
     ]
 
 
+ILL = """  maxHold: 5
+  maxHoold: 5m
+  analysis: {settle: soon}
+  slos:
+  - {name: own, objective: 199, sli: {prometheus: {bad: "b{", total: 't{a="{{sid}}"}'}}}
+  - {name: own, sli: {prometheusThreshold: {query: "max(load"}}}
+  - {name: own, objective: 99, sli: {prometheus: {bad: "rate(b[1m])", total: t}}}
+  notifications:
+  - {name: told, secretRef: {name: s, key: k}, body: "{{reson}}"}
+  - {name: told}
+"""
+
+
+def test_what_is_wrong_in_one_place_hides_nothing_that_is_wrong_in_another() -> None:
+    """The rules that the daemon refuses by speak of what the models take, whatever else they refuse."""
+    steps = "  steps: [{weight: 5, bake: 1m}]\n  gates: [{name: g, when: beforeStep, url: 'http://g', steps: [nine]}]\n"
+    fields = {one.field for one in lint(HEAD + ILL + steps)}
+    assert fields >= {
+        "spec.maxHold", "spec.maxHoold", "spec.analysis.settle", "spec.slos[0].objective",
+        "spec.slos[0].sli.prometheus.bad", "spec.slos[0].sli.prometheus.total", "spec.slos[1].name",
+        "spec.slos[1].sli.prometheusThreshold", "spec.slos[2].sli.prometheus.bad", "spec.notifications[0].body",
+        "spec.notifications[1].secretRef", "spec.gates[0].steps[0]",
+    }  # fmt: skip
+    inline = "  canaryService: Bad_Name\n  schedule:\n    inline:\n"
+    nested = "".join(f"    {line}\n" for line in (ILL + steps).splitlines())
+    told = {one.field for one in lint(ROLLOUT + inline + nested)}
+    assert told == {"spec.canaryService", *(field.replace("spec", "spec.schedule.inline", 1) for field in fields)}
+
+
+@pytest.mark.parametrize("steps", ["[{weight: 50, bake: 1m}, {weight: 5, bake: 1m}]", "[{weight: 5, bake: soon}]", "5"])
+def test_nothing_is_said_of_steps_that_cannot_be_read(steps: str) -> None:
+    gates = '  gates: [{name: g, when: beforeStep, url: "http://g", steps: [nine]}]\n'
+    assert {one.field.partition("[")[0] for one in lint(f"{HEAD}{SLOS}{gates}  steps: {steps}\n")} == {"spec.steps"}
+
+
 GATES = """  gates:
   - {name: a, when: sometimes, url: "http://a/"}
   - {name: b, when: beforeStart, url: "shop.example/b"}
@@ -271,10 +306,10 @@ def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
       prometheusThreshold: {query: "max(load", max: 1}
   - {name: both, objective: 99, sli: {prometheus: {bad: b, good: g, total: t}}}
 """
-    told = [(one.line, one.field, one.message) for one in lint(HEAD + text)]
-    assert [(line, field) for line, field, _ in told] == [(16, "spec.slos[2].sli.prometheus")]
-    assert "exactly one of bad and good" in told[0][2]
-    rest = lint(HEAD + text.replace("bad: b, ", ""))
+    *rest, both = lint(HEAD + text)
+    assert (both.line, both.field) == (16, "spec.slos[2].sli.prometheus")
+    assert "exactly one of bad and good" in both.message
+    assert lint(HEAD + text.replace("bad: b, ", "")) == rest
     assert [(one.line, one.field) for one in rest] == [
         (11, "spec.slos[0].sli.prometheus.bad"),
         (12, "spec.slos[0].sli.prometheus.total"),
@@ -432,9 +467,9 @@ NOTIFIED = """  notifications:
 
 def test_notifications_are_checked_where_they_are_said() -> None:
     steps = "  steps: [{weight: 5, bake: 1m}]\n"
-    (doubled,) = lint(HEAD + SLOS + steps + NOTIFIED)
+    doubled, unknown = lint(HEAD + SLOS + steps + NOTIFIED)
     assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
-    (unknown,) = lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1))
+    assert lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1)) == [unknown]
     assert unknown.field == "spec.notifications[1].title"
     assert "unknown variable {{reson}}" in unknown.message
     (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
