@@ -14,7 +14,7 @@ from ingress_canary.cli.amounts import incident as incident_of
 from ingress_canary.cli.amounts import interval as interval_of
 from ingress_canary.cli.amounts import pair, ratio, seconds
 from ingress_canary.cli.output import Output
-from ingress_canary.cli.schedules import File, assumptions, read_schedule
+from ingress_canary.cli.schedules import File, assumptions, read_schedule, refused
 from ingress_canary.whatif.advice import pace
 from ingress_canary.whatif.runs import Experiment, Spread, Summary
 from ingress_canary.whatif.runs import simulate as simulated
@@ -62,6 +62,8 @@ def simulate(
 ) -> None:
     """Roll a schedule out many times in random traffic, and count what becomes of it."""
     name, spec = read_schedule(file)
+    if all(slo.sli.prometheus_threshold is not None for slo in spec.slos):
+        raise refused(f"{name}: every SLO of it is a threshold, for which no traffic can be drawn; use plan")
     traffic = Traffic(
         rps=rps, errors=Ratios(baseline, canary), slow=latency_slow_ratio or NEVER, onset=onset or 0.0, burst=burst,
         incident=incident or NO_INCIDENT, forced_rps=forced_rps,

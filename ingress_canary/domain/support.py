@@ -73,11 +73,11 @@ def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
     if part is None or not one_sided(part, own.total):
         return
     everybody, sided = ("total", member) if is_sided(part) else (member, "total")
-    yield (
-        f"prometheus.{everybody}",
+    why = (
         f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
-        "other requests too; tell the sides apart in both, or write {{canaryService}} in both to judge the canary alone",
+        "other requests too; tell the sides apart in both, or write {{canaryService}} in both: that judges it alone"
     )
+    yield f"prometheus.{everybody}", why
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
