@@ -25,6 +25,8 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
             if getattr(spec.workload, side) is None:
                 yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
     canary = spec.workload.canary
+    if canary is not None and canary == spec.workload.stable:
+        yield "spec.workload.stable", "is the canary's workload too; name the one behind the stable Service, or none"
     if spec.workload.scale_canary is not None and (canary is None or canary.kind is WorkloadKind.DAEMON_SET):
         why = "there is nothing to scale; set spec.workload.canary to a Deployment or a StatefulSet"
         yield "spec.workload.scaleCanary", why

@@ -22,7 +22,7 @@ from ingress_canary.domain.probe import unaskable
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.explain import explain, member_path
+from ingress_canary.lint.explain import explain, path_of
 from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
 from ingress_canary.lint.repaired import repaired
 from ingress_canary.lint.rules import RULES
@@ -34,6 +34,9 @@ SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
 _MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
 _MEMBERS = ("apiVersion", "kind", "metadata", "spec")
 _MEMBERS_OF = {ROLLOUT_KIND: (*_MEMBERS, "status"), SCHEDULE_KIND: _MEMBERS}
+
+NOTHING = "no CanarySchedule or CanaryRollout in it"
+"""Said of a file without any document: a note, as of documents of other kinds."""
 
 _schema_of = cache(structural)
 
@@ -78,11 +81,11 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[Finding]:
     findings: list[Finding] = []
     documents: list[Document] = []
     for file, text in texts:
-        for one in read_documents(file, text):
-            if isinstance(one, Finding):
-                findings.append(one)
-            else:
-                documents.extend(one.items())
+        found = list(read_documents(file, text))
+        findings += [one for one in found if isinstance(one, Finding)]
+        documents += [item for one in found if isinstance(one, Document) for item in one.items()]
+        if not found:
+            findings.append(Finding(file, 1, 1, "", "", NOTHING, severity=Severity.NOTE))
     ours = []
     for document in documents:
         if _is_ours(document.data):
@@ -171,16 +174,16 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
             if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
                 found.append(problem)
         rest = repaired(schedule) if isinstance(schedule, dict) else None
-        told = [] if rest is None else [_said_by_a_rule(schedule, *one) for one in unserved(rest)]
+        told = [] if rest is None else [_said_by_a_rule(*one) for one in unserved(rest)]
         found += [problem._replace(path=(*prefix, *problem.path)) for problem in told]
     else:
-        found += [_said_by_a_rule(spec, field, text) for rule in SPEC_RULES for field, text in rule(valid)]
+        found += [_said_by_a_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
 
 
-def _said_by_a_rule(spec: Mapping[str, Any], field: str, text: str) -> Problem:
+def _said_by_a_rule(field: str, text: str) -> Problem:
     message, _, remedy = text.partition("; ")
-    return Problem(member_path(spec, field.removeprefix("spec.")), message, remedy)
+    return Problem(path_of(field.removeprefix("spec.")), message, remedy)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:

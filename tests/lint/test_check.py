@@ -474,3 +474,67 @@ def test_notifications_are_checked_where_they_are_said() -> None:
     assert "unknown variable {{reson}}" in unknown.message
     (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
     assert missing.field == "spec.notifications[0].secretRef.key"
+
+
+ZERO = "a step of weight 0 without a route gets no requests"
+
+
+@pytest.mark.parametrize(
+    ("members", "field", "message"),
+    [
+        ("  steps: [{weight: 0, bake: 1m}]\n", "steps[0]", ZERO),
+        ("  steps: [{weight: 0, bake: 1m, require: NoFail}]\n", "steps[0]", ZERO),
+        (STEPS + "  maxHold: 0s\n", "maxHold", "no step could wait for its evidence"),
+    ],
+)
+def test_what_could_never_pass_is_told(members: str, field: str, message: str) -> None:
+    (found,) = lint(HEAD + SLOS + members)
+    assert (found.field, bool(found.remedy)) == (f"spec.{field}", True)
+    assert found.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "  steps: [{weight: 0, bake: 1m, require: NoFail, minRequests: 0}]\n",
+        "  steps: [{weight: 0, bake: 1m, cookie: insider}]\n",
+        "  steps: [{weight: 0, bake: 1m}]\n  routing: {cookie: insider}\n",
+    ],
+)
+def test_a_step_of_weight_0_passes_by_a_route_or_unasked(members: str) -> None:
+    assert lint(HEAD + SLOS + members) == []
+
+
+def test_a_bad_status_that_is_excluded_is_told() -> None:
+    slos = '  slos: [{name: a, objective: 99, sli: {requests: {bad: ["5..", "308"]}}}]\n'
+    (found,) = lint(HEAD + STEPS + slos)
+    assert found.field == "spec.slos[0].sli.requests.bad[1]"
+    assert lint(HEAD + STEPS + slos + "  analysis: {excludeStatuses: []}\n") == []
+
+
+def test_a_member_without_content_is_one_of_those_that_exclude_each_other() -> None:
+    (found,) = lint(
+        HEAD + STEPS + "  slos: [{name: a, objective: 99, sli: {requests: {}, latency: {threshold: 1s}}}]\n"
+    )
+    assert found.remedy == "remove all but one of requests, latency"
+    (neither,) = lint(HEAD + STEPS + "  slos: [{name: a, sli: {prometheusThreshold: {query: q}}}]\n")
+    assert (neither.message, neither.remedy) == ("say min, max or both", "")
+
+
+def test_members_that_are_missing_are_told_one_by_one() -> None:
+    found = lint(
+        f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n  promotion: {{strategy: CopyImages}}\n"
+    )
+    assert [one.field for one in found] == ["spec.workload.canary", "spec.workload.stable"]
+
+
+def test_one_workload_on_both_sides_is_told() -> None:
+    same = "  workload: {canary: {kind: Deployment, name: c}, stable: {kind: Deployment, name: c}}\n"
+    (found,) = lint(f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n{same}")
+    assert found.field == "spec.workload.stable"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing but a comment\n", "---\n"])
+def test_a_file_with_nothing_in_it_is_noted(text: str) -> None:
+    (found,) = lint(text)
+    assert (found.message, found.severity) == ("no CanarySchedule or CanaryRollout in it", Severity.NOTE)

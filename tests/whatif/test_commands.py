@@ -180,3 +180,8 @@ def test_wrong_usage_exits_64(args: tuple[str, ...]) -> None:
     done = run(*args, stdin=SCHEDULE)
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr.startswith("error: ")
+
+
+def test_a_number_that_is_none_is_answered_with_the_bounds() -> None:
+    done = run("plan", "-", "--rps", "nan", "--error-ratio", "0.1%", stdin=SCHEDULE)
+    assert "a number from 0.001 to 1,000,000 is wanted; got 'nan'" in done.stderr
