@@ -46,7 +46,7 @@ class Mode(Enum):
         return cls.JUDGING if status.phase is Phase.PROGRESSING else cls.WATCHING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Course:
     """A schedule made ready to be walked: made once for each content, because ticks come often."""
 

@@ -13,6 +13,7 @@ from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import digest
 from ingress_canary.domain.session import Course
 from ingress_canary.domain.support import unsupported_schedule
+from ingress_canary.engine.alike import course_like
 from ingress_canary.engine.documents import explain
 from ingress_canary.engine.ledger import Entry
 from ingress_canary.engine.options import Options
@@ -116,7 +117,7 @@ def _course(
         found = unsupported_schedule(spec, where, prometheus=options.prometheus)
         entry.course = (
             source,
-            Course.of(spec),
+            course_like(spec),
             tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found),
         )
     _, course, obstacles = entry.course

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Json
+from ingress_canary.engine.alike import spec_like
 from ingress_canary.engine.ledger import Entry
 
 
@@ -46,11 +47,19 @@ def read_spec(body: Json, entry: Entry) -> None:
         return
     entry.generation = generation
     try:
-        entry.spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
+        entry.spec = _lean(RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore"))
         entry.spec_problem = None
     except ValidationError as error:
         entry.spec_problem = explain(error)
         entry.spec = entry.spec or _as_begun(body)
+
+
+def _lean(spec: RolloutSpec) -> RolloutSpec:
+    """Return a spec whose inline schedule is kept once for all that have it."""
+    if spec.schedule.inline is None:
+        return spec
+    schedule = spec.schedule.model_copy(update={"inline": spec_like(spec.schedule.inline)})
+    return spec.model_copy(update={"schedule": schedule})
 
 
 def _as_begun(body: Json) -> RolloutSpec | None:

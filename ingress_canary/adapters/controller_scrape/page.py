@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from ingress_canary.domain.samples import Target
@@ -252,7 +253,8 @@ def _parse(raw: bytes) -> Line:
         value = float(found[3])
     except ValueError:  # no number, or no UTF-8
         raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
-    labels = {name: _unescape(quoted) for name, quoted in _LABEL.findall(found[2] or "")}
+    # a page says the same few words thousands of times: each is kept once
+    labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(found[2] or "")}
     return Line(found[1], labels, value, int(found[4]) if found[4] else None)
 
 

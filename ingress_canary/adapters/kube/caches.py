@@ -40,8 +40,8 @@ class Caches:
     """All stores; implements ``domain.objects.View``."""
 
     def __init__(self) -> None:
-        self.rollouts: Store[Json] = Store(lambda body: body)
-        self.schedules: Store[Json] = Store(lambda body: body)
+        self.rollouts: Store[Json] = Store(_lean)
+        self.schedules: Store[Json] = Store(_lean)
         self.ingresses: Store[Ingress] = Store(Ingress.of, {"service": services_of, "host": hosts_of})
         self.classes: Store[IngressClass] = Store(IngressClass.of, {"default": lambda one: {one.is_default}})
         self.services: Store[Service] = Store(Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}})
@@ -137,6 +137,12 @@ class Caches:
         for one in (before, after):
             if one:
                 self._endpoints.pop(Key(one.meta.namespace, one.service), None)
+
+
+def _lean(body: Json) -> Json:
+    """Return an object without its managedFields, which nobody asks for and which outweigh the rest of it."""
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    return {**body, "metadata": metadata}
 
 
 def _freeze(body: Json) -> str | None:
