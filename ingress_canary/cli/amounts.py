@@ -1,5 +1,7 @@
 """Shares, pairs of shares and durations as they are written on the command line. For all that plan or wait."""
 
+import math
+from collections.abc import Callable
 from datetime import timedelta
 
 import typer
@@ -18,6 +20,21 @@ def ratio(text: str) -> float:
     if not 0 <= share <= 1:
         raise typer.BadParameter(f"a share lies between 0 and 1, or between 0% and 100%; got {text!r}")
     return share
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return what reads a number between two bounds."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise typer.BadParameter(f"a number from {least:g} to {most:,.0f} is wanted; got {text!r}")
+        return value
+
+    return read
 
 
 def pair(text: str) -> Ratios:

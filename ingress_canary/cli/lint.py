@@ -45,7 +45,8 @@ def lint(
 ) -> None:
     """Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.
 
-    Exits 1 when there is a problem. Objects of other kinds are skipped with a note. With --live the rollouts of a
+    Exits 1 when there is a problem. Objects of other kinds are skipped with a note, and a file without any object is
+    noted: neither is a problem. With --live the rollouts of a
     cluster are checked against everything around them, by the rules that the daemon asks before every step.
     """
     if live:

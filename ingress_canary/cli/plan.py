@@ -10,7 +10,7 @@ import typer
 
 from ingress_canary.api.schedule import Require
 from ingress_canary.api.units import format_seconds
-from ingress_canary.cli.amounts import count_of, ratio
+from ingress_canary.cli.amounts import count_of, number, ratio
 from ingress_canary.cli.amounts import interval as interval_of
 from ingress_canary.cli.output import Output
 from ingress_canary.cli.past import asked
@@ -28,7 +28,8 @@ from ingress_canary.whatif.traffic import Ratios, Traffic
 def plan(
     file: File,
     rps: Annotated[
-        float | None, typer.Option(min=0.001, max=1e6, help="Requests a second of the Ingress, both sides.")
+        float | None,
+        typer.Option(parser=number(0.001, 1e6), metavar="N", help="Requests a second of the Ingress, both sides."),
     ] = None,
     error_ratio: Annotated[
         float | None,
@@ -39,7 +40,10 @@ def plan(
         typer.Option(parser=ratio, metavar="Q", help="Share of a healthy version's requests over the threshold."),
     ] = None,
     forced_rps: Annotated[
-        float, typer.Option(min=0, max=1e6, help="Requests a second by header or cookie, at steps of weight 0.")
+        float,
+        typer.Option(
+            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
+        ),
     ] = 1,
     interval: Annotated[
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")

@@ -10,6 +10,8 @@ import typer
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.measures import Counters, Latency, Measures
 from ingress_canary.domain.steps import Walk
 from ingress_canary.lint.check import lint_texts
 from ingress_canary.lint.documents import Document, read_documents
@@ -29,17 +31,17 @@ def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _refused(unread(file, error)) from None
+        raise refused(unread(file, error)) from None
     errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is Severity.ERROR]
     if errors:
-        raise _refused("\n".join(str(error) for error in errors))
+        raise refused("\n".join(str(error) for error in errors))
     documents = [one for one in read_documents(str(file), text) if isinstance(one, Document)]
     found = [(item.name, spec) for one in documents for item in one.items() if (spec := _schedule(item)) is not None]
     if not found:
-        raise _refused(f"{file}: no schedule in it; give a CanarySchedule, or a CanaryRollout with an inline one")
+        raise refused(f"{file}: no schedule in it; give a CanarySchedule, or a CanaryRollout with an inline one")
     if len(found) > 1:
         names = ", ".join(name for name, _ in found)
-        raise _refused(f"{file}: more than one schedule in it ({names}); give a file with one")
+        raise refused(f"{file}: more than one schedule in it ({names}); give a file with one")
     return found[0]
 
 
@@ -64,13 +66,24 @@ def _said(value: Any) -> Any:
     return value
 
 
-def _refused(message: str) -> typer.Exit:
+def refused(message: str) -> typer.Exit:
+    """Print why a schedule is not taken, and return the exit to raise."""
     print(message, file=sys.stderr)
     return typer.Exit(1)
 
 
 def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) -> Iterator[str]:
     """Yield what was taken for granted because nothing was said of it."""
+    measures = Measures.of(spec.slos, spec.analysis)
+    if own := [name for name, measure in measures.by_slo.items() if isinstance(measure, Counters)]:
+        yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"
+    if alone := sorted(measures.alone):
+        yield f"{', '.join(alone)}: judged without stable, whose events the queries do not tell apart"
+    thresholds = {name: one.threshold for name, one in measures.by_slo.items() if isinstance(one, Latency)}
+    if len(measures.bounds) > 1 and slow_ratio_said:
+        first = format_seconds(next(iter(thresholds.values())))
+        names = ", ".join(thresholds)
+        yield f"{names}: one share of slow requests for all thresholds (of --prometheus that of {first})"
     latencies = [slo.name for slo in spec.slos if slo.sli.latency is not None]
     if latencies and not slow_ratio_said:
         yield f"{', '.join(latencies)}: no request is taken for slow; say --latency-slow-ratio"

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingress_canary.api.units import format_seconds
-from ingress_canary.cli.amounts import count_of, pair, ratio, seconds
+from ingress_canary.cli.amounts import count_of, number, pair, ratio, seconds
 from ingress_canary.cli.amounts import incident as incident_of
 from ingress_canary.cli.amounts import interval as interval_of
 from ingress_canary.cli.output import Output
-from ingress_canary.cli.schedules import File, assumptions, read_schedule
+from ingress_canary.cli.schedules import File, assumptions, read_schedule, refused
 from ingress_canary.whatif.advice import pace
 from ingress_canary.whatif.runs import Experiment, Spread, Summary
 from ingress_canary.whatif.runs import simulate as simulated
@@ -26,7 +26,10 @@ PROMETHEUS = 1800.0
 
 def simulate(
     file: File,
-    rps: Annotated[float, typer.Option(min=0.001, max=1e6, help="Requests a second of the Ingress, both sides.")],
+    rps: Annotated[
+        float,
+        typer.Option(parser=number(0.001, 1e6), metavar="N", help="Requests a second of the Ingress, both sides."),
+    ],
     baseline: Annotated[
         float, typer.Option(parser=ratio, metavar="P", help="Stable's share of errors: 0.1% or 0.001.")
     ],
@@ -42,7 +45,9 @@ def simulate(
             parser=seconds, metavar="SPAN", help="When the canary becomes worse, from the first step on (0s)."
         ),
     ] = None,
-    burst: Annotated[float, typer.Option(min=1, max=1000, help="Bad requests in a row, on average.")] = 1,
+    burst: Annotated[
+        float, typer.Option(parser=number(1, 1000), metavar="N", help="Bad requests in a row, on average.")
+    ] = 1,
     incident: Annotated[
         Incident | None,
         typer.Option(parser=incident_of, metavar="SPAN:SHARE", help="Both sides fail, at a random time: 3m:5%."),
@@ -52,7 +57,10 @@ def simulate(
         typer.Option(parser=seconds, metavar="SPAN", help="Stable's history before (30m, as with Prometheus)."),
     ] = None,
     forced_rps: Annotated[
-        float, typer.Option(min=0, max=1e6, help="Requests a second by header or cookie, at steps of weight 0.")
+        float,
+        typer.Option(
+            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
+        ),
     ] = 1,
     interval: Annotated[
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
@@ -62,6 +70,8 @@ def simulate(
 ) -> None:
     """Roll a schedule out many times in random traffic, and count what becomes of it."""
     name, spec = read_schedule(file)
+    if all(slo.sli.prometheus_threshold is not None for slo in spec.slos):
+        raise refused(f"{name}: every SLO of it is a threshold, for which no traffic can be drawn; use plan")
     traffic = Traffic(
         rps=rps, errors=Ratios(baseline, canary), slow=latency_slow_ratio or NEVER, onset=onset or 0.0, burst=burst,
         incident=incident or NO_INCIDENT, forced_rps=forced_rps,
@@ -89,7 +99,7 @@ def _text(summary: Summary) -> Iterator[str]:
         ("promoted", summary.promoted), ("rolled back", summary.rolled_back), ("held", summary.held),
     ):  # fmt: skip
         yield f"{label:>12}  {count:>9,}  {count / summary.runs:7.2%}"
-    if summary.rolled_back:
+    if summary.rollback_seconds.p50 is not None:
         yield f"time to rollback, from the onset and without settling: {_span(summary.rollback_seconds)}"
         exposed, failed = _count(summary.exposed_requests), _count(summary.failed_requests)
         yield f"canary requests from the onset to the rollback: {exposed}; bad ones of them: {failed}"

@@ -68,7 +68,7 @@ def wait(
     context: Context = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Wait until a rollout is promoted: exit code 0 then, 2 when rolled back or withdrawn, 3 after the timeout, else 1."""
+    """Wait until a rollout is promoted: exit code 0; 2 when rolled back or withdrawn, 3 after the timeout, else 1."""
     path = kubeconfig_of(kubeconfig)
     namespace = namespace_of(namespace, path, context)
     try:

@@ -13,7 +13,7 @@ from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.gates import describe, judge, status
+from ingress_canary.domain.gates import describe, judge, status, unopposed
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import SMALLEST_THETA, Design
 from ingress_canary.domain.track import NOTHING, Track, implausible
@@ -196,6 +196,16 @@ class Analysis:
         """Every SLO's name and sentence."""
         pairs = zip(self.plan.names, self.sentences, strict=True)
         return "; ".join(f"{name}: {sentence}" for name, sentence in pairs)
+
+    @property
+    def unopposed_summary(self) -> str:
+        """What a step of require: NoFail was passed on, of every SLO."""
+        calibrated = [
+            unopposed(objective.design, track.evidence, self._min_requests(objective), track.rate)
+            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        ]
+        sentences = (*calibrated, *(watch.sentence for watch in self.watches))
+        return "; ".join(f"{name}: {sentence}" for name, sentence in zip(self.plan.names, sentences, strict=True))
 
     @property
     def failed(self) -> tuple[str, ...]:

@@ -171,7 +171,7 @@ def _follow(
 def _nothing_seen(signals: Signals) -> str:
     return (
         f"no series yet for Ingress {signals.ingress}: no request was seen, or the controllers leave it out "
-        "(metrics excluded; a wildcard or hostless rule without --metrics-per-host=false)"
+        "(metrics excluded; a wildcard or hostless rule without --metrics-per-undefined-host=true)"
     )
 
 

@@ -96,6 +96,14 @@ def describe(design: Design, evidence: Evidence, min_requests: int, rate: float 
     return _shortage(design, evidence, min_requests, rate)
 
 
+def unopposed(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
+    """Return what a step that asks for no proof was passed on (require: NoFail)."""
+    if judge(design, evidence, min_requests) is Verdict.PASS:
+        return describe(design, evidence, min_requests, rate)
+    seen = f"canary {_seen(evidence.step.e, evidence.step.n)}" if evidence.step.n else "no canary request was seen"
+    return f"{seen} in this step, and nothing is proven bad; no proof was asked for"
+
+
 @lru_cache(maxsize=4096)
 def percent(ratio: float) -> str:
     """Return a ratio as a person reads it: 0.1235 is ``12.4%``."""
@@ -185,11 +193,17 @@ def _shortage(design: Design, evidence: Evidence, min_requests: int, rate: float
     missing = max(wait, min_requests - n)
     if not missing:
         return "enough was seen to pass, and a fresh look at the evidence is missing"
+    if not wait:
+        return (
+            f"canary {_seen(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "
+            f"for minRequests of {min_requests:,}{_pace(missing, rate)}"
+        )
     if e:
         needs = f"canary {_seen(e, n)} in this step needs about {missing:,} more requests like these"
     else:
         needs = f"needs about {missing:,} more canary requests without errors ({n:,} of {n + missing:,} seen)"
-    return f"{needs}{_pace(missing, rate)}, to be proven better than {allowed}"
+    also = f"for minRequests of {min_requests:,} and " if missing > wait else ""
+    return f"{needs}{_pace(missing, rate)}, {also}to be proven better than {allowed}"
 
 
 def _pace(missing: int, rate: float | None) -> str:

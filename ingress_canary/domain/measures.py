@@ -57,9 +57,14 @@ class Counters:
     total: str
     part_is_good: bool
 
+    @property
+    def is_sided(self) -> bool:
+        """Whether stable is counted too."""
+        return is_sided(self.part) and is_sided(self.total)
+
     def selectors(self, variables: Mapping[str, str], side: Side) -> tuple[str, str] | None:
         """Return what to select of a side, (part, total); None for stable where nothing tells the sides apart."""
-        if side is Side.STABLE and not (is_sided(self.part) and is_sided(self.total)):
+        if side is Side.STABLE and not self.is_sided:
             return None
         return _raw(fill(self.part, variables, side)), _raw(fill(self.total, variables, side))
 
@@ -97,6 +102,13 @@ class Measures:
     def bounds(self) -> frozenset[float]:
         """The bucket bounds that a source must deliver."""
         return frozenset(measure.threshold for measure in self.by_slo.values() if isinstance(measure, Latency))
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The SLOs that count the canary alone, so that stable is not compared with."""
+        return frozenset(
+            name for name, measure in self.by_slo.items() if isinstance(measure, Counters) and not measure.is_sided
+        )
 
     def parts(self, variables: Mapping[str, str]) -> tuple[str, ...]:
         """Return the selectors of the users' counters of bad or good events, sorted."""

@@ -15,7 +15,7 @@ from ingress_canary.api.rollout import AlertStatus, Phase, RolloutStatus
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import ASKING, Reason, severity
-from ingress_canary.domain.templates import render, unknown
+from ingress_canary.domain.templates import render, unclosed, unknown
 
 QUIET = timedelta(hours=1)
 """What comes and goes is told once in this time, on the daemon's clock, unless the rollout moves."""
@@ -158,7 +158,8 @@ def notification_faults(notifications: Sequence[Notification], prefix: str) -> I
     """Yield (field, message) of what the schema takes and nobody could be told by."""
     for number, notification in enumerate(notifications):
         for member in ("title", "body"):
-            for fault in unknown(getattr(notification, member), VARIABLES):
+            template = getattr(notification, member)
+            for fault in (*unknown(template, VARIABLES), *unclosed(template)):
                 yield f"{prefix}[{number}].{member}", fault
         for place, reason in enumerate(notification.reasons):
             if reason not in list(Reason):

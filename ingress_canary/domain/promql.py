@@ -12,7 +12,7 @@ import promql_parser
 from promql_parser import AggregateExpr, NumberLiteral, ParenExpr, StringLiteral, VectorSelector
 
 from ingress_canary.domain.samples import Side
-from ingress_canary.domain.templates import names, render, unknown
+from ingress_canary.domain.templates import names, render, unclosed, unknown
 
 VARIABLES: Mapping[str, str] = MappingProxyType(
     {
@@ -87,8 +87,13 @@ def value_faults(template: str) -> Iterator[str]:
     yield from _faults(template, _value)
 
 
+def one_sided(part: str, total: str) -> bool:
+    """Return whether only one of two counters is told by side: a share of everybody's events, not of the canary's."""
+    return is_sided(part) != is_sided(total)
+
+
 def _faults(template: str, check: Callable[[str], object]) -> Iterator[str]:
-    wrong = list(unknown(template, VARIABLES))
+    wrong = [*unknown(template, VARIABLES), *unclosed(template, ("{{", "}}"))]
     if wrong:
         yield from wrong
         return

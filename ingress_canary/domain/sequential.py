@@ -105,9 +105,15 @@ class Design:
         odds = [base + shift for shift in self._shifts]
         return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
 
-    def null(self, m: int, f: int) -> float:
-        """Return theta_t: theta, or rho times stable's present ratio ``f`` of ``m`` when that is more."""
-        return max(self.theta, min(LARGEST_THETA, self.rho * f / m)) if f else self.theta
+    def null(self, stable: float) -> float | None:
+        """Return theta_t: theta, or rho times stable's present ratio of bad requests when that is more.
+
+        None when that reaches 0.95: what a healthy canary may be as bad as is then beyond any null that has room for
+        alternatives, so the tick is no evidence. Stable alone decides it, never the canary's own counts, so that each
+        factor's expectation is still at most 1.
+        """
+        allowed = self.rho * stable
+        return max(self.theta, allowed) if allowed < LARGEST_THETA else None
 
     def absolute_steps(self, null: float, n: int, e: int, phi: float) -> list[float]:
         """Return what a tick with canary ``e`` of ``n`` adds to each A_j, tested against ``null`` (theta_t)."""

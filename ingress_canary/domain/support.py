@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadK
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
 from ingress_canary.domain.notices import notification_faults
-from ingress_canary.domain.promql import counter_faults, value_faults
+from ingress_canary.domain.promql import counter_faults, is_sided, one_sided, value_faults
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.windows import Calendar
 
@@ -25,6 +25,8 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
             if getattr(spec.workload, side) is None:
                 yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
     canary = spec.workload.canary
+    if canary is not None and canary == spec.workload.stable:
+        yield "spec.workload.stable", "is the canary's workload too; name the one behind the stable Service, or none"
     if spec.workload.scale_canary is not None and (canary is None or canary.kind is WorkloadKind.DAEMON_SET):
         why = "there is nothing to scale; set spec.workload.canary to a Deployment or a StatefulSet"
         yield "spec.workload.scaleCanary", why
@@ -50,6 +52,7 @@ def unsupported_schedule(
             yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
             if not prometheus:
                 yield f"{prefix}.slos[{number}].sli.{member}", NO_PROMETHEUS
+        yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for member, fault in _one_sided(slo.sli))
 
 
 def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
@@ -61,6 +64,22 @@ def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
                 yield f"prometheus.{member}", counter_faults(query)
     if sli.prometheus_threshold is not None:
         yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
+
+
+def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
+    """Yield the counter that speaks of everybody while the other one speaks of one side."""
+    own = sli.prometheus
+    if own is None:
+        return
+    member, part = ("bad", own.bad) if own.bad is not None else ("good", own.good)
+    if part is None or not one_sided(part, own.total):
+        return
+    everybody, sided = ("total", member) if is_sided(part) else (member, "total")
+    why = (
+        f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
+        "other requests too; tell the sides apart in both, or write {{canaryService}} in both: that judges it alone"
+    )
+    yield f"prometheus.{everybody}", why
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,16 @@ def render(template: str, values: Mapping[str, str], escaped: Callable[[str], st
     return _VARIABLE.sub(lambda found: escaped(values.get(found[1], "")), template)
 
 
+def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:
+    """Yield what is wrong where half of a variable stands alone: a message and its remedy.
+
+    ``}}`` alone is such a half in a query, and may well be the end of a message in JSON.
+    """
+    rest = _VARIABLE.sub("", template)
+    if half := next((mark for mark in marks if mark in rest), None):
+        yield f"has {half} that belongs to no variable; write variables with two braces on both sides, as {{{{name}}}}"
+
+
 def unknown(template: str, known: Mapping[str, str]) -> Iterator[str]:
     """Yield what is wrong with the first variable that there is not: a message and its remedy."""
     wrong = sorted({name for name in names(template) if name not in known})

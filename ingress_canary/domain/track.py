@@ -30,6 +30,10 @@ class Look(NamedTuple):
     f: int
 
 
+def _ratio(requests: int, bad: int) -> float:
+    return bad / requests if bad else 0.0
+
+
 def implausible(counts: Counts) -> str | None:
     """Return why the counts of a tick cannot be true; None when they can.
 
@@ -96,9 +100,11 @@ class Track:
         looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], Look(at, n, m, f))
         if n:
             # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
-            minute = design.null(sum([look.m for look in looks]), sum([look.f for look in looks]))
-            null = max(minute, design.null(m, f))
-            absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
+            minute = _ratio(sum([look.m for look in looks]), sum([look.f for look in looks]))
+            null = design.null(max(minute, _ratio(m, f)))
+            # in a total outage no canary can be worse
+            if null is not None:
+                absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
         # made anew rather than with replace(), which takes twice as long

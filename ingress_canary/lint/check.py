@@ -1,7 +1,7 @@
 """``lint``: every problem of every document at once. Used by the command line; reads files, and nothing else.
 
-A document passes three stages: is it one of ours, do the models take its spec, do the rules. All that can be said at
-one run is said at one run.
+A document passes three stages: is it one of ours, do the models take its spec, do the rules. Where a model refuses a
+part, the rules are asked of the rest (``repaired.py``); what depends on the wrong part is told when that is mended.
 """
 
 import json
@@ -22,8 +22,9 @@ from ingress_canary.domain.probe import unaskable
 from ingress_canary.domain.steps import Walk
 from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.explain import explain, member_path
+from ingress_canary.lint.explain import explain, path_of
 from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
+from ingress_canary.lint.repaired import repaired
 from ingress_canary.lint.rules import RULES
 
 Spec = RolloutSpec | ScheduleSpec
@@ -33,6 +34,9 @@ SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
 _MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
 _MEMBERS = ("apiVersion", "kind", "metadata", "spec")
 _MEMBERS_OF = {ROLLOUT_KIND: (*_MEMBERS, "status"), SCHEDULE_KIND: _MEMBERS}
+
+NOTHING = "no CanarySchedule or CanaryRollout in it"
+"""Said of a file without any document: a note, as of documents of other kinds."""
 
 _schema_of = cache(structural)
 
@@ -52,7 +56,7 @@ def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
 
 
 SPEC_RULES: tuple[SpecRule, ...] = (unserved,)
-"""Rules on specs that the model took."""
+"""Rules on specs. Where the model refuses a part, those that speak of schedules are asked of what remains."""
 
 
 def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[Finding]:
@@ -77,11 +81,11 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[Finding]:
     findings: list[Finding] = []
     documents: list[Document] = []
     for file, text in texts:
-        for one in read_documents(file, text):
-            if isinstance(one, Finding):
-                findings.append(one)
-            else:
-                documents.extend(one.items())
+        found = list(read_documents(file, text))
+        findings += [one for one in found if isinstance(one, Finding)]
+        documents += [item for one in found if isinstance(one, Document) for item in one.items()]
+        if not found:
+            findings.append(Finding(file, 1, 1, "", "", NOTHING, severity=Severity.NOTE))
     ours = []
     for document in documents:
         if _is_ours(document.data):
@@ -147,7 +151,7 @@ def _name_problems(metadata: Any) -> Iterator[Problem]:
 
 
 def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[Problem]:
-    """Yield what the rules, the model and, where it took the spec, the rules on specs have against it.
+    """Yield what the rules, the model and the rules on specs have against it.
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
     """
@@ -169,14 +173,17 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
             inside = len(problem.path) > len(error["loc"])
             if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
                 found.append(problem)
+        rest = repaired(schedule) if isinstance(schedule, dict) else None
+        told = [] if rest is None else [_said_by_a_rule(*one) for one in unserved(rest)]
+        found += [problem._replace(path=(*prefix, *problem.path)) for problem in told]
     else:
-        found += [_said_by_a_rule(spec, field, text) for rule in SPEC_RULES for field, text in rule(valid)]
+        found += [_said_by_a_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
 
 
-def _said_by_a_rule(spec: Mapping[str, Any], field: str, text: str) -> Problem:
+def _said_by_a_rule(field: str, text: str) -> Problem:
     message, _, remedy = text.partition("; ")
-    return Problem(member_path(spec, field.removeprefix("spec.")), message, remedy)
+    return Problem(path_of(field.removeprefix("spec.")), message, remedy)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:

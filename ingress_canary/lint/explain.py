@@ -103,19 +103,23 @@ def _said_by_the_model(path: Path, text: str, value: object, here: Schema) -> Pr
     if here["type"] != "object":
         return Problem(path, text, example(here, value))
     if names := re.match(r"say exactly one of (.*)", text):
-        said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and value.get(name)]
+        said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
         return Problem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")
     subject, _, rest = text.partition(" ")
     member = member_path(value, subject.removesuffix(":"))
     message, _, remedy = (rest if member and subject.endswith(":") else text).rpartition("; ")
-    return Problem(path + member, message or remedy, remedy if message else "correct it")
+    return Problem(path + member, message or remedy, remedy if message else "")
+
+
+def path_of(dotted: str) -> Path:
+    """Return the path that is written ``steps[2]`` or ``shadow.name``."""
+    return tuple(name or int(index) for name, index in re.findall(r"([A-Za-z]+)|\[([0-9]+)\]", dotted))
 
 
 def member_path(value: object, dotted: str) -> Path:
-    """Return the path that ``steps[2]`` or ``shadow.name`` means within ``value``; empty when it means none."""
-    path: list[str | int] = []
-    for name, index in re.findall(r"([A-Za-z]+)|\[([0-9]+)\]", dotted):
-        part: str | int = name or int(index)
+    """Return the path that ``dotted`` means within ``value``; empty when it means none."""
+    path = path_of(dotted)
+    for part in path:
         match value:
             case dict() if part in value:
                 value = value[part]
@@ -123,8 +127,7 @@ def member_path(value: object, dotted: str) -> Path:
                 value = value[part]
             case _:
                 return ()
-        path.append(part)
-    return tuple(path)
+    return path
 
 
 def _at(schema: Schema, path: Path) -> Schema:

@@ -6,16 +6,20 @@ line. Malformed values are the models' business: a rule passes over them. Used b
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
-from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.api.schedule import Analysis, HeaderRoute, Require, Slo
+from ingress_canary.api.units import parse_duration
 from ingress_canary.domain.router.nginx_values import Fault, cookie_faults, header_faults
 from ingress_canary.lint.findings import Path, Problem
 
 Json = Mapping[str, Any]
 Rule = Callable[[Json], Iterator[Problem]]
+MIN_REQUESTS: int = Slo.model_fields["min_requests"].default
+EXCLUDED = Analysis().exclude_statuses
 
 
 def weights_never_fall(schedule: Json) -> Iterator[Problem]:
@@ -62,13 +66,64 @@ def routes_are_accepted(schedule: Json) -> Iterator[Problem]:
             yield Problem((*path, *fault.field.split(".")), fault.message, fault.remedy)
 
 
+def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[Problem]:
+    """Nothing is proven where neither a weight nor a header or cookie sends requests to the canary."""
+    routing = _mapping(schedule, "routing")
+    asked = [slo.get("minRequests", MIN_REQUESTS) for _, slo in _mappings(schedule, "slos") if _counts_requests(slo)]
+    for number, step in _mappings(schedule, "steps"):
+        unseen = step.get("weight") == 0 and "ramp" not in step
+        if (
+            not asked
+            or not unseen
+            or any(route.get(name) for route in (routing, step) for name in ("header", "cookie"))
+        ):
+            continue
+        if step.get("require", Require.PROOF) != Require.PROOF and not any(
+            [step["minRequests"]] if "minRequests" in step else asked
+        ):
+            continue
+        remedy = "add a header or a cookie, or say require: NoFail with minRequests: 0"
+        yield Problem(("steps", number), "a step of weight 0 without a route gets no requests and never passes", remedy)
+
+
+def steps_may_be_held(schedule: Json) -> Iterator[Problem]:
+    """A step stays until its requirement is met, and maxHold at the most."""
+    try:
+        nothing = parse_duration(schedule.get("maxHold")) == timedelta(0)
+    except ValueError:
+        return
+    if nothing:
+        yield Problem(("maxHold",), "no step could wait for its evidence", "write a duration such as 6h")
+
+
+def bad_statuses_are_counted(schedule: Json) -> Iterator[Problem]:
+    """What is excluded counts on neither side, whatever an SLO says of it."""
+    excluded = _mapping(schedule, "analysis").get("excludeStatuses", EXCLUDED)
+    known = [one for one in excluded if isinstance(one, str)] if isinstance(excluded, list) else []
+    for number, slo in _mappings(schedule, "slos"):
+        bad = _mapping(_mapping(slo, "sli"), "requests").get("bad")
+        for place, status in enumerate(bad if isinstance(bad, list) else ()):
+            if status in known:
+                path = ("slos", number, "sli", "requests", "bad", place)
+                remedy = "remove it here, or from analysis.excludeStatuses (308 unless said)"
+                yield Problem(path, f"{status} is excluded and never counts as bad", remedy)
+
+
 RULES: tuple[Rule, ...] = (
     weights_never_fall,
+    steps_of_weight_0_see_requests,
+    steps_may_be_held,
+    bad_statuses_are_counted,
     slos_have_names_of_their_own,
     notifications_have_names_of_their_own,
     differences_are_strings,
     routes_are_accepted,
 )
+
+
+def _counts_requests(slo: Json) -> bool:
+    """Return whether an SLO judges what passes the controllers."""
+    return not _mapping(slo, "sli").keys() & {"prometheus", "prometheusThreshold"}
 
 
 def _faults(route: Json) -> Iterator[Fault]:

@@ -56,6 +56,9 @@ def _too_light(spec: ScheduleSpec, step: StepPlan) -> Iterator[str]:
         if any(slo.requests is not None and slo.seconds is None for slo in step.slos):
             yield f"{title}: {rate} prove nothing in years; {HEAVIER}"
         return
+    # SLOs of thresholds alone prove nothing that is counted
+    if not step.slos:
+        return
     worst = max(step.slos, key=lambda slo: slo.seconds.p95 if slo.seconds else 0.0)
     assert worst.requests is not None
     needs = f"{worst.name} needs {worst.requests.p50:,.0f} canary requests (p95 {worst.requests.p95:,.0f})"

@@ -6,7 +6,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from ingress_canary.api.units import format_points
-from ingress_canary.domain.sequential import LARGEST_THETA, Design, logit
+from ingress_canary.domain.sequential import Design, logit
 
 REGRESSIONS = (0.005, 0.01, 0.05, 1.0)
 """By how much the canary's ratio of bad requests is higher, up to all of them."""
@@ -55,7 +55,10 @@ class Regression:
 
 
 def regression(design: Design, rates: Rates, healthy: float, excess: float) -> Regression:
-    """Return when a canary is caught whose ratio of bad requests is by ``excess`` above stable's ``healthy`` one."""
+    """Return when a canary is caught whose ratio of bad requests is by ``excess`` above a ``healthy`` one.
+
+    Without stable requests among the ``rates`` the canary is judged alone.
+    """
     ratio = min(healthy + excess, 1.0)
     label = "100%" if ratio == 1 else f"+{format_points(excess)}"
     p50, p95 = (_caught(design, rates, healthy, ratio, z) for z in (Z_P50, Z_P95))
@@ -73,10 +76,10 @@ def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float
 
 def _absolute(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
     """Return the seconds of evidence that the absolute test needs; infinite when it never fails."""
-    theta = max(design.theta, min(LARGEST_THETA, design.rho * healthy))
-    if not rates.canary:
+    null = design.null(healthy if rates.stable else 0.0)
+    if null is None or not rates.canary:
         return inf
-    return _until(design, rates.canary, min(ratio, ALMOST_ALL), theta, z)
+    return _until(design, rates.canary, min(ratio, ALMOST_ALL), null, z)
 
 
 def _relative(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
+from ingress_canary.domain.sequential import Design
 from ingress_canary.domain.session import Course
 from ingress_canary.domain.steps import PlannedStep
 from ingress_canary.whatif.catch import LONGEST, REGRESSIONS, Rates, Regression, regression
@@ -98,7 +99,8 @@ def _step(
         requests = Proof(max(passing.p50, least), max(passing.p95, least)) if passing else None
         seconds = _seconds(requests, rates.canary)
         needed.append(seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary))
-        regressions = tuple(regression(objective.design, rates, healthy[name], excess) for excess in REGRESSIONS)
+        compared = rates._replace(stable=0.0) if name in course.measures.alone else rates
+        regressions = _regressions(objective.design, compared, healthy[name])
         slos.append(SloPlan(name, objective.design.theta, healthy[name], requests, seconds, regressions))
     met = _slowest(needed)
     if met is None:
@@ -107,6 +109,12 @@ def _step(
     took = Proof(max(step.bake, met.p50) + pause, max(step.bake, met.p95) + pause)
     finishes = met.p95 <= course.spec.max_hold.total_seconds()
     return StepPlan(step, rates.canary, tuple(slos), met, took, finishes)
+
+
+def _regressions(design: Design, rates: Rates, healthy: float) -> tuple[Regression, ...]:
+    """Return a regression of each size; those that end at the same ratio once."""
+    each = [regression(design, rates, healthy, excess) for excess in REGRESSIONS]
+    return tuple({one.ratio: one for one in each}.values())
 
 
 def _seconds(requests: Proof | None, rate: float) -> Proof | None:

@@ -109,6 +109,7 @@ class Play:
         self.stage, self.rng = stage, rng
         self.rollout = stage.rollout
         self.slow = {slo.name for slo in stage.course.spec.slos if slo.sli.latency is not None}
+        self.alone = stage.course.measures.alone
         self.worse = self._worse()
         self.incident_at = rng.uniform(0, stage.quickest) if stage.traffic.incident.seconds else 0.0
         self.now, self.judged = 0.0, 0.0
@@ -163,9 +164,12 @@ class Play:
         return Session.new(stage.course)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: Look) -> dict[str, Counts]:
-        """Return each SLO's share of a look: those of one kind see the same requests."""
-        objectives = self.stage.course.plan.objectives
-        return {one.name: look.slow if one.name in self.slow else look.errors for one in objectives}
+        """Return each SLO's share of a look: those of one kind see the same requests, some of them of one side."""
+        counts = {}
+        for one in self.stage.course.plan.objectives:
+            seen = look.slow if one.name in self.slow else look.errors
+            counts[one.name] = seen._replace(m=0, f=0) if one.name in self.alone else seen
+        return counts
 
     def _aim(self) -> Tick:
         step = self.status.step

@@ -58,7 +58,7 @@ class Summary:
     rolled_back: int
     held: int
     rollback_seconds: Spread
-    """From the onset of the regression to the decision, settling left out."""
+    """From the regression's onset to the decision, settling left out; of those after it, as the next two are."""
     exposed_requests: Spread
     """Requests that the canary got from the onset to the rollback."""
     failed_requests: Spread
@@ -71,11 +71,13 @@ class Summary:
         """Return the summary of some outcomes."""
         count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in Ending}
         back = [outcome for outcome in outcomes if outcome.ending is Ending.ROLLED_BACK]
+        # one that ended before the regression began says nothing about how fast that is caught
+        caught = [outcome for outcome in back if outcome.judged]
         return cls(
             len(outcomes), count[Ending.PROMOTED], count[Ending.ROLLED_BACK], count[Ending.HELD],
-            Spread.of(outcome.judged for outcome in back),
-            Spread.of(outcome.exposed for outcome in back),
-            Spread.of(outcome.failed for outcome in back),
+            Spread.of(outcome.judged for outcome in caught),
+            Spread.of(outcome.exposed for outcome in caught),
+            Spread.of(outcome.failed for outcome in caught),
             Spread.of(outcome.duration for outcome in outcomes),
         )  # fmt: skip
 

@@ -138,6 +138,7 @@ def test_no_fail_moves_on_where_nothing_speaks_against_it() -> None:
     steps = [{"weight": 5, "bake": "1m", "require": "NoFail", "minRequests": 10}, {"weight": 100, "bake": "1m"}]
     world = at_step(2, schedule=schedule(steps=steps), traffic=_slow_traffic())
     assert world.history[-1] == (2, 100, "StepPassed")
+    assert world.status.history[-1].message.endswith("and nothing is proven bad; no proof was asked for")
 
 
 def _slow_traffic() -> Any:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import LogE, Tally, Verdict
-from ingress_canary.domain.gates import Evidence, describe, e_value, judge, percent, status
+from ingress_canary.domain.gates import Evidence, describe, e_value, judge, percent, status, unopposed
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import Design
 
@@ -196,8 +196,28 @@ def test_a_sentence_has_the_numbers(given_evidence, rate, sentence):
 
 def test_the_number_still_missing_respects_min_requests():
     sentence = describe(DESIGN, evidence(), 1000, 10.0)
-    assert sentence.startswith("needs about 400 more canary requests without errors (600 of 1,000 seen)")
-    assert "at the present 10/s about 40s" in sentence
+    assert sentence == (
+        "canary 0% bad (0 of 600) in this step is proven better than 1% allowed, and needs 400 more requests "
+        "for minRequests of 1,000, at the present 10/s about 40s"
+    )
+    both = describe(DESIGN, evidence(step=Counts(90, 0, 900, 1), passing=0.5), 1000, None)
+    assert both == (
+        "needs about 910 more canary requests without errors (90 of 1,000 seen), for minRequests of 1,000 and to be "
+        "proven better than 1% allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (Counts(), "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"),
+        (Counts(90, 1), "canary 1.11% bad (1 of 90) in this step, and nothing is proven bad; no proof was asked for"),
+        (Counts(600, 0), describe(DESIGN, evidence(step=Counts(600, 0)), 50, None)),
+    ],
+)
+def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen, sentence):
+    given = evidence(step=seen, passing=log(50) if seen.n == 600 else 0.5)
+    assert unopposed(DESIGN, given, 50, 0.0) == sentence
 
 
 def test_a_proof_out_of_reach_is_not_promised():

@@ -192,6 +192,7 @@ def test_missing_data_are_told_once_beyond_no_data_timeout() -> None:
     [
         ({"title": "{{revison}}"}, "n[0].title", "unknown variable {{revison}}; there are {{namespace}}"),
         ({"body": "{{message}} {{side}}"}, "n[0].body", "unknown variable {{side}}"),
+        ({"body": "{{message}"}, "n[0].body", "has {{ that belongs to no variable; write variables with two braces"),
         ({"reasons": ["Promoted", "SloViolated"]}, "n[0].reasons[1]", "no such reason: SloViolated; did you mean"),
         ({"reasons": ["Xyzzy"]}, "n[0].reasons[0]", "reasons.md"),
     ],
@@ -205,6 +206,8 @@ def test_what_could_not_be_told_is_named(members: dict[str, Any], field: str, wo
 def test_a_good_notification_has_no_fault() -> None:
     good = notification(title="{{ reason }}", body="{{message}}\n{{evidence}}", reasons=["Promoted", "SLOViolated"])
     assert list(notification_faults([good], "n")) == []
+    json = notification(body='{"event": {"text": "{{reason}}"}}')
+    assert list(notification_faults([json], "n")) == []
 
 
 def test_a_trial_says_that_it_is_one_whatever_the_filter() -> None:

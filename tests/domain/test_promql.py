@@ -54,6 +54,9 @@ def test_a_sum_is_taken_for_its_series(query: str, raw: str) -> None:
         ("sum(x", "is not PromQL: unclosed left parenthesis; correct it"),
         ('x{a="{{track}}"}', "unknown variable {{track}}; there are {{side}}, {{service}}"),
         ('x{a="{{}}"}', "unknown variable {{}}"),
+        ('x{a="{{side}"}', "has {{ that belongs to no variable; write variables with two braces"),
+        ('x{a="{side}}"}', "has }} that belongs to no variable; write variables with two braces"),
+        ('x{a="{{side}}",b="{{"}', "has {{ that belongs to no variable"),
     ],
 )
 def test_what_is_no_counter_is_refused_with_a_remedy(query: str, fault: str) -> None:

@@ -35,6 +35,28 @@ def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str
     assert all("run the daemon with --source prometheus" in why for _, why in refused)
 
 
+@pytest.mark.parametrize(
+    ("own", "field", "sided"),
+    [
+        ({"bad": 'x{s="{{side}}",r="bad"}', "total": "x"}, "total", "bad"),
+        ({"good": 'x{s="{{service}}",r="good"}', "total": 'x{s="{{canaryService}}"}'}, "total", "good"),
+        ({"bad": 'x{r="bad"}', "total": 'x{s="{{service}}"}'}, "bad", "total"),
+        ({"good": 'x{r="good"}', "total": 'x{s="{{side}}"}'}, "good", "total"),
+    ],
+)
+def test_one_counter_of_a_side_and_one_of_everybody_are_refused(own: dict[str, Any], field: str, sided: str) -> None:
+    ((where, why),) = unsupported_schedule(schedule(slos=[{**SLO, "sli": {"prometheus": own}}]))
+    assert where == f"spec.slos[0].sli.prometheus.{field}"
+    assert why.startswith(f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that")
+    assert "; tell the sides apart in both, or write {{canaryService}} in both" in why
+
+
+def test_counters_that_both_tell_the_sides_apart_or_neither_are_taken() -> None:
+    for which in ("side", "service", "canaryService"):
+        own = {"bad": f'x{{s="{{{{{which}}}}}",r="bad"}}', "total": f'x{{s="{{{{{which}}}}}"}}'}
+        assert list(unsupported_schedule(schedule(slos=[{**SLO, "sli": {"prometheus": own}}]))) == []
+
+
 def test_what_is_served_is_not_refused() -> None:
     assert list(unsupported_rollout(rollout())) == []
     assert list(unsupported_schedule(schedule())) == []

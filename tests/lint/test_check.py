@@ -229,6 +229,41 @@ def test_every_problem_of_every_document_is_told_at_once() -> None:
     ]
 
 
+ILL = """  maxHold: 5
+  maxHoold: 5m
+  analysis: {settle: soon}
+  slos:
+  - {name: own, objective: 199, sli: {prometheus: {bad: "b{", total: 't{a="{{sid}}"}'}}}
+  - {name: own, sli: {prometheusThreshold: {query: "max(load"}}}
+  - {name: own, objective: 99, sli: {prometheus: {bad: "rate(b[1m])", total: t}}}
+  notifications:
+  - {name: told, secretRef: {name: s, key: k}, body: "{{reson}}"}
+  - {name: told}
+"""
+
+
+def test_what_is_wrong_in_one_place_hides_nothing_that_is_wrong_in_another() -> None:
+    """The rules that the daemon refuses by speak of what the models take, whatever else they refuse."""
+    steps = "  steps: [{weight: 5, bake: 1m}]\n  gates: [{name: g, when: beforeStep, url: 'http://g', steps: [nine]}]\n"
+    fields = {one.field for one in lint(HEAD + ILL + steps)}
+    assert fields >= {
+        "spec.maxHold", "spec.maxHoold", "spec.analysis.settle", "spec.slos[0].objective",
+        "spec.slos[0].sli.prometheus.bad", "spec.slos[0].sli.prometheus.total", "spec.slos[1].name",
+        "spec.slos[1].sli.prometheusThreshold", "spec.slos[2].sli.prometheus.bad", "spec.notifications[0].body",
+        "spec.notifications[1].secretRef", "spec.gates[0].steps[0]",
+    }  # fmt: skip
+    inline = "  canaryService: Bad_Name\n  schedule:\n    inline:\n"
+    nested = "".join(f"    {line}\n" for line in (ILL + steps).splitlines())
+    told = {one.field for one in lint(ROLLOUT + inline + nested)}
+    assert told == {"spec.canaryService", *(field.replace("spec", "spec.schedule.inline", 1) for field in fields)}
+
+
+@pytest.mark.parametrize("steps", ["[{weight: 50, bake: 1m}, {weight: 5, bake: 1m}]", "[{weight: 5, bake: soon}]", "5"])
+def test_nothing_is_said_of_steps_that_cannot_be_read(steps: str) -> None:
+    gates = '  gates: [{name: g, when: beforeStep, url: "http://g", steps: [nine]}]\n'
+    assert {one.field.partition("[")[0] for one in lint(f"{HEAD}{SLOS}{gates}  steps: {steps}\n")} == {"spec.steps"}
+
+
 GATES = """  gates:
   - {name: a, when: sometimes, url: "http://a/"}
   - {name: b, when: beforeStart, url: "shop.example/b"}
@@ -289,10 +324,10 @@ def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
       prometheusThreshold: {query: "max(load", max: 1}
   - {name: both, objective: 99, sli: {prometheus: {bad: b, good: g, total: t}}}
 """
-    told = [(one.line, one.field, one.message) for one in lint(HEAD + text)]
-    assert [(line, field) for line, field, _ in told] == [(16, "spec.slos[2].sli.prometheus")]
-    assert "exactly one of bad and good" in told[0][2]
-    rest = lint(HEAD + text.replace("bad: b, ", ""))
+    *rest, both = lint(HEAD + text)
+    assert (both.line, both.field) == (16, "spec.slos[2].sli.prometheus")
+    assert "exactly one of bad and good" in both.message
+    assert lint(HEAD + text.replace("bad: b, ", "")) == rest
     assert [(one.line, one.field) for one in rest] == [
         (11, "spec.slos[0].sli.prometheus.bad"),
         (12, "spec.slos[0].sli.prometheus.total"),
@@ -450,10 +485,74 @@ NOTIFIED = """  notifications:
 
 def test_notifications_are_checked_where_they_are_said() -> None:
     steps = "  steps: [{weight: 5, bake: 1m}]\n"
-    (doubled,) = lint(HEAD + SLOS + steps + NOTIFIED)
+    doubled, unknown = lint(HEAD + SLOS + steps + NOTIFIED)
     assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
-    (unknown,) = lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1))
+    assert lint(HEAD + SLOS + steps + NOTIFIED.replace("- {name: chat", "- {name: other", 1)) == [unknown]
     assert unknown.field == "spec.notifications[1].title"
     assert "unknown variable {{reson}}" in unknown.message
     (missing,) = lint(f"{HEAD}{SLOS}{steps}  notifications: [{{name: chat, secretRef: {{name: chat}}}}]\n")
     assert missing.field == "spec.notifications[0].secretRef.key"
+
+
+ZERO = "a step of weight 0 without a route gets no requests"
+
+
+@pytest.mark.parametrize(
+    ("members", "field", "message"),
+    [
+        ("  steps: [{weight: 0, bake: 1m}]\n", "steps[0]", ZERO),
+        ("  steps: [{weight: 0, bake: 1m, require: NoFail}]\n", "steps[0]", ZERO),
+        (STEPS + "  maxHold: 0s\n", "maxHold", "no step could wait for its evidence"),
+    ],
+)
+def test_what_could_never_pass_is_told(members: str, field: str, message: str) -> None:
+    (found,) = lint(HEAD + SLOS + members)
+    assert (found.field, bool(found.remedy)) == (f"spec.{field}", True)
+    assert found.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        "  steps: [{weight: 0, bake: 1m, require: NoFail, minRequests: 0}]\n",
+        "  steps: [{weight: 0, bake: 1m, cookie: insider}]\n",
+        "  steps: [{weight: 0, bake: 1m}]\n  routing: {cookie: insider}\n",
+    ],
+)
+def test_a_step_of_weight_0_passes_by_a_route_or_unasked(members: str) -> None:
+    assert lint(HEAD + SLOS + members) == []
+
+
+def test_a_bad_status_that_is_excluded_is_told() -> None:
+    slos = '  slos: [{name: a, objective: 99, sli: {requests: {bad: ["5..", "308"]}}}]\n'
+    (found,) = lint(HEAD + STEPS + slos)
+    assert found.field == "spec.slos[0].sli.requests.bad[1]"
+    assert lint(HEAD + STEPS + slos + "  analysis: {excludeStatuses: []}\n") == []
+
+
+def test_a_member_without_content_is_one_of_those_that_exclude_each_other() -> None:
+    (found,) = lint(
+        HEAD + STEPS + "  slos: [{name: a, objective: 99, sli: {requests: {}, latency: {threshold: 1s}}}]\n"
+    )
+    assert found.remedy == "remove all but one of requests, latency"
+    (neither,) = lint(HEAD + STEPS + "  slos: [{name: a, sli: {prometheusThreshold: {query: q}}}]\n")
+    assert (neither.message, neither.remedy) == ("say min, max or both", "")
+
+
+def test_members_that_are_missing_are_told_one_by_one() -> None:
+    found = lint(
+        f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n  promotion: {{strategy: CopyImages}}\n"
+    )
+    assert [one.field for one in found] == ["spec.workload.canary", "spec.workload.stable"]
+
+
+def test_one_workload_on_both_sides_is_told() -> None:
+    same = "  workload: {canary: {kind: Deployment, name: c}, stable: {kind: Deployment, name: c}}\n"
+    (found,) = lint(f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n{same}")
+    assert found.field == "spec.workload.stable"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing but a comment\n", "---\n"])
+def test_a_file_with_nothing_in_it_is_noted(text: str) -> None:
+    (found,) = lint(text)
+    assert (found.message, found.severity) == ("no CanarySchedule or CanaryRollout in it", Severity.NOTE)

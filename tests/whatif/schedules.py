@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.whatif.rollout import Outcome, Stage, walk
@@ -42,3 +42,8 @@ def summary(spec: ScheduleSpec, traffic: Traffic, runs: int, warm_up: float = 18
 def at_most(count: int, runs: int, share: float) -> bool:
     """Return whether so many of some runs can be, if the chance of each is at most ``share``."""
     return binom.sf(count - 1, runs, share) > DOUBT
+
+
+def below(count: int, runs: int, share: float) -> bool:
+    """Return whether so many of some runs show, by the 95 % upper confidence bound, a chance of at most ``share``."""
+    return beta.ppf(0.95, count + 1, runs - count) <= share

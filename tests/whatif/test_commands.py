@@ -134,6 +134,30 @@ def test_what_is_assumed_is_said_where_json_does_not_read_it() -> None:
     assert len(json.loads(quiet.stdout)["assumptions"]) == 1
 
 
+OWN = """\
+  - {name: own, objective: 99, sli: {prometheus: {bad: b, total: t}}}
+  - {name: quick, objective: 99, sli: {latency: {threshold: 500ms}}}
+  - {name: slow, objective: 99, sli: {latency: {threshold: 2500ms}}}
+"""
+
+
+def test_what_stands_for_several_slos_is_said() -> None:
+    done = run("plan", "-", *PLAN, "--latency-slow-ratio", "0.1%", stdin=SCHEDULE + OWN)
+    assert done.stderr.splitlines() == [
+        "note: own: one event a request, and bad ones in the share that is said of errors",
+        "note: own: judged without stable, whose events the queries do not tell apart",
+        "note: quick, slow: one share of slow requests for all thresholds (of --prometheus that of 500ms)",
+    ]
+
+
+def test_thresholds_alone_are_planned_and_not_simulated() -> None:
+    slos = SCHEDULE.partition("  slos:")[0] + "  slos: [{name: a, sli: {prometheusThreshold: {query: q, max: 1}}}]\n"
+    assert run("plan", "-", *PLAN, stdin=slos).returncode == 0
+    done = run("simulate", "-", *SIMULATE, stdin=slos)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "every SLO of it is a threshold" in done.stderr
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -156,3 +180,8 @@ def test_wrong_usage_exits_64(args: tuple[str, ...]) -> None:
     done = run(*args, stdin=SCHEDULE)
     assert (done.returncode, done.stdout) == (64, "")
     assert done.stderr.startswith("error: ")
+
+
+def test_a_number_that_is_none_is_answered_with_the_bounds() -> None:
+    done = run("plan", "-", "--rps", "nan", "--error-ratio", "0.1%", stdin=SCHEDULE)
+    assert "a number from 0.001 to 1,000,000 is wanted; got 'nan'" in done.stderr

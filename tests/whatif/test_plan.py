@@ -13,7 +13,7 @@ from ingress_canary.whatif.plan import plan
 from ingress_canary.whatif.proof import Proof, proof
 from ingress_canary.whatif.rollout import Ending
 from ingress_canary.whatif.runs import Spread
-from ingress_canary.whatif.traffic import Ratios, Traffic
+from ingress_canary.whatif.traffic import Incident, Ratios, Traffic
 from tests.whatif.schedules import AVAILABILITY, LATENCY, outcomes, same, schedule, six, summary
 
 DESIGN = Design(0.01, steps=6)
@@ -170,3 +170,44 @@ def test_what_is_slow_or_hopeless_comes_with_advice(steps, traffic, words):
 def test_a_schedule_that_suits_its_traffic_needs_no_advice():
     spec = six(5)
     assert list(advice(spec, plan(spec, same(100, 0.001)))) == []
+
+
+OWN = {"name": "own", "objective": 99.9, "maxBurn": 10}
+ALONE = {**OWN, "sli": {"prometheus": {"bad": 'b{s="{{canaryService}}"}', "total": 't{s="{{canaryService}}"}'}}}
+SIDED = {**OWN, "sli": {"prometheus": {"bad": 'b{s="{{service}}"}', "total": 't{s="{{service}}"}'}}}
+
+
+def test_counters_of_the_canary_alone_are_not_compared_with_stable():
+    """Half the canary's allowance, and ten times stable's: only the comparison would catch it."""
+    steps, worse = [{"weight": 20, "bake": "5m"}] * 2, Traffic(100, Ratios(0.0005, 0.0055))
+    sided, alone = (schedule(steps, (slo,)) for slo in (SIDED, ALONE))
+    caught, missed = (plan(spec, worse).steps[0].slos[0].regressions[0] for spec in (sided, alone))
+    assert caught.p50 is not None
+    assert missed.p50 is None
+    assert summary(sided, worse, 5).rolled_back == 5
+    assert summary(alone, worse, 5).rolled_back == 0
+
+
+def test_an_incident_condemns_a_canary_that_is_counted_alone():
+    seen = summary(
+        schedule([{"weight": 20, "bake": "5m"}], (ALONE,)), same(100, 0.0005, incident=Incident(180, 0.2)), 5
+    )
+    assert seen.rolled_back > 0
+
+
+def test_a_schedule_of_thresholds_alone_takes_its_bakes():
+    load = {"name": "load", "sli": {"prometheusThreshold": {"query": "max(load)", "max": 1}}}
+    spec = schedule([{"weight": 20, "bake": "5m"}], (load,))
+    planned = plan(spec, same(100, 0.001))
+    assert planned.seconds == Proof(325, 325)
+    assert list(advice(spec, planned)) == []
+
+
+def test_regressions_that_come_to_the_same_are_told_once():
+    (hopeless,) = plan(six(5), same(100, 1.0)).steps[0].slos[0].regressions
+    assert (hopeless.label, hopeless.p50) == ("100%", None)
+    assert [one.label for one in plan(six(5), same(100, 0.96)).steps[0].slos[0].regressions] == [
+        "+0.5pp",
+        "+1pp",
+        "100%",
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase
-from ingress_canary.api.schedule import OnInconclusive, OnNoData
+from ingress_canary.api.schedule import OnInconclusive, OnNoData, Require
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.moves import GONE, end, enter, move, open_shadow, stay
@@ -42,8 +42,8 @@ def progressing(seen: Observation, now: datetime) -> Decision:
     if decision is not None:
         return decision
     if index < len(seen.schedule.walk):
-        return enter(seen, now, index + 1, Reason.STEP_PASSED, f"{step.title} passed: {_evidence(seen)}")
-    message = f"the last step passed: {_evidence(seen)}; waiting for stable to become the new version"
+        return enter(seen, now, index + 1, Reason.STEP_PASSED, f"{step.title} passed: {_proof(seen, step)}")
+    message = f"the last step passed: {_proof(seen, step)}; waiting for stable to become the new version"
     return move(seen, now, Phase.PROMOTING, Reason.STEP_PASSED, message, watch=True)
 
 
@@ -130,3 +130,9 @@ def _timed_out(seen: Observation, now: datetime, step: PlannedStep) -> Decision:
 
 def _evidence(seen: Observation) -> str:
     return seen.evidence.analysis.summary
+
+
+def _proof(seen: Observation, step: PlannedStep) -> str:
+    """Return what a step was passed on."""
+    analysis = seen.evidence.analysis
+    return analysis.summary if step.require is Require.PROOF else analysis.unopposed_summary
