@@ -218,7 +218,7 @@ class Guarded(World):
     def is_one_canary(self, seen: Observation, decision: Decision) -> None:
         """Who has traffic is the one that the evidence began with, whatever its revision is called."""
         baseline, asked = decision.status.baseline, decision.status.last_action != seen.status.last_action
-        if decision.status.step is None or seen.canary is None or asked:
+        if decision.status.step is None or decision.status.phase in AT_REST or seen.canary is None or asked:
             return
         if decision.status.copying is None or decision.status.copying.undo is None:
             assert baseline is not None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.preflight.check import preflight
 from ingress_canary.domain.preflight.problem import LONGEST, Problem, Severity, blocking, summary
-from ingress_canary.domain.preflight.reference import reference
+from ingress_canary.domain.preflight.reference import FIRST, reference
 from ingress_canary.domain.router.nginx_rules import RULES
 from tests.domain.shop import (
     HOST,
@@ -117,7 +117,8 @@ def test_the_summary_fits_a_status_message() -> None:
 
 def test_the_reference_page_has_a_row_with_a_remedy_for_every_rule() -> None:
     rows = [line.strip("| ").split(" | ") for line in reference(RULES).splitlines() if re.match(r"\| \d", line)]
-    assert [(int(cells[0]), cells[1], cells[2]) for cells in rows] == [
+    first = [(0, f"`{name}`", "Error") for name, _, _ in FIRST]
+    assert [(int(cells[0]), cells[1], cells[2]) for cells in rows] == first + [
         (one.number, f"`{one.name}`", one.severity.value) for one in RULES
     ]
     assert all(len(cells) == 6 and all(cells) for cells in rows)
