@@ -37,6 +37,7 @@ from ingress_canary.ports import Cluster
 
 FIGHT_UNDOINGS = 5
 FIGHT_SECONDS = 600
+PHASES = {str(phase): phase for phase in Phase}
 
 
 class Scene(NamedTuple):
@@ -58,7 +59,7 @@ def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ..
     named = view.ingress(Key(meta.namespace, spec.shadow_name))
     begun = named is not None and named.meta.owner is not None and named.meta.owner.uid == meta.uid
     phase = (body.get("status") or {}).get("phase")
-    known = Phase(phase) if phase in list(Phase) else Phase.PENDING
+    known = PHASES.get(str(phase), Phase.PENDING)
     return ledger.claim(entry, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
 
 

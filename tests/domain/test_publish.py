@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase, RolloutStatus, Verdict
-from ingress_canary.domain.observation import Decision
-from ingress_canary.domain.publish import published, status_patch, worth_writing
+from ingress_canary.domain.decide import decide
+from ingress_canary.domain.observation import Alert, Decision, Observation
+from ingress_canary.domain.preflight.problem import Findings, Problem, Severity
+from ingress_canary.domain.publish import published, shown, status_patch, unchanged, worth_writing
+from ingress_canary.domain.reasons import Reason
 from tests.domain.world import BEGIN, World, at_step
 
 
@@ -145,3 +148,59 @@ def test_a_checkpoint_holds_finite_logarithms_of_overwhelming_evidence() -> None
     (slo,) = world.status.slos
     assert slo.verdict is Verdict.FAIL
     assert slo.log_e.absolute > 9000
+
+
+def baking() -> tuple[World, Observation, Decision]:
+    """Return a rollout that bakes, with its next look and what is decided on it."""
+    world = at_step(1)
+    world.step(4)
+    seen = world.observe(world.read())
+    return world, seen, decide(seen, world.now)
+
+
+def test_a_tick_that_changes_numbers_alone_is_known_without_words() -> None:
+    world, seen, decision = baking()
+    assert decision.words is not None
+    assert decision.status.message == world.status.message
+    assert unchanged(world.status, decision, None, seen)
+    after = shown(decision, world.now, None, seen)
+    assert after.message != world.status.message
+    assert not worth_writing(world.status, after)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weight": 6.0}, {"reason": "InsufficientEvidence"}, {"step": None}, {"slos": []}, {"conditions": []},
+        {"alerts": [{"reason": "NoData", "at": BEGIN}]}, {"revision": "v3"},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_what_was_stored_otherwise_is_news(change: dict[str, Any]) -> None:
+    world, seen, decision = baking()
+    assert not unchanged(world.status.model_copy(update=change), decision, None, seen)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alerts": (Alert(Reason.NO_DATA, "none"),)}, {"session": None}, {"moved": object()}, {"asks": (object(),)},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_what_calls_for_a_person_or_a_gate_is_news(change: dict[str, Any]) -> None:
+    world, seen, decision = baking()
+    assert not unchanged(world.status, decision._replace(**change), None, seen)
+
+
+def test_findings_are_compared_to_the_letter_and_a_freeze_is_news() -> None:
+    world, seen, decision = baking()
+    clean = Findings((), accept_unchecked=False)
+    assert not unchanged(world.status, decision, clean, seen)
+    stored = shown(decision, world.now, clean, seen)
+    assert unchanged(stored, decision._replace(status=stored), clean, seen)
+    frozen = seen._replace(frozen="holidays")
+    assert not unchanged(stored, decision._replace(status=stored), clean, frozen)
+    odd = Problem(7, "odd", Severity.WARNING, "Ingress shop/checkout", "spec", "is odd", "mend it")
+    warned = Findings((odd,), accept_unchecked=False)
+    assert not unchanged(stored, decision._replace(status=stored), warned, seen)

@@ -110,6 +110,7 @@ class Wanted:
         self.started = exposition.started.encode()
         self.started_prefixes = tuple(self.started + after for after in (b" ", b"\t", b"{"))
         self.bound_of = _quick(exposition.bound)
+        self.bound_mark = f',{exposition.bound}="'.encode()
         self.any_bound = frozenset[float]().union(*self.bounds.values())
 
     def parse(self, raw: bytes) -> Line:
@@ -155,6 +156,8 @@ class PageReader:
         self._size = 0
         self._rest = b""
         self._is_marked = False
+        self._wanted_bounds: dict[bytes, bool] = {}
+        """Whether an SLO needs the buckets of a bound, as it is written on this page."""
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes. Raises PageError."""
@@ -208,12 +211,20 @@ class PageReader:
         if not line.startswith(self._wanted.bucket_prefix):
             return True
         # it is written last, and a line is long: where it is not among the last bytes all of them are looked through
-        found = self._wanted.bound_of.search(line, max(0, len(line) - 48)) or self._wanted.bound_of.search(line)
-        bound = None if found is None else _bound(found[1])
-        if bound is None or bound in self._wanted.any_bound:
-            return True
-        self._page.bounds.add(bound)
-        return False
+        mark = self._wanted.bound_mark
+        at = line.rfind(mark, max(0, len(line) - 48)) + len(mark)
+        if at >= len(mark):
+            text = line[at : line.find(b'"', at)]
+        else:
+            found = self._wanted.bound_of.search(line)
+            text = b"" if found is None else found[1]
+        known = self._wanted_bounds.get(text)
+        if known is None:
+            bound = _bound(text)
+            known = self._wanted_bounds[text] = bound is None or bound in self._wanted.any_bound
+            if bound is not None:
+                self._page.bounds.add(bound)
+        return known
 
     def _keep(self, line: Line) -> None:
         exposition, page = self._wanted.exposition, self._page

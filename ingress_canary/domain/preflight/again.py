@@ -5,6 +5,7 @@ each answer are the same. ``engine/observe.py`` keeps one of these for each roll
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from ingress_canary.domain.objects import View
@@ -20,21 +21,23 @@ class Preflight:
     def __init__(self) -> None:
         self._subject: Subject | None = None
         self._rules: Sequence[Rule] = ()
-        self._answers: dict[tuple[Any, ...], object] = {}
+        self._asked: Sequence[tuple[Callable[[], object], object]] = ()
+        """Each question that the rules put to the view, with the answer that it had."""
         self._found: tuple[Problem, ...] = ()
 
     def __call__(self, subject: Subject, rules: Sequence[Rule]) -> tuple[Problem, ...]:
         """Return what the rules find, in their order, as :func:`preflight` does."""
-        if subject != self._subject or rules != self._rules or not self._holds(subject.view):
+        if subject != self._subject or rules != self._rules or not self._holds():
             witness = _Witness(subject.view)
             self._found = preflight(subject._replace(view=cast("View", witness)), rules)
-            self._answers = witness.answers
+            self._asked = tuple(witness.asked.values())
         # of equal subjects the newest is kept: it shares most with the next
         self._subject, self._rules = subject, rules
         return self._found
 
-    def _holds(self, view: View) -> bool:
-        return all(_answer(view, *question) == answer for question, answer in self._answers.items())
+    def _holds(self) -> bool:
+        # what has not been replaced is the same object, which is quicker to see than that it is equal
+        return all((now := ask()) is answer or now == answer for ask, answer in self._asked)
 
 
 class _Witness:
@@ -42,22 +45,15 @@ class _Witness:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.answers: dict[tuple[Any, ...], object] = {}
+        self.asked: dict[tuple[Any, ...], tuple[Callable[[], object], object]] = {}
 
     def __getattr__(self, name: str) -> Any:
-        if not callable(getattr(self._view, name)):
-            return self._ask(name)
-        return self._asked(name)
+        found = getattr(self._view, name)
+        if not callable(found):
+            return self._ask((name,), partial(getattr, self._view, name))
+        return lambda *said: self._ask((name, *said), partial(found, *said))
 
-    def _asked(self, name: str) -> Callable[..., object]:
-        return lambda *said: self._ask(name, *said)
-
-    def _ask(self, *question: Any) -> object:
-        if question not in self.answers:
-            self.answers[question] = _answer(self._view, *question)
-        return self.answers[question]
-
-
-def _answer(view: View, name: str, *said: Any) -> object:
-    found = getattr(view, name)
-    return found(*said) if callable(found) else found
+    def _ask(self, question: tuple[Any, ...], ask: Callable[[], object]) -> object:
+        if question not in self.asked:
+            self.asked[question] = ask, ask()
+        return self.asked[question][1]
