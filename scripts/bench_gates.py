@@ -1,7 +1,8 @@
 """Print what judging and deciding costs at a tick of 1,000 rollouts; exit 1 when it is too much.
 
-Each rollout has 2 SLOs and is at the second of 8 steps, with drawn counts: the tests, the verdicts, the messages and
-the decision, without reading or counting series (`make bench` has those). Then the cost of a whole simulated rollout.
+Each rollout has 2 SLOs and is at the second of 8 steps, with drawn counts: the tests, the verdicts and the decision,
+without reading or counting series and without putting anything into words (`make bench` has those). Then the cost of a
+whole simulated rollout.
 Run by `make bench-gates`.
 """
 
