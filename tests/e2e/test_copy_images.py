@@ -154,7 +154,11 @@ async def test_images_that_gitops_takes_back_are_told_and_not_fought(lab: Lab, d
     async with daemon:
         await daemon.ready()
         lab.create("canaryrollouts", checkout(**ROLLOUT))
-        await until(lambda: image(lab) == "shop/checkout:v2")
+        await until(lambda: lab.status().get("weight") == 100)
+        # held at the end, so that however late the other hand comes the promotion has not ended without it
+        scale_stable(lab, 1)
+        await until(lambda: lab.status()["reason"] == "StableNotReady")
+        assert image(lab) == "shop/checkout:v2"
         lab.set_image("checkout", "shop/checkout:v1")
         await until(lambda: "another hand" in lab.status()["message"])
         assert (lab.status()["phase"], lab.status()["reason"]) == ("Promoting", "AwaitingStable")
@@ -163,6 +167,7 @@ async def test_images_that_gitops_takes_back_are_told_and_not_fought(lab: Lab, d
         assert len(patches(lab)) == 1
         # once the source says the new version too, the promotion ends by itself
         lab.set_image("checkout", "shop/checkout:v2")
+        scale_stable(lab, 2)
         await until(lambda: lab.status()["phase"] == "Succeeded" and lab.shadow() is None)
     assert len(patches(lab)) == 1
 
