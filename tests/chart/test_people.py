@@ -16,6 +16,7 @@ from ingress_canary.lab.kubeapi.rbac import Rbac
 from tests.chart.charts import NAME, manifests
 from tests.e2e.conftest import SCHEDULE, checkout
 
+GROUPS = ("ingress-canary.io/v1alpha1", "networking.k8s.io/v1")
 PEOPLE = {"viewer": "view", "dev": "edit", "oncall": "operate", "sre": "schedule-admin"}
 
 
@@ -36,6 +37,7 @@ async def api() -> AsyncIterator[KubeApi]:
     rbac = Rbac([*manifests({}), *bindings], PEOPLE)
     async with KubeApi([crd(kind) for kind in KINDS], authorize=[rbac.middleware]) as made:
         made.store.create("namespaces", "", shop.namespace("shop"))
+        made.store.create("ingresses", "shop", shop.ingress("checkout"))
         made.store.create("canaryrollouts", "shop", checkout())
         schedule = {"apiVersion": "ingress-canary.io/v1alpha1", "kind": "CanarySchedule", "metadata": {"name": "web"}}
         made.store.create("canaryschedules", "shop", {**schedule, "spec": SCHEDULE})
@@ -43,23 +45,32 @@ async def api() -> AsyncIterator[KubeApi]:
 
 
 @pytest.mark.parametrize(
-    ("user", "rollouts", "schedules"),
+    ("user", "rollouts", "schedules", "ingresses"),
     [
-        ("viewer", "get", "get"),
-        ("dev", "get patch delete", "get"),
-        ("oncall", "get patch", ""),
-        ("sre", "", "get patch delete"),
+        ("viewer", "get", "get", ""),
+        ("dev", "get patch delete", "get", ""),
+        ("oncall", "get patch", "", "get"),
+        ("sre", "", "get patch delete", ""),
     ],
 )
-async def test_each_role_does_what_it_says_and_no_more(api: KubeApi, user: str, rollouts: str, schedules: str) -> None:
+async def test_each_role_does_what_it_says_and_no_more(
+    api: KubeApi, user: str, rollouts: str, schedules: str, ingresses: str
+) -> None:
+    ours, theirs = (f"{api.url}/apis/{group}/namespaces/shop" for group in GROUPS)
     headers = {"Authorization": f"Bearer {user}", "Content-Type": "application/merge-patch+json"}
     body = '{"metadata":{"labels":{"a":"b"}}}'
     async with aiohttp.ClientSession(headers=headers) as http:
-        for path, may in (("canaryrollouts/checkout", rollouts), ("canaryschedules/web", schedules)):
+        for url, may in (
+            (f"{ours}/canaryrollouts/checkout", rollouts),
+            (f"{ours}/canaryschedules/web", schedules),
+            (f"{theirs}/ingresses/checkout", ingresses),
+        ):
             for verb in ("get", "patch", "delete"):
-                url = f"{api.url}/apis/ingress-canary.io/v1alpha1/namespaces/shop/{path}"
                 async with http.request(verb, url, data=body if verb == "patch" else None) as answer:
-                    assert answer.status == (200 if verb in may else 403), (path, verb)
+                    assert answer.status == (200 if verb in may else 403), (url, verb)
+        # one by name, never all of a namespace
+        async with http.get(f"{theirs}/ingresses") as answer:
+            assert answer.status == 403
 
 
 async def test_whoever_may_operate_pauses_with_our_own_command(api: KubeApi, tmp_path: Path) -> None:
@@ -71,3 +82,19 @@ async def test_whoever_may_operate_pauses_with_our_own_command(api: KubeApi, tmp
         )  # fmt: skip
         output, _ = await process.communicate()
         assert (process.returncode, answer in output.decode()) == (code, True), output.decode()
+
+
+async def test_whoever_may_operate_is_told_the_request_that_reaches_the_canary(api: KubeApi, tmp_path: Path) -> None:
+    routed = {
+        "phase": "Progressing",
+        "shadow": {"name": "checkout-canary", "uid": "1"},
+        "routing": {"header": {"name": "X-Canary", "value": "staff"}},
+    }
+    api.store.patch("canaryrollouts", "shop", "checkout", {"status": routed}, subresource="status")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ingress_canary", "status", "checkout", "-n", "shop",
+        f"--kubeconfig={api.write_kubeconfig(tmp_path / 'oncall', token='oncall')}",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert f"reach it  curl -H 'X-Canary: staff' http://{shop.HOST}/" in output.decode()
