@@ -214,5 +214,11 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Read why in the Event, and correct the Secret, the right to read it, or the service; "
             "`ingress-canary notifications test` tries it.",
         ),
+        Reason.RECONCILE_FAILED: Meaning(
+            "A fault of the daemon's own in a pass over this rollout: an Event, told once while it lasts. Its weight "
+            "stays as it is, it is not judged, and it is tried again every half minute. Other rollouts go on.",
+            "Read the log, which has the place, and report it. If users are harmed meanwhile, delete the shadow: no "
+            "verb is heard before a pass succeeds.",
+        ),
     }
 )
