@@ -271,7 +271,8 @@ def test_who_acts_writes_no_schedule_and_who_views_writes_nothing() -> None:
     rules = {name.removeprefix(f"{NAME}-"): each["rules"] for name, each in roles.items()}
     assert [rule["verbs"] for rule in rules["view"]] == [["get", "list", "watch"]]
     assert [(rule["resources"], rule["verbs"]) for rule in rules["operate"]] == [
-        (["canaryrollouts"], ["get", "list", "watch", "patch"])
+        (["canaryrollouts"], ["get", "list", "watch", "patch"]),
+        (["ingresses"], ["get"]),
     ]
     assert [rule["resources"] for rule in rules["edit"]] == [["canaryrollouts"]]
     assert [rule["resources"] for rule in rules["schedule-admin"]] == [["canaryschedules"]]

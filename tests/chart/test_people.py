@@ -36,6 +36,7 @@ async def api() -> AsyncIterator[KubeApi]:
     rbac = Rbac([*manifests({}), *bindings], PEOPLE)
     async with KubeApi([crd(kind) for kind in KINDS], authorize=[rbac.middleware]) as made:
         made.store.create("namespaces", "", shop.namespace("shop"))
+        made.store.create("ingresses", "shop", shop.ingress("checkout", "checkout.example"))
         made.store.create("canaryrollouts", "shop", checkout())
         schedule = {"apiVersion": "ingress-canary.io/v1alpha1", "kind": "CanarySchedule", "metadata": {"name": "web"}}
         made.store.create("canaryschedules", "shop", {**schedule, "spec": SCHEDULE})
@@ -43,21 +44,28 @@ async def api() -> AsyncIterator[KubeApi]:
 
 
 @pytest.mark.parametrize(
-    ("user", "rollouts", "schedules"),
+    ("user", "rollouts", "schedules", "ingresses"),
     [
-        ("viewer", "get", "get"),
-        ("dev", "get patch delete", "get"),
-        ("oncall", "get patch", ""),
-        ("sre", "", "get patch delete"),
+        # the built-in roles, which viewers and editors have beside ours, say what they may with Ingresses
+        ("viewer", "get", "get", ""),
+        ("dev", "get patch delete", "get", ""),
+        ("oncall", "get patch", "", "get"),
+        ("sre", "", "get patch delete", ""),
     ],
 )
-async def test_each_role_does_what_it_says_and_no_more(api: KubeApi, user: str, rollouts: str, schedules: str) -> None:
+async def test_each_role_does_what_it_says_and_no_more(
+    api: KubeApi, user: str, rollouts: str, schedules: str, ingresses: str
+) -> None:
     headers = {"Authorization": f"Bearer {user}", "Content-Type": "application/merge-patch+json"}
     body = '{"metadata":{"labels":{"a":"b"}}}'
     async with aiohttp.ClientSession(headers=headers) as http:
-        for path, may in (("canaryrollouts/checkout", rollouts), ("canaryschedules/web", schedules)):
+        for group, path, may in (
+            ("ingress-canary.io/v1alpha1", "canaryrollouts/checkout", rollouts),
+            ("ingress-canary.io/v1alpha1", "canaryschedules/web", schedules),
+            ("networking.k8s.io/v1", "ingresses/checkout", ingresses),
+        ):
             for verb in ("get", "patch", "delete"):
-                url = f"{api.url}/apis/ingress-canary.io/v1alpha1/namespaces/shop/{path}"
+                url = f"{api.url}/apis/{group}/namespaces/shop/{path}"
                 async with http.request(verb, url, data=body if verb == "patch" else None) as answer:
                     assert answer.status == (200 if verb in may else 403), (path, verb)
 
