@@ -265,7 +265,7 @@ class Daemon:
                 except Refused as error:
                     log.warning("the CRDs were not checked", error=str(error))
                     return
-            remedy = "apply config/crd, or the output of `ingress-canary crds`"
+            remedy = "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
             if installed is None:
                 raise StartError(f"the CRD {name} is not installed: {remedy}")
             if lost := pruned_by(installed, wanted):

@@ -39,9 +39,12 @@ def crd(kind: str) -> Schema:
 
 
 def render(*kinds: str) -> str:
-    """Return the CRDs of ``kinds`` (all of them when none is named) as one YAML stream."""
+    """Return the CRDs of ``kinds`` (all of them when none is named) as one YAML stream.
+
+    Each begins with its separator: ``helm show crds`` of Helm 3 puts the files together without one.
+    """
     documents = (yaml.dump(crd(kind), Dumper=_Dumper, sort_keys=False, width=110) for kind in kinds or KINDS)
-    return HEADER + "---\n".join(documents)
+    return HEADER + "".join(f"---\n{document}" for document in documents)
 
 
 def pruned_by(installed: Json, wanted: Json) -> list[str]:

@@ -4,5 +4,5 @@ from ingress_canary.api.crd import render
 
 
 def crds() -> None:
-    """Print the CustomResourceDefinitions: ingress-canary crds | kubectl apply --server-side -f -."""
+    """Print the CustomResourceDefinitions: ingress-canary crds | kubectl apply --server-side --force-conflicts -f -."""
     print(render(), end="")

@@ -142,12 +142,15 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
             "off traffic (paused with `onFailure: Pause`). While promoting, when stable already runs the new version, "
             "it is told and held.",
-            "Read the numbers in the message, mend the canary and deploy it: a new revision starts by itself. "
-            "`retry` tries the same one again.",
+            "Rolled back: read the numbers in the message, mend the canary and deploy it: a new revision starts by "
+            "itself; `retry` tries the same one again. Paused: users still meet it: `abort`. Promoting: with "
+            "CopyImages `abort` gives stable its images back; with Manual put stable's old version back first, "
+            "then `abort`.",
         ),
         Reason.STEP_TIMED_OUT: Meaning(
             "A step could not be decided within `maxHold` of judged time; `onInconclusive` was carried out.",
-            "The message says what is missing. Give the step more traffic or time, then `resume` (or `retry`).",
+            "The message says what is missing. Give the step more traffic or time. Paused: `resume`, or `abort`. "
+            "Rolled back: `retry`.",
         ),
         Reason.ABORTED_BY_USER: Meaning(
             "A person took the canary off.",
@@ -210,6 +213,12 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "A message could not be sent: an Event that names the notification and its Secret. The rollout goes on.",
             "Read why in the Event, and correct the Secret, the right to read it, or the service; "
             "`ingress-canary notifications test` tries it.",
+        ),
+        Reason.RECONCILE_FAILED: Meaning(
+            "A fault of the daemon's own in a pass over this rollout: an Event, told once while it lasts. Its weight "
+            "stays as it is, it is not judged, and it is tried again every half minute. Other rollouts go on.",
+            "Read the log, which has the place, and report it. If users are harmed meanwhile, delete the shadow: no "
+            "verb is heard before a pass succeeds.",
         ),
     }
 )

@@ -62,6 +62,8 @@ class Observation(NamedTuple):
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
     outdated: str | None = None
     """That the schedule as begun is not the one that there is now, in a sentence."""
+    unsucceeded: bool = False
+    """No rollout could begin with what there is now in its place."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None

@@ -1,8 +1,9 @@
 """What of a decision the world sees: conditions, evidence in numbers, and which differences are worth a write."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -127,15 +128,24 @@ def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: Rollou
     ``before`` is ``stored`` as this version reads it: only members it knows are ever taken away, so that those of a
     newer version survive.
     """
-    return _difference(stored, before.dump(), after.dump())
+    return _difference(stored, cache(before.dump), after.dump())
 
 
-def _difference(stored: Mapping[str, Any], known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    patch: dict[str, Any] = {key: None for key in stored if key in known and key not in new}
+def _difference(
+    stored: Mapping[str, Any], known: Callable[[], Mapping[str, Any]], new: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the merge patch; ``known`` is asked only where something may have to be taken away, which is seldom."""
+    patch: dict[str, Any] = {key: None for key in stored if key not in new and key in known()}
     for key, value in new.items():
         old = stored.get(key)
         if old == value:
             continue
-        both = isinstance(old, dict) and isinstance(value, dict)
-        patch[key] = _difference(old or {}, known.get(key) or {}, value) if both else value
+        if isinstance(old, dict) and isinstance(value, dict):
+            patch[key] = _difference(old, _member(known, key), value)
+        else:
+            patch[key] = value
     return patch
+
+
+def _member(of: Callable[[], Mapping[str, Any]], key: str) -> Callable[[], Mapping[str, Any]]:
+    return lambda: of().get(key) or {}

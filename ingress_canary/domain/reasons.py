@@ -58,6 +58,7 @@ class Reason(StrEnum):
     PROMOTED = "Promoted"
     # beside the rollout
     NOTIFICATION_FAILED = "NotificationFailed"
+    RECONCILE_FAILED = "ReconcileFailed"
 
 
 CRITICAL = frozenset({Reason.SLO_VIOLATED, Reason.DRIFT_FIGHT, Reason.RESTORING_STABLE})
@@ -68,6 +69,7 @@ WARNING = frozenset(
         Reason.SHADOW_REJECTED, Reason.CANARY_NOT_READY, Reason.NO_DATA, Reason.WEIGHT_NOT_EFFECTIVE,
         Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED, Reason.INTERVENED, Reason.STEP_TIMED_OUT,
         Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY, Reason.NOTIFICATION_FAILED,
+        Reason.RECONCILE_FAILED,
     }
 )  # fmt: skip
 """Something is not as it was meant to be, and a person may have to act."""

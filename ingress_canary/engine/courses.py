@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -58,15 +58,26 @@ def course_of(
     return _course(entry, source.version, source.content, source.where, options)
 
 
+class Newer(NamedTuple):
+    """Another schedule than the one that a rollout has begun with."""
+
+    why: str
+    """What has become of it, in a sentence with the remedy."""
+    usable: bool
+    """Whether a rollout could begin with it."""
+
+
 def newer_than(
     cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
-) -> str | None:
-    """Return why the schedule that a rollout keeps to is not the one that there is now; None while it is."""
+) -> Newer | None:
+    """Return what there is now in the place of the schedule that a rollout keeps to; None while it is the same."""
     if status.schedule is None or status.phase in AT_REST:
         return None
     source = _source(cluster, spec, options)
     if not isinstance(source, Source):
-        return f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}"
+        return Newer(
+            f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}", usable=False
+        )
     version, began = source.version, status.schedule.hash
     if entry.present is None or (entry.present[0] is not version and entry.present[0] != version):
         entry.present = version, _hash(source.content)
@@ -76,8 +87,9 @@ def newer_than(
         return None
     kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
-        return f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
-    return f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it"
+        why = f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
+        return Newer(why, usable=False)
+    return Newer(f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it", usable=True)
 
 
 def _hash(content: Any) -> str | None:

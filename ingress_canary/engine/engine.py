@@ -112,11 +112,12 @@ class Engine:
             except ClusterError as error:
                 failed = not isinstance(error, Conflict | Deposed)
                 self._retry(key, error)
-            except Exception:
+            except Exception as error:
                 failed = True
                 # one rollout that cannot be served must not stop the others
                 log.exception("a pass failed", rollout=str(key))
                 self.queue.add(key, RETRY_AT_MOST)
+                self._tell_broken(key, error)
             finally:
                 self.queue.done(key)
                 self._telemetry.reconciled(loop.time() - began, failed=failed)
@@ -139,6 +140,15 @@ class Engine:
             return
         log.warning("not carried out, trying again", rollout=str(key), error=str(error), failures=failures)
         self.queue.add(key, min(0.25 * 2**failures, RETRY_AT_MOST))
+
+    def _tell_broken(self, key: Key, error: Exception) -> None:
+        """Tell people, once while it lasts, of a pass that failed by a fault of the daemon's own."""
+        entry = self.ledger.get(key)
+        if entry is None or entry.broken:
+            return
+        entry.broken = True
+        what = f"a fault of the daemon's own, tried again: {type(error).__name__}: {error}"
+        self._reporter.alert(key, entry, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE]))
 
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
@@ -183,7 +193,7 @@ class Engine:
             # what was stored has happened, whatever becomes of the rest
             self._reporter.report(key, entry, before, status, decision, done)
             raise done.fault
-        entry.failures = 0
+        entry.failures, entry.broken = 0, False
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
         self._reporter.report(key, entry, before, status, decision, done)

@@ -86,6 +86,8 @@ class Entry:
     """Whether it carries the stamp of this process's term, or needs none."""
     rolling_back: datetime | None = None
     """When the evidence was taken that first proved the fail, until the shadow is gone."""
+    broken: bool = False
+    """The last pass failed by a fault of the daemon's own, and people have been told."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
     memory: Memory = field(default_factory=Memory)

@@ -195,7 +195,10 @@ def schema() -> Json:
         prometheusRule=parts(
             "The alerts of config/prometheus, as a PrometheusRule.",
             enabled=switch("Whether there is one."),
-            docsUrl=text("Where docs/ is served, put before each alert's runbook_url.", pattern=r"^(https?://\S+)?$"),
+            docsUrl=text(
+                "Where the site that `make docs` builds is served, put before each alert's runbook_url.",
+                pattern=r"^(https?://\S+)?$",
+            ),
             labels=texts("Labels by which the operator chooses it."),
         ),
         dashboard=parts(
@@ -215,13 +218,13 @@ def schema() -> Json:
             apiServer=parts(
                 "Where the API server is.",
                 cidrs=several("Its addresses; any when empty.", text("A CIDR.", pattern=r"^[0-9a-fA-F:.]+/[0-9]+$")),
-                ports=several("Its ports.", PORT),
+                ports=several("Its ports.", PORT) | {"minItems": 1},
             ),
             controllerPorts=several("Ports of the controllers' pods that probes use.", PORT),
             prometheus=parts(
                 "Where Prometheus is, with settings.source prometheus.",
                 to=kubernetes("Peers; any when empty.", "array"),
-                ports=several("Ports.", PORT),
+                ports=several("Ports.", PORT) | {"minItems": 1},
             ),
             extraEgress=kubernetes("Further egress rules: gates, notifications, settings.scrape_urls.", "array"),
         ),

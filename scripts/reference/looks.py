@@ -119,5 +119,9 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "The Event: the notification, its Secret and what went wrong, never its address. "
             "`kubectl auth can-i get secret/chat -n shop --as system:serviceaccount:ingress-canary:ingress-canary`."
         ),
+        Reason.RECONCILE_FAILED: (
+            "The log of the leader: `a pass failed`, with the rollout and a traceback; "
+            "`ingress_canary_reconcile_errors_total`."
+        ),
     }
 )

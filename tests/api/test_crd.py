@@ -142,6 +142,12 @@ def test_both_are_rendered_as_one_stream_without_anchors() -> None:
     assert "&id" not in render()
 
 
+def test_files_that_helm_puts_together_without_a_separator_stay_documents() -> None:
+    together = "\n".join(render(kind) for kind in KINDS)
+    found = [one["spec"]["names"]["kind"] for one in yaml.safe_load_all(together) if one is not None]
+    assert found == list(KINDS)
+
+
 def test_the_generated_files_are_fresh() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/generate.py"), "--check"], capture_output=True, text=True, check=False

@@ -152,5 +152,5 @@ def test_a_condition_says_it(reason: Reason) -> None:
 
 
 def test_no_word_is_left_out() -> None:
-    # that a message could not be sent is an Event of its own: tests/e2e/test_notifications.py
-    assert {*REACHED, *SHOWN, Reason.NOTIFICATION_FAILED} == set(Reason)
+    # Events of their own: tests/e2e/test_notifications.py, tests/e2e/test_routers.py
+    assert {*REACHED, *SHOWN, Reason.NOTIFICATION_FAILED, Reason.RECONCILE_FAILED} == set(Reason)

@@ -129,6 +129,8 @@ class World:
     """Why nothing advances anywhere."""
     outdated: str | None = None
     """That the schedule begun with is not the one that there is now."""
+    unsucceeded: bool = False
+    """No rollout could begin with what there is in its place."""
     denied: str | None = None
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
@@ -281,6 +283,7 @@ class World:
             rejected=self.rejected,
             frozen=self.frozen,
             outdated=self.outdated,
+            unsucceeded=self.unsucceeded,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,

@@ -1,6 +1,8 @@
 """Which router drives a rollout, and that another one needs nothing but itself."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +19,9 @@ from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.domain.measures import Signals
+from ingress_canary.domain.objects import Ingress
 from ingress_canary.domain.preflight.problem import Severity, blocking
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.router.nginx import NginxRouter
@@ -29,11 +34,27 @@ from ingress_canary.ports import Asked, Outlets
 from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.preflight_shop import findings, open_lab
 from tests.e2e.toy_router import CONTROLLER, FORCE, SHARE, ToyController, ToyRouter, ingress_class
+from tests.e2e.witness import events
 
 FAST = 200.0
 
 
-async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_series(tmp_path: Path) -> None:
+class Faulty(ToyRouter):
+    """Fails in every pass until it is mended."""
+
+    mended = False
+    failed = 0
+
+    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
+        if not self.mended:
+            self.failed += 1
+            raise RuntimeError("no series of this kind")
+        return super().signals(primary, spec)
+
+
+@asynccontextmanager
+async def driven(router: ToyRouter, tmp_path: Path) -> AsyncIterator[Lab]:
+    """Yield a lab whose Ingress of class toy an engine drives with this router."""
     async with Lab(scale=FAST) as lab:
         lab.create("ingressclasses", ingress_class())
         lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", {"spec": {"ingressClassName": "toy"}})
@@ -43,43 +64,71 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         cluster.start()
         recorder.start()
         await cluster.synced()
-        routers = Routers(NginxRouter(), {CONTROLLER: ToyRouter()})
         http = aiohttp.ClientSession()
         telemetry = PrometheusTelemetry(CollectorRegistry())
         outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
         asked = Asked(HttpProber(http, clock), HttpGateKeeper(http, clock, KubeSecrets(session)))
         engine = Engine(
-            cluster, ToyController(lab, clock), asked, routers, clock, outlets,
+            cluster, ToyController(lab, clock), asked, Routers(NginxRouter(), {CONTROLLER: router}), clock, outlets,
             telemetry, Options(warm_up=30),
         )  # fmt: skip
         engine.start()
         try:
-            header = {"header": {"name": "X-Canary"}}
-            lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "routing": header}))
-            # status first, then the shadow: the status alone says nothing of the shadow yet
-            await until(lambda: f'"{SHARE}": "0.5"' in json.dumps(lab.shadow()))
-            shadow = lab.shadow()
-            assert shadow is not None
-            told = shadow["metadata"]["annotations"]
-            assert (told[SHARE], told[FORCE]) == ("0.5", "X-Canary")
-            assert not [key for key in told if key.startswith("nginx")]
-            # what raises exposure is undone in this controller's words too
-            raised = {"metadata": {"annotations": {SHARE: "0.9"}}}
-            lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout-canary", raised)
-            await until(lambda: (lab.shadow() or told)["metadata"]["annotations"][SHARE] != "0.9")
-            await until(lambda: lab.status().get("phase") == "Promoting")
+            yield lab
         finally:
             await engine.stop()
             await recorder.stop()
             await cluster.stop()
             await session.close()
             await http.close()
-        assert history(lab) == [
-            (1, 10, "Settling"),
-            (2, 50, "StepPassed"),
-            (3, 100, "StepPassed"),
-            (3, 100, "StepPassed"),
-        ]
+
+
+async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_series(tmp_path: Path) -> None:
+    async with driven(ToyRouter(), tmp_path) as lab:
+        header = {"header": {"name": "X-Canary"}}
+        lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "routing": header}))
+        # status first, then the shadow: the status alone says nothing of the shadow yet
+        await until(lambda: f'"{SHARE}": "0.5"' in json.dumps(lab.shadow()))
+        shadow = lab.shadow()
+        assert shadow is not None
+        told = shadow["metadata"]["annotations"]
+        assert (told[SHARE], told[FORCE]) == ("0.5", "X-Canary")
+        assert not [key for key in told if key.startswith("nginx")]
+        # what raises exposure is undone in this controller's words too
+        raised = {"metadata": {"annotations": {SHARE: "0.9"}}}
+        lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout-canary", raised)
+        await until(lambda: (lab.shadow() or told)["metadata"]["annotations"][SHARE] != "0.9")
+        await until(lambda: lab.status().get("phase") == "Promoting")
+    assert history(lab) == [
+        (1, 10, "Settling"),
+        (2, 50, "StepPassed"),
+        (3, 100, "StepPassed"),
+        (3, 100, "StepPassed"),
+    ]
+
+
+async def test_a_pass_that_fails_by_a_fault_of_the_daemons_own_is_told_once_and_ends_when_mended(
+    tmp_path: Path,
+) -> None:
+    router = Faulty()
+    async with driven(router, tmp_path) as lab:
+        lab.create("canaryrollouts", checkout())
+        await until(lambda: "ReconcileFailed" in [one["reason"] for one in events(lab)])
+        # a change asks for another pass, which fails alike
+        touch(lab, "again")
+        await until(lambda: router.failed > 1)
+        router.mended = True
+        touch(lab, "mended")
+        await until(lambda: lab.status().get("weight") == 10)
+        (event,) = (one for one in events(lab) if one["reason"] == "ReconcileFailed")
+    assert (event["type"], event["count"]) == ("Warning", 1)
+    assert event["message"] == "a fault of the daemon's own, tried again: RuntimeError: no series of this kind"
+
+
+def touch(lab: Lab, mark: str) -> None:
+    """Change the rollout in a way that means nothing."""
+    change = {"metadata": {"annotations": {"example.com/mark": mark}}}
+    lab.api.store.patch("canaryrollouts", manifests.NAMESPACE, "checkout", change)
 
 
 async def test_an_unknown_controller_is_refused_unless_the_settings_say_that_it_behaves_alike(tmp_path: Path) -> None:

@@ -68,6 +68,11 @@ async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_told_to_re
         lab.api.store.delete("canaryschedules", "ingress-canary", "standard-web")
         await until(lambda: "does not exist" in condition(lab, "ScheduleCurrent").get("message", ""))
         assert (lab.status()["phase"], lab.status()["weight"]) == ("Progressing", 30)
+        code, answer = await person.asks("restart", "checkout")
+        assert code != 0
+        assert answer["result"].startswith("no effect: ")
+        assert "CanarySchedule ingress-canary/standard-web does not exist" in answer["result"]
+        assert (lab.status()["phase"], lab.status()["weight"]) == ("Progressing", 30)
         baked = lab.status()["step"].get("bakedSeconds", 0)
         await daemon.stop()
         await daemon.start()

@@ -7,10 +7,11 @@ Ingress that was asked for, so everything else that is no usable answer is Unava
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
+from pydantic_core import from_json
 
 from ingress_canary.domain.objects import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
@@ -95,8 +96,9 @@ def from_exception(error: Exception, what: str) -> ClusterError:
 def parse(body: bytes, what: str) -> Json:
     """Return the JSON object of a 2xx answer. Raises Garbled for everything else, NaN and Infinity included."""
     try:
-        found = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        # names and words that many objects share are kept once
+        found = from_json(body, allow_inf_nan=False, cache_strings="all")
+    except ValueError:
         raise Garbled(f"{what}: the answer is not JSON: {_snippet(body)}") from None
     if not isinstance(found, dict):
         raise Garbled(f"{what}: the answer is no JSON object: {_snippet(body)}")
@@ -109,10 +111,6 @@ def check_finite(body: Json, what: str) -> None:
         json.dumps(body, allow_nan=False)
     except (ValueError, TypeError) as error:
         raise Refused(f"{what}: not sent, {error}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _status_object(body: bytes) -> Json | None:

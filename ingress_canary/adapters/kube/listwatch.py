@@ -228,5 +228,5 @@ class ListWatch(Generic[T]):
         if isinstance(error, Denied):
             return f"; {self._settings.lacking} get, list and watch on it"
         if isinstance(error, NotServed | Missing) and self._resource.group == GROUP:
-            return "; install the CRDs: ingress-canary crds | kubectl apply -f -"
+            return "; install the CRDs: ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
         return ""

@@ -71,7 +71,8 @@ async def addressed(secrets: Secrets, letter: Letter) -> list[Letter]:
         entries = await secrets.read(notice.secret)
     except ClusterError as error:
         raise Undelivered(
-            f"{error}; the daemon needs get on that Secret (config/rbac/optional/notifications.yaml)"
+            f"{error}; the daemon needs get on that Secret (config/rbac/optional/notifications.yaml, or the chart's "
+            "rbac.secrets)"
         ) from None
     if notice.entry not in entries:
         raise Undelivered(f"the Secret has no entry {notice.entry}; add it, or correct secretRef.key")

@@ -58,5 +58,8 @@ def fighting(seen: Observation, now: datetime) -> Decision | None:
     if not seen.fighting or hands_off(status) or status.phase not in IN_FLIGHT or status.shadow is None:
         return None
     pause = stop(seen, hands_off=True)
-    message = f"another writer ({seen.fighting}) keeps changing the shadow; find it, then resume"
+    message = (
+        f"another writer ({seen.fighting}) keeps changing the shadow, which is left as it makes it from now on; "
+        "find it, then resume, or abort to take the canary off"
+    )
     return move(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, watch=True, pause=pause)
