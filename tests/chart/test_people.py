@@ -97,4 +97,4 @@ async def test_whoever_may_operate_is_told_the_request_that_reaches_the_canary(a
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()
-    assert f"reach it  curl -H 'X-Canary: staff' http://checkout.example/" in output.decode()
+    assert "reach it  curl -H 'X-Canary: staff' http://checkout.example/" in output.decode()
