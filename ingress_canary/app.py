@@ -129,7 +129,7 @@ class Daemon:
 
     async def _start(self) -> None:
         settings, stack = self.settings, self._stack
-        server = WebServer(make_app(self.registry, self.not_ready), settings.listen)
+        server = WebServer(make_app(self.registry, self.not_ready, self.troubles), settings.listen)
         try:
             self.port = await server.start()
         except OSError as error:
@@ -219,6 +219,10 @@ class Daemon:
         if waited > WEDGED_AFTER * self.settings.interval.total_seconds():
             return (f"wedged: a rollout has waited {waited:.0f} s for its pass",)
         return ()
+
+    def troubles(self) -> Sequence[str]:
+        """Return what keeps the caches from being right at this moment, with remedies; nothing when all is well."""
+        return self._cluster.problems if self._cluster is not None else ()
 
     @property
     def _engine(self) -> Engine | None:

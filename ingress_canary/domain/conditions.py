@@ -87,8 +87,11 @@ def _preflight(findings: Findings) -> Fact:
 
 
 def _lasting(kind: str, reason: Reason, words: str | None, answers: tuple[Answer, Answer]) -> Fact:
-    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it."""
-    return Fact(kind, answers[words is None], lambda: words or "", reason)
+    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it.
+
+    Its reason is why something is so; what is over has none of its own.
+    """
+    return Fact(kind, answers[words is None], lambda: words or "", "" if words is None else reason)
 
 
 def _effective(status: RolloutStatus, session: Session | None) -> Answer:

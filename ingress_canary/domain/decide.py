@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.domain.moves import keep, stay
+from ingress_canary.domain.moves import stay
 from ingress_canary.domain.observation import Alert, Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.beginning import pending
@@ -19,7 +19,7 @@ from ingress_canary.domain.rules.copying import restoring
 from ingress_canary.domain.rules.facts import IN_FLIGHT
 from ingress_canary.domain.rules.failures import failed
 from ingress_canary.domain.rules.hands import fighting, intervened
-from ingress_canary.domain.rules.pauses import paused_by_spec
+from ingress_canary.domain.rules.pauses import paused, paused_by_spec
 from ingress_canary.domain.rules.progressing import progressing
 from ingress_canary.domain.rules.promoting import promoting
 from ingress_canary.domain.rules.readiness import unreachable
@@ -62,8 +62,7 @@ def by_phase(seen: Observation, now: datetime) -> Decision:
         case Phase.PROGRESSING:
             return progressing(seen, now)
         case Phase.PAUSED:
-            # watching goes on while the canary may have traffic
-            return keep(seen, watch=seen.status.shadow is not None)
+            return paused(seen)
         case Phase.PROMOTING:
             return promoting(seen, now)
         case Phase.SUCCEEDED | Phase.ROLLED_BACK:

@@ -109,6 +109,8 @@ class Engine:
             began, failed = loop.time(), False
             try:
                 await self.reconcile(key)
+                if (entry := self.ledger.get(key)) is not None:
+                    entry.broken = False
             except ClusterError as error:
                 failed = not isinstance(error, Conflict | Deposed)
                 self._retry(key, error)
@@ -193,7 +195,7 @@ class Engine:
             # what was stored has happened, whatever becomes of the rest
             self._reporter.report(key, entry, before, status, decision, done)
             raise done.fault
-        entry.failures, entry.broken = 0, False
+        entry.failures = 0
         entry.target = scene.target if decision.watch else None
         entry.probe = probe_of(scene, status) if decision.watch else None
         self._reporter.report(key, entry, before, status, decision, done)

@@ -9,8 +9,12 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 Problems = Callable[[], Sequence[str]]
 
 
-def make_app(registry: CollectorRegistry, not_ready: Problems) -> web.Application:
-    """Return the application. ``not_ready`` says what is still missing; nothing means ready."""
+def make_app(registry: CollectorRegistry, not_ready: Problems, troubles: Problems) -> web.Application:
+    """Return the application.
+
+    ``not_ready`` says what is still missing; nothing means ready. ``troubles`` are what a daemon that is ready all the
+    same cannot do at this moment: no other replica would fare better, so they take none out of service.
+    """
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
@@ -22,7 +26,7 @@ def make_app(registry: CollectorRegistry, not_ready: Problems) -> web.Applicatio
         missing = not_ready()
         if missing:
             return web.Response(status=503, text="".join(f"not ready: {why}\n" for why in missing))
-        return web.Response(text="ok\n")
+        return web.Response(text="".join(["ok\n", *(f"trouble: {why}\n" for why in troubles())]))
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])

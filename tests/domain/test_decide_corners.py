@@ -508,6 +508,22 @@ def test_a_spec_that_cannot_be_read_for_a_while_does_not_change_how_a_rollout_en
     assert (world.status.reason, world.status.message) == (before.reason, before.message)
 
 
+def test_a_pause_says_why_again_once_everything_can_be_read() -> None:
+    world = paused()
+    before, readable = world.status, world.schedule
+    world.schedule, world.session, world.obstacles = None, None, ((Reason.SCHEDULE_MISSING, "none"),)
+    world.status = before.model_copy(update={"schedule": None})
+    world.pass_()
+    assert (world.status.phase, world.status.reason) == (Phase.PAUSED, Reason.SCHEDULE_MISSING)
+    world.schedule, world.obstacles = readable, ()
+    world.status = world.status.model_copy(update={"schedule": before.schedule})
+    world.step(1)
+    assert (world.status.reason, world.status.message) == (before.reason, before.message)
+    world.status = published(unreadable(before, 2, "spec.x: no"), world.now)
+    world.step(1)
+    assert (world.status.reason, world.status.message) == (before.reason, before.message)
+
+
 def test_a_reason_of_a_newer_version_is_left_as_it_is() -> None:
     world = paused()
     world.status = world.status.model_copy(update={"reason": "AwaitingMoon"})

@@ -43,24 +43,30 @@ def test_a_sentence_made_of_measurements_waits_for_the_checkpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "kind", "while_so"), [("frozen", "Frozen", "True"), ("outdated", "ScheduleCurrent", "False")]
+    ("member", "kind", "while_so", "reason"),
+    [("frozen", "Frozen", "True", "Frozen"), ("outdated", "ScheduleCurrent", "False", "ScheduleChanged")],
 )
 def test_what_lasts_is_told_while_it_does_and_a_checkpoint_takes_nothing_back(
-    member: str, kind: str, while_so: str
+    member: str, kind: str, while_so: str, reason: str
 ) -> None:
     def told() -> dict[str, tuple[str, str]]:
         return {one.type: (one.status, one.message) for one in world.status.conditions if one.type == kind}
+
+    def why() -> str:
+        return next(one.reason for one in world.status.conditions if one.type == kind)
 
     world = at_step(1)
     assert told() == {}
     setattr(world, member, "because")
     world.step()
     assert told() == {kind: (while_so, "because")}
+    assert why() == reason
     # as the daemon does when it ends
     assert published(Decision(world.status, world.session), world.now).conditions[-1] == world.status.conditions[-1]
     setattr(world, member, None)
     world.step()
     assert told() == {kind: ({"True": "False", "False": "True"}[while_so], "")}
+    assert why() == world.status.reason != reason
 
 
 STEP = {"index": 1, "weight": 5, "startedAt": "2026-03-02T10:00:00Z"}

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import re
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -96,6 +96,31 @@ async def test_prometheus_shows_every_panel_and_evaluates_every_alert(
             assert health == dict.fromkeys(rules(), ("ok", None))
             firing = await shown(prometheus, 'ALERTS{alertstate="firing"}')
             assert {one["metric"]["alertname"] for one in firing} == {"IngressCanaryRolledBack"}
+
+
+async def test_a_watch_that_is_refused_after_the_start_is_named_while_it_lasts(lab: Lab, daemon: DaemonProcess) -> None:
+    async def ready(wanted: Callable[[str], bool]) -> str:
+        async with asyncio.timeout(60), aiohttp.ClientSession(f"http://127.0.0.1:{daemon.port}") as http:
+            while True:
+                async with http.get("/readyz") as answer:
+                    if wanted(said := await answer.text()):
+                        assert answer.status == 200
+                        return said
+                await asyncio.sleep(0.1)
+
+    async with baking(lab, daemon):
+        assert await ready(bool) == "ok\n"
+        fault = lab.api.faults.add(
+            requests(user=DAEMON, resource="canaryrollouts", verb=("list", "watch")), Refuse(403)
+        )
+        lab.api.cut_watches("canaryrollouts")
+        # that the stream broke is told first
+        said = await ready(lambda text: "grant" in text)
+        assert said.startswith("ok\ntrouble: ")
+        assert "canaryrollouts" in said
+        assert said.rstrip().endswith("grant the daemon's service account get, list and watch on it")
+        lab.api.faults.remove(fault)
+        await ready(lambda text: text == "ok\n")
 
 
 async def test_promtool_has_nothing_to_say_of_the_page(lab: Lab, daemon: DaemonProcess) -> None:

@@ -3,10 +3,13 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus, RoutingStatus
-from ingress_canary.domain.moves import GONE, enter, move
+from ingress_canary.domain.moves import GONE, enter, keep, move
 from ingress_canary.domain.observation import Decision, Observation, wanted
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.facts import stable_began
+
+UNREAD = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING})
+"""Reasons that hide those of a pause while nothing can be read; no pause begins with one."""
 
 
 def paused_by_spec(seen: Observation, now: datetime) -> Decision | None:
@@ -56,6 +59,16 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
         seen, now, pause.returns_to, Reason.RESUMED, message, watch=True, pause=None, weight=exposure.weight,
         routing=routing, copying=again,
     )  # fmt: skip
+
+
+def paused(seen: Observation) -> Decision:
+    """Wait on; once what hid why (a spec or a schedule that could not be read) is gone, say it again."""
+    # watching goes on while the canary may have traffic
+    watch, status = seen.status.shadow is not None, seen.status
+    began = next((one for one in reversed(status.history) if one.phase is Phase.PAUSED), None)
+    if began is None or status.reason not in UNREAD:
+        return keep(seen, watch=watch)
+    return keep(seen, watch=watch, reason=began.reason, message=began.message)
 
 
 def unasked(status: RolloutStatus) -> RolloutStatus:
