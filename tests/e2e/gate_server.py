@@ -24,8 +24,6 @@ class GateServer:
     asked: list[dict[str, Any]] = field(default_factory=list)
     open: int = 0
     """Questions that are not answered yet, by whoever still waits."""
-    most: int = 0
-    """The most of them at once."""
     unsigned: int = 0
     """Questions without a good signature."""
 
@@ -67,7 +65,6 @@ class GateServer:
         code = self.codes.get(body["gate"], 200)
         if code == HANG:
             self.open += 1
-            self.most = max(self.most, self.open)
             try:
                 await self._over.wait()
             finally:
