@@ -33,6 +33,7 @@ WORDS: Mapping[str, frozenset[str]] = {
     "test": frozenset({"absolute", "relative", "pass"}),
     "result": frozenset({"sent", "failed", "dropped"}),
     "code": frozenset({"error", *map(str, range(100, 600))}),
+    "verb": frozenset({"get", "list", "watch", "create", "update", "patch", "delete"}),
     "namespace": frozenset({"shop"}),
     "name": frozenset({"checkout"}),
     "le": frozenset({"60.0"}),
