@@ -30,6 +30,7 @@ from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.prober import HttpProber
 from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.api import APPLY_CRDS
 from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.router.choice import Routers
@@ -269,12 +270,11 @@ class Daemon:
                 except Refused as error:
                     log.warning("the CRDs were not checked", error=str(error))
                     return
-            remedy = "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
             if installed is None:
-                raise StartError(f"the CRD {name} is not installed: {remedy}")
+                raise StartError(f"the CRD {name} is not installed: {APPLY_CRDS}")
             if lost := pruned_by(installed, wanted):
                 raise StartError(
-                    f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {remedy}"
+                    f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {APPLY_CRDS}"
                 )
 
     async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:

@@ -7,6 +7,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 ROLLOUT_KIND = "CanaryRollout"
 SCHEDULE_KIND = "CanarySchedule"
 
+APPLY_CRDS = "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
+"""What installs the CRDs, and brings older ones up to date whoever has applied them."""
+
 FIELD_MANAGER = "ingress-canary"
 """The field manager of every write of the daemon, by which another hand is told from its own."""
 

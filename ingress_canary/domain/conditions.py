@@ -57,7 +57,8 @@ def facts(
         if seen.frozen is not None or FROZEN in known:
             yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
         if seen.outdated is not None or SCHEDULE_CURRENT in known:
-            yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, seen.outdated, ("False", "True"))
+            why = seen.outdated.why if seen.outdated is not None else None
+            yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
 def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int) -> bool:

@@ -21,6 +21,15 @@ Obstacle = tuple[Reason, str]
 """Why something does not go on: the word, and a sentence with the remedy."""
 
 
+class Newer(NamedTuple):
+    """Another schedule than the one that a rollout has begun with."""
+
+    why: str
+    """What has become of it, in a sentence with the remedy."""
+    usable: bool
+    """Whether a rollout could begin with it."""
+
+
 class Observation(NamedTuple):
     """One rollout and its surroundings at one instant."""
 
@@ -60,10 +69,8 @@ class Observation(NamedTuple):
     """The other writer, whose changes have been undone too often to go on undoing them."""
     frozen: str | None = None
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
-    outdated: str | None = None
-    """That the schedule as begun is not the one that there is now, in a sentence."""
-    unsucceeded: bool = False
-    """No rollout could begin with what there is now in its place."""
+    outdated: Newer | None = None
+    """What there is now in the place of the schedule as begun; None while it is the same."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None

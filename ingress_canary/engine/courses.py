@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -10,7 +10,7 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import AT_REST, Obstacle
+from ingress_canary.domain.observation import AT_REST, Newer, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import digest
 from ingress_canary.domain.session import Course
@@ -56,15 +56,6 @@ def course_of(
     if not isinstance(source, Source):
         return None, [source]
     return _course(entry, source.version, source.content, source.where, options)
-
-
-class Newer(NamedTuple):
-    """Another schedule than the one that a rollout has begun with."""
-
-    why: str
-    """What has become of it, in a sentence with the remedy."""
-    usable: bool
-    """Whether a rollout could begin with it."""
 
 
 def newer_than(

@@ -121,7 +121,6 @@ def observe(
     entry.reading = None
     entry.session = session
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
-    newer = newer_than(cluster, spec, status, entry, options)
     recent = [rival for at, rival in entry.undone if monotonic - at <= FIGHT_SECONDS]
     seen = Observation(
         key=key,
@@ -148,8 +147,7 @@ def observe(
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
         frozen=view.freeze,
-        outdated=newer.why if newer is not None else None,
-        unsucceeded=newer is not None and not newer.usable,
+        outdated=newer_than(cluster, spec, status, entry, options),
         denied=entry.denied,
         sticky=sticky,
         action=_action(metadata, status),

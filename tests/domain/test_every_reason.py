@@ -7,6 +7,7 @@ import pytest
 
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
+from ingress_canary.domain.observation import Newer
 from ingress_canary.domain.preflight.problem import Findings, Problem, Severity
 from ingress_canary.domain.publish import published
 from ingress_canary.domain.reasons import Reason
@@ -134,10 +135,10 @@ def test_a_rollout_comes_to_it(reason: Reason) -> None:
 
 
 WARNING = Problem(23, "apply-times", Severity.WARNING, "Ingress shop/checkout", "-", "several pods", "wait")
-SHOWN: dict[Reason, tuple[tuple[Problem, ...], str | None]] = {
+SHOWN: dict[Reason, tuple[tuple[Problem, ...], Newer | None]] = {
     Reason.PREFLIGHT_PASSED: ((), None),
     Reason.PREFLIGHT_WARNING: ((WARNING,), None),
-    Reason.SCHEDULE_CHANGED: ((), "the schedule was edited"),
+    Reason.SCHEDULE_CHANGED: ((), Newer("the schedule was edited", usable=True)),
 }
 """By what is published beside a decision: what preflight found, and that there is another schedule by now."""
 

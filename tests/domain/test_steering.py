@@ -195,10 +195,10 @@ def test_restart_begins_at_the_first_step_with_the_schedule_as_it_is_now() -> No
 
 def test_restart_takes_no_canary_off_for_a_schedule_that_cannot_begin() -> None:
     world = at_step(2)
-    world.outdated, world.unsucceeded = "a new one could not begin: it does not exist", True
+    world.outdated, world.usable = "a new one could not begin: it does not exist", False
     assert ask(world, "restart#1") == "no effect: a new one could not begin: it does not exist"
     assert (world.weight, world.status.phase) == (50, "Progressing")
-    world.unsucceeded = False
+    world.usable = True
     assert ask(world, "restart#2") == "done"
 
 

@@ -18,7 +18,7 @@ from ingress_canary.domain.copying import due
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
-from ingress_canary.domain.observation import AT_REST, Decision, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.observation import AT_REST, Decision, Newer, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published, unchanged, worth_writing
 from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
@@ -129,8 +129,8 @@ class World:
     """Why nothing advances anywhere."""
     outdated: str | None = None
     """That the schedule begun with is not the one that there is now."""
-    unsucceeded: bool = False
-    """No rollout could begin with what there is in its place."""
+    usable: bool = True
+    """Whether a rollout could begin with what there is in its place."""
     denied: str | None = None
     """The API refuses to change a workload, with these words."""
     images_set: list[str] = field(default_factory=list)
@@ -282,8 +282,7 @@ class World:
             fighting=self.fighting,
             rejected=self.rejected,
             frozen=self.frozen,
-            outdated=self.outdated,
-            unsucceeded=self.unsucceeded,
+            outdated=Newer(self.outdated, self.usable) if self.outdated is not None else None,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,

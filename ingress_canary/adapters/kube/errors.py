@@ -115,8 +115,8 @@ def check_finite(body: Json, what: str) -> None:
 
 def _status_object(body: bytes) -> Json | None:
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = from_json(body)
+    except ValueError:
         return None
     return found if isinstance(found, dict) and found.get("kind") == "Status" else None
 

@@ -18,7 +18,7 @@ from ingress_canary.adapters.kube.pace import Pace
 from ingress_canary.adapters.kube.resources import Resource
 from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.kube.store import Entry, Odd, Store, is_older, version_of
-from ingress_canary.api import GROUP
+from ingress_canary.api import APPLY_CRDS, GROUP
 from ingress_canary.domain.objects import Key
 from ingress_canary.ports import ClusterError, Missing, Refused, Unavailable
 
@@ -228,5 +228,5 @@ class ListWatch(Generic[T]):
         if isinstance(error, Denied):
             return f"; {self._settings.lacking} get, list and watch on it"
         if isinstance(error, NotServed | Missing) and self._resource.group == GROUP:
-            return "; install the CRDs: ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
+            return f"; install the CRDs: {APPLY_CRDS}"
         return ""

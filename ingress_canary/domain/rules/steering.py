@@ -52,8 +52,8 @@ def restart(seen: Observation, now: datetime) -> Decision | str:
         return f"no effect: nothing to restart in phase {status.phase}"
     if promotes(seen) and (status.copying is not None or status.finishing or stable_began(seen)):
         return "no effect: stable is becoming the new version; finish that, or abort"
-    if seen.unsucceeded:
-        return f"no effect: {seen.outdated}"
+    if seen.outdated is not None and not seen.outdated.usable:
+        return f"no effect: {seen.outdated.why}"
     # as when a new revision supersedes: neither affinity nor another writer lets weight 0 take everybody off
     off = GONE if seen.sticky or hands_off(status) else OFF
     message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
