@@ -72,6 +72,9 @@ class Cluster(Protocol):
     def rollouts(self) -> Iterable[Key]:
         """Return every CanaryRollout in scope."""
 
+    def owners(self) -> Iterable[Key]:
+        """Return every CanaryRollout that an Ingress names as its owner, those that are gone included."""
+
     def rollout(self, key: Key) -> Json | None:
         """Return a CanaryRollout as it is, unknown fields included; never modified by the caller."""
 
@@ -96,8 +99,11 @@ class Cluster(Protocol):
     async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
         """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion. Raises ClusterError."""
 
-    async def delete_ingress(self, ingress: Ingress) -> None:
-        """Delete an Ingress if it still has its uid; one that is gone is a success. Raises ClusterError."""
+    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
+        """Delete an Ingress if it still has its uid; one that is gone is a success.
+
+        Returns the object where a finalizer holds it: it is still there, and served. Raises ClusterError.
+        """
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
         """Give containers of a workload's pod template these images, by name, if it is still at its resourceVersion.

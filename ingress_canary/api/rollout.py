@@ -403,7 +403,8 @@ class Condition(Model):
 
     type: Annotated[str, Field(max_length=64)]
     """Ready (can run as written), Effective (the weight was seen to work), Promoted (ended well), Preflight, Frozen or
-    ScheduleCurrent (the schedule begun with is the one that there is now)."""
+    ScheduleCurrent (the schedule begun with is the one that there is now) or ShadowRemoved (False while a shadow that
+    was deleted is still there)."""
     status: Literal["True", "False", "Unknown"]
     """The answer."""
     reason: Annotated[str, Field(max_length=64)]

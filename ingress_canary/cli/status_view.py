@@ -9,7 +9,7 @@ from ingress_canary.api.rollout import PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_seconds
 from ingress_canary.domain.analysis import Plan
-from ingress_canary.domain.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT
+from ingress_canary.domain.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 from ingress_canary.domain.gates import percent
 from ingress_canary.domain.objects import Ingress, Json, Meta
 from ingress_canary.domain.observation import wanted
@@ -156,6 +156,9 @@ def _conditions(status: RolloutStatus) -> Iterator[str]:
         elif condition.type in (FROZEN, SCHEDULE_CURRENT):
             if condition.status == ("True" if condition.type == FROZEN else "False"):
                 yield f"{'frozen' if condition.type == FROZEN else 'schedule':9} {condition.message}"
+        elif condition.type == SHADOW_REMOVED:
+            if condition.status == "False":
+                yield f"{'shadow':9} {condition.message}"
         elif condition.type == "Effective":
             yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
 

@@ -14,14 +14,23 @@ from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
 
-NOT_READY = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED})
+NOT_READY = frozenset(
+    {
+        Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
+        Reason.SHADOW_TERMINATING,
+    }
+)  # fmt: skip
 PREFLIGHT = "Preflight"
 """The condition that holds the findings; warnings leave it True."""
 FROZEN = "Frozen"
 """The condition that tells of a freeze of the whole daemon; absent until there was one."""
 SCHEDULE_CURRENT = "ScheduleCurrent"
 """The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
-ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT)
+SHADOW_REMOVED = "ShadowRemoved"
+"""The condition that tells of a shadow whose deletion did not end it; absent until there was one."""
+ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, SHADOW_REMOVED)
+TO_THE_LETTER = frozenset({PREFLIGHT, SHADOW_REMOVED})
+"""Conditions whose message is news though its answer is the same."""
 MESSAGE = 1024
 
 Answer = Literal["True", "False", "Unknown"]
@@ -51,9 +60,14 @@ def facts(
     yield Fact("Promoted", _promoted(status), lambda: status.message)
     if findings is not None:
         yield _preflight(findings)
-    # what is at rest is not told anything new
-    if seen is not None and status.phase not in AT_REST:
-        known = {one.type for one in status.conditions}
+    if seen is None:
+        return
+    known = {one.type for one in status.conditions}
+    if seen.terminating is not None or SHADOW_REMOVED in known:
+        left = str(seen.terminating) if seen.terminating is not None else None
+        yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
+    # what is at rest is not told anything else that is new
+    if status.phase not in AT_REST:
         if seen.frozen is not None or FROZEN in known:
             yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
         if seen.outdated is not None or SCHEDULE_CURRENT in known:
@@ -62,13 +76,13 @@ def facts(
 
 
 def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int) -> bool:
-    """Return whether conditions say what they say already, numbers left aside; of preflight to the letter."""
+    """Return whether conditions say what they say already, numbers left aside but in what is told to the letter."""
     known = {one.type: one for one in stored}
     for fact in told:
         one = known.get(fact.kind)
         if one is None or one.status != fact.answer or one.observed_generation != generation:
             return False
-        if fact.kind == PREFLIGHT and one.message != fact.say()[:MESSAGE]:
+        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE]:
             return False
     return True
 

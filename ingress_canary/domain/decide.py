@@ -36,7 +36,7 @@ def decide(seen: Observation, now: datetime) -> Decision:
     for rule in RULES:
         decision = rule(seen, now)
         if decision is not None:
-            return told(seen, decision, now)
+            return told(seen, left_behind(seen, decision), now)
     raise AssertionError("by_phase decides for every phase")
 
 
@@ -44,6 +44,13 @@ def unreadable(status: RolloutStatus, generation: int, problem: str) -> Decision
     """Return the decision for a rollout whose spec cannot be read at all: it stays where it is, and says so."""
     changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC, "message": problem[:1024]}
     return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:1024]),))
+
+
+def left_behind(seen: Observation, decision: Decision) -> Decision:
+    """Return a decision that also tells a person of a shadow that was to be gone and is still there."""
+    if seen.terminating is None or decision.status.shadow is not None:
+        return decision
+    return decision._replace(alerts=(*decision.alerts, Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:1024])))
 
 
 def blind(seen: Observation, _now: datetime) -> Decision | None:

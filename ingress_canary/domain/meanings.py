@@ -54,6 +54,12 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "The API server, an admission webhook or a policy refused to create the shadow Ingress.",
             "Read its answer in the message and change the policy or the rollout; creation is tried again.",
         ),
+        Reason.SHADOW_TERMINATING: Meaning(
+            "A shadow is being deleted and a finalizer holds it. It is left at weight 0 without routes, with cookie "
+            "affinity also in a class that no controller serves; the condition `ShadowRemoved` says what is still on. "
+            "No rollout uses it again: the next one waits until it is gone.",
+            "Have the finalizer's controller release the Ingress, or remove the finalizer that the message names.",
+        ),
         Reason.CANARY_NOT_READY: Meaning(
             "The canary's workload is missing or still rolling out, or its Service has no ready endpoint. In flight "
             "all requests go to stable then; after `workload.notReadyTimeout` of that the rollout is rolled back.",

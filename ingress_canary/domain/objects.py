@@ -63,6 +63,8 @@ class Meta:
     manager: str
     """The field manager of another hand's newest change, "" without one: a hint, not an identity."""
     deleting: bool
+    finalizers: tuple[str, ...]
+    """What an object that is being deleted waits for."""
 
     @property
     def key(self) -> Key:
@@ -93,6 +95,7 @@ class Meta:
             else None,
             manager=newest.get("manager", ""),
             deleting=bool(meta.get("deletionTimestamp")),
+            finalizers=tuple(meta.get("finalizers") or ()),
         )
 
 
@@ -337,6 +340,9 @@ class View(Protocol):
 
     def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
         """Return the Ingresses of the Service's namespace with a backend on it."""
+
+    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
+        """Return the Ingresses whose controlling owner is a CanaryRollout of this name, one that is gone included."""
 
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
         """Return the Ingresses of all readable namespaces with a rule for exactly this host.

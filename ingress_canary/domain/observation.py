@@ -11,6 +11,7 @@ from ingress_canary.domain.drift import Drift
 from ingress_canary.domain.objects import Ingress, Key, Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.removal import Terminating
 from ingress_canary.domain.session import Course, Session
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.webhook import Question
@@ -64,6 +65,8 @@ class Observation(NamedTuple):
     """The shadow's name belongs to somebody else."""
     removed: bool = False
     """The shadow in status is gone because this daemon removed it before it could store why."""
+    terminating: Terminating | None = None
+    """A shadow of this rollout, or of an earlier one of its name, that is being deleted and is still there."""
     drift: Drift | None = None
     fighting: str | None = None
     """The other writer, whose changes have been undone too often to go on undoing them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.conditions import MESSAGE, PREFLIGHT, as_stored, conditions, facts
+from ingress_canary.domain.conditions import MESSAGE, TO_THE_LETTER, as_stored, conditions, facts
 from ingress_canary.domain.notices import standing
 from ingress_canary.domain.observation import AT_REST, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
@@ -110,7 +110,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
         _place(status),
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
-        _NUMBER.sub("#", next((one.message for one in status.conditions if one.type == PREFLIGHT), "")),
+        [_NUMBER.sub("#", one.message) for one in status.conditions if one.type in TO_THE_LETTER],
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     PREFLIGHT_WARNING = "PreflightWarning"
     PREFLIGHT_PASSED = "PreflightPassed"
     SHADOW_REJECTED = "ShadowRejected"
+    SHADOW_TERMINATING = "ShadowTerminating"
     CANARY_NOT_READY = "CanaryNotReady"
     WARMING_UP = "WarmingUp"
     # at a step
@@ -66,10 +67,10 @@ CRITICAL = frozenset({Reason.SLO_VIOLATED, Reason.DRIFT_FIGHT, Reason.RESTORING_
 WARNING = frozenset(
     {
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.PREFLIGHT_WARNING,
-        Reason.SHADOW_REJECTED, Reason.CANARY_NOT_READY, Reason.NO_DATA, Reason.WEIGHT_NOT_EFFECTIVE,
-        Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED, Reason.INTERVENED, Reason.STEP_TIMED_OUT,
-        Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY, Reason.NOTIFICATION_FAILED,
-        Reason.RECONCILE_FAILED,
+        Reason.SHADOW_REJECTED, Reason.SHADOW_TERMINATING, Reason.CANARY_NOT_READY, Reason.NO_DATA,
+        Reason.WEIGHT_NOT_EFFECTIVE, Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED,
+        Reason.INTERVENED, Reason.STEP_TIMED_OUT, Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY,
+        Reason.NOTIFICATION_FAILED, Reason.RECONCILE_FAILED,
     }
 )  # fmt: skip
 """Something is not as it was meant to be, and a person may have to act."""

@@ -12,9 +12,11 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain import copying, scaling
 from ingress_canary.domain.drift import merge_patch
-from ingress_canary.domain.objects import Json, Owner
+from ingress_canary.domain.objects import Ingress, Json, Owner
 from ingress_canary.domain.observation import Decision, hands_off, wanted
 from ingress_canary.domain.publish import checkpointed, status_patch, worth_writing
+from ingress_canary.domain.removal import OFF
+from ingress_canary.domain.router import Router
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.engine.ledger import Entry
 from ingress_canary.engine.observe import Scene, manifest_of
@@ -69,6 +71,8 @@ class Applier:
         done = Applied()
         try:
             done = await self._shape(body, entry, scene, after)
+            for one in scene.leftovers:
+                await self.remove(scene.router, one)
             await self._rework(entry, scene, after)
             if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
                 await self.cluster.clear_action(body)
@@ -108,7 +112,7 @@ class Applier:
             self._settles(entry)
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self._remove(entry, scene)
+        await self.remove(scene.router, shadow)
         entry.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
@@ -117,9 +121,9 @@ class Applier:
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            await self._remove(entry, scene)
-            return Applied(reshaped=True)
-        if scene.primary is None:
+            return Applied(reshaped=await self.remove(scene.router, shadow))
+        if scene.primary is None or (shadow is not None and shadow.meta.deleting):
+            # what is on its way is never given traffic again: the rules have it gone, or wait until it is
             return Applied()
         if hands_off(after):
             # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
@@ -170,20 +174,29 @@ class Applier:
         entry.rejected = None
         return Applied(reshaped=True)
 
-    async def _remove(self, entry: Entry, scene: Scene) -> None:
-        """Delete the shadow; where that is refused, take all exposure off it and let the deletion be tried again."""
-        shadow = scene.seen.shadow
-        assert shadow is not None
+    async def remove(self, router: Router, shadow: Ingress) -> bool:
+        """Delete a shadow; where that does not end it, take everybody off it. Return whether anything was written.
+
+        Raises ClusterError; a deletion that was refused is tried again.
+        """
+        if shadow.meta.deleting:
+            return await self._take_off(router, shadow)
         try:
-            await self.cluster.delete_ingress(shadow)
+            held = await self.cluster.delete_ingress(shadow)
         except Missing:
-            return
+            return True
         except ClusterError:
-            off: Json | None = None
-            if scene.primary is not None:
-                owner = Owner(CanaryRollout.__name__, scene.seen.key.name, entry.uid)
-                manifest = manifest_of(scene.router, scene.primary, scene.seen.spec, owner, Exposure())
-                off = merge_patch(scene.router, shadow, manifest)
-            if off is not None:
-                await self.cluster.patch_ingress(shadow, off)
+            await self._take_off(router, shadow)
             raise
+        if held is not None:
+            await self._take_off(router, held)
+        return True
+
+    async def _take_off(self, router: Router, shadow: Ingress) -> bool:
+        """Write what leads everybody off a shadow that is still there, and return whether that was needed."""
+        wrote = False
+        for off in OFF:
+            patch = off(router, shadow)
+            if patch is not None:
+                shadow, wrote = await self.cluster.patch_ingress(shadow, patch), True
+        return wrote

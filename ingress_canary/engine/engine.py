@@ -24,6 +24,7 @@ from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
 from ingress_canary.domain.publish import published, shown, unchanged
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.removal import left_behind, terminating
 from ingress_canary.domain.router.choice import Routers
 from ingress_canary.domain.webhook_call import calls
 from ingress_canary.engine.apply import Applied, Applier
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
+GONE_FAILURES = 4
+"""Failures that a rollout which is gone counts as: nobody remembers how often its shadow could not be taken off."""
 STAMP_AGAIN = 1.0
 """Real seconds until a rollout that could not be stamped is tried again."""
 
@@ -76,7 +79,7 @@ class Engine:
     def start(self) -> None:
         """Begin; the caches are synced by now."""
         self._unsubscribe = self._cluster.subscribe(self.queue.add)
-        for key in self._cluster.rollouts():
+        for key in {*self._cluster.rollouts(), *self._cluster.owners()}:
             self._known(key)
             self.queue.add(key)
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
@@ -129,7 +132,7 @@ class Engine:
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Look again: at once after a conflict, with growing distance after anything else."""
         entry = self.ledger.get(key)
-        failures = entry.failures + 1 if entry else 1
+        failures = entry.failures + 1 if entry else GONE_FAILURES
         if entry is not None:
             entry.failures = failures
         if isinstance(error, Deposed):
@@ -156,10 +159,7 @@ class Engine:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
         body = self._cluster.rollout(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            # the shadow goes with its owner: Kubernetes collects it
-            self._look_again(self.ledger.forget(key))
-            self._webhooks.want(key)
-            self._telemetry.forget(key)
+            await self._gone(key, body)
             return
         entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
         read_spec(body, entry)
@@ -219,6 +219,24 @@ class Engine:
             log.warning("not stamped, trying again", rollout=str(key), error=str(error))
             self.queue.add(key, STAMP_AGAIN)
         return body
+
+    async def _gone(self, key: Key, body: Json | None) -> None:
+        """Forget a rollout that is gone or going. Raises ClusterError while its canary cannot be taken off.
+
+        The shadow goes with its owner: Kubernetes collects it, unless somebody holds the one or the other.
+        """
+        entry, view = self.ledger.get(key), self._cluster.view
+        self._look_again(self.ledger.forget(key))
+        self._webhooks.want(key)
+        self._telemetry.forget(key)
+        for shadow in left_behind(view.ingresses_by_owner(key), body):
+            router = self._routers.of(shadow, view, entry.router if entry is not None else None)
+            written = await self._applier.remove(router, shadow)
+            left = view.ingress(shadow.meta.key)
+            held = terminating(router, left) if left is not None else None
+            if written and held is not None:
+                about = entry or Entry(shadow.meta.owner.uid if shadow.meta.owner else "")
+                self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE]))
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""

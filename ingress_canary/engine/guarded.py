@@ -28,6 +28,10 @@ class GuardedCluster:
         """Return every CanaryRollout in scope."""
         return self._cluster.rollouts()
 
+    def owners(self) -> Iterable[Key]:
+        """Return every CanaryRollout that an Ingress names as its owner."""
+        return self._cluster.owners()
+
     def rollout(self, key: Key) -> Json | None:
         """Return a CanaryRollout as it is."""
         return self._cluster.rollout(key)
@@ -60,10 +64,10 @@ class GuardedCluster:
         async with self._in_office():
             return await self._cluster.patch_ingress(ingress, patch)
 
-    async def delete_ingress(self, ingress: Ingress) -> None:
-        """Delete an Ingress. Raises ClusterError."""
+    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
+        """Delete an Ingress, and return what a finalizer holds. Raises ClusterError."""
         async with self._in_office():
-            await self._cluster.delete_ingress(ingress)
+            return await self._cluster.delete_ingress(ingress)
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
         """Give containers of a workload these images. Raises ClusterError."""

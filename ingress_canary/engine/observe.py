@@ -3,7 +3,7 @@
 No request is made here. A reading that the ticker left is taken into the evidence exactly once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.removal import terminating
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router import Router
 from ingress_canary.domain.router.choice import Routers
@@ -50,6 +51,8 @@ class Scene(NamedTuple):
     """Whose evidence speaks for this rollout."""
     findings: Findings | None
     """What preflight found, judged by the settings; None where it was not asked: at rest, or without a schedule."""
+    leftovers: tuple[Ingress, ...] = ()
+    """Other shadows of this rollout, or of an earlier one of its name, by which nobody may reach the canary."""
 
 
 def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ...]:
@@ -111,6 +114,8 @@ def observe(
     if hands_off(status):
         # the fight has been told: once a person has said resume, undoing is counted anew
         entry.undone.clear()
+    leftovers = tuple(_leftovers(view.ingresses_by_owner(key), router, owner, shadow))
+    held = (terminating(router, one) for one in (shadow, *leftovers) if one is not None)
     sticky = primary is not None and router.sticky(primary)
     revision, stable_hash, canary_hash, same = remembered(_versions, spec, canary, stable)
     signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
@@ -143,6 +148,7 @@ def observe(
         shadow=shadow,
         foreign=named is not None and not ours,
         removed=entry.removed is not None and status.shadow is not None and entry.removed == status.shadow.uid,
+        terminating=next((one for one in held if one is not None), None),
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=entry.rejected,
@@ -156,7 +162,7 @@ def observe(
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return Scene(seen, router, primary, target, findings)
+    return Scene(seen, router, primary, target, findings, leftovers)
 
 
 def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
@@ -170,6 +176,14 @@ def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
     if probe is None or status.step is None or scene.target is None:
         return None
     return probe_request(probe, wanted(status), scene.router, status.revision or "")
+
+
+def _leftovers(owned: Sequence[Ingress], router: Router, owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
+    """Yield what a rollout left under another name, or an earlier rollout where a finalizer holds it."""
+    for one in owned:
+        mine = one.meta.owner == owner and router.exposure(one) is not None
+        if (one.meta.deleting or mine) and (shadow is None or one.meta.uid != shadow.meta.uid):
+            yield one
 
 
 def _unread(entry: Entry) -> Iterator[Obstacle]:

@@ -39,6 +39,10 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
             "The answer in the message, and the log of the admission webhook that gave it: often the controllers' own, "
             "or a policy engine that wants labels on every Ingress."
         ),
+        Reason.SHADOW_TERMINATING: (
+            "`kubectl get ingress checkout-canary -n shop -o yaml`: `metadata.finalizers`, and which controller puts "
+            "them on; the condition `ShadowRemoved` says whom the object still sends to the canary."
+        ),
         Reason.CANARY_NOT_READY: (
             "`kubectl get deploy,endpointslices -n shop`: the canary must be rolled out, with a ready endpoint behind "
             "its Service. With [scaleCanary](../howto/scale-the-canary.md) the message says what it was given, or "

@@ -77,11 +77,20 @@ def finished() -> World:
     return act(world, f"finish:{world.status.revision}")
 
 
+def terminating() -> World:
+    """Return a world whose next revision finds the last one's shadow held by a finalizer."""
+    world = at_step(2)
+    world.hold("example.com/keep")
+    act(world, "abort")
+    return on(world, canary=deployment("checkout-canary", "app:v3"))
+
+
 REACHED: dict[Reason, Callable[[], World]] = {
     Reason.INVALID_SPEC: lambda: on(World(spec=rollout(**COPY), stable=None)),
     Reason.SCHEDULE_MISSING: lambda: on(World(schedule=None, obstacles=((Reason.SCHEDULE_MISSING, "not there"),))),
     Reason.PREFLIGHT_FAILED: lambda: on(World(foreign=True)),
     Reason.SHADOW_REJECTED: lambda: on(World(rejected="denied by a webhook")),
+    Reason.SHADOW_TERMINATING: terminating,
     Reason.CANARY_NOT_READY: lambda: on(World(canary=None)),
     Reason.WARMING_UP: lambda: on(World(warm_up=600)),
     Reason.SETTLING: lambda: at_step(1),

@@ -5,7 +5,6 @@ with a schedule of its own. :class:`Guarded` looks at every single pass.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,11 +32,12 @@ from ingress_canary.domain.objects import Ingress
 from ingress_canary.domain.observation import AT_REST, Decision, Observation, hands_off, wanted
 from ingress_canary.domain.publish import published, status_patch, worth_writing
 from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.removal import terminating
 from ingress_canary.domain.revision import images, template_hash
 from ingress_canary.domain.samples import Reading
 from ingress_canary.domain.steps import Exposure, PlannedStep
 from ingress_canary.lab.kubeapi.schema import validate
-from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, rollout, schedule, with_spec
+from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, merged, rollout, schedule, with_spec
 
 STATUS_SCHEMA = crd(ROLLOUT_KIND)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 VOCABULARY = frozenset(Reason)
@@ -46,17 +46,6 @@ STRATEGIES = ("Manual", "CopyImages")
 ADVANCES = frozenset({Reason.SETTLING, Reason.STEP_PASSED, Reason.RESUMED, Reason.SKIPPED})
 """Reasons of the only entries of the history that may send more requests to the canary."""
 ENDS_BY_EVIDENCE = frozenset({Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT})
-
-
-def merged(stored: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a JSON merge patch makes (RFC 7396)."""
-    result = dict(stored) if isinstance(stored, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value) if isinstance(value, dict) else value
-    return result
 
 
 def lower(allowed: Exposure, left: Exposure) -> Exposure:
@@ -240,6 +229,12 @@ class Guarded(World):
 
     def shadow_is_what_the_status_means(self) -> None:
         """Rules 2 and 5: raises are gone after the pass that saw them, what was taken away stays away."""
+        held = terminating(ROUTER, Ingress.of(self.shadow)) if self.shadow is not None else None
+        if held is not None:
+            # what is on its way is out of the rollout, and nobody is sent to the canary by it
+            assert not held.on
+            assert self.status.shadow is None or self.status.shadow.uid is None
+            return
         if self.status.shadow is None:
             assert self.shadow is None
         if self.shadow is None:
@@ -274,7 +269,7 @@ class Guarded(World):
     @property
     def left(self) -> Exposure:
         """What another hand has left of the shadow's exposure; all of it where only the mark is gone."""
-        if self.shadow is None or not self.shadow["spec"]["rules"]:
+        if self.shadow is None or not self.shadow["spec"]["rules"] or "deletionTimestamp" in self.shadow["metadata"]:
             return NOBODY
         return ROUTER.exposure(Ingress.of(self.shadow)) or self.allowed
 
@@ -449,9 +444,15 @@ class Rollouts(RuleBasedStateMachine):
     @precondition(shadow_there)
     @rule(seen=st.booleans())
     def deletes_the_shadow(self, seen: bool) -> None:
-        self.world.shadow = None
+        self.world.delete_shadow()
         self.world.touched = True
         self.look(seen)
+
+    @precondition(shadow_there)
+    @rule(finalizers=st.sampled_from([(), ("example.com/keep",)]))
+    def holds_the_shadow(self, finalizers: tuple[str, ...]) -> None:
+        self.world.hold(*finalizers)
+        self.settle()
 
     @precondition(shadow_there)
     @rule()

@@ -20,6 +20,7 @@ from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
 from ingress_canary.domain.observation import AT_REST, Decision, Newer, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published, unchanged, worth_writing
+from ingress_canary.domain.removal import OFF, terminating
 from ingress_canary.domain.replay import caught_up
 from ingress_canary.domain.revision import same_version, template_hash
 from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
@@ -57,6 +58,17 @@ PRIMARY: dict[str, Any] = {
         ],
     },
 }
+
+
+def merged(stored: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a JSON merge patch makes (RFC 7396)."""
+    result = dict(stored) if isinstance(stored, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value) if isinstance(value, dict) else value
+    return result
 
 
 def deployment(name: str, image: str, *, rolled_out: bool = True, **container: Any) -> Workload:
@@ -181,6 +193,19 @@ class World:
 
         self.edit(change)
 
+    def hold(self, *finalizers: str) -> None:
+        """Let another hand put finalizers on the shadow, or take them off: what waited for that is gone then."""
+        assert self.shadow is not None
+        metadata = {**self.shadow["metadata"], "finalizers": list(finalizers)}
+        released = not finalizers and "deletionTimestamp" in metadata
+        self.shadow = None if released else {**self.shadow, "metadata": metadata}
+
+    def delete_shadow(self) -> None:
+        """Let anybody delete the shadow, which a finalizer holds where there is one."""
+        assert self.shadow is not None
+        metadata = {"deletionTimestamp": f"{self.now:%Y-%m-%dT%H:%M:%SZ}", **self.shadow["metadata"]}
+        self.shadow = {**self.shadow, "metadata": metadata} if metadata.get("finalizers") else None
+
     def crash(self) -> None:
         """Forget what a process forgets when it dies."""
         self.session = None
@@ -278,6 +303,7 @@ class World:
             shadow=shadow,
             foreign=self.foreign,
             removed=self.removed is not None and status.shadow is not None and self.removed == status.shadow.uid,
+            terminating=terminating(ROUTER, shadow) if shadow is not None else None,
             drift=drift,
             fighting=self.fighting,
             rejected=self.rejected,
@@ -307,7 +333,8 @@ class World:
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:
-                    self.removed, self.shadow = self.shadow["metadata"]["uid"], None
+                    self.removed = self.shadow["metadata"]["uid"]
+                    self._remove()
                 return decision
             self.status = RolloutStatus.model_validate(after.dump())
             self.written = self.now
@@ -329,7 +356,9 @@ class World:
     def _shape(self) -> None:
         status = self.status
         if status.shadow is None:
-            self.shadow = None
+            self._remove()
+        elif self.shadow is not None and "deletionTimestamp" in self.shadow["metadata"]:
+            return
         elif hands_off(status):
             self._applied()
         elif self.shadow is None:
@@ -344,6 +373,15 @@ class World:
                 uid = self.shadow["metadata"]["uid"]
                 self.shadow = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
             self._applied(afresh=patched)
+
+    def _remove(self) -> None:
+        """Delete the shadow, and take everybody off it where that does not end it."""
+        if self.shadow is not None:
+            self.delete_shadow()
+        for off in OFF if self.shadow is not None else ():
+            patch = off(ROUTER, Ingress.of(self.shadow))
+            if patch is not None:
+                self.shadow = merged(self.shadow, patch)
 
     def _applied(self, *, afresh: bool = False) -> None:
         if self.session is not None and (afresh or self.session.settled_from is None):

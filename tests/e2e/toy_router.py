@@ -57,6 +57,9 @@ class ToyRouter:
         header = HeaderRoute(name=values[FORCE]) if FORCE in values else None
         return Exposure(round(float(values.get(SHARE, "0")) * 100, 3), header)
 
+    def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
+        return {SHARE: "0", FORCE: None}
+
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         return {key: value for key, value in ingress.meta.annotations.items() if key in (SHARE, FORCE)}
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ingress_canary.adapters.kube.resources import WORKLOADS
 from ingress_canary.adapters.kube.store import Store
-from ingress_canary.api import FREEZE_ANNOTATION
+from ingress_canary.api import FREEZE_ANNOTATION, ROLLOUT_KIND
 from ingress_canary.domain.objects import (
     Endpoints,
     EndpointSlice,
@@ -36,13 +36,21 @@ def hosts_of(ingress: Ingress) -> set[str]:
     return {rule.host for rule in ingress.rules} | ({""} if ingress.default_backend else set())
 
 
+def owners_of(ingress: Ingress) -> set[Key]:
+    """Return the CanaryRollout that an Ingress names as its controlling owner, whether or not it exists."""
+    owner = ingress.meta.owner
+    return {Key(ingress.meta.namespace, owner.name)} if owner and owner.kind == ROLLOUT_KIND else set()
+
+
 class Caches:
     """All stores; implements ``domain.objects.View``."""
 
     def __init__(self) -> None:
         self.rollouts: Store[Json] = Store(_lean)
         self.schedules: Store[Json] = Store(_lean)
-        self.ingresses: Store[Ingress] = Store(Ingress.of, {"service": services_of, "host": hosts_of})
+        self.ingresses: Store[Ingress] = Store(
+            Ingress.of, {"service": services_of, "host": hosts_of, "owner": owners_of}
+        )
         self.classes: Store[IngressClass] = Store(IngressClass.of, {"default": lambda one: {one.is_default}})
         self.services: Store[Service] = Store(Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}})
         self.slices: Store[EndpointSlice] = Store(
@@ -103,6 +111,14 @@ class Caches:
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
         """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" is a default's too)."""
         return self.ingresses.by("host", host)
+
+    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
+        """Return the Ingresses whose controlling owner is a CanaryRollout of this name."""
+        return self.ingresses.by("owner", rollout)
+
+    def owners(self) -> list[Key]:
+        """Return the CanaryRollouts that Ingresses name as their controlling owners."""
+        return [one for one in self.ingresses.values("owner") if isinstance(one, Key)]
 
     def service(self, key: Key) -> Service | None:
         """Return a Service."""

@@ -68,6 +68,10 @@ class KubeCluster:
         """Return every CanaryRollout in scope."""
         return self._caches.rollouts.keys()
 
+    def owners(self) -> Iterable[Key]:
+        """Return every CanaryRollout that an Ingress names as its owner, those that are gone included."""
+        return self._caches.owners()
+
     def rollout(self, key: Key) -> Json | None:
         """Return a CanaryRollout as it is."""
         return self._caches.rollouts.get(key)
@@ -110,8 +114,8 @@ class KubeCluster:
         )
         return _through(self._caches.ingresses, stored)
 
-    async def delete_ingress(self, ingress: Ingress) -> None:
-        """Delete an Ingress if it still has its uid; one that is gone is a success.
+    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
+        """Delete an Ingress if it still has its uid, and return what a finalizer holds; one that is gone is a success.
 
         The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
         afresh when it was out of date: whatever another hand does, a shadow must go.
@@ -135,9 +139,9 @@ class KubeCluster:
         else:
             raise Conflict(f"delete ingresses {meta.key}: another hand writes it all the time")
         if (answer.get("metadata") or {}).get("finalizers"):
-            _through(self._caches.ingresses, answer)
-        else:
-            self._caches.ingresses.bury(meta.key, meta.uid)
+            return _through(self._caches.ingresses, answer)
+        self._caches.ingresses.bury(meta.key, meta.uid)
+        return None
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
         """Give containers of a workload's pod template these images, by name, if it is still at its resourceVersion."""

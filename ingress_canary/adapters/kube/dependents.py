@@ -8,8 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from ingress_canary.adapters.kube.caches import Caches, hosts_of, services_of, upstream_of
-from ingress_canary.api import ROLLOUT_KIND
+from ingress_canary.adapters.kube.caches import Caches, hosts_of, owners_of, services_of, upstream_of
 from ingress_canary.domain.objects import EndpointSlice, Ingress, Json, Key, Meta, Service, Workload
 
 
@@ -49,10 +48,7 @@ class Dependents:
 
     def of_ingress(self, ingress: Ingress, caches: Caches) -> set[Key]:
         """Return the rollouts whose primary or shadow an Ingress is, or with whom it shares a Service or a host."""
-        found: set[Key] = set(self._named(ingress.meta.key))
-        owner = ingress.meta.owner
-        if owner and owner.kind == ROLLOUT_KIND:
-            found.add(Key(ingress.meta.namespace, owner.name))
+        found = {*self._named(ingress.meta.key), *owners_of(ingress)}
         for service in services_of(ingress):
             found |= self.of_service(service)
         for host in hosts_of(ingress):

@@ -85,6 +85,10 @@ class Store(Generic[T]):
         """Return the objects that ``index`` files under ``value``."""
         return [self._entries[key].value for key in self._found.get((index, value), ())]
 
+    def values(self, index: str) -> list[Hashable]:
+        """Return the values under which ``index`` files any object."""
+        return [value for name, value in self._found if name == index]
+
     def entry(self, body: object) -> Entry[T]:
         """Return a version of an object. Raises Garbled for JSON that is no object, Odd for an object beyond us."""
         version, meta = version_of(body), _meta(body)

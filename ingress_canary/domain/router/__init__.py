@@ -35,6 +35,9 @@ class Router(Protocol):
     def told(self, shadow: Ingress) -> Exposure:
         """Return what a shadow would do if it were marked as a canary."""
 
+    def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
+        """Return the annotations, by whole key, with which a shadow sends nobody to the canary; None is for absent."""
+
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         """Return the annotations of an Ingress that this controller acts on, by whole key."""
 

@@ -109,6 +109,11 @@ class NginxRouter:
             header = HeaderRoute.model_construct(name=name, value=value, pattern=pattern)
         return Exposure(weight_of(values, self.prefix), header, values.get(f"{self.prefix}/canary-by-cookie") or None)
 
+    def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
+        """Return the mark and weight 0, without any other canary annotation."""
+        keys = [key for key in shadow.meta.annotations if key.removeprefix(f"{self.prefix}/") in CANARY_KEYS]
+        return {**dict.fromkeys(keys), **self._canary(Exposure())}
+
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         """Return the annotations under the prefix, and the legacy class."""
         keys = ingress.meta.annotations

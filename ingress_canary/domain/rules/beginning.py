@@ -56,6 +56,8 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     """Return what stands in the way of beginning, worst first."""
     if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
         return seen.obstacles[0]
+    if seen.terminating is not None:
+        return Reason.SHADOW_TERMINATING, str(seen.terminating)
     if seen.foreign:
         # preflight knows whose it is, and which rival comes first
         taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"

@@ -74,9 +74,10 @@ def elsewhere(seen: Observation) -> bool:
 
 
 def deleted(seen: Observation) -> bool:
-    """Return whether the shadow in status is gone by another hand than this daemon's."""
-    if seen.status.shadow is None or seen.status.shadow.uid is None:
+    """Return whether the shadow in status is gone, or on its way, by another hand than this daemon's."""
+    status, shadow = seen.status, seen.shadow
+    if status.shadow is None or status.shadow.uid is None:
         return False
-    if seen.shadow is None:
+    if shadow is None or shadow.meta.deleting:
         return not seen.removed
-    return seen.shadow.meta.uid != seen.status.shadow.uid
+    return shadow.meta.uid != status.shadow.uid

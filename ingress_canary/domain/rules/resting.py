@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.moves import end, keep
+from ingress_canary.domain.moves import MESSAGE, end, keep
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.changes import begin
@@ -18,7 +18,9 @@ def resting(seen: Observation, now: datetime) -> Decision:
         ended = status.history[-1] if status.history else status
         changes = scaled_back(seen, now)
         scales = changes.get("scale", status.scale) is not None
-        return keep(seen, watch=scales, reason=ended.reason, message=ended.message, **changes)
+        left = f"; {seen.terminating}" if seen.terminating is not None else ""
+        message = f"{ended.message[: MESSAGE - len(left)]}{left}"
+        return keep(seen, watch=scales, reason=ended.reason, message=message, **changes)
     if seen.same_version:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
         return end(
