@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# promql-parser 0.12.0 (PyPI; Rust crate promql-parser): the printed form of a parsed query is not always that query.
+#
+# Good guess: str(parse(q)) is q in canonical form, so that a tool may parse, inspect or rewrite a query and send what
+# is printed. Prometheus' own printer (promql/parser/printer.go) keeps that promise.
+# Seen: the printed form of a subquery without a resolution is a range selector, another thing; for a subquery of an
+# expression it is no PromQL at all, as it is for a quoted label name and for alternatives of matchers.
+# Who is hurt: whoever prints what was parsed. Send the text that the user wrote, and use the parse only to look.
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check promql-parser==0.12.0
+"$work/venv/bin/python" - <<'PYTHON'
+from promql_parser import parse
+
+SEEN = {
+    # query as documented by Prometheus: (printed, whether the printed form parses again)
+    "x[5m:]": ("x{}[5m]", True),
+    "rate(x[5m:])": ("rate(x{}[5m])", True),
+    "max_over_time(rate(x[1m])[5m:])": ("max_over_time(rate(x{}[1m])[5m])", False),
+    'x{"a.b"="c"}': ('x{a.b="c"}', False),
+    "x[5m:1m]": ("x{}[5m:1m]", True),
+}
+for query, (printed, parses) in SEEN.items():
+    node = parse(query)
+    text = str(node)
+    try:
+        again = type(parse(text)).__name__
+    except ValueError as error:
+        again = f"refused: {error}"
+    print(f"{query!r} ({type(node).__name__}) is printed as {text!r} ({again})")
+    assert text == printed, (query, text)
+    assert again.startswith("refused") is not parses, (query, again)
+assert type(parse("x[5m:]")).__name__ == "SubqueryExpr"
+assert type(parse(str(parse("x[5m:]")))).__name__ == "MatrixSelector"
+PYTHON
