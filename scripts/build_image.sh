@@ -19,5 +19,7 @@ fi
 for wheel in "$wheels"/ingress_canary-*.whl; do
   "$pip" -m pip --python "$target/bin/python" install --quiet --no-compile "$wheel$extras"
 done
+# The lab is for the demo and for tests: a wheel carries it, an image for clusters does not.
+rm -r "$target"/lib/python*/site-packages/ingress_canary/lab
 # Bytecode by the hash of nothing: files are never looked at again, and nothing can be written where the program runs.
 "$target/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$target/lib"

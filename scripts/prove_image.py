@@ -83,10 +83,27 @@ def built(tree: Path) -> list[str]:
     subprocess.run(["chmod", "-R", "a-w,a+rX", str(tree)], check=True)
     left = [one for one in ("pip", "pytest", "hatchling", "setuptools") if [*tree.glob(f"lib/*/site-packages/{one}")]]
     assert not left, f"the tree holds {left}"
+    assert modules(next(tree.glob("lib/*/site-packages"))) == modules(ROOT) - lab(ROOT)
     program = [*jail, str(tree / "bin/ingress-canary")]
     assert "Usage" in said(program, "--help")
+    assert (
+        subprocess.run([*program, "demo"], check=False, capture_output=True, env=ENVIRONMENT, cwd="/").returncode == 1
+    )
     assert list(yaml.safe_load_all(said(program, "crds"))) == list(map(crd, KINDS))
     return program
+
+
+def modules(root: Path) -> set[str]:
+    """Return the package's files under ``root``, bytecode aside."""
+    found = (
+        file for file in (root / "ingress_canary").rglob("*") if file.is_file() and "__pycache__" not in file.parts
+    )
+    return {str(file.relative_to(root)) for file in found}
+
+
+def lab(root: Path) -> set[str]:
+    """Return the files of the package that a wheel carries for the demo, and an image does not."""
+    return {name for name in modules(root) if name.startswith("ingress_canary/lab/")}
 
 
 async def started(program: Sequence[str], room: Path, starts: int) -> list[Start]:

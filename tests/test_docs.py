@@ -176,6 +176,14 @@ def test_the_facts_have_the_numbers_and_the_severity_of_the_rules() -> None:
     assert told == {rule.number: rule.severity for rule in RULES if rule.number}
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "adr").glob("*.md")), ids=lambda page: page.stem)
+def test_a_decision_has_its_number_and_its_date(page: Path) -> None:
+    number = int(page.name.partition("-")[0])
+    head = page.read_text(encoding="utf-8").splitlines()[:3]
+    assert re.fullmatch(rf"# {number}\. \S.*", head[0])
+    assert re.match(r"\*\*Decided\*\* \d{4}-\d\d-\d\d, \S", head[2])
+
+
 def test_the_variables_of_users_queries_are_those_that_there_are() -> None:
     page = (ROOT / "docs/howto/own-metrics.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`\{\{.*?) \|", page, re.MULTILINE)

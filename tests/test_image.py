@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -20,6 +21,19 @@ def test_the_installed_tree_runs_as_in_a_pod_and_is_ready_in_time() -> None:
     proof = [sys.executable, "scripts/prove_image.py"]
     done = subprocess.run(proof, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_everything_of_the_package_the_lab_and_the_marker_of_types_included(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("ingress_canary-*.whl")
+    carried = {name for name in ZipFile(wheel).namelist() if name.startswith("ingress_canary/")}
+    tracked = subprocess.run(
+        ["git", "ls-files", "ingress_canary"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert carried == set(tracked)
+    assert {"ingress_canary/py.typed", "ingress_canary/lab/cluster.py"} <= carried
 
 
 def test_the_base_is_pinned_by_digest_in_one_place() -> None:

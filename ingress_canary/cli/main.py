@@ -1,6 +1,7 @@
 """The entry point: ``ingress-canary`` and ``kubectl icanary``. Exit code 1 for failures, 64 for usage."""
 
 import sys
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -9,7 +10,6 @@ from ingress_canary import __version__
 from ingress_canary.cli.abort import abort
 from ingress_canary.cli.act import command
 from ingress_canary.cli.crds import crds
-from ingress_canary.cli.demo import demo
 from ingress_canary.cli.lint import lint
 from ingress_canary.cli.notifications import notifications
 from ingress_canary.cli.plan import plan
@@ -29,6 +29,23 @@ Abort: type[BaseException] = typer.Abort
 """A person who was asked something ended the command instead."""
 INTERRUPTED = 130
 
+
+def add_demo(app: typer.Typer) -> None:
+    """Add ``demo``; in the image, which is for clusters and carries no lab, the command says where there is one."""
+    if find_spec("ingress_canary.lab") is None:
+        app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(no_demo)
+        return
+    from ingress_canary.cli.demo import demo  # noqa: PLC0415 - it imports the lab
+
+    app.command()(demo)
+
+
+def no_demo() -> None:
+    """Run a whole rollout on an embedded cluster: not in the image."""
+    print("error: the image has no embedded cluster; pip install ingress-canary, then say demo there", file=sys.stderr)
+    raise typer.Exit(1)
+
+
 app = typer.Typer(
     name="ingress-canary",
     no_args_is_help=True,
@@ -40,7 +57,7 @@ app.command()(plan)
 app.command()(simulate)
 app.command()(status)
 app.command()(wait)
-app.command()(demo)
+add_demo(app)
 app.command(context_settings=OPTIONS, epilog=SETTINGS_HELP)(run)
 app.add_typer(notifications, name="notifications")
 app.command()(abort)
