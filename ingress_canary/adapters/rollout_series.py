@@ -9,10 +9,9 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ingress_canary.api.rollout import RolloutStatus, SloStatus, Verdict
+from ingress_canary.api.rollout import AT_REST, RolloutStatus, SloStatus, Verdict
 from ingress_canary.domain.analysis import Plan
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import AT_REST
 
 ROLLOUT = ("namespace", "name")
 VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.NO_DATA: 2}

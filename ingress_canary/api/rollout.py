@@ -172,6 +172,10 @@ class Phase(StrEnum):
     ROLLED_BACK = "RolledBack"
 
 
+AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
+"""The phases in which nothing is on the way: no shadow, no evidence, no polling."""
+
+
 class Verdict(StrEnum):
     """What the evidence says of one SLO."""
 

@@ -148,4 +148,6 @@ Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a
 """A DNS label: the name of a Service, a namespace, an SLO or a step."""
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 """A DNS subdomain: the name of an Ingress or of one of our own objects."""
-Text = Annotated[str, Field(max_length=1024)]
+MESSAGE_LENGTH = 1024
+"""The longest message that a status, a condition or an Event holds, in characters."""
+Text = Annotated[str, Field(max_length=MESSAGE_LENGTH)]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import AT_REST
 from ingress_canary.cli.act import (
     PATIENCE,
     Context,
@@ -31,7 +31,6 @@ from ingress_canary.ports import ClusterError, Missing
 
 AT_ONCE = 16
 """Rollouts that are asked at one time."""
-AT_REST = (Phase.SUCCEEDED, Phase.ROLLED_BACK)
 
 
 def abort(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import PausedBy, Phase, RolloutStatus, SloStatus
+from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_seconds
 from ingress_canary.domain.analysis import Plan
@@ -20,7 +20,6 @@ from ingress_canary.domain.sequential import Design
 from ingress_canary.domain.steps import Walk
 
 COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
-AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 
 
 def table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:

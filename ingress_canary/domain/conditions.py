@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from ingress_canary.api.rollout import Condition, Phase, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.effect import EffectState
-from ingress_canary.domain.observation import AT_REST, Observation
+from ingress_canary.domain.observation import Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -31,7 +32,6 @@ SHADOW_REMOVED = "ShadowRemoved"
 ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, SHADOW_REMOVED)
 TO_THE_LETTER = frozenset({PREFLIGHT, SHADOW_REMOVED})
 """Conditions whose message is news though its answer is the same."""
-MESSAGE = 1024
 
 Answer = Literal["True", "False", "Unknown"]
 
@@ -82,7 +82,7 @@ def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int
         one = known.get(fact.kind)
         if one is None or one.status != fact.answer or one.observed_generation != generation:
             return False
-        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE]:
+        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE_LENGTH]:
             return False
     return True
 
@@ -135,7 +135,7 @@ def _condition(fact: Fact, status: RolloutStatus, before: Condition | None, now:
         type=fact.kind,
         status=fact.answer,
         reason=fact.reason or status.reason or "Unknown",
-        message=fact.say()[:MESSAGE],
+        message=fact.say()[:MESSAGE_LENGTH],
         observed_generation=status.observed_generation,
         last_transition_time=before.last_transition_time if same and before else now,
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.moves import stay
 from ingress_canary.domain.observation import Alert, Decision, Observation
 from ingress_canary.domain.reasons import Reason
@@ -42,15 +43,16 @@ def decide(seen: Observation, now: datetime) -> Decision:
 
 def unreadable(status: RolloutStatus, generation: int, problem: str) -> Decision:
     """Return the decision for a rollout whose spec cannot be read at all: it stays where it is, and says so."""
-    changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC, "message": problem[:1024]}
-    return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:1024]),))
+    changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC, "message": problem[:MESSAGE_LENGTH]}
+    return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:MESSAGE_LENGTH]),))
 
 
 def left_behind(seen: Observation, decision: Decision) -> Decision:
     """Return a decision that also tells a person of a shadow that was to be gone and is still there."""
     if seen.terminating is None or decision.status.shadow is not None:
         return decision
-    return decision._replace(alerts=(*decision.alerts, Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:1024])))
+    alert = Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:MESSAGE_LENGTH])
+    return decision._replace(alerts=(*decision.alerts, alert))
 
 
 def blind(seen: Observation, _now: datetime) -> Decision | None:

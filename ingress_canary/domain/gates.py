@@ -10,14 +10,12 @@ from math import ceil, exp, floor, log
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import LogE, SloStatus, Tally, Verdict
-from ingress_canary.api.units import format_duration, format_points
+from ingress_canary.api.units import MESSAGE_LENGTH, format_duration, format_points
 from ingress_canary.domain.samples import Counts
 from ingress_canary.domain.sequential import Design
 
 LOG_SUSPICION = log(10)
 """A step does not pass while a fail test's E-value is 10 or more, though it proves nothing yet."""
-MESSAGE_LENGTH = 1024
-"""What the contract allows."""
 LOG_LARGE = log(1e5)
 """E-values beyond this are written with an exponent."""
 LONG_WAIT = 60 * 86_400

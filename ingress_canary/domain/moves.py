@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from ingress_canary.api.rollout import (
+    AT_REST,
     BaselineStatus,
     Phase,
     RolloutSpec,
@@ -16,13 +17,13 @@ from ingress_canary.api.rollout import (
     StepStatus,
     Transition,
 )
-from ingress_canary.domain.observation import AT_REST, Alert, Decision, Observation
+from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.observation import Alert, Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import digest
 from ingress_canary.domain.session import Session
 
 HISTORY = 20
-MESSAGE = 1024
 
 OFF: dict[str, Any] = {"weight": 0.0, "routing": RoutingStatus()}
 """Nobody is sent to the canary."""
@@ -45,8 +46,8 @@ def stay(
         status = _with(seen, seen.status, reason=reason, **changes)
         return Decision(status, session or seen.session, None, (), watch, words=message)
     message = message if isinstance(message, str) else message()
-    status = _with(seen, seen.status, reason=reason, message=message[:MESSAGE], **changes)
-    alerts = (Alert(reason, message[:MESSAGE]),) if alert else ()
+    status = _with(seen, seen.status, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
+    alerts = (Alert(reason, message[:MESSAGE_LENGTH]),) if alert else ()
     return Decision(status, session or seen.session, None, alerts, watch)
 
 
@@ -60,10 +61,10 @@ def move(
     session: Session | None = None, **changes: Any,
 ) -> Decision:  # fmt: skip
     """Return the decision to go to a phase, with an entry in the history."""
-    status = _with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE], **changes)
+    status = _with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
-        message=message[:MESSAGE],
+        message=message[:MESSAGE_LENGTH],
     )  # fmt: skip
     status = status.model_copy(update={"history": [*status.history, entry][-HISTORY:]})
     return Decision(status, session or seen.session, entry, (), watch)

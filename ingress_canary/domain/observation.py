@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, Transition
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.drift import Drift
 from ingress_canary.domain.objects import Ingress, Key, Workload
@@ -15,8 +15,6 @@ from ingress_canary.domain.removal import Terminating
 from ingress_canary.domain.session import Course, Session
 from ingress_canary.domain.steps import Exposure
 from ingress_canary.domain.webhook import Question
-
-AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 
 Obstacle = tuple[Reason, str]
 """Why something does not go on: the word, and a sentence with the remedy."""

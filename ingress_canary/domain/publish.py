@@ -8,10 +8,11 @@ from operator import attrgetter
 from typing import Any
 
 from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
-from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.conditions import MESSAGE, TO_THE_LETTER, as_stored, conditions, facts
+from ingress_canary.api.rollout import AT_REST, RolloutStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.conditions import TO_THE_LETTER, as_stored, conditions, facts
 from ingress_canary.domain.notices import standing
-from ingress_canary.domain.observation import AT_REST, Decision, Observation
+from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.session import Session
@@ -44,7 +45,7 @@ def shown(
     """
     status, session = decision.status, decision.session
     if decision.words is not None:
-        status = status.model_copy(update={"message": decision.words()[:MESSAGE]})
+        status = status.model_copy(update={"message": decision.words()[:MESSAGE_LENGTH]})
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     shows = status.phase not in AT_REST or decision.moved is not None
     if session is not None and shows and status.started_at is not None:

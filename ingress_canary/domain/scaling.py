@@ -4,9 +4,8 @@
 or a person who changes it afterwards is not fought.
 """
 
-from ingress_canary.api.rollout import RolloutStatus, ScaleStatus
+from ingress_canary.api.rollout import AT_REST, RolloutStatus, ScaleStatus
 from ingress_canary.domain.objects import Workload
-from ingress_canary.domain.observation import AT_REST
 
 
 def due(status: RolloutStatus, canary: Workload | None) -> int | None:

@@ -10,10 +10,7 @@ from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import Slo
-from ingress_canary.api.units import format_seconds
-
-MESSAGE_LENGTH = 1024
-"""What the contract allows."""
+from ingress_canary.api.units import MESSAGE_LENGTH, format_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import AT_REST, Newer, Obstacle
+from ingress_canary.domain.observation import Newer, Obstacle
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.revision import digest
 from ingress_canary.domain.session import Course

@@ -17,8 +17,8 @@ from functools import partial
 
 import structlog
 
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decide import decide, unreadable
-from ingress_canary.domain.moves import MESSAGE
 from ingress_canary.domain.notices import Audience, audience
 from ingress_canary.domain.objects import Json, Key
 from ingress_canary.domain.observation import Alert, Decision
@@ -153,7 +153,7 @@ class Engine:
             return
         entry.broken = True
         what = f"a fault of the daemon's own, tried again: {type(error).__name__}: {error}"
-        self._reporter.alert(key, entry, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE]))
+        self._reporter.alert(key, entry, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE_LENGTH]))
 
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
@@ -166,7 +166,7 @@ class Engine:
         try:
             await self._pass(key, body, entry)
         except UnreadableStatus as unreadable:
-            await self._untouched(key, body, entry, str(unreadable)[:MESSAGE])
+            await self._untouched(key, body, entry, str(unreadable)[:MESSAGE_LENGTH])
 
     async def _pass(self, key: Key, body: Json, entry: Entry) -> None:
         body = await self._taken_over(key, body, entry)
@@ -236,7 +236,7 @@ class Engine:
             held = terminating(router, left) if left is not None else None
             if written and held is not None:
                 about = entry or Entry(shadow.meta.owner.uid if shadow.meta.owner else "")
-                self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE]))
+                self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.api.rollout import CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
+from ingress_canary.api.rollout import AT_REST, CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
 from ingress_canary.domain.actions import Action
 from ingress_canary.domain.causes import Circumstances, causes, since
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
@@ -16,7 +16,7 @@ from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.evidence import by_process
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.observation import AT_REST, Observation, Obstacle, hands_off, is_shadow, wanted
+from ingress_canary.domain.observation import Observation, Obstacle, hands_off, is_shadow, wanted
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.preflight.subject import ControllerFacts, Rival, Subject
 from ingress_canary.domain.probe import ProbeRequest, probe_request, unaskable

@@ -5,9 +5,9 @@
 
 from collections.abc import Callable, Mapping
 
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.domain.objects import Json, Key
-from ingress_canary.domain.observation import AT_REST, Obstacle
+from ingress_canary.domain.observation import Obstacle
 from ingress_canary.domain.preflight.problem import Problem, Severity
 from ingress_canary.domain.preflight.reference import SCHEDULE_EXISTS, SPEC_IS_SERVED
 from ingress_canary.domain.reasons import Reason

@@ -5,9 +5,9 @@ the shadow, before anything else is done to a rollout. ``engine.py`` does so on 
 """
 
 from ingress_canary.api import LEADER_ANNOTATION
-from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout import AT_REST, RolloutSpec
 from ingress_canary.domain.objects import Ingress, Json, Key, Meta, View, Workload
-from ingress_canary.domain.observation import AT_REST, is_shadow
+from ingress_canary.domain.observation import is_shadow
 from ingress_canary.engine.documents import read_status
 from ingress_canary.ports import Cluster
 

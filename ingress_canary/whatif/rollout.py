@@ -11,14 +11,14 @@ from enum import StrEnum
 from random import Random
 from typing import NamedTuple, Self
 
-from ingress_canary.api.rollout import Phase, RolloutSpec, RolloutStatus, ScheduleSource
+from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.analysis import Analysis
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.evidence import Evidence, Requests
 from ingress_canary.domain.measures import Signals
 from ingress_canary.domain.objects import Ingress, Key
-from ingress_canary.domain.observation import AT_REST, Decision, Observation, wanted
+from ingress_canary.domain.observation import Decision, Observation, wanted
 from ingress_canary.domain.samples import Counts, Reading
 from ingress_canary.domain.session import Course, Mode, Session, Tick, judge
 from ingress_canary.whatif.traffic import Look, Traffic

@@ -23,13 +23,13 @@ from hypothesis.stateful import (
 
 from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
-from ingress_canary.api.rollout import PausedBy, Phase, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus
 from ingress_canary.domain.actions import NEED_STEP, Verb
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import merge_patch
 from ingress_canary.domain.effect import EffectState
 from ingress_canary.domain.objects import Ingress
-from ingress_canary.domain.observation import AT_REST, Decision, Observation, hands_off, wanted
+from ingress_canary.domain.observation import Decision, Observation, hands_off, wanted
 from ingress_canary.domain.publish import published, status_patch, worth_writing
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.removal import terminating

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Phase
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.preflight.check import preflight
-from ingress_canary.domain.preflight.problem import LONGEST, Problem, Severity, blocking, summary
+from ingress_canary.domain.preflight.problem import Problem, Severity, blocking, summary
 from ingress_canary.domain.preflight.reference import FIRST, reference
 from ingress_canary.domain.router.nginx_rules import RULES
 from tests.domain.shop import (
@@ -111,7 +112,7 @@ def test_the_summary_is_one_sentence_about_the_gravest(found: tuple[Problem, ...
 
 def test_the_summary_fits_a_status_message() -> None:
     long = summary((problem(Severity.ERROR, message="x" * 2000), WARNING))
-    assert len(long) == LONGEST
+    assert len(long) == MESSAGE_LENGTH
     assert long.endswith("... (and 1 more)")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain import scaling
 from ingress_canary.domain.actions import Action
@@ -18,7 +18,7 @@ from ingress_canary.domain.copying import due
 from ingress_canary.domain.decide import decide
 from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
-from ingress_canary.domain.observation import AT_REST, Decision, Newer, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.observation import Decision, Newer, Observation, Obstacle, hands_off, wanted
 from ingress_canary.domain.publish import published, unchanged, worth_writing
 from ingress_canary.domain.removal import OFF, terminating
 from ingress_canary.domain.replay import caught_up

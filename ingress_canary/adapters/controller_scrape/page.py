@@ -12,6 +12,7 @@ from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
 
+from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, ORPHAN, PREFIX, REQUESTS
 from ingress_canary.domain.samples import Target
 
 MAX_LINE = 1024 * 1024
@@ -34,16 +35,16 @@ class PageError(Exception):
 class Exposition:
     """How a controller writes its page. The defaults are ingress-nginx's (internal/ingress/metric, v1.15)."""
 
-    requests: str = "nginx_ingress_controller_requests"
-    durations: str = "nginx_ingress_controller_request_duration_seconds_count"
+    requests: str = REQUESTS
+    durations: str = DURATION_COUNT
     """Requests whose time was taken: what the buckets are parts of."""
-    buckets: str = "nginx_ingress_controller_request_duration_seconds_bucket"
+    buckets: str = DURATION_BUCKET
     """The family of which only the wanted bounds are kept."""
-    orphan: str = "nginx_ingress_controller_orphan_ingress"
+    orphan: str = ORPHAN
     """1 for an Ingress, by its own name, that has no Service or no endpoint."""
     started: str = "process_start_time_seconds"
     """Start of the process whose memory holds the counters: the controller's, not nginx's."""
-    marker: str = "nginx_ingress_controller_"
+    marker: str = PREFIX
     """What every page of a controller with metrics on holds. With metrics off ingress-nginx serves a page all the
     same, of Go's own families, on which an absent series would not mean 0."""
     namespace: str = "namespace"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingress_canary.adapters.controller_scrape import Exposition
+from ingress_canary.domain.router.nginx_metrics import RELOADED
 from ingress_canary.domain.samples import Target
 
 OWN = frozenset(
@@ -17,8 +18,6 @@ OWN = frozenset(
     }
 )  # fmt: skip
 """Labels that ingress-nginx writes itself (internal/ingress/metric, v1.15); all others tell of the scrape."""
-SCRAPED = "nginx_ingress_controller_config_last_reload_successful"
-"""A family that every controller exports from its start on: whoever has it was scraped."""
 SEEN_WITHIN = 300
 """Seconds in which a controller must have been scraped to be known at all, be it stale."""
 MAX_QUERY = 16_000
@@ -53,12 +52,12 @@ class Dialect:
 
     def scraped(self, seconds: int = SEEN_WITHIN) -> str:
         """Return the query that tells which controllers are scraped, and when."""
-        return f"{SCRAPED}{{{self.matchers}}}[{max(seconds, SEEN_WITHIN)}s]"
+        return f"{RELOADED}{{{self.matchers}}}[{max(seconds, SEEN_WITHIN)}s]"
 
     def started(self) -> str:
         """Return the query for the start of each controller's process."""
         started, matchers = self.exposition.started, self.matchers
-        return f"{started}{{{matchers}}} and on (job, instance) {SCRAPED}{{{matchers}}}"
+        return f"{started}{{{matchers}}} and on (job, instance) {RELOADED}{{{matchers}}}"
 
     def family(self, family: str, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the newest samples of a family, of all targets at once."""

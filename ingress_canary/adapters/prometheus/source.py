@@ -22,9 +22,10 @@ from ingress_canary.adapters.prometheus.client import PrometheusClient, Promethe
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
-from ingress_canary.adapters.prometheus.queries import SCRAPED, SEEN_WITHIN, Dialect
+from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
 from ingress_canary.domain.evidence import STALE_AT_LEAST
+from ingress_canary.domain.router.nginx_metrics import RELOADED
 from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.ports import Clock
 
@@ -134,11 +135,11 @@ class PrometheusSource:
                     self._own(deadline, portion, "totals", raw),
                     self._own(deadline, portion, "parts", raw),
                 )
-            needed = {SCRAPED: scraped, **families}
+            needed = {RELOADED: scraped, **families}
             failed = next((why for why in needed.values() if isinstance(why, str)), None)
             own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
             return failed or Memory(
-                _answered({SCRAPED: scraped}), _answered(families), _answered(totals), _answered(parts), own
+                _answered({RELOADED: scraped}), _answered(families), _answered(totals), _answered(parts), own
             )  # fmt: skip
 
         portions = portioned(targets)
@@ -167,7 +168,7 @@ class PrometheusSource:
         if not found:
             raise PrometheusError(
                 f"no controller was scraped in the last {SEEN_WITHIN} s: there is no "
-                f"{SCRAPED}{{{self._dialect.matchers}}}; see its page of targets, and --prometheus-matchers"
+                f"{RELOADED}{{{self._dialect.matchers}}}; see its page of targets, and --prometheus-matchers"
             )
         newest = max(one.at for one in found.values())
         sampled = self._instant(newest + every) - self._instant(newest)

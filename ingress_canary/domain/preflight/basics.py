@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ingress_canary.api import ROLLOUT_KIND
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import AT_REST
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.preflight.rule import Finding, rule
 from ingress_canary.domain.preflight.subject import CARRYING, Rival, Subject
 
-AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 EXTERNAL_NAME = "ExternalName"
 
 

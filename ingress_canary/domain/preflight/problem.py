@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-LONGEST = 1024
-"""Characters that a status message holds (api.units.Text)."""
+from ingress_canary.api.units import MESSAGE_LENGTH
 
 
 class Severity(StrEnum):
@@ -84,5 +83,5 @@ class Findings:
 
 
 def _clipped(text: str, tail: str) -> str:
-    room = LONGEST - len(tail)
+    room = MESSAGE_LENGTH - len(tail)
     return (text if len(text) <= room else text[: room - 3] + "...") + tail

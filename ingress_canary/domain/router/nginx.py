@@ -18,6 +18,7 @@ from ingress_canary.domain.preflight.subject import ControllerFacts
 from ingress_canary.domain.router.classes import CLASS_ANNOTATION
 from ingress_canary.domain.router.nginx_config import facts_of
 from ingress_canary.domain.router.nginx_keys import CANARY_KEYS, takes_effect
+from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, REQUESTS
 from ingress_canary.domain.router.nginx_rules import RULES
 from ingress_canary.domain.samples import Side
 from ingress_canary.domain.steps import Exposure
@@ -138,9 +139,9 @@ class NginxRouter:
 
         return Signals(
             ingress=f"{namespace}/{name}",
-            requests="nginx_ingress_controller_requests",
-            latency_bucket="nginx_ingress_controller_request_duration_seconds_bucket",
-            latency_count="nginx_ingress_controller_request_duration_seconds_count",
+            requests=REQUESTS,
+            latency_bucket=DURATION_BUCKET,
+            latency_count=DURATION_COUNT,
             side=side,
             variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )

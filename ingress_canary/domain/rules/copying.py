@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase, UndoStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.copying import arrived, copy_of, due, ends, title, told, uncopyable
-from ingress_canary.domain.moves import MESSAGE, end, move, stay
+from ingress_canary.domain.moves import end, move, stay
 from ingress_canary.domain.objects import Workload
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
@@ -41,7 +42,8 @@ def restore(seen: Observation, now: datetime, reason: Reason, message: str) -> D
     assert copying is not None
     assert stable is not None
     # images of another hand's are left alone, on the way back too
-    back = copying.model_copy(update={"undo": UndoStatus(reason=reason, message=message[:MESSAGE]), "done": False})
+    undo = UndoStatus(reason=reason, message=message[:MESSAGE_LENGTH])
+    back = copying.model_copy(update={"undo": undo, "done": False})
     why = f"{message}; {title(stable)} gets its images back before the canary goes"
     return move(
         seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, watch=True, copying=back, pause=None,

@@ -1,8 +1,8 @@
 """What several rules ask of an observation. None of these decides anything."""
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.moves import target
-from ingress_canary.domain.observation import AT_REST, Observation
+from ingress_canary.domain.observation import Observation
 from ingress_canary.domain.revision import images
 
 IN_FLIGHT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import assert_never
 
-from ingress_canary.api.rollout import ActionStatus, PausedBy, PauseStatus, Phase
+from ingress_canary.api.rollout import AT_REST, ActionStatus, PausedBy, PauseStatus, Phase
+from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.actions import NOTE, Action, Verb
-from ingress_canary.domain.moves import MESSAGE, end, keep, move
-from ingress_canary.domain.observation import AT_REST, Decision, Observation
+from ingress_canary.domain.moves import end, keep, move
+from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.approvals import approve
 from ingress_canary.domain.rules.changes import begin
@@ -50,7 +51,7 @@ def _noted(decision: Decision, note: str) -> Decision:
     """Return a decision whose entry in the history also says why, in the sender's words."""
     if not note or decision.moved is None:
         return decision
-    message = f"{decision.moved.message[: MESSAGE - NOTE - 3]} ({note})"
+    message = f"{decision.moved.message[: MESSAGE_LENGTH - NOTE - 3]} ({note})"
     entry = decision.moved.model_copy(update={"message": message})
     history = [*decision.status.history[:-1], entry]
     status = decision.status.model_copy(update={"message": message, "history": history})

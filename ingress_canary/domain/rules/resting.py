@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.moves import MESSAGE, end, keep
+from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.moves import end, keep
 from ingress_canary.domain.observation import Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.changes import begin
@@ -19,7 +20,7 @@ def resting(seen: Observation, now: datetime) -> Decision:
         changes = scaled_back(seen, now)
         scales = changes.get("scale", status.scale) is not None
         left = f"; {seen.terminating}" if seen.terminating is not None else ""
-        message = f"{ended.message[: MESSAGE - len(left)]}{left}"
+        message = f"{ended.message[: MESSAGE_LENGTH - len(left)]}{left}"
         return keep(seen, watch=scales, reason=ended.reason, message=message, **changes)
     if seen.same_version:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnReject
-from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus
-from ingress_canary.domain.moves import MESSAGE, end, move, stay
-from ingress_canary.domain.observation import AT_REST, Alert, Decision, Observation
+from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.moves import end, move, stay
+from ingress_canary.domain.observation import Alert, Decision, Observation
 from ingress_canary.domain.reasons import Reason
 from ingress_canary.domain.rules.facts import deleted
 from ingress_canary.domain.webhook import Question, due, question, record_of, selects, title, verdict, wait
@@ -107,7 +108,7 @@ def _objections(asked: tuple[Question, ...], records: dict[str, GateStatus]) -> 
     for one in asked:
         record = records[one.gate.name]
         if one.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
-            yield Alert(Reason.GATE_REJECTED, f"{title(one)} {record.verdict}: {record.message}"[:MESSAGE])
+            yield Alert(Reason.GATE_REJECTED, f"{title(one)} {record.verdict}: {record.message}"[:MESSAGE_LENGTH])
 
 
 def _verdict(seen: Observation, asked: Question, now: datetime) -> GateVerdict:

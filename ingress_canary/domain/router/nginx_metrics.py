@@ -1,0 +1,11 @@
+"""The metric families of ingress-nginx (internal/ingress/metric/collectors, v1.15), for all who read its series."""
+
+PREFIX = "nginx_ingress_controller_"
+"""Every family of the controller's own begins so."""
+REQUESTS = f"{PREFIX}requests"
+DURATION_COUNT = f"{PREFIX}request_duration_seconds_count"
+DURATION_BUCKET = f"{PREFIX}request_duration_seconds_bucket"
+ORPHAN = f"{PREFIX}orphan_ingress"
+"""1 for a canary Ingress, by its own name, that has no Service or no endpoint; its label ``type`` says which."""
+RELOADED = f"{PREFIX}config_last_reload_successful"
+"""A family that every controller exports from its start on: whoever has it was scraped."""
