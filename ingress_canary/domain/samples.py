@@ -96,6 +96,8 @@ class Reading(NamedTuple):
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
+    missing: str | None = None
+    """Whose counters it lacks, and why, such as a pod that did not answer: why there may be no series at all."""
     failed: Mapping[str, str] = EMPTY
     """Families and queries that could not be had, and why: what needs them has no data, whatever else is there."""
     values: Mapping[str, float] = EMPTY
