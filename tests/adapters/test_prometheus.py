@@ -18,7 +18,7 @@ from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.evidence import Book, Evidence, advance
-from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
+from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
@@ -772,6 +772,38 @@ async def test_a_scrape_that_comes_back_after_minutes_goes_on_where_it_was(site:
     assert (await site.read()).error is not None
     site.scrape()
     assert {one.instance for one in (await site.read()).series} == {"ingress-nginx/pod-a (scrape 3)"}
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["replicas can be asked for apart", "replicas are always one"])
+async def test_behind_a_deduplication_that_changes_replicas_each_request_counts_once(site: Site, always: bool) -> None:
+    site.prometheus.replica, site.prometheus.always = "prometheus_replica", always
+    site.source = site.new_source(dialect=Dialect(dict(RENAMED), replicas=("prometheus_replica",)))
+    pod, events, served = site.pods[0], 90_000, 0
+    pod.serve(9000, slow=300)
+    own = Measures({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
+    counted = dict.fromkeys(own.by_slo, Counts())
+    for look in range(20):
+        site.clock.seconds += 10
+        at = BEGIN + site.clock.seconds
+        pod.serve(30, slow=2)
+        events += 7
+        # b's scrapes carry a later time than a's, and show what was there before
+        late = dict(pod.lines), events
+        pod.serve(11, slow=1, status="502", canary=CANARY if look % 5 == 0 else "")
+        events += 4
+        count(site, "events", events, site.clock.seconds - 3, prometheus_replica="a")
+        count(site, "events", late[1], site.clock.seconds - 2, prometheus_replica="b")
+        site.prometheus.scrape(pod, at - 3, prometheus_replica="a")
+        site.prometheus.scrape(Pod(pod.name, pod.started, late[0]), at - 2, prometheus_replica="b")
+        served += 41 if look else 0
+        reading = await site.read(WEB._replace(totals=('events{app="a"}',), parts=('errors{app="a"}',)))
+        site.book, evidence = advance(site.book, reading, SIGNALS, own, timedelta(seconds=10))
+        for name, one in evidence.counts.items():
+            assert isinstance(one, Counts), one
+            counted[name] = counted[name].plus(one)
+        for name in ("availability", "latency"):
+            assert served - 41 <= counted[name].n + counted[name].m <= served
+        assert (look - 1) * 11 <= counted["own"].n <= look * 11
 
 
 async def test_a_refused_connection_names_address_and_remedy(site: Site, unused_tcp_port: int) -> None:

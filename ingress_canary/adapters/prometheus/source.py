@@ -13,13 +13,14 @@ a look have the same window: what deduplicates replicas may choose another one f
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Literal
 
-from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.client import AS_SCRAPED, PrometheusClient, PrometheusError, Row
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
@@ -179,7 +180,7 @@ class PrometheusSource:
 
         async def one(query: str) -> Sequence[Row] | str:
             async with turns:
-                return await self._try(deadline, query + raw)
+                return await self._try(deadline, query + raw, apart=False)
 
         return dict(zip(queries, await asyncio.gather(*map(one, queries)), strict=True))
 
@@ -266,21 +267,27 @@ class PrometheusSource:
         answer = await self._try(deadline, self._dialect.bounds(targets))
         return frozenset() if isinstance(answer, str) else bounds_of(answer, self._dialect)
 
-    async def _try(self, deadline: float, query: str, *, by_row: bool = False) -> Sequence[Row] | str:
-        """Return the rows of an answer, or why there are none; ``by_row`` are those, too, that cannot be used."""
+    async def _try(
+        self, deadline: float, query: str, *, by_row: bool = False, apart: bool = True
+    ) -> Sequence[Row] | str:
+        """Return the rows of an answer, or why there are none.
+
+        With ``by_row`` they hold those, too, that cannot be used; with ``apart`` those of each replica: of the
+        controllers' one is followed here, while a user's query may add up what it finds.
+        """
+        ask = self._client.query_by_row if by_row else self._client.query
         try:
-            return await self._ask(deadline, query, by_row=by_row)
+            return await self._ask(deadline, partial(ask, query, **(AS_SCRAPED if apart else {})))
         except PrometheusError as error:
             return f"Prometheus: {error}"
         except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
             return f"Prometheus: the query cannot be answered: {self._faults.words(query, error)}"
 
-    async def _ask(self, deadline: float, query: str, *, by_row: bool) -> Sequence[Row]:
+    async def _ask(self, deadline: float, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:
         within = self._sampling.within
-        ask = self._client.query_by_row if by_row else self._client.query
         try:
             async with asyncio.timeout_at(deadline):
-                return await ask(query, timeout=f"{within:g}s")
+                return await ask(timeout=f"{within:g}s")
         except TimeoutError:
             raise PrometheusError(
                 f"no answer within {within:g} s; is it overloaded? See --prometheus-timeout"
