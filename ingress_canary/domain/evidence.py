@@ -17,7 +17,7 @@ from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
 from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.own_counters import own_counts, own_samples
-from ingress_canary.domain.samples import EMPTY, Counts, Reading, Series, Side
+from ingress_canary.domain.samples import EMPTY, Counts, Reading, Series, Side, is_count
 
 STALE_AT_LEAST = timedelta(seconds=60)
 SHOWN = 3
@@ -198,7 +198,7 @@ def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | N
         side = signals.side(series.labels)
         if side is None:
             continue
-        if not _is_count(series.value):
+        if not is_count(series.value):
             return _unusable(series)
         key = series.instance, frozenset(series.labels.items())
         sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
@@ -230,7 +230,7 @@ def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[Ser
         side = signals.side(labels)
         if side is None:
             continue
-        if not _is_count(series.value):
+        if not is_count(series.value):
             return _unusable(series)
         key = series.instance, frozenset(labels.items())
         sample = Sample(series.at, side, labels.get(signals.status, ""), (series.value,))
@@ -261,10 +261,6 @@ def _no_bucket(reading: Reading, threshold: float, bounds: AbstractSet[float]) -
         return UnknownBound(threshold, tuple(sorted(bounds)))
     why = reading.missing or "other series have them"
     return NoData(f"the buckets of {threshold:g} s are missing from this look: {why}")
-
-
-def _is_count(value: float) -> bool:
-    return isfinite(value) and value >= 0
 
 
 def _unusable(series: Series) -> NoData:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """What is not said."""
+LARGEST = 2.0**53
+"""From here on a float holds not every whole number."""
 TURN = " ("
 """In an instance's name, behind the process's own: there its counters have begun anew, by another way to them."""
 
@@ -71,6 +73,11 @@ class Series(NamedTuple):
     value: float
     at: datetime
     """The sample's own time, on the daemon's clock."""
+
+
+def is_count(value: float) -> bool:
+    """Return whether a counter can have that value: no NaN, and nothing so large that one more is lost in it."""
+    return 0 <= value < LARGEST
 
 
 class Instance(NamedTuple):

@@ -207,7 +207,7 @@ class PrometheusSource:
         older = {name for name, seconds in behind.items() if seconds >= every}
         usable = {name: one for name, one in present.items() if name not in older}
         ahead = {name: one for name, one in usable.items() if behind.get(name, 0) <= 0}
-        forgotten = newest - FORGET_AFTER.total_seconds()
+        forgotten = max(one.at for one in present.values()) - FORGET_AFTER.total_seconds()
         self._known = {name: one for name, one in (self._known | ahead).items() if one.at > forgotten}
         if not older:
             return usable, sampled, None
