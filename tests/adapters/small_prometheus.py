@@ -115,7 +115,7 @@ class SmallPrometheus:
         found: dict[frozenset[tuple[str, str]], list[list[tuple[float, float]]]] = {}
         for labels, samples in sorted(rows, key=lambda row: row[0].get(self.replica, "")):
             found.setdefault(frozenset((n, v) for n, v in labels.items() if n != self.replica), []).append(samples)
-        turn = int(self.now) // 10 + seconds
+        turn = int(self.now) // 5 + seconds // 30 + 1
         return [(dict(labels), replicas[turn % len(replicas)]) for labels, replicas in found.items()]
 
     @staticmethod
