@@ -125,7 +125,11 @@ class Metrics(Protocol):
     """A source of evidence."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
-        """Return a reading of every target, from one look at the source; failures are readings with an error."""
+        """Return a reading of every target, from one look at the source; failures are readings with an error.
+
+        A fault of one target's data is an error of that target alone. Whatever is raised all the same becomes an error
+        of every target (``engine/ticker.py``).
+        """
 
 
 class Secrets(Protocol):

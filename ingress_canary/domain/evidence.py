@@ -7,6 +7,7 @@ first look is a starting point and no evidence.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import lru_cache
 from math import isfinite, nan
@@ -16,9 +17,11 @@ from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.ledger import Increase, Ledger, Sample, SeriesKey
 from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.own_counters import own_counts, own_samples
-from ingress_canary.domain.samples import EMPTY, Counts, Reading, Series, Side
+from ingress_canary.domain.samples import EMPTY, Counts, Reading, Series, Side, is_count
 
 STALE_AT_LEAST = timedelta(seconds=60)
+SHOWN = 3
+"""Processes that a message names."""
 
 
 class Requests(NamedTuple):
@@ -96,7 +99,7 @@ def advance(
         return book, Evidence({slo: Counts() for slo in measures.by_slo}, values=values)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
 
-    nothing = _nothing_seen(signals)
+    nothing = _nothing_seen(book.requests, reading, signals)
     requests = _follow(book.requests, reading, _requests(reading, signals), oldest, nothing)
     latency = {
         bound: _follow(book.latency.get(bound, Ledger()), reading, _latencies(reading, signals, bound), oldest, nothing)
@@ -168,7 +171,16 @@ def _follow(
     return _Followed(followed, increases, classes)
 
 
-def _nothing_seen(signals: Signals) -> str:
+def _nothing_seen(ledger: Ledger, reading: Reading, signals: Signals) -> str:
+    """Return why there may be no series of an Ingress: those that count it are not there, or nobody does."""
+    if reading.missing is not None:
+        return f"no series for Ingress {signals.ingress} in what could be read: {reading.missing}"
+    silent = {name for name, _ in ledger.samples} - {instance.name for instance in reading.instances}
+    if silent:
+        return (
+            f"no series for Ingress {signals.ingress} any more: {', '.join(sorted(silent)[:SHOWN])}, which counted "
+            "its requests before, is not among the controllers that answered"
+        )
     return (
         f"no series yet for Ingress {signals.ingress}: no request was seen, or the controllers leave it out "
         "(metrics excluded; a wildcard or hostless rule without --metrics-per-undefined-host=true)"
@@ -186,7 +198,7 @@ def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | N
         side = signals.side(series.labels)
         if side is None:
             continue
-        if not _is_count(series.value):
+        if not is_count(series.value):
             return _unusable(series)
         key = series.instance, frozenset(series.labels.items())
         sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
@@ -218,7 +230,7 @@ def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[Ser
         side = signals.side(labels)
         if side is None:
             continue
-        if not _is_count(series.value):
+        if not is_count(series.value):
             return _unusable(series)
         key = series.instance, frozenset(labels.items())
         sample = Sample(series.at, side, labels.get(signals.status, ""), (series.value,))
@@ -226,18 +238,29 @@ def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[Ser
             half[key] = sample
     totals, buckets = halves
     if totals and not buckets:
-        return UnknownBound(threshold, tuple(sorted(bounds)))
+        return _no_bucket(reading, threshold, bounds)
     # a controller with other buckets says nothing of this threshold: its label sets are left out, not guessed; and a
     # count that is newer than its bucket would make slow requests of the difference
-    return {
-        key: total._replace(values=(*total.values, *buckets[key].values))
-        for key, total in totals.items()
-        if key in buckets and buckets[key].at == total.at
+    known = [key for key in totals if key in buckets]
+    pairs = {
+        key: totals[key]._replace(values=(*totals[key].values, *buckets[key].values))
+        for key in known
+        if buckets[key].at == totals[key].at
     }
+    if {totals[key].side for key in known} - {pair.side for pair in pairs.values()}:
+        return NoData(
+            "the counts and the buckets of latency come from different scrapes, which makes no share: servers with "
+            "different data share the address, or a deduplication takes them from different replicas"
+        )
+    return pairs
 
 
-def _is_count(value: float) -> bool:
-    return isfinite(value) and value >= 0
+def _no_bucket(reading: Reading, threshold: float, bounds: AbstractSet[float]) -> NoData | UnknownBound:
+    """Return why there are counts of latency without a bucket of the threshold."""
+    if reading.missing is None and threshold not in bounds:
+        return UnknownBound(threshold, tuple(sorted(bounds)))
+    why = reading.missing or "other series have them"
+    return NoData(f"the buckets of {threshold:g} s are missing from this look: {why}")
 
 
 def _unusable(series: Series) -> NoData:

@@ -4,12 +4,11 @@ Each series is followed by itself, as the controllers' are, and summed afterward
 """
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
 
 from ingress_canary.domain.absence import NoData
 from ingress_canary.domain.ledger import Increase, Sample, SeriesKey
 from ingress_canary.domain.measures import Counters
-from ingress_canary.domain.samples import Counts, Reading, Side
+from ingress_canary.domain.samples import Counts, Reading, Side, is_count
 
 PART, TOTAL = "part", "total"
 """What a sample counts, in the place of a status."""
@@ -25,7 +24,7 @@ def own_samples(reading: Reading, measure: Counters, variables: Mapping[str, str
             for series in reading.series:
                 if series.family != selector:
                     continue
-                if not (isfinite(series.value) and series.value >= 0):
+                if not is_count(series.value):
                     return NoData(f"{selector} of {series.instance} is {series.value:g}, which is no count")
                 # one series may be in both queries, or even speak for both sides
                 key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """What is not said."""
+LARGEST = 2.0**53
+"""From here on a float holds not every whole number."""
 TURN = " ("
 """In an instance's name, behind the process's own: there its counters have begun anew, by another way to them."""
 
@@ -73,6 +75,11 @@ class Series(NamedTuple):
     """The sample's own time, on the daemon's clock."""
 
 
+def is_count(value: float) -> bool:
+    """Return whether a counter can have that value: no NaN, and nothing so large that one more is lost in it."""
+    return 0 <= value < LARGEST
+
+
 class Instance(NamedTuple):
     """A controller process that answered."""
 
@@ -96,6 +103,8 @@ class Reading(NamedTuple):
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
+    missing: str | None = None
+    """Whose counters it lacks, and why, such as a pod that did not answer: why there may be no series at all."""
     failed: Mapping[str, str] = EMPTY
     """Families and queries that could not be had, and why: what needs them has no data, whatever else is there."""
     values: Mapping[str, float] = EMPTY

@@ -1,17 +1,20 @@
 """The tick: once an interval, one look at the metrics source for all rollouts that want evidence.
 
 It asks for a pass over each of them and decides nothing itself; it sleeps while none wants any. ``engine.py`` runs it.
+Every look leaves each of them a reading: what goes wrong, whatever it is, is a reading with an error.
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import structlog
 
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.replay import instants
-from ingress_canary.domain.samples import Target
+from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.engine.counting import errors
+from ingress_canary.engine.faults import Faults
 from ingress_canary.engine.ledger import Ledger
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probes import Probes
@@ -44,6 +47,7 @@ class Ticker:
         self._ledger, self._queue, self._metrics, self._probes = ledger, queue, metrics, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
         self._wanted = asyncio.Event()
+        self._faults = Faults()
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
@@ -61,31 +65,46 @@ class Ticker:
             if not watched:
                 self._wanted.clear()
                 continue
-            try:
-                await self._look(watched)
-            except Exception:
-                # the source's adapter turns its errors into readings; whatever else happens must not end the ticks
-                log.exception("a look at the metrics source failed")
+            await self._take(await self._look(watched))
             spent = self._clock.monotonic() - before
             await self._clock.sleep(max(interval - spent, interval / 10))
 
-    async def _look(self, watched: dict[Key, Target]) -> None:
-        """Read the source once for all, and ask for a pass over each rollout."""
-        self._mind_the_clock()
-        self._probes.ask(self._ledger.probes())
-        at, before = self._clock.now(), self._clock.monotonic()
-        if self._options.prometheus:
-            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
-        readings = await self._metrics.read(sorted(set(watched.values())))
-        spent = self._clock.monotonic() - before
+    async def _look(self, watched: Mapping[Key, Target]) -> Mapping[Key, Reading]:
+        """Return a reading for each rollout from one look at the source, whatever happens."""
+        self._faults.begin()
+        at = self._clock.now()
+        try:
+            self._mind_the_clock()
+            self._probes.ask(self._ledger.probes())
+            if self._options.prometheus:
+                watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
+            readings = await self._read(at, sorted(set(watched.values())))
+            self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return dict.fromkeys(watched, Reading(at, error=self._faults.words("the look as a whole", error)))
+        return {key: readings[target] for key, target in watched.items()}
+
+    async def _read(self, at: datetime, targets: Sequence[Target]) -> Mapping[Target, Reading]:
+        """Return a reading of every target, also where the source does not keep its word."""
+        before = self._clock.monotonic()
+        try:
+            found = await self._metrics.read(targets)
+            unsaid = Reading(at, error="the metrics source said nothing of this Ingress")
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            why = self._faults.words("the source as a whole", error)
+            found, unsaid = {}, Reading(at, error=f"the look at the metrics source failed: {why}")
+        readings = {target: found.get(target, unsaid) for target in targets}
         broken = sum(reading.error is not None for reading in readings.values())
-        self._telemetry.source_read(at, spent, len(readings) - broken, broken)
-        self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
+        self._telemetry.source_read(at, self._clock.monotonic() - before, len(readings) - broken, broken)
+        return readings
+
+    async def _take(self, readings: Mapping[Key, Reading]) -> None:
+        """Leave each rollout its reading, and ask for a pass over it."""
         failing = dict[Key, float]()
-        for number, (key, target) in enumerate(watched.items(), 1):
+        for number, (key, reading) in enumerate(readings.items(), 1):
             entry = self._ledger.get(key)
-            if entry is not None and target in readings:
-                entry.reading = readings[target]
+            if entry is not None:
+                entry.reading = reading
                 failing[key] = errors(entry, self._options.interval)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
@@ -97,7 +116,14 @@ class Ticker:
         """Return the target with what its session wants to know of the time before its first look."""
         entry = self._ledger.get(key)
         session = entry.session if entry is not None else None
-        return target._replace(past=instants(session, now, self._options.interval)) if session else target
+        if session is None:
+            return target
+        try:
+            return target._replace(past=instants(session, now, self._options.interval))
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            # what came before is done without, as where the source does not know it
+            self._faults.words(f"the past of {key}", error)
+            return target
 
     def _mind_the_clock(self) -> None:
         """Give every session a new starting point when the wall clock was set since the last look."""

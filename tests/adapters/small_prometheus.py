@@ -17,6 +17,7 @@ STARTED = "process_start_time_seconds"
 SELECTOR = re.compile(r"(\w+)\{(.*?)\}(?:\[(\d+)s\])?")
 MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
 
+Row = tuple[dict[str, str], list[tuple[float, float]]]
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -56,6 +57,10 @@ class SmallPrometheus:
         """The same of queries that look back for more than ten minutes."""
         self.numbers: dict[str, list[float]] = {}
         """By query: the values of the vector that it answers."""
+        self.replica = ""
+        """The label by which replicas differ that are made one, as Thanos does; empty for none."""
+        self.always = False
+        """Whether they are made one even when they are asked for apart, as promxy does."""
 
     def scrape(self, pod: Pod, at: float, job: str = "ingress-nginx", **labels: str) -> None:
         """Take samples of a page, labelled as a ServiceMonitor without honorLabels does."""
@@ -84,7 +89,8 @@ class SmallPrometheus:
         return await self.answer(request)
 
     async def evaluate(self, request: web.Request) -> web.StreamResponse:
-        query = str((await request.post())["query"])
+        form = await request.post()
+        query = str(form["query"])
         if query in self.numbers:
             rows = [({"pod": str(n)}, [(self.now, value)]) for n, value in enumerate(self.numbers[query])]
             return web.json_response(self.document(rows, "vector"))
@@ -92,7 +98,7 @@ class SmallPrometheus:
         assert found is not None, query
         family, inner, seconds = found[1], found[2], found[3]
         matchers = MATCHER.findall(inner)
-        rows = []
+        rows: list[Row] = []
         for key, samples in self.series.get(family, {}).items():
             labels = dict(key)
             if not all(re.fullmatch(text, labels.get(n, "")) for n, _, text in matchers):
@@ -100,7 +106,17 @@ class SmallPrometheus:
             recent = [one for one in samples if self.now - float(seconds or 300) < one[0] <= self.now]
             if recent:
                 rows.append((labels | {"__name__": family}, recent))
+        if self.replica and (self.always or form.get("dedup") != "false"):
+            rows = self._made_one(rows, int(seconds or 300))
         return web.json_response(self.document(rows, "matrix" if seconds else "vector"))
+
+    def _made_one(self, rows: list[Row], seconds: int) -> list[Row]:
+        """Return the rows of one replica each, without its label: which one depends on the instant and the window."""
+        found: dict[frozenset[tuple[str, str]], list[list[tuple[float, float]]]] = {}
+        for labels, samples in sorted(rows, key=lambda row: row[0].get(self.replica, "")):
+            found.setdefault(frozenset((n, v) for n, v in labels.items() if n != self.replica), []).append(samples)
+        turn = int(self.now) // 5 + seconds // 30 + 1
+        return [(dict(labels), replicas[turn % len(replicas)]) for labels, replicas in found.items()]
 
     @staticmethod
     def document(rows: Iterable[tuple[Mapping[str, str], list[tuple[float, float]]]], kind: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from ingress_canary.adapters.controller_scrape import (
     Address,
@@ -22,6 +23,7 @@ from ingress_canary.adapters.controller_scrape import (
     static_addresses,
 )
 from ingress_canary.adapters.controller_scrape.page import PageError, PageReader, Wanted
+from ingress_canary.domain.absence import NoData
 from ingress_canary.domain.evidence import Book, advance
 from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
@@ -325,6 +327,91 @@ async def test_a_page_that_cannot_be_used_leaves_the_other_pods_usable(site: Sit
     assert reading.note is not None
     assert reading.note.startswith("1 of 2 controllers gave no metrics: pod-b: ")
     assert why in reading.note
+
+
+def stamped(millis: str, ingress: str = "web", value: str = "1") -> str:
+    return f"{FAMILY}requests{{{labelled('pod-a', '', '500', ingress)}}} {value} {millis}\n"
+
+
+AHEAD = round((BEGIN + timedelta(days=700)).timestamp() * 1000)
+TIMES = {
+    "400 digits": "9" * 400, "5,000 digits": "9" * 5000, "400 digits below 0": "-" + "9" * 400,
+    "an age of the universe": "9" * 18, "two years ahead": str(AHEAD),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIMES)
+async def test_a_time_that_is_none_is_no_data_of_its_target_alone(site: Site, name: str) -> None:
+    site.controllers = [Controller()]
+    site.controllers[0].serve(5)
+    site.controllers[0].serve(6, ingress="api")
+    site.controllers[0].extra = stamped(TIMES[name])
+    api = Target("shop", "api", "api")
+    readings = await site.source().read([WEB, api])
+    why = "pod-a: nginx_ingress_controller_requests has a timestamp that is no time, or lies ahead of the clock"
+    assert f"no controller gave metrics: ingress-nginx/{why}" in str(readings[WEB].error)
+    assert ({one.value for one in readings[api].series}, readings[api].error, readings[api].note) == ({6}, None, None)
+
+
+async def test_a_page_whose_series_of_a_target_cannot_be_used_is_missing_for_this_target(site: Site) -> None:
+    site.controllers = [Controller("pod-a"), Controller("pod-b")]
+    for controller in site.controllers:
+        controller.serve(5)
+        controller.serve(6, ingress="api")
+    site.controllers[0].extra = stamped("9" * 400)
+    api = Target("shop", "api", "api")
+    readings = await site.source().read([WEB, api])
+    assert [one.name for one in readings[WEB].instances] == ["ingress-nginx/pod-b"]
+    assert str(readings[WEB].missing).startswith("1 of 2 controllers gave no metrics: ingress-nginx/pod-a: ")
+    assert [one.name for one in readings[api].instances] == ["ingress-nginx/pod-a", "ingress-nginx/pod-b"]
+
+
+async def test_a_fault_that_nobody_foresaw_is_the_page_s_alone_and_logged_once_while_it_lasts(site: Site) -> None:
+    site.controllers = [Controller("pod-a"), Controller("pod-b")]
+    site.controllers[0].serve(5)
+    pages = site.addresses
+
+    class Broken(Address):
+        """An address that turns out to be none when it is asked."""
+
+        @property
+        def url(self) -> str:  # type: ignore[override]
+            raise ZeroDivisionError("no such place")
+
+    source = ControllerScrape(
+        site.session, site.clock, lambda: [pages()[0], Broken("pod-z", "")] if site.extra_addresses else pages(),
+        if_none="no pod",
+    )  # fmt: skip
+    site.extra_addresses = [Address("-", "http://127.0.0.1:9/")]
+    with capture_logs() as lines:
+        for _ in range(3):
+            reading = (await source.read([WEB]))[WEB]
+            assert "pod-z: the page cannot be read: ZeroDivisionError: no such place" in str(reading.note)
+            assert [one.name for one in reading.instances] == ["ingress-nginx/pod-a"]
+        site.extra_addresses = []
+        assert (await source.read([WEB]))[WEB].note is None
+        site.extra_addresses = [Address("-", "http://127.0.0.1:9/")]
+        await source.read([WEB])
+    failed = [line for line in lines if line["log_level"] == "error"]
+    assert [(line["where"], type(line["exc_info"])) for line in failed] == [("pod-z", ZeroDivisionError)] * 2
+
+
+async def test_without_the_controller_that_counted_the_message_says_which_one_is_missing(site: Site) -> None:
+    first, second = Controller("pod-a"), Controller("pod-b")
+    site.controllers = [first, second]
+    first.serve(4000)
+    book, _ = advance(Book(), await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    first.answer = answering(status=503)
+    _, evidence = advance(book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    for absent in evidence.counts.values():
+        assert isinstance(absent, NoData)
+        assert "1 of 2 controllers gave no metrics: pod-a: answered 503" in absent.message
+        assert "no request was seen" not in absent.message
+    site.controllers = [second]
+    _, evidence = advance(book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    absent = evidence.counts["availability"]
+    assert isinstance(absent, NoData)
+    assert "any more: ingress-nginx/pod-a, which counted its requests before, is not among" in absent.message
 
 
 async def test_when_no_pod_answers_the_reading_says_why(site: Site) -> None:

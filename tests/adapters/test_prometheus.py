@@ -3,19 +3,22 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
+from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.evidence import Book, Evidence, advance
-from ingress_canary.domain.measures import Availability, Latency, Measures, Signals
+from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
@@ -449,6 +452,7 @@ BAD_ANSWERS: dict[str, tuple[Answer, str]] = {
     "no data": (saying({"status": "success"}), "neither vector, matrix nor scalar"),
     "a value that is none": (sampled([1, "many"]), "neither vector, matrix nor scalar"),
     "a time that is none": (sampled([1e300, "1"]), "neither vector, matrix nor scalar"),
+    "a time of 310 digits": (sampled([int("9" * 310), "1"]), "neither vector, matrix nor scalar"),
     "partial, as Thanos says it": (saying({"status": "success", "data": EMPTY, "warnings": ["no store"]}), "no store"),
     "partial, as VictoriaMetrics says it": (
         saying({"status": "success", "isPartial": True, "data": EMPTY}), "not whole"
@@ -506,6 +510,108 @@ async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: 
     assert {one.value for one in other.series} == {10}
 
 
+def mangled(site: Site, ingress: str, change: Callable[[list[list[Any]]], None]) -> Answer:
+    """Answer as the server does, with the samples of an Ingress's series changed."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await site.prometheus.evaluate(request)
+        assert isinstance(response, web.Response)
+        document = json.loads(response.text or "")
+        for row in document["data"]["result"]:
+            if row["metric"].get("ingress") == ingress:
+                change(row["values"])
+        return web.Response(text=json.dumps(document), content_type="application/json")
+
+    return answer
+
+
+def huge_time(samples: list[list[Any]]) -> None:
+    samples[-1][0] = int("9" * 310)
+
+
+def huge_value(samples: list[list[Any]]) -> None:
+    samples[-1][1] = int("9" * 310)
+
+
+def no_value(samples: list[list[Any]]) -> None:
+    samples[-1][1] = "many"
+
+
+def no_pair(samples: list[list[Any]]) -> None:
+    samples[-1].pop()
+
+
+def falling(samples: list[list[Any]]) -> None:
+    samples.append([samples[-1][0] - 1, "1"])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (huge_time, "is neither vector, matrix nor scalar"), (huge_value, "is inf, which is no count"),
+        (no_value, "is neither vector, matrix nor scalar"), (no_pair, "is neither vector, matrix nor scalar"),
+        (falling, "came out of order"),
+    ],
+)  # fmt: skip
+async def test_samples_that_are_none_are_no_data_of_their_target_alone(
+    site: Site, change: Callable[[list[list[Any]]], None], why: str
+) -> None:
+    site.pods[0].serve(10)
+    site.pods[0].serve(10, ingress="api")
+    await site.look()
+    site.prometheus.broken[REQUESTS] = mangled(site, "web", change)
+    site.pods[0].serve(5)
+    site.pods[0].serve(7, ingress="api")
+    site.scrape()
+    api = WEB._replace(ingress="api")
+    readings = await site.source.read([WEB, api])
+    _, evidence = advance(site.book, readings[WEB], SIGNALS, MEASURES, timedelta(seconds=10))
+    absent = evidence.counts["availability"]
+    assert isinstance(absent, NoData)
+    assert why in absent.message
+    assert evidence.counts["latency"] == Counts(m=5)
+    assert ({one.value for one in readings[api].series}, dict(readings[api].failed)) == ({17}, {})
+
+
+@pytest.mark.parametrize("answer", [[[1, int("9" * 310)]], [[int("9" * 310), "1"]]], ids=["value", "time"])
+async def test_a_users_query_that_answers_an_absurd_number_leaves_everybody_else(site: Site, answer: list[Any]) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    result = [{"metric": {}, "value": answer[0]}]
+    absurd = saying({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    async def asked(request: web.Request) -> web.StreamResponse:
+        mine = (await request.post())["query"] == "max(load)"
+        return await (absurd(request) if mine else site.prometheus.evaluate(request))
+
+    site.prometheus.answer = asked
+    target = WEB._replace(values=("max(load)",))
+    reading = (await site.source.read([target]))[target]
+    assert "max(load)" in reading.failed or reading.values["max(load)"] == float("inf")
+    assert {one.value for one in reading.series if one.family == REQUESTS} == {10}
+
+
+async def test_a_fault_that_nobody_foresaw_is_the_query_s_alone_and_logged_once_while_it_lasts(site: Site) -> None:
+    class Broken(PrometheusClient):
+        """A client with a bug."""
+
+        async def query_by_row(self, expression: str, **more: str) -> list[Row]:
+            if expression.startswith(BUCKETS):
+                raise ZeroDivisionError("a bug")
+            return await super().query_by_row(expression, **more)
+
+    client = Broken(site.session, Access(site.url))
+    site.source = PrometheusSource(client, site.clock, Dialect(dict(RENAMED)), Sampling(every=10, within=30))
+    with capture_logs() as lines:
+        await site.look()
+        site.pods[0].serve(3)
+        availability, latency = await site.counts()
+    assert availability == Counts(m=3)
+    assert isinstance(latency, NoData)
+    assert "Prometheus: the query cannot be answered: ZeroDivisionError: a bug" in latency.message
+    assert [type(line["exc_info"]) for line in lines if line["log_level"] == "error"] == [ZeroDivisionError]
+
+
 async def test_where_no_controller_is_scraped_the_message_says_so(site: Site) -> None:
     assert "Prometheus: no controller was scraped in the last 300 s" in str((await site.read()).error)
 
@@ -547,6 +653,160 @@ async def test_an_older_scrape_than_one_read_before_is_out_of_order(site: Site) 
     reading = await site.read()
     assert [one.name for one in reading.instances] == ["ingress-nginx/pod-b"]
     assert "do servers with different data share the address?" in str(reading.note)
+
+
+async def test_a_replica_that_is_late_by_less_than_a_scrape_has_nothing_new(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.pods[0].serve(4)
+    await site.look()
+    # the deduplication now takes the other replica, which scraped 6 s before
+    late = {key: [*samples[:-1], (samples[-1][0] - 6, samples[-1][1] - 1)] for key, samples in
+            site.prometheus.series[REQUESTS].items()}  # fmt: skip
+    site.prometheus.series[REQUESTS] = late
+    (scraped,) = site.prometheus.series[SCRAPED].values()
+    scraped[-1] = scraped[-1][0] - 6, 1
+    site.clock.seconds += 5
+    reading = await site.read(WEB._replace(bounds=frozenset()))
+    assert (reading.error, reading.note) == (None, None)
+    book, evidence = advance(site.book, reading, SIGNALS, MEASURES, timedelta(seconds=10))
+    assert evidence.counts["availability"] == Counts()
+    site.prometheus.series.clear()
+    site.pods[0].serve(3)
+    site.scrape()
+    _, evidence = advance(book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    assert evidence.counts["availability"] == Counts(m=3)
+
+
+class Pair:
+    """Two servers behind one address that answer in turn; the second scrapes so many seconds before the first."""
+
+    def __init__(self, site: Site, before: float) -> None:
+        self.site, self.before = site, before
+        self.second, self.turn = SmallPrometheus(), 0
+        site.prometheus.answer = self.answer
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.turn += 1
+        # the first question of a look goes to the first, its counts and its buckets to two
+        query = str((await request.post())["query"])
+        first = query.startswith((SCRAPED, "process_start", REQUESTS, COUNT))
+        return await (self.site.prometheus if first else self.second).evaluate(request)
+
+    async def look(self) -> Evidence:
+        for pod in self.site.pods:
+            self.second.scrape(pod, BEGIN + self.site.clock.seconds + 9 - self.before)
+        return await self.site.look()
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        (3, "the counts and the buckets of latency come from different scrapes"),
+        (7, f"the buckets of 0.5 s are missing from this look: Prometheus: the samples of {BUCKETS} are of other"),
+    ],
+)
+async def test_of_servers_that_answer_in_turn_the_message_says_that_counts_and_buckets_are_of_two(
+    site: Site, before: float, why: str
+) -> None:
+    pair = Pair(site, before)
+    for number in range(4):
+        site.pods[0].serve(10, slow=1)
+        evidence = await pair.look()
+        latency = evidence.counts["latency"]
+        assert isinstance(latency, NoData), number
+        assert why in latency.message
+        assert "servers with different data share the address" in latency.message
+    assert evidence.counts["availability"] == Counts(m=10)
+
+
+async def test_requests_of_another_server_s_scrapes_are_told_as_such(site: Site) -> None:
+    pair = Pair(site, 7)
+    site.pods[0].serve(10)
+    await pair.look()
+
+    async def turned(request: web.Request) -> web.StreamResponse:
+        query = str((await request.post())["query"])
+        return await (site.prometheus if query.startswith(SCRAPED) else pair.second).evaluate(request)
+
+    site.prometheus.answer = turned
+    absent = (await pair.look()).counts["availability"]
+    assert isinstance(absent, NoData)
+    assert f"Prometheus: the samples of {REQUESTS} are of other scrapes than the one that was seen" in absent.message
+
+
+async def test_a_series_that_a_scrape_did_not_have_is_no_other_server_s(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    site.pods[0].lines.clear()
+    site.scrape()
+    assert (await site.read()).missing is None
+
+
+async def test_all_queries_of_a_look_have_one_window(site: Site) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    await site.read(OWN._replace(values=()))
+    windows = [query.rpartition("[")[2] for query, _, _ in site.prometheus.asked if query.endswith("s]")]
+    assert (len(windows), set(windows)) == (7, {"90s]"})
+
+
+async def test_where_no_scrape_is_fresh_it_is_asked_once_more_how_old_the_last_one_is(site: Site) -> None:
+    site.scrape()
+    site.clock.seconds += 200
+    site.prometheus.now += 200
+    assert "stale: the newest scrape of a controller is 201 s old" in str((await site.read()).error)
+    assert [query for query, _, _ in site.prometheus.asked] == [f"{SCRAPED}{{}}[90s]", f"{SCRAPED}{{}}[300s]"]
+
+
+async def test_a_scrape_that_comes_back_after_minutes_goes_on_where_it_was(site: Site) -> None:
+    site.pods[0].serve(10)
+    await site.look()
+    for _ in range(3):
+        site.clock.seconds += 10
+        site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1, job="pods", path="/metrics")
+        await site.read()
+    assert {one.instance for one in (await site.read()).series} == {"ingress-nginx/pod-a (scrape 2)"}
+    site.clock.seconds += 400
+    site.prometheus.now += 400
+    assert (await site.read()).error is not None
+    site.scrape()
+    assert {one.instance for one in (await site.read()).series} == {"ingress-nginx/pod-a (scrape 3)"}
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["replicas can be asked for apart", "replicas are always one"])
+async def test_behind_a_deduplication_that_changes_replicas_each_request_counts_once(site: Site, always: bool) -> None:
+    site.prometheus.replica, site.prometheus.always = "prometheus_replica", always
+    site.source = site.new_source(dialect=Dialect(dict(RENAMED), replicas=("prometheus_replica",)))
+    pod, events, served = site.pods[0], 90_000, 0
+    pod.serve(9000, slow=300)
+    own = Measures({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
+    counted = dict.fromkeys(own.by_slo, Counts())
+    for look in range(8):
+        site.clock.seconds += 10
+        at = BEGIN + site.clock.seconds
+        pod.serve(30, slow=2)
+        events += 7
+        # b's scrapes carry a later time than a's, and show what was there before
+        late = dict(pod.lines), events
+        pod.serve(11, slow=1, status="502", canary=CANARY if look % 5 == 0 else "")
+        events += 4
+        count(site, "events", events, site.clock.seconds - 3, prometheus_replica="a")
+        count(site, "events", late[1], site.clock.seconds - 2, prometheus_replica="b")
+        site.prometheus.scrape(pod, at - 3, prometheus_replica="a")
+        site.prometheus.scrape(Pod(pod.name, pod.started, late[0]), at - 2, prometheus_replica="b")
+        served += 41 if look else 0
+        # two looks at one pair of scrapes: the first sees a's, the second b's
+        for site.prometheus.now in (at, at + 5):
+            reading = await site.read(WEB._replace(totals=('events{app="a"}',), parts=('errors{app="a"}',)))
+            site.book, evidence = advance(site.book, reading, SIGNALS, own, timedelta(seconds=10))
+            for name, one in evidence.counts.items():
+                assert isinstance(one, Counts), one
+                counted[name] = counted[name].plus(one)
+            site.clock.seconds += 5
+        site.clock.seconds -= 10
+    assert [counted[name].n + counted[name].m for name in ("availability", "latency")] == [served, served]
+    assert counted["own"].n == 7 * 11
 
 
 async def test_a_refused_connection_names_address_and_remedy(site: Site, unused_tcp_port: int) -> None:

@@ -246,10 +246,11 @@ def test_latency_is_counted_from_buckets(name: str) -> None:
         ([reading(0, [requests(nan)])], "requests of a is nan"),
         ([reading(0, [requests(inf)])], "requests of a is inf"),
         ([reading(0, [requests(-1)])], "requests of a is -1"),
+        ([reading(0, [requests(5)]), reading(1, [requests(1e300)])], "requests of a is 1e+300, which is no count"),
         ([Reading(BEGIN + 7 * TICK, (), (requests(5),))], "stale: the newest sample is 70 s old"),
         ([reading(0)._replace(failed={"requests": "answered 422"})], "answered 422"),
     ],
-    ids=["source error", "empty", "NaN", "infinite", "negative", "stale", "family failed"],
+    ids=["source error", "empty", "NaN", "infinite", "negative", "huge", "stale", "family failed"],
 )
 def test_unknown_is_no_data_with_its_reason(readings: list[Reading], says: str) -> None:
     assert says in message(last(readings))

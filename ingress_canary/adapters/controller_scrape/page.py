@@ -60,8 +60,8 @@ class Line(NamedTuple):
     family: str
     labels: Mapping[str, str]
     value: float
-    millis: int | None
-    """The sample's own timestamp, since 1970, if it has one."""
+    millis: float | None
+    """The sample's own timestamp, since 1970, if it has one; infinite where it has too many digits."""
 
 
 class Pair(NamedTuple):
@@ -267,7 +267,7 @@ def _parse(raw: bytes) -> Line:
         raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
     # a page says the same few words thousands of times: each is kept once
     labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(found[2] or "")}
-    return Line(found[1], labels, value, int(found[4]) if found[4] else None)
+    return Line(found[1], labels, value, float(found[4]) if found[4] else None)
 
 
 def _unescape(quoted: str) -> str:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import aiohttp
 
 from ingress_canary.adapters.controller_scrape.addresses import Address
-from ingress_canary.adapters.controller_scrape.page import Exposition, Line, Page, PageError, PageReader, Pair, Wanted
+from ingress_canary.adapters.controller_scrape.page import Exposition, Page, PageError, PageReader, Pair, Wanted
+from ingress_canary.domain.evidence import STALE_AT_LEAST
 from ingress_canary.domain.samples import Instance, Reading, Series, Target
+from ingress_canary.engine.faults import Faults
 from ingress_canary.ports import Clock
 
 SHOWN_FAILURES = 3
@@ -31,7 +33,8 @@ class ControllerScrape:
     """Implements ports.Metrics over the controllers' own pages.
 
     A page that cannot be used in full is as if its pod had not answered, since on a page that was read an absent
-    series means 0. The other pods' pages are usable all the same; the reading's note names the missing ones.
+    series means 0. So is one whose series of a target cannot be used, for that target. The other pods' pages are usable
+    all the same; the reading's note names the missing ones.
     """
 
     def __init__(
@@ -50,12 +53,14 @@ class ControllerScrape:
         self._if_none = if_none
         self._exposition = exposition or Exposition()
         self._limits = limits or Limits()
+        self._faults = Faults()
         self._wanted: Wanted | None = None
         """At the last look."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target from one fetch of every page."""
         at = self._clock.now()
+        self._faults.begin()
         addresses = self._addresses()
         if not addresses:
             return dict.fromkeys(targets, Reading(at, error=self._if_none))
@@ -64,14 +69,9 @@ class ControllerScrape:
         outcomes = await asyncio.gather(*(self._fetch(address, wanted, turns) for address in addresses))
         answers = [outcome for outcome in outcomes if isinstance(outcome, _Answer)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, str)]
-        if not answers:
-            return dict.fromkeys(targets, Reading(at, error=f"no controller gave metrics: {_listed(failures)}"))
-        note = (
-            f"{len(failures)} of {len(outcomes)} controllers gave no metrics: {_listed(failures)}" if failures else None
-        )
         # one process may be reachable by two addresses: its newest page counts
         unique = {answer.instance.name: answer for answer in sorted(answers, key=lambda answer: answer.at)}
-        return {target: self._reading(at, target, tuple(unique.values()), note) for target in targets}
+        return {target: self._reading(at, target, tuple(unique.values()), failures) for target in targets}
 
     async def _fetch(self, address: Address, wanted: Wanted, turns: asyncio.Semaphore) -> "_Answer | str":
         """Return a page, or why there is none."""
@@ -91,6 +91,8 @@ class ControllerScrape:
                 why = "the page broke off"
             except aiohttp.ClientError as error:
                 why = f"{type(error).__name__} at {address.url}: {error}"
+            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+                why = f"the page cannot be read: {self._faults.words(address.name, error)}"
             return f"{address.name}: {why}"
 
     async def _page(self, address: Address, wanted: Wanted) -> "_Answer":
@@ -115,22 +117,49 @@ class ControllerScrape:
         except (ValueError, OverflowError, OSError):
             return None
 
-    def _reading(self, at: datetime, target: Target, answers: "Sequence[_Answer]", note: str | None) -> Reading:
-        pair = Pair(target.namespace, target.ingress)
+    def _reading(self, at: datetime, target: Target, answers: "Sequence[_Answer]", failures: Sequence[str]) -> Reading:
+        """Return what the pages say of a target; ``failures`` are the pages that cannot be used for any."""
+        usable, series, absent = list[_Answer](), list[Series](), list(failures)
+        for answer in answers:
+            try:
+                series += self._series(answer, target)
+                usable.append(answer)
+            except PageError as error:
+                absent.append(f"{answer.instance.name}: {error}")
+            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+                where = f"{answer.instance.name} of {target.namespace}/{target.ingress}"
+                absent.append(f"{where}: {self._faults.words(where, error)}")
+        if not usable:
+            return Reading(at, error=f"no controller gave metrics: {_listed(absent)}")
         shadow = Pair(target.namespace, target.shadow)
-        said = [answer.page.orphans[shadow] for answer in answers if shadow in answer.page.orphans]
+        said = [answer.page.orphans[shadow] for answer in usable if shadow in answer.page.orphans]
+        missing = (
+            f"{len(absent)} of {len(usable) + len(absent)} controllers gave no metrics: {_listed(absent)}"
+            if absent
+            else None
+        )
         return Reading(
             at=at,
-            instances=tuple(answer.instance for answer in answers),
-            series=tuple(self._series(answer, line) for answer in answers for line in answer.page.lines.get(pair, ())),
-            bounds=frozenset().union(*(answer.page.bounds for answer in answers)),
+            instances=tuple(answer.instance for answer in usable),
+            series=tuple(series),
+            bounds=frozenset().union(*(answer.page.bounds for answer in usable)),
             orphaned=any(said) if said else None,
-            note=note,
+            note=missing,
+            missing=missing,
         )
 
-    def _series(self, answer: "_Answer", line: Line) -> Series:
-        stamped = None if line.millis is None else self._instant(line.millis / 1000)
-        return Series(line.family, answer.instance.name, line.labels, line.value, stamped or answer.at)
+    def _series(self, answer: "_Answer", target: Target) -> list[Series]:
+        """Return a target's series of one page. Raises PageError for a sample whose time cannot be believed."""
+        found = []
+        for line in answer.page.lines.get(Pair(target.namespace, target.ingress), ()):
+            at = answer.at
+            if line.millis is not None:
+                stamped = self._instant(line.millis / 1000)
+                if stamped is None or stamped > at + STALE_AT_LEAST:
+                    raise PageError(f"{line.family} has a timestamp that is no time, or lies ahead of the clock")
+                at = stamped
+            found.append(Series(line.family, answer.instance.name, line.labels, line.value, at))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ MAX_BYTES = 32 * 1024 * 1024
 """Length of an answer, decompressed: some 100,000 series."""
 SHOWN = 200
 """Characters of Prometheus's own words that are passed on."""
+AS_SCRAPED = {"dedup": "false"}
+"""Thanos makes one series of those of several replicas, and another one at each look, unless told otherwise."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 """Thanos and VictoriaMetrics answer with what they could get unless told otherwise, and the latter withholds the last
 half minute unless told not to cache; Prometheus and Mimir pass these over."""
@@ -37,7 +40,9 @@ class Row(NamedTuple):
 
     labels: Mapping[str, str]
     samples: Sequence[tuple[float, float]]
-    """(seconds since 1970, value), rising in time; never empty."""
+    """(seconds since 1970, value), rising in time; never empty, unless there is a fault."""
+    fault: str | None = None
+    """Why the samples cannot be used, though the series is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,18 @@ class PrometheusClient:
         self._max_bytes = max_bytes
 
     async def query(self, expression: str, **more: str) -> list[Row]:
-        """Return the series of a vector or a matrix; a scalar is one without labels. Raises PrometheusError."""
+        """Return the series of a vector or a matrix; a scalar is one without labels.
+
+        Raises PrometheusError, also when one of the series cannot be used.
+        """
+        rows = await self.query_by_row(expression, **more)
+        faults = (row.fault for row in rows if row.fault is not None)
+        if (fault := next(faults, None)) is not None:
+            raise PrometheusError(fault)
+        return rows
+
+    async def query_by_row(self, expression: str, **more: str) -> list[Row]:
+        """Return the series, those included that cannot be used: they say why. Raises PrometheusError."""
         form = {"query": expression, **WHOLE_AND_FRESH, **more}
         try:
             async with self._session.post(
@@ -137,10 +153,11 @@ class PrometheusClient:
             raise PrometheusError(f"what {self._url} answered is not of Prometheus's API; check --prometheus-url")
         if document.get("warnings") or document.get("isPartial"):
             raise PrometheusError(f"the answer of {self._url} is not whole{_words(document.get('warnings'))}")
+        neither = f"what {self._url} answered is neither vector, matrix nor scalar"
         try:
-            return _series(document["data"])
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise PrometheusError(f"what {self._url} answered is neither vector, matrix nor scalar") from None
+            return _series(document["data"], neither)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+            raise PrometheusError(neither) from None
 
 
 def _words(said: object) -> str:
@@ -149,22 +166,38 @@ def _words(said: object) -> str:
     return f": {text[:SHOWN]}" if text else ""
 
 
-def _series(data: dict[str, Any]) -> list[Row]:
-    """Return the rows of a result. Raises PrometheusError for samples out of order, and what its shape breaks."""
+def _series(data: dict[str, Any], neither: str) -> list[Row]:
+    """Return the rows of a result; ``neither`` is the fault of one whose samples are none.
+
+    Raises what a shape breaks that is no result's.
+    """
     kind = data["resultType"]
     if kind == "scalar":
-        at, value = data["result"]
-        return [Row({}, [(float(at), float(value))])]
+        return [Row({}, [_sample(data["result"])])]
     if kind not in ("matrix", "vector"):
         raise ValueError(kind)
     rows = []
     for one in data["result"]:
-        points = one["values"] if kind == "matrix" else [one["value"]]
-        samples = [(float(at), float(value)) for at, value in points]
-        if not all(0 <= at < LATEST for at, _ in samples):
-            raise ValueError("no time")
+        labels = {str(name): str(value) for name, value in one["metric"].items()}
+        try:
+            samples = [_sample(point) for point in (one["values"] if kind == "matrix" else [one["value"]])]
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            rows.append(Row(labels, (), neither))
+            continue
         if any(later <= earlier for (earlier, _), (later, _) in pairwise(samples)):
-            raise PrometheusError(f"samples of {one['metric'].get('__name__', 'a series')} came out of order")
-        if samples:
-            rows.append(Row({str(name): str(value) for name, value in one["metric"].items()}, samples))
+            rows.append(Row(labels, (), f"samples of {labels.get('__name__', 'a series')} came out of order"))
+        elif samples:
+            rows.append(Row(labels, samples))
     return rows
+
+
+def _sample(point: Sequence[Any]) -> tuple[float, float]:
+    """Return time and value; a value that no float holds is infinite. Raises what a shape breaks, and ValueError."""
+    at, value = point
+    seconds = float(at)
+    if not 0 <= seconds < LATEST:
+        raise ValueError("no time")
+    try:
+        return seconds, float(value)
+    except OverflowError:
+        return seconds, inf

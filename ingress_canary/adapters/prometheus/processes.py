@@ -5,6 +5,7 @@ bucket come from the same instant, and a series that this scrape does not have i
 process one is followed, as long as it goes on, because another's labels may differ. Used by ``source.py``.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,3 +77,17 @@ def sample_of(row: Row, process: Process, slack: float) -> tuple[float, float] |
     """
     sample = next((one for one in reversed(row.samples) if one[0] <= process.at), None)
     return sample if sample is not None and process.at - sample[0] < slack else None
+
+
+def is_of_others(row: Row, process: Process, every: float) -> bool:
+    """Return whether a row without a sample of the process's newest scrape is scraped all the same, at other times.
+
+    A series that this scrape did not have was last in one a whole span before, and two spans lie between its samples.
+    """
+    times = [at for at, _ in row.samples]
+    index = bisect_right(times, process.at)
+    if not index or process.at - times[index - 1] < every / 2:
+        return False
+    if index < len(times):
+        return times[index] - times[index - 1] < 1.5 * every
+    return process.at - times[index - 1] < 0.8 * every

@@ -19,7 +19,7 @@ OWN = frozenset(
 )  # fmt: skip
 """Labels that ingress-nginx writes itself (internal/ingress/metric, v1.15); all others tell of the scrape."""
 SEEN_WITHIN = 300
-"""Seconds in which a controller must have been scraped to be known at all, be it stale."""
+"""Seconds for which a controller whose scrapes have stopped is called stale, and is unknown afterwards."""
 MAX_QUERY = 16_000
 """Bytes of one query: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
 
@@ -50,9 +50,12 @@ class Dialect:
                 scrape.append((name, value))
         return own, frozenset(scrape)
 
-    def scraped(self, seconds: int = SEEN_WITHIN) -> str:
-        """Return the query that tells which controllers are scraped, and when."""
-        return f"{RELOADED}{{{self.matchers}}}[{max(seconds, SEEN_WITHIN)}s]"
+    def scraped(self, seconds: float) -> str:
+        """Return the query that tells which controllers are scraped, and when.
+
+        It looks back as far as the others of its look: a deduplication chooses replicas by that too.
+        """
+        return f"{RELOADED}{{{self.matchers}}}[{math.ceil(seconds)}s]"
 
     def started(self) -> str:
         """Return the query for the start of each controller's process."""

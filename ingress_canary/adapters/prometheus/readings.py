@@ -7,10 +7,16 @@ from math import nan
 
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.own import Turns
-from ingress_canary.adapters.prometheus.processes import Process, named, sample_of
+from ingress_canary.adapters.prometheus.processes import Process, is_of_others, named, sample_of
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.domain.samples import Instance, Reading, Series, Target
 
+NOBODY = "", ""
+"""Namespace and name of a series that names no Ingress."""
+OTHERS = (
+    "are of other scrapes than the one that was seen first: servers with different data share the address, or a "
+    "deduplication changes replicas"
+)
 START_JITTER = 5.0
 """Seconds by which the start that a process tells may be off."""
 
@@ -41,7 +47,8 @@ class Look:
     """Answers to the users' own queries."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """Users' queries without an answer, and why."""
-    note: str | None = None
+    missing: str | None = None
+    """Processes that are scraped and cannot be used, and why."""
 
 
 def starts(
@@ -60,21 +67,28 @@ def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Ta
     """Return the reading of each target."""
     exposition = dialect.exposition
     series: dict[tuple[str, str], list[Series]] = {}
+    failed = {family: rows for family, rows in look.rows.items() if isinstance(rows, str)}
+    faults, elsewhere = _faults(look, dialect), dict[tuple[str, str], str]()
     for family in (exposition.requests, exposition.durations, exposition.buckets):
-        for one in _series(family, look, dialect):
-            place = one.labels.get(exposition.namespace, ""), one.labels.get(exposition.ingress, "")
-            series.setdefault(place, []).append(one)
+        for row, process in _of_processes(family, look, dialect):
+            place = _place(row, dialect)
+            if (one := _one(family, row, process, look, dialect)) is not None:
+                series.setdefault(place, []).append(one)
+            elif is_of_others(row, process, look.every):
+                elsewhere.setdefault(place, f"Prometheus: the samples of {family} {OTHERS}")
+    # a fault that names no Ingress may be of any
+    failed |= faults.get(NOBODY, {})
     orphans: dict[tuple[str, str], bool] = {}
-    for one in _series(exposition.orphan, look, dialect):
-        place = one.labels.get(exposition.namespace, ""), one.labels.get(exposition.ingress, "")
-        orphans[place] = orphans.get(place, False) or one.value > 0
+    for row, process in _of_processes(exposition.orphan, look, dialect):
+        one, place = _one(exposition.orphan, row, process, look, dialect), _place(row, dialect)
+        if one is not None:
+            orphans[place] = orphans.get(place, False) or one.value > 0
     instances = tuple(
         Instance(process.instance, None if start is None else look.instant(start))
         for process, start in look.processes.values()
     )
     buckets = look.rows.get(exposition.buckets, ())
     bounds = look.bounds if isinstance(buckets, str) else look.bounds | bounds_of(buckets, dialect)
-    failed = {family: rows for family, rows in look.rows.items() if isinstance(rows, str)}
     failed |= look.failed
     return {
         target: Reading(
@@ -88,8 +102,9 @@ def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Ta
             + tuple(one for selector in {*target.totals, *target.parts} for one in look.own.get(selector, ())),
             bounds=bounds,
             orphaned=orphans.get((target.namespace, target.shadow)),
-            note=look.note,
-            failed=failed,
+            note=look.missing,
+            missing=look.missing or elsewhere.get((target.namespace, target.ingress)),
+            failed=failed | faults.get((target.namespace, target.ingress), {}),
             values=look.values,
             sampled_every=look.sampled_every,
         )
@@ -97,21 +112,40 @@ def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Ta
     }
 
 
-def _series(family: str, look: Look, dialect: Dialect) -> Iterator[Series]:
-    """Yield a family's series as the newest scrape of each process left them."""
+def _place(row: Row, dialect: Dialect) -> tuple[str, str]:
+    """Return namespace and name of the Ingress of which a row speaks."""
+    own, _ = dialect.split(row.labels)
+    return own.get(dialect.exposition.namespace, ""), own.get(dialect.exposition.ingress, "")
+
+
+def _faults(look: Look, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
+    """Return which families cannot be used for which Ingress, because one of its series cannot, and why."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for family, rows in look.rows.items():
+        for row in () if isinstance(rows, str) else rows:
+            if row.fault is not None:
+                found.setdefault(_place(row, dialect), {})[family] = f"Prometheus: {row.fault}"
+    return found
+
+
+def _of_processes(family: str, look: Look, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
+    """Yield a family's usable rows that come through the scrape by which their process is read."""
     rows = look.rows.get(family, ())
-    if isinstance(rows, str):
-        return
-    for row in rows:
+    for row in () if isinstance(rows, str) else rows:
         name, scrape = named(row, dialect)
-        process, start = look.processes.get(name, (None, None))
-        if process is None or process.scrape != scrape:
-            continue  # a process that is gone, or another scrape of one that is read already
-        sample = sample_of(row, process, look.every / 2)
-        if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):
-            continue  # not in the newest scrape any more, or left over from before the process's start
-        own, _ = dialect.split(row.labels)
-        yield Series(family, process.instance, own, sample[1], look.instant(sample[0]))
+        process, _ = look.processes.get(name, (None, None))
+        # a process that is gone, or another scrape of one that is read already
+        if process is not None and process.scrape == scrape and row.fault is None:
+            yield row, process
+
+
+def _one(family: str, row: Row, process: Process, look: Look, dialect: Dialect) -> Series | None:
+    """Return a series as the newest scrape of its process left it; None where that scrape did not have it."""
+    sample, (_, start) = sample_of(row, process, look.every / 2), look.processes[process.name]
+    if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):
+        return None  # not in the newest scrape any more, or left over from before the process's start
+    own, _ = dialect.split(row.labels)
+    return Series(family, process.instance, own, sample[1], look.instant(sample[0]))
 
 
 def _bound(labels: Mapping[str, str], bound: str = "le") -> float:

@@ -1,6 +1,6 @@
 """The ports.Metrics source that asks Prometheus once a tick and family, for all rollouts together.
 
-1. Which controllers are scraped, and when last? Without them nothing else is asked.
+1. Which controllers are scraped, and when last? Without them nothing else is asked, but when one was in some minutes.
 2. Everything else at once: their starts, requests, latencies, and their word on the shadows. Asked later, it shows at
    least the scrapes that the first answer showed: a series that is missing there was not there, and counts as 0.
 3. Each process as its newest scrape left it, cut up by target (``readings.py``).
@@ -8,25 +8,29 @@
 What a target wants to know of the past is asked for beside it, once a rollout begins or the daemon restarts
 (``history.py``).
 
-A family whose query fails is missing with its reason, and what does not need it is judged all the same.
+A family whose query fails is missing with its reason, and what does not need it is judged all the same. All queries of
+a look have the same window: what deduplicates replicas may choose another one for another window.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from typing import Literal
 
-from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.client import AS_SCRAPED, PrometheusClient, PrometheusError, Row
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
 from ingress_canary.domain.evidence import STALE_AT_LEAST
+from ingress_canary.domain.ledger import FORGET_AFTER
 from ingress_canary.domain.router.nginx_metrics import RELOADED
 from ingress_canary.domain.samples import Reading, Target
+from ingress_canary.engine.faults import Faults
 from ingress_canary.ports import Clock
 
 AT_ONCE = 16
@@ -54,24 +58,26 @@ class PrometheusSource:
         self._clock = clock
         self._dialect = dialect or Dialect()
         self._sampling = sampling or Sampling()
+        self._faults = Faults()
         self._known: dict[str, Process] = {}
-        """Every process as it was read last."""
+        """Every process as it was read last, for as long as its counters are remembered."""
         self._followed: Mapping[tuple[str, str], Turn] = {}
         """By query of the users' own and instance: the job that is followed."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target."""
         at = self._clock.now()
+        self._faults.begin()
         deadline = asyncio.get_running_loop().time() + self._sampling.within
         within = max(2 * self._sampling.every, STALE_AT_LEAST.total_seconds()) + self._sampling.within
         raw = f"[{ceil(within)}s]"
         scraped, totals = await asyncio.gather(
-            self._try(deadline, self._dialect.scraped()), self._own(deadline, targets, "totals", raw)
+            self._scraped(deadline, within), self._own(deadline, targets, "totals", raw)
         )
         if isinstance(scraped, str):
             return dict.fromkeys(targets, Reading(at, error=scraped))
         try:
-            present, sampled, note = self._present(at, scraped)
+            present, sampled, missing = self._present(at, scraped)
         except PrometheusError as error:
             return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
         portions = self._dialect.portions(sorted(set(targets)))
@@ -90,8 +96,8 @@ class PrometheusSource:
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
         look = Look(
-            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed, note=note,
-            followed=self._followed,
+            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
+            missing=missing, followed=self._followed,
         )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
@@ -100,23 +106,44 @@ class PrometheusSource:
             read |= await self._with_past({target: read[target] for target in portion}, memory, look, within)
         return read
 
+    async def _scraped(self, deadline: float, within: float) -> Sequence[Row] | str:
+        """Return which controllers were scraped; where none was, those of some minutes, to say how long ago."""
+        rows = await self._try(deadline, self._dialect.scraped(within))
+        return rows or await self._try(deadline, self._dialect.scraped(SEEN_WITHIN))
+
     async def _with_past(
         self, read: Mapping[Target, Reading], memory: Memory | str, look: Look, within: float
     ) -> dict[Target, Reading]:
         """Return readings with those of the instants that their targets want to know of."""
-        past = None if isinstance(memory, str) else Past.of(memory, look, self._dialect)
+        past = memory if isinstance(memory, str) else self._made_ready(memory, look)
         found = dict[Target, Reading]()
         for target, reading in read.items():
-            missing = memory if isinstance(memory, str) else memory.missing(target)
-            if past is None or missing is not None:
-                why = f"what came before cannot be had, and is learnt or counted anew: {missing}"
+            before = past if isinstance(past, str) else self._before(target, past, within)
+            if isinstance(before, str):
+                why = f"what came before cannot be had, and is learnt or counted anew: {before}"
                 found[target] = reading._replace(note=f"{reading.note}; {why}" if reading.note else why)
                 continue
-            wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
-            found[target] = reading._replace(past=tuple(past.readings(target, wall, within)))
+            found[target] = reading._replace(past=before)
             # some milliseconds of work each: others wait
             await asyncio.sleep(0)
         return found
+
+    def _made_ready(self, memory: Memory, look: Look) -> Past | str:
+        try:
+            return Past.of(memory, look, self._dialect)
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return self._faults.words("the past", error)
+
+    def _before(self, target: Target, past: Past, within: float) -> tuple[Reading, ...] | str:
+        """Return the readings that a target wants of the past, or why they cannot be had."""
+        missing = past.memory.missing(target)
+        if missing is not None:
+            return missing
+        try:
+            wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
+            return tuple(past.readings(target, wall, within))
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return self._faults.words(f"the past of {target.namespace}/{target.ingress}", error)
 
     async def _memories(
         self, deadline: float, at: datetime, targets: Sequence[Target], within: float
@@ -130,7 +157,7 @@ class PrometheusSource:
             raw = f"[{ceil(seconds)}s]"
             async with turns:
                 scraped, families, totals, parts = await asyncio.gather(
-                    self._try(deadline, self._dialect.scraped(ceil(seconds))),
+                    self._try(deadline, self._dialect.scraped(seconds)),
                     self._all(deadline, self._counts(portion, seconds)),
                     self._own(deadline, portion, "totals", raw),
                     self._own(deadline, portion, "parts", raw),
@@ -154,12 +181,12 @@ class PrometheusSource:
 
         async def one(query: str) -> Sequence[Row] | str:
             async with turns:
-                return await self._try(deadline, query + raw)
+                return await self._try(deadline, query + raw, apart=False)
 
         return dict(zip(queries, await asyncio.gather(*map(one, queries)), strict=True))
 
     def _present(self, at: datetime, rows: Sequence[Row]) -> tuple[dict[str, Process], timedelta, str | None]:
-        """Return the processes that were scraped just now, the span between two scrapes, and a note.
+        """Return the processes that were scraped just now, the span between two scrapes, and what is missing.
 
         Raises PrometheusError when there is no such process.
         """
@@ -176,14 +203,18 @@ class PrometheusSource:
         present = {name: one for name, one in found.items() if oldest <= self._instant(one.at) <= at + STALE_AT_LEAST}
         if not present:
             raise PrometheusError(self._out_of_time(at, self._instant(newest)))
-        older = {name for name, one in present.items() if name in self._known and one.at < self._known[name].at}
+        behind = {name: self._known[name].at - one.at for name, one in present.items() if name in self._known}
+        # a replica that is late by less has nothing new: its samples are older than those that were counted
+        older = {name for name, seconds in behind.items() if seconds >= every}
         usable = {name: one for name, one in present.items() if name not in older}
-        self._known = {name: one for name, one in (self._known | usable).items() if name in found}
+        ahead = {name: one for name, one in usable.items() if behind.get(name, 0) <= 0}
+        forgotten = max(one.at for one in present.values()) - FORGET_AFTER.total_seconds()
+        self._known = {name: one for name, one in (self._known | ahead).items() if one.at > forgotten}
         if not older:
             return usable, sampled, None
         why = (
             f"the newest scrape of {', '.join(sorted(older))} is older than one that was read before: "
-            "do servers with different data share the address?"
+            "do servers with different data share the address? Or does a deduplication change between replicas?"
         )
         if not usable:
             raise PrometheusError(f"out of order: {why}")
@@ -205,7 +236,7 @@ class PrometheusSource:
     ) -> tuple[Mapping[str, Sequence[Row] | str], frozenset[float]]:
         """Return each family's rows, or why there are none; and all bucket bounds where a wanted one is missing."""
         orphans = {self._dialect.exposition.orphan: self._dialect.orphans(targets, seconds)}
-        rows = await self._all(deadline, self._counts(targets, seconds) | orphans)
+        rows = await self._all(deadline, self._counts(targets, seconds) | orphans, by_row=True)
         return rows, await self._bounds(deadline, targets, rows)
 
     def _counts(self, targets: Sequence[Target], seconds: float) -> dict[str, str]:
@@ -217,8 +248,10 @@ class PrometheusSource:
             queries[exposition.buckets] = dialect.buckets(targets, seconds)
         return queries
 
-    async def _all(self, deadline: float, queries: Mapping[str, str]) -> dict[str, Sequence[Row] | str]:
-        answers = await asyncio.gather(*(self._try(deadline, query) for query in queries.values()))
+    async def _all(
+        self, deadline: float, queries: Mapping[str, str], *, by_row: bool = False
+    ) -> dict[str, Sequence[Row] | str]:
+        answers = await asyncio.gather(*(self._try(deadline, query, by_row=by_row) for query in queries.values()))
         return dict(zip(queries, answers, strict=True))
 
     async def _bounds(
@@ -235,17 +268,27 @@ class PrometheusSource:
         answer = await self._try(deadline, self._dialect.bounds(targets))
         return frozenset() if isinstance(answer, str) else bounds_of(answer, self._dialect)
 
-    async def _try(self, deadline: float, query: str) -> Sequence[Row] | str:
+    async def _try(
+        self, deadline: float, query: str, *, by_row: bool = False, apart: bool = True
+    ) -> Sequence[Row] | str:
+        """Return the rows of an answer, or why there are none.
+
+        With ``by_row`` they hold those, too, that cannot be used; with ``apart`` those of each replica: of the
+        controllers' one is followed here, while a user's query may add up what it finds.
+        """
+        ask = self._client.query_by_row if by_row else self._client.query
         try:
-            return await self._ask(deadline, query)
+            return await self._ask(deadline, partial(ask, query, **(AS_SCRAPED if apart else {})))
         except PrometheusError as error:
             return f"Prometheus: {error}"
+        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return f"Prometheus: the query cannot be answered: {self._faults.words(query, error)}"
 
-    async def _ask(self, deadline: float, query: str) -> Sequence[Row]:
+    async def _ask(self, deadline: float, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:
         within = self._sampling.within
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._client.query(query, timeout=f"{within:g}s")
+                return await ask(timeout=f"{within:g}s")
         except TimeoutError:
             raise PrometheusError(
                 f"no answer within {within:g} s; is it overloaded? See --prometheus-timeout"

@@ -56,6 +56,8 @@ class ControllerPod:
         self.name = name
         self.stuck = False
         """Set to let it go on with the configuration that it has, whatever changes."""
+        self.mangle: Callable[[str], str] | None = None
+        """What becomes of the metrics page before it is sent, as by a bug of the controller; None for nothing."""
         self._compiled = compiled
         self._now = now
         self._rng = rng
@@ -181,7 +183,8 @@ class ControllerPod:
             return web.Response(text="<html><title>Sign in</title></html>", content_type="text/html")
         if request.path != "/metrics":
             return web.Response(status=HTTPStatus.NOT_FOUND)
-        return web.Response(text=self._metrics.page(), content_type="text/plain", charset="utf-8")
+        page = self._metrics.page()
+        return web.Response(text=self.mangle(page) if self.mangle else page, content_type="text/plain", charset="utf-8")
 
 
 async def _until(at: float) -> None:
