@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,6 +142,12 @@ class PrometheusClient:
             return _series(document["data"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise PrometheusError(f"what {self._url} answered is neither vector, matrix nor scalar") from None
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a duration as every version takes it: Prometheus refuses decimals before a unit, such as ``4.8s``."""
+    # rounded first: 1.6 s is 1600 ms, though the nearest binary fraction may be a little more
+    return f"{max(1, ceil(round(seconds * 1000, 6)))}ms"
 
 
 def _words(said: object) -> str:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Literal
 
-from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError, Row, milliseconds
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
@@ -244,7 +244,7 @@ class PrometheusSource:
         within = self._sampling.within
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._client.query(query, timeout=f"{within:g}s")
+                return await self._client.query(query, timeout=milliseconds(within))
         except TimeoutError:
             raise PrometheusError(
                 f"no answer within {within:g} s; is it overloaded? See --prometheus-timeout"
