@@ -20,6 +20,7 @@ from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
 from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.gate_keeper import HttpGateKeeper, gate_session
+from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.lease import Lease
@@ -148,7 +149,7 @@ class Daemon:
         recorder.start()
         outbox = outbox_of(session, recorder, self.telemetry)
         stack.push_async_callback(silenced, outbox, recorder)
-        http = aiohttp.ClientSession()
+        http = http_session()
         stack.push_async_callback(http.close)
         metrics = await self._source(session, http)
         await cluster.synced()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import aiohttp
 
+from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.ports import Clock
 from ingress_canary.settings import Settings, SettingsError
@@ -38,7 +39,7 @@ def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSessi
         settings.prometheus_user,
         settings.prometheus_password_file,
     )
-    http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust))
+    http = http_session(aiohttp.TCPConnector(ssl=trust))
     return PrometheusClient(http, access), http
 
 

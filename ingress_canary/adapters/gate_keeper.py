@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 
 from ingress_canary import __version__
+from ingress_canary.adapters.http import http_session
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.domain.objects import Key
 from ingress_canary.domain.webhook import GateAnswer
@@ -23,10 +24,10 @@ class NoSignatureError(Exception):
 def gate_session() -> aiohttp.ClientSession:
     """Return a session for gates alone, so that those that hang take no connection from anybody else.
 
-    It keeps no cookie, and what is read of a body is what was sent: nothing is unpacked.
+    What is read of a body is what was sent: nothing is unpacked.
     """
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
+    return http_session(connector, auto_decompress=False)
 
 
 class HttpGateKeeper:

@@ -10,11 +10,12 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import Model, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
+from ingress_canary.api.promql import query_fault
 from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, as_begun, between
 
 MAX_STEPS = 50
@@ -22,7 +23,16 @@ MAX_SLOS = 10
 
 HeaderToken = Annotated[str, Field(min_length=1, max_length=128)]
 CookieName = Annotated[str, Field(min_length=1, max_length=128)]
-Promql = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+def _parsable(query: str, info: ValidationInfo) -> str:
+    """Refuse what would cost the parser too much; where a rollout has begun with it, it is not parsed, but asked."""
+    if not as_begun(info) and (fault := query_fault(query)):
+        raise ValueError(fault)
+    return query
+
+
+Promql = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_parsable)]
 
 
 class HeaderRoute(Model):

@@ -6,17 +6,17 @@ A value is filled in once and never read again, so that nothing in it counts as 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 def names(template: str) -> list[str]:
     """Return the variables of a template, as they come."""
-    return _VARIABLE.findall(template)
+    return [name.strip() for name in _VARIABLE.findall(template)]
 
 
 def render(template: str, values: Mapping[str, str], escaped: Callable[[str], str] = str) -> str:
     """Return a template with its variables filled in; one that has no value leaves nothing."""
-    return _VARIABLE.sub(lambda found: escaped(values.get(found[1], "")), template)
+    return _VARIABLE.sub(lambda found: escaped(values.get(found[1].strip(), "")), template)
 
 
 def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:

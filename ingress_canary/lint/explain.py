@@ -101,7 +101,9 @@ def example(schema: Schema, value: object = None) -> str:
 def _said_by_the_model(path: Path, text: str, value: object, here: Schema) -> Problem:
     """Return a validator's own words, at the member that they begin with when there is such a one."""
     if here["type"] != "object":
-        return Problem(path, text, example(here, value))
+        message, _, remedy = text.partition("; ")
+        known = remedy and not remedy.startswith("got ")
+        return Problem(path, message, remedy) if known else Problem(path, text, example(here, value))
     if names := re.match(r"say exactly one of (.*)", text):
         said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
         return Problem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")

@@ -15,6 +15,8 @@ COUNT = f"{FAMILY}request_duration_seconds_count"
 ORPHAN = f"{FAMILY}orphan_ingress"
 STARTED = "process_start_time_seconds"
 SELECTOR = re.compile(r"(\w+)\{(.*?)\}(?:\[(\d+)s\])?")
+DURATION = re.compile(r"(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
+"""What Prometheus 2.42 and 3 take as a duration, besides a number of seconds (model.ParseDuration)."""
 MATCHER = re.compile(r'(\w+)(=~|=)"([^"]*)"')
 
 Row = tuple[dict[str, str], list[tuple[float, float]]]
@@ -81,6 +83,8 @@ class SmallPrometheus:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
         self.asked.append((str(form["query"]), dict(form), request.headers))
+        if refused := no_duration(str(form.get("timeout", "0"))):
+            return web.json_response(refused, status=400)
         query = str(form["query"])
         seconds = int(query.rpartition("[")[2].removesuffix("s]")) if query.endswith("s]") else 0
         for family, answer in (self.broken | (self.broken_long if seconds > 600 else {})).items():
@@ -127,6 +131,18 @@ class SmallPrometheus:
             for labels, samples in rows
         ]
         return {"status": "success", "data": {"resultType": kind, "result": result}}
+
+
+def no_duration(timeout: str) -> dict[str, str] | None:
+    """Return what Prometheus answers to a timeout that it does not take; None when it takes it."""
+    try:
+        float(timeout)
+    except ValueError:
+        if timeout and DURATION.fullmatch(timeout):
+            return None
+        error = f'invalid parameter "timeout": cannot parse "{timeout}" to a valid duration'
+        return {"status": "error", "errorType": "bad_data", "error": error}
+    return None
 
 
 def text(value: float) -> str:

@@ -6,7 +6,7 @@ import socket
 
 import aiohttp
 import pytest
-from aiohttp import client_exceptions, http_exceptions
+from aiohttp import client_exceptions, http_exceptions, web
 
 from ingress_canary.adapters.kube import errors
 from ingress_canary.adapters.kube.connect import connect
@@ -31,6 +31,23 @@ async def test_a_write_says_who_writes_what_and_how(served):
     assert sent.headers["Content-Type"] == "application/merge-patch+json"
     assert sent.headers["User-Agent"].startswith("ingress-canary/0")
     assert sent.headers["Authorization"] == "Bearer secret"
+
+
+async def test_a_cookie_of_a_proxy_in_front_of_the_server_is_not_kept(served, tmp_path):
+    api, _ = served
+
+    async def sets_a_cookie(_request):
+        return web.json_response({}, headers={"Set-Cookie": "lb=1; Path=/"})
+
+    api.script[INGRESSES] += [sets_a_cookie, sets_a_cookie]
+    # by name: a cookie jar of aiohttp's keeps nothing of a bare address
+    (tmp_path / "named").write_text(kubeconfig(api.url.replace("127.0.0.1", "localhost")))
+    session = await connect(kubeconfig=str(tmp_path / "named"))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(session.close)
+        for _ in range(2):
+            await session.request("GET", ONE)
+    assert [sent.headers.get("Cookie") for sent in api.requests] == [None, None]
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

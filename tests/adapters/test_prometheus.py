@@ -15,14 +15,24 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
-from ingress_canary.adapters.prometheus.client import Row
+from ingress_canary.adapters.prometheus.client import Row, milliseconds
 from ingress_canary.domain.absence import NoData, UnknownBound
 from ingress_canary.domain.evidence import Book, Evidence, advance
 from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.domain.samples import Counts, Reading, Side, Target
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
-from tests.adapters.small_prometheus import BUCKETS, COUNT, ORPHAN, REQUESTS, SCRAPED, Answer, Pod, SmallPrometheus
+from tests.adapters.small_prometheus import (
+    BUCKETS,
+    COUNT,
+    ORPHAN,
+    REQUESTS,
+    SCRAPED,
+    Answer,
+    Pod,
+    SmallPrometheus,
+    no_duration,
+)
 from tests.adapters.test_controller_scrape import break_off
 
 CANARY = "shop-web-canary-80"
@@ -840,7 +850,7 @@ async def test_basic_authentication_takes_its_password_from_a_file(site: Site, t
 async def test_what_would_be_half_an_answer_is_asked_for_whole(site: Site) -> None:
     await site.read()
     form = site.prometheus.asked[-1][1]
-    assert (form["partial_response"], form["deny_partial_response"], form["timeout"]) == ("false", "1", "30s")
+    assert (form["partial_response"], form["deny_partial_response"], form["timeout"]) == ("false", "1", "30000ms")
 
 
 async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
@@ -851,7 +861,36 @@ async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
     async with http:
         assert len((await source.read([WEB]))[WEB].series) == 3
     assert site.prometheus.asked[-1][2]["X-Scope-OrgID"] == "a"
-    assert site.prometheus.asked[-1][1]["timeout"] == "4s"
+    assert site.prometheus.asked[-1][1]["timeout"] == "4000ms"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *({"interval": f"{seconds}s", "prometheus_timeout": "60s"} for seconds in range(2, 61)),
+        *({"interval": odd} for odd in ("2001ms", "2s333ms", "3s1ms", "5s999ms")),
+        *({"prometheus_timeout": odd} for odd in ("1500ms", "1s1ms", "2s999ms", "3s")),
+    ],
+    ids=lambda settings: "-".join(settings.values()),
+)
+async def test_at_every_interval_a_look_may_take_a_time_that_prometheus_understands(
+    site: Site, settings: dict[str, str]
+) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    source, http = prometheus_of(load({"prometheus_url": site.url, **settings}, None), site.clock)
+    async with http:
+        reading = (await source.read([WEB]))[WEB]
+    assert (reading.error, len(reading.series)) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sent"),
+    [(60, "60000ms"), (4.8, "4800ms"), (1.6008, "1601ms"), (0.3, "300ms"), (0.001, "1ms"), (0.0001, "1ms")],
+)
+def test_a_duration_is_written_in_whole_milliseconds_and_is_never_none(seconds: float, sent: str) -> None:
+    assert milliseconds(seconds) == sent
+    assert no_duration(sent) is None
 
 
 @pytest.mark.parametrize(

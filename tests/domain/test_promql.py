@@ -1,11 +1,33 @@
 """Users' queries: a closed set of variables, and counters that can be followed series by series."""
 
+import time
+from collections.abc import Callable, Iterator
+
+import promql_parser
 import pytest
 
+from ingress_canary.domain.measures import Measures
 from ingress_canary.domain.promql import VARIABLES, counter_faults, fill, is_sided, selector, value_faults
 from ingress_canary.domain.samples import Side
+from ingress_canary.domain.support import unsupported_schedule
+from ingress_canary.domain.templates import names
+from tests.domain.world import schedule
 
 VALUES = {"namespace": "shop", "stableService": "web", "canaryService": "web-canary", "revision": 'v"1\\'}
+
+
+@pytest.fixture
+def parses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the parser is given, as it comes."""
+    seen: list[str] = []
+    parse = promql_parser.parse
+
+    def noted(query: str) -> promql_parser.Expr:
+        seen.append(query)
+        return parse(query)
+
+    monkeypatch.setattr(promql_parser, "parse", noted)
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -76,3 +98,58 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
     (told,) = value_faults(query)
     assert told.startswith(fault)
+
+
+def test_blanks_without_end_are_looked_through_once() -> None:
+    template = "x{{" + " " * 600
+    began = time.process_time()
+    assert names(template) == []
+    assert time.process_time() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("query", "raw"),
+    [
+        (r'sum(x{a=~"\\w{3}",b="c"})', r'x{a=~"\\w{3}",b="c"}'),
+        (r'x{a=~`\d+`,b!~"(?i)c"}', r'x{a=~`\d+`,b!~"(?i)c"}'),
+        ('x{a=~"regex0",b=~"c{2}"}', 'x{a=~"regex0",b=~"c{2}"}'),
+    ],
+)
+def test_costly_regular_expressions_are_asked_as_they_are_written(query: str, raw: str) -> None:
+    assert selector(query) == raw
+
+
+def test_a_regular_expression_that_is_none_is_refused() -> None:
+    (told,) = counter_faults('x{a=~"(b"}')
+    assert told == "is not PromQL: illegal regex for (b; correct it"
+
+
+@pytest.mark.parametrize("faults", [counter_faults, value_faults])
+def test_a_query_that_is_too_deep_is_refused_before_it_is_parsed(
+    faults: Callable[[str], Iterator[str]], parses: list[str]
+) -> None:
+    (told,) = faults("-" * 26 + "deep")
+    assert told.startswith("is nested 26 levels deep, and 25 are the most")
+    with pytest.raises(ValueError, match="is nested 26 levels deep"):
+        selector(fill("{{revision}}deep", {"revision": "(" * 26}, Side.CANARY))
+    assert parses == []
+
+
+def test_a_content_is_parsed_once_whoever_asks_and_whatever_the_answer(parses: list[str]) -> None:
+    asked = {"bad": 'sum(once_bad{a="{{side}}"})', "total": 'rate(once_all{a="{{side}}"}[1m])'}
+    slos = [
+        {"name": "own", "objective": 99, "sli": {"prometheus": asked}},
+        {"name": "load", "sli": {"prometheusThreshold": {"query": "max(once_load", "max": 1}}},
+    ]
+    for _ in range(3):  # daemons' terms, each of which reads the schedule anew
+        spec = schedule(slos=slos)
+        refused = dict(unsupported_schedule(spec))
+        assert set(refused) == {
+            "spec.slos[0].sli.prometheus.total", "spec.slos[1].sli.prometheusThreshold.query",
+        }  # fmt: skip
+        for _ in range(3):  # looks
+            measures = Measures.of(spec.slos, spec.analysis)
+            assert measures.parts(VALUES) == ('once_bad{a="canary"}', 'once_bad{a="stable"}')
+            assert measures.totals(VALUES) == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')
+    assert sorted(parses) == sorted(set(parses))
+    assert len(parses) == 5

@@ -44,6 +44,7 @@ def spec(**changes: Any) -> Callable[[Spec], None]:
 
 
 CHAT = {"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}
+DEEP = {"prometheusThreshold": {"query": "-" * 26 + "load", "max": 1}}
 PROMQL = {"prometheus": {"bad": "errors_total", "total": "requests_total"}}
 ELSEWHERE = {"name": "qa", "when": "beforeStep", "url": "http://qa.shop/", "steps": ["hafl"]}
 FALLING = [{"weight": 50, "bake": "1m"}, {"weight": 10, "bake": "1m"}]
@@ -76,6 +77,11 @@ BAD: dict[str, tuple[Callable[[Spec], None], str, tuple[str, ...]]] = {
     ),
     "settle": (schedule(analysis={"settle": "99999999h"}), "InvalidSpec", ("analysis.settle", "must be 0s to 10m")),
     "promql": (slo(sli=PROMQL), "InvalidSpec", ("slos[0].sli.prometheus", "use requests or latency")),
+    "deep": (
+        schedule(slos=[AVAILABILITY, {"name": "deep", "sli": DEEP}]),
+        "InvalidSpec",
+        ("slos[1].sli.prometheusThreshold.query", "nested 26 levels deep", "25 are the most", "record parts of it"),
+    ),
     "copy-images": (
         spec(promotion={"strategy": "CopyImages"}),
         "InvalidSpec",

@@ -10,7 +10,7 @@ from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import checkout, until
-from tests.e2e.preflight_shop import until_awaited
+from tests.e2e.preflight_shop import annotate, until_awaited
 from tests.e2e.test_conflicts import LONG, SHOP, traffic
 
 pytestmark = pytest.mark.slow
@@ -82,6 +82,20 @@ async def test_a_probe_shows_without_any_traffic_whether_staff_would_reach_the_c
         conditions = {c["type"]: c for c in lab.status()["conditions"]}
         await until(lambda: "answered by the canary" in effective(lab)["message"])
         assert conditions["Effective"]["status"] in ("True", "Unknown")
+
+
+async def test_a_sticky_primary_keeps_no_probe_on_stable(lab: Lab, daemon: DaemonProcess) -> None:
+    annotate(lab, affinity="cookie")
+    lab.plane.ignore_canaries = True
+    # by name, as in a cluster: a cookie jar may keep nothing of a bare address
+    url = lab.plane.urls[0].replace("127.0.0.1", "localhost")
+    probe = {"url": url, "host": manifests.HOST, "header": "X-Version", "value": "v2"}
+    lab.create("canaryrollouts", checkout(schedule=DOGFOOD, probe=probe))
+    async with daemon:
+        await daemon.ready()
+        await until(lambda: "said X-Version: v1" in lab.status().get("message", ""))
+        lab.plane.ignore_canaries = False
+        await until(lambda: (lab.status().get("step") or {}).get("index") == 2)
 
 
 async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -38,13 +38,17 @@ async def prometheus(lab: Lab, tmp_path: Path) -> AsyncIterator[Prometheus]:
         yield server
 
 
+def daemon_of(lab: Lab, prometheus: Prometheus, room: Path, **settings: str) -> DaemonProcess:
+    kubeconfig = lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")
+    return DaemonProcess(
+        kubeconfig, room / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
+        prometheus_url=prometheus.url, prometheus_scrape_interval="1s", **settings,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def daemon(lab: Lab, tmp_path: Path, prometheus: Prometheus) -> DaemonProcess:
-    kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    return DaemonProcess(
-        kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
-        prometheus_url=prometheus.url, prometheus_scrape_interval="1s",
-    )  # fmt: skip
+    return daemon_of(lab, prometheus, tmp_path)
 
 
 @asynccontextmanager
@@ -107,6 +111,14 @@ async def test_a_bad_canary_is_taken_off(
     failed = {one["name"] for one in lab.status()["slos"] if one["verdict"] == "fail"}
     assert failed
     assert failed <= slos
+
+
+async def test_a_look_whose_time_is_no_whole_number_of_seconds_is_answered(
+    lab: Lab, prometheus: Prometheus, tmp_path: Path
+) -> None:
+    daemon = daemon_of(lab, prometheus, tmp_path, interval="6s")
+    async with rolling(lab, daemon, STAY):
+        await until(lambda: lab.status().get("reason") == "Baking" and counted(lab) > 0, 90)
 
 
 async def test_while_prometheus_is_stopped_nothing_moves_and_a_fail_of_that_time_is_found_afterwards(

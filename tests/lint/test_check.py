@@ -1,5 +1,6 @@
 """Lint tells every problem at once, each with its file, line, field and remedy."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,16 @@ def test_what_is_wrong_in_one_place_hides_nothing_that_is_wrong_in_another() -> 
     nested = "".join(f"    {line}\n" for line in (ILL + steps).splitlines())
     told = {one.field for one in lint(ROLLOUT + inline + nested)}
     assert told == {"spec.canaryService", *(field.replace("spec", "spec.schedule.inline", 1) for field in fields)}
+
+
+def test_a_query_that_is_too_deep_is_told_with_its_field_its_bound_and_a_remedy() -> None:
+    deep = {"name": "own", "objective": 99, "sli": {"prometheus": {"bad": "b", "total": "(" * 26 + "t" + ")" * 26}}}
+    (found,) = lint(HEAD + STEPS + f"  slos: [{json.dumps(deep)}]\n")
+    assert found.field == "spec.slos[0].sli.prometheus.total"
+    assert found.message == (
+        "is nested 26 levels deep, and 25 are the most (brackets, functions, signs and the operators of a chain count)"
+    )
+    assert found.remedy == "let Prometheus record parts of it by a rule, and query what is recorded"
 
 
 @pytest.mark.parametrize("steps", ["[{weight: 50, bake: 1m}, {weight: 5, bake: 1m}]", "[{weight: 5, bake: soon}]", "5"])

@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from ingress_canary import __version__
+from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.session import Observe, Session, unobserved
 from ingress_canary.ports import Unavailable
 
@@ -119,7 +120,7 @@ def _pool(ssl_context: object) -> aiohttp.ClientSession:
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
     """
     connector = aiohttp.TCPConnector(limit=0, ssl=ssl_context, socket_factory=_socket)  # type: ignore[arg-type]
-    pool = aiohttp.ClientSession(connector=connector)
+    pool = http_session(connector)
     pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
     return pool
 

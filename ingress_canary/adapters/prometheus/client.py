@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import pairwise
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,6 +158,12 @@ class PrometheusClient:
             return _series(document["data"], neither)
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
             raise PrometheusError(neither) from None
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a duration as every version takes it: Prometheus refuses decimals before a unit, such as ``4.8s``."""
+    # rounded first: 1.6 s is 1600 ms, though the nearest binary fraction may be a little more
+    return f"{max(1, ceil(round(seconds * 1000, 6)))}ms"
 
 
 def _words(said: object) -> str:

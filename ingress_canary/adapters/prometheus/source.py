@@ -20,7 +20,13 @@ from functools import partial
 from math import ceil
 from typing import Literal
 
-from ingress_canary.adapters.prometheus.client import AS_SCRAPED, PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.client import (
+    AS_SCRAPED,
+    PrometheusClient,
+    PrometheusError,
+    Row,
+    milliseconds,
+)
 from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
 from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
@@ -288,7 +294,7 @@ class PrometheusSource:
         within = self._sampling.within
         try:
             async with asyncio.timeout_at(deadline):
-                return await ask(timeout=f"{within:g}s")
+                return await ask(timeout=milliseconds(within))
         except TimeoutError:
             raise PrometheusError(
                 f"no answer within {within:g} s; is it overloaded? See --prometheus-timeout"

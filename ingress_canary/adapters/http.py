@@ -1,0 +1,16 @@
+"""Connections of the daemon's own: whoever asks anything over HTTP asks by a session that is made here."""
+
+import aiohttp
+
+
+def http_session(
+    connector: aiohttp.BaseConnector | None = None, *, auto_decompress: bool = True
+) -> aiohttp.ClientSession:
+    """Return a session that keeps no cookie.
+
+    One session asks for many tenants: a cookie that one server sets would be sent to another on the same host, and an
+    affinity cookie of stable would keep every later probe on stable.
+    """
+    return aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=auto_decompress
+    )

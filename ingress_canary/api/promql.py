@@ -1,0 +1,110 @@
+"""What is kept from the PromQL parser: queries that are too long or too deep for it, and costly regular expressions.
+
+Its time grows with the square of the nesting, and a regular expression of ten characters may cost it 40 ms, so that a
+few kilobytes of one tenant's could stop the daemon for all. Decided on the text alone: ``schedule.py`` refuses a query
+by it, and ``domain/promql.py`` asks again when the variables are filled in.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+MAX_BYTES = 16_000
+"""Of a query in UTF-8: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+MAX_LEVELS = 25
+"""The deepest of 1,448 published alerts and recording rules (kube-prometheus, awesome-prometheus-alerts) has 14."""
+CHEAP_REGEXES = 512
+"""Characters of all regular expressions of a query, each with 16 more, that the parser compiles in a few ms."""
+
+# nothing in these is tried twice, whatever is written; the parser takes a backslash for an escape in backquotes too,
+# which Prometheus does not
+_STRING = r""""(?:\\.|[^"\\])*+"?|'(?:\\.|[^'\\])*+'?|`(?:\\.|[^`\\])*+`?"""
+_COMMENT = r"\#[^\r\n]*+"
+_NESTING = re.compile(
+    rf"""
+    (?P<passed>{_STRING} | {_COMMENT})
+    | (?P<opening>[(\[{{])
+    | (?P<closing>[)\]}}])
+    | (?P<operator>[-+*/%^] | [=!<>]= | [<>] | (?<![\w:])(?i:and|or|unless|atan2)(?![\w:]))
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+_REGEX = re.compile(rf"(?P<matches>[=!]~(?:\s|{_COMMENT})*+)(?P<regex>{_STRING})|{_STRING}|{_COMMENT}", re.DOTALL)
+_COSTLY = re.compile(r"\\[A-Za-z]|\{|\(\?|^`")
+"""Classes such as ``\\w``, counted repetitions and flags; and backquotes, in which the parser knows no ``\\d``."""
+
+
+@lru_cache(maxsize=4096)
+def query_fault(query: str) -> str | None:
+    """Return why a query is too long or too deep to be parsed, with a remedy; None when it may be."""
+    if (size := len(query.encode(errors="replace"))) > MAX_BYTES:
+        return f"has {size} bytes, and {MAX_BYTES} are the most; shorten it, or let Prometheus record parts of it"
+    if (levels := nesting(query)) > MAX_LEVELS:
+        counted = "brackets, functions, signs and the operators of a chain count"
+        return (
+            f"is nested {levels} levels deep, and {MAX_LEVELS} are the most ({counted}); "
+            "let Prometheus record parts of it by a rule, and query what is recorded"
+        )
+    return None
+
+
+def nesting(query: str) -> int:
+    """Return the levels of a query: no syntax tree of it is deeper.
+
+    Each bracket is one, round what is deepest in it, and so is each operator beside it, signs included: ``a^b^c`` and
+    ``a+b+c`` make trees as deep as they are long. Matchers do not nest.
+    """
+    around = [_Level("")]
+    for token in _NESTING.finditer(query):
+        match token.lastgroup:
+            case "opening":
+                # a range or a subquery is written behind what it holds
+                around[-1].operators += token[0] == "["
+                around.append(_Level(token[0]))
+            case "closing" if len(around) > 1:
+                _close(around)
+            case "operator" if around[-1].bracket != "{":
+                around[-1].operators += 1
+            case _:
+                pass
+    while len(around) > 1:
+        _close(around)
+    return around[0].depth
+
+
+class _Level:
+    """What stands between two brackets."""
+
+    __slots__ = ("bracket", "deepest", "operators")
+
+    def __init__(self, bracket: str) -> None:
+        self.bracket, self.operators, self.deepest = bracket, 0, 0
+
+    @property
+    def depth(self) -> int:
+        return self.operators + self.deepest
+
+
+def _close(around: list[_Level]) -> None:
+    inner = around.pop()
+    around[-1].deepest = max(around[-1].deepest, 1 + inner.depth)
+
+
+def without_costly_regexes(query: str) -> tuple[str, dict[str, str]]:
+    """Return a query that is cheap to parse, and what stands in it for each regular expression, as they are written.
+
+    Where they are cheap, they stay: the parser then tells those that are none. Where they are not, Prometheus tells.
+    """
+    regexes = [found["regex"] for found in _REGEX.finditer(query) if found["regex"] is not None]
+    if sum(len(regex) + 16 for regex in regexes) <= CHEAP_REGEXES and not any(map(_COSTLY.search, regexes)):
+        return query, {}
+    names = {f'"regex{number}"': regex for number, regex in enumerate(dict.fromkeys(regexes))}
+    numbers = {regex: name for name, regex in names.items()}
+    return replace_regexes(query, numbers.__getitem__), names
+
+
+def replace_regexes(query: str, new: Callable[[str], str]) -> str:
+    """Return a query with each regular expression of its matchers replaced, quotes included."""
+    return _REGEX.sub(
+        lambda found: found[0] if found["regex"] is None else found["matches"] + new(found["regex"]), query
+    )
