@@ -116,9 +116,9 @@ async def test_durations_fall_into_cumulative_buckets_in_real_seconds() -> None:
         found = await samples(shop, "nginx_ingress_controller_request_duration_seconds_bucket")
         buckets = {labels["le"]: value for labels, value in found}
         assert list(buckets) == ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"]
-        assert (buckets["0.05"], buckets["2.5"], buckets["+Inf"]) == (0, 1, 1)
         ((_, seconds),) = await samples(shop, "nginx_ingress_controller_request_duration_seconds_sum")
-        assert 0.06 <= seconds < 2
+        assert seconds >= 0.06, "it may be more: the machine may be busy"
+        assert buckets == {le: seconds <= float(le) for le in buckets}
 
 
 async def test_orphans_are_ingresses_without_service_or_endpoints() -> None:
