@@ -30,6 +30,12 @@ class Profile:
     """Share of requests that take ``slow_seconds`` more."""
     slow_seconds: float = 1.0
 
+    def draw(self, rng: random.Random) -> tuple[float, HTTPStatus]:
+        """Return how many seconds one request takes, and the status of its answer."""
+        slow = self.slow_seconds if rng.random() < self.slow_ratio else 0.0
+        failed = rng.random() < self.error_ratio
+        return self.latency + slow, HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
+
 
 class Application:
     """One version on some loopback addresses.
@@ -87,12 +93,11 @@ class Application:
 
     async def _handle(self, _: web.BaseRequest) -> web.StreamResponse:
         profile = self.profile
-        slow = profile.slow_seconds if self._rng.random() < profile.slow_ratio else 0.0
-        if seconds := profile.latency + slow:
+        seconds, status = profile.draw(self._rng)
+        if seconds:
             await asyncio.sleep(seconds)
-        failed = self._rng.random() < profile.error_ratio
         return web.Response(
-            status=HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK,
+            status=status,
             text=f'{{"version": "{profile.version}"}}\n',
             content_type="application/json",
             headers={VERSION_HEADER: profile.version},

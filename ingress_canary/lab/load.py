@@ -123,13 +123,18 @@ class Load:
         began = last = clock()
         # measured in requests, not seconds, so that the rate may change between any two
         elapsed, due, number = 0.0, self._gap(rng), 0
-        while (now := clock()) - began < self.seconds:
+        while True:
+            ends = began + self.seconds
+            # a tick that comes late, the last one too, brings all that were due until then
+            now = min(clock(), ends)
             elapsed, last = elapsed + (now - last) * self.rate, now
             while due <= elapsed:
                 if number == self.requests:
                     return
                 yield number
                 number, due = number + 1, due + self._gap(rng)
+            if now >= ends:
+                return
             await asyncio.sleep(TICK)
 
     def _gap(self, rng: random.Random) -> float:

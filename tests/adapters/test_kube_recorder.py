@@ -115,7 +115,7 @@ async def test_what_waits_is_sent_at_the_end_but_only_for_so_long(served):
     recorder.record(event("b"))
     begun = asyncio.get_running_loop().time()
     await recorder.stop(0.2)
-    assert asyncio.get_running_loop().time() - begun < 1
+    assert 0.2 <= asyncio.get_running_loop().time() - begun < 5, "the answer would take a minute"
 
 
 @pytest.mark.parametrize("message", ["ü" * 2000, "\ud800", ""])

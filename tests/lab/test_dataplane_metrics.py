@@ -4,6 +4,7 @@ import asyncio
 import math
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ingress_canary.lab.application import Profile
 from ingress_canary.lab.dataplane import Kind
 from ingress_canary.lab.dataplane.metrics import Metrics, Request, go_float
+from ingress_canary.lab.listener import LOOPBACK, Listener
 from tests.lab.dataplane_shop import HOST, STARTED, Shop, canary_ingress, ingress, open_shop, path, slices, until
 
 PRIMARY = {"host": HOST, "ingress": "web", "method": "GET", "namespace": "shop", "path": "/", "service": "stable"}
@@ -91,14 +93,26 @@ async def test_another_endpoint_is_tried_when_one_refuses() -> None:
 
 
 async def test_a_client_that_gives_up_is_a_499_of_the_side_it_was_drawn_for() -> None:
+    arrived = asyncio.Event()
+
+    async def hang(request: web.BaseRequest) -> web.Response:
+        arrived.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this")
+
+    listener = Listener(hang)
+    await listener.open()
     async with open_shop() as shop:
-        shop.canary.profile = Profile("v2", latency=30)
+        hanging = slices("canary", LOOPBACK, port=listener.port)
+        shop.plane.apply(Kind.ENDPOINT_SLICE, [shop.stable.endpoint_slice("shop", "stable"), hanging])
         await shop.settle(WEB, canary_ingress())
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await shop.get()
+        asking = asyncio.create_task(shop.get())
+        async with asyncio.timeout(5):
+            await arrived.wait()
+        asking.cancel()
         await until(shop.page, lambda page: 'status="499"' in page)
         assert await requests(shop) == {("shop-canary-80", "499"): 1}
+    await listener.close()
 
 
 async def test_hosts_that_no_ingress_names_are_not_counted() -> None:
@@ -116,9 +130,9 @@ async def test_durations_fall_into_cumulative_buckets_in_real_seconds() -> None:
         found = await samples(shop, "nginx_ingress_controller_request_duration_seconds_bucket")
         buckets = {labels["le"]: value for labels, value in found}
         assert list(buckets) == ["0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"]
-        assert (buckets["0.05"], buckets["2.5"], buckets["+Inf"]) == (0, 1, 1)
         ((_, seconds),) = await samples(shop, "nginx_ingress_controller_request_duration_seconds_sum")
-        assert 0.06 <= seconds < 2
+        assert seconds >= 0.06, "it may be more: the machine may be busy"
+        assert buckets == {le: seconds <= float(le) for le in buckets}
 
 
 async def test_orphans_are_ingresses_without_service_or_endpoints() -> None:
