@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# promql-parser 0.12.0 (PyPI; Rust crate promql-parser): the printed form of a parsed query is not always that query.
+# promql-parser 0.12.0 (PyPI; Rust crate promql-parser): str() of a parsed query is not always that query; only
+# prettify() is.
 #
-# Good guess: str(parse(q)) is q in canonical form, so that a tool may parse, inspect or rewrite a query and send what
-# is printed. Prometheus' own printer (promql/parser/printer.go) keeps that promise.
-# Seen: the printed form of a subquery without a resolution is a range selector, another thing; for a subquery of an
-# expression it is no PromQL at all, as it is for a quoted label name and for alternatives of matchers.
-# Who is hurt: whoever prints what was parsed. Send the text that the user wrote, and use the parse only to look.
+# Good guess: str(parse(q)) is q in canonical form, as String() of Prometheus' own parser is, so that a tool may parse,
+# inspect or rewrite a query and send what is printed.
+# Seen: a subquery without a resolution is printed as a range selector, which is another thing; of an expression, with a
+# quoted label name, with a quotation mark in a value, or with milliseconds, what is printed is no PromQL at all.
+# Who is hurt: whoever formats a parsed query into a string. prettify() of the same node is right in each case.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -20,6 +21,9 @@ SEEN = {
     "rate(x[5m:])": ("rate(x{}[5m])", True),
     "max_over_time(rate(x[1m])[5m:])": ("max_over_time(rate(x{}[1m])[5m])", False),
     'x{"a.b"="c"}': ('x{a.b="c"}', False),
+    'sum by ("a.b") (x)': ("sum by (a.b)(x{})", False),
+    "x{a=`b\"c`}": ('x{a="b"c"}', False),
+    "rate(x[500ms])": ("rate(x{}[0s])", False),
     "x[5m:1m]": ("x{}[5m:1m]", True),
 }
 for query, (printed, parses) in SEEN.items():
@@ -32,6 +36,7 @@ for query, (printed, parses) in SEEN.items():
     print(f"{query!r} ({type(node).__name__}) is printed as {text!r} ({again})")
     assert text == printed, (query, text)
     assert again.startswith("refused") is not parses, (query, again)
+    assert parse(node.prettify()).prettify() == node.prettify(), query
 assert type(parse("x[5m:]")).__name__ == "SubqueryExpr"
 assert type(parse(str(parse("x[5m:]")))).__name__ == "MatrixSelector"
 PYTHON
