@@ -5,8 +5,8 @@
     python -m tests.corpus compare OLD NEW      compare two recordings
     python -m tests.corpus coverage FILE        count the phases, reasons and verbs that a recording reaches
 
-FILE ends in .jsonl or .jsonl.gz; the one that is held to is tests/corpus/passes.jsonl.gz. ``-g GROUP`` takes
-one group. ``replay`` and ``compare`` fail when something else was decided or written; texts that changed are listed, and fail
+FILE ends in .jsonl or .jsonl.gz; the one that is held to is tests/corpus/passes.jsonl.gz. ``-g GROUP`` takes one group.
+``replay`` and ``compare`` fail when something else was decided or written; texts that changed are listed, and fail
 nothing. ``--decided`` looks only at phase, reason, weight, routing and history.
 """
 
