@@ -251,6 +251,7 @@ def world() -> Json:
         "5": [["source", "down"]], "8": [["source", "up"]], "10": [["controller", 0]], "13": [["daemon"]],
         "15": [["freeze", "incident 42"]], "18": [["freeze", None]], "20": [["source", "down 1"]], "22": [["source", "html"]],
         "23": [["source", "up"]], "26": [["daemon"]], "28": [["refuse", 403, "status is read-only", {"verb": "patch", "resource": "canaryrollouts"}]],
+        "29": [["refuse", 403, "nothing is changed", {"verb": ["patch", "delete"], "resource": "ingresses", "name": "fails-lowered-canary"}]],
         "33": [["heal"]], "35": [["daemon"]],
     }  # fmt: skip
     return group(
@@ -259,6 +260,7 @@ def world() -> Json:
         one("slowly", schedule=steps(bake="1m")),
         one("retreats", schedule={**steps(bake="1m"), "onNoData": "Retreat"}),
         one("fails-unstored", at(1, wait=1), then(["traffic", FAILING], wait=23), schedule=steps(bake="10m")),
+        one("fails-lowered", at(1, wait=1), then(["traffic", FAILING], wait=24), then(["shadow", {"canary-weight": "1"}], wait=1), schedule=steps(bake="10m")),
         one("aborted-unstored", at(1, wait=1), then(ask("abort"), wait=24), schedule=steps(bake="10m")),
         one("lowered-unstored", at(1, wait=1), then(["shadow", {"canary-weight": "1"}], wait=24), schedule=steps(bake="10m")),
         one("paused", at(1, ask("pause")), then(ask("resume"), wait=24)),
