@@ -296,6 +296,38 @@ def refusals() -> Json:
     )  # fmt: skip
 
 
+def together() -> Json:
+    """Two things that call for different decisions are seen by one pass, because none could be stored meanwhile."""
+    newer, hotfix = ["image", "canary", "app:v3"], ["image", "stable", "app:hotfix"]
+    failing, lowered, rejects = ["traffic", FAILING], ["shadow", {"canary-weight": "1"}], ["gate", "qa", 409, "no"]
+    stopped, unready = ["spec", {"paused": True}], ["ready", "canary", 0]
+    raised = [["shadow", {"canary-weight": str(60 + n)}] for n in range(3)]
+    broken = ["patch", "canaryrollouts", "{name}", {"spec": {"canaryService": "another"}}]
+    pairs = {
+        "pause-fails": (ask("pause"), failing), "resume-superseded": (ask("restart"), newer),
+        "fails-superseded": (failing, newer), "fails-rejected": (failing, rejects), "fails-lowered": (failing, lowered),
+        "rejected-lowered": (rejects, lowered), "lowered-paused": (lowered, stopped), "raised-lowered": (raised[0], lowered),
+        "paused-hotfix": (stopped, hotfix), "hotfix-unready": (hotfix, unready), "paused-unready": (stopped, unready),
+        "lowered-hotfix": (lowered, hotfix), "superseded-hotfix": (newer, hotfix), "broken-lowered": (broken, lowered),
+        "rejected-superseded": (rejects, newer), "rejected-unready": (rejects, unready), "abort-lowered": (ask("abort"), lowered),
+    }  # fmt: skip
+    schedule = {**steps(bake="10m"), **gate("duringStep", onReject="Pause")}
+    copies = {
+        "restores-superseded": (newer, ask("resume")), "restores-aborted": (ask("abort"), newer),
+        "restores-lowered": (lowered, ask("pause")),
+    }  # fmt: skip
+    events = {
+        "8": [["refuse", 403, "nothing is changed", {"verb": ["patch", "delete"], "resource": ["ingresses", "canaryrollouts"]}]],
+        "14": [["heal"]], "17": [["refuse", 403, "nothing is changed", {"verb": ["patch"], "resource": ["canaryrollouts"]}]], "21": [["heal"]],
+    }  # fmt: skip
+    return group(
+        "together", 28,
+        *(one(name, then(first, wait=8), then(other, wait=1), schedule=schedule) for name, (first, other) in pairs.items()),
+        *(one(name, at(3, ["stuck", "stable", True]), when(failing, wait=1, **PROMOTING), when(first, other, reason="RestoringStable", wait=1), spec=COPY) for name, (first, other) in copies.items()),
+        world=events,
+    )  # fmt: skip
+
+
 def shared() -> Json:
     """Schedules by name, and two rollouts that want the same."""
 
@@ -423,5 +455,5 @@ def walks(number: int, rollouts: int = 18, rounds: int = 40) -> Json:
 
 def plans() -> list[Json]:
     """Return all groups."""
-    written = [people(), cluster(), writers(), judged(), consents(), world(), refusals(), shared()]
+    written = [people(), cluster(), writers(), judged(), consents(), world(), refusals(), together(), shared()]
     return [*written, *(walks(number) for number in range(1, 4))]

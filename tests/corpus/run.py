@@ -58,6 +58,11 @@ class World:
         for shop in self.shops.values():
             shop.populate()
         await self._start()
+        for shop in self.shops.values():
+            shop.begin()
+            if shop is next(iter(self.shops.values())):
+                # the first makes the ticks begin; all others are there by the second, and not by chance by the first
+                await asyncio.sleep(1)
         passes: list[Json] = []
         events: dict[str, int] = dict.fromkeys(self.shops, 0)
         for number in range(1, self._plan["rounds"] + 1):

@@ -172,7 +172,7 @@ class Shop:
         return self.name if side == "stable" else f"{self.name}-canary"
 
     def populate(self) -> None:
-        """Store its objects."""
+        """Store what there is around the rollout."""
         replicas = self.plan.get("replicas", 2)
         for side, image, count in (("stable", "app:v1", 2), ("canary", "app:v2", replicas)):
             self.cluster.create("services", service(self.side(side)))
@@ -180,6 +180,9 @@ class Shop:
             self.cluster.create("deployments", deployment(self.side(side), image, count))
         self.cluster.create("ingresses", ingress(self.name, self.plan.get("annotations", {})))
         self.reconcile()
+
+    def begin(self) -> None:
+        """Store the rollout."""
         schedule = {"steps": STEPS, "slos": SLOS, **self.plan.get("schedule", {})}
         body = rollout(self.name, schedule, self.plan.get("spec", {}))
         self.cluster.create("canaryrollouts", filled(body, {"name": self.name}))
