@@ -305,7 +305,7 @@ def together() -> Json:
     broken = ["patch", "canaryrollouts", "{name}", {"spec": {"canaryService": "another"}}]
     pairs = {
         "pause-fails": (ask("pause"), failing), "resume-superseded": (ask("restart"), newer),
-        "fails-superseded": (failing, newer), "fails-rejected": (failing, rejects), "fails-lowered": (failing, lowered),
+        "fails-superseded": (failing, newer), "rejected-fails": (rejects, failing), "fails-rejected": (failing, rejects), "fails-lowered": (failing, lowered),
         "rejected-lowered": (rejects, lowered), "lowered-paused": (lowered, stopped), "raised-lowered": (raised[0], lowered),
         "paused-hotfix": (stopped, hotfix), "hotfix-unready": (hotfix, unready), "paused-unready": (stopped, unready),
         "lowered-hotfix": (lowered, hotfix), "superseded-hotfix": (newer, hotfix), "broken-lowered": (broken, lowered),
