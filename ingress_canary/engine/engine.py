@@ -79,7 +79,7 @@ class Engine:
     def start(self) -> None:
         """Begin; the caches are synced by now."""
         self._unsubscribe = self._cluster.subscribe(self.queue.add)
-        for key in {*self._cluster.rollouts(), *self._cluster.owners()}:
+        for key in dict.fromkeys((*self._cluster.rollouts(), *self._cluster.owners())):
             self._known(key)
             self.queue.add(key)
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
