@@ -86,6 +86,7 @@ def test_an_incident_on_both_sides_does_not_condemn():
     assert at_most(seen.rolled_back, seen.runs, 0.01)
 
 
+@pytest.mark.slow
 def test_an_outage_of_both_sides_does_not_condemn_and_saves_no_bad_canary():
     spec = schedule([{"weight": 20, "bake": "5m"}] * 2)
     seen = summary(spec, same(100, 0.001, incident=OUTAGE), FEW)
