@@ -130,6 +130,30 @@ def cluster() -> Json:
     )  # fmt: skip
 
 
+def held() -> Json:
+    """A finalizer holds the shadow, whoever deletes it and whenever."""
+    shadow = ["patch", "ingresses", "{name}-canary"]
+    hold, release = (
+        [*shadow, {"metadata": {"finalizers": ["example.com/keep"]}}],
+        [*shadow, {"metadata": {"finalizers": None}}],
+    )
+    gone, newer = ["delete", "ingresses", "{name}-canary"], ["image", "canary", "app:v3"]
+    sticky = {"affinity": "cookie"}
+    return group(
+        "held", 32,
+        one("held-aborted", at(2, hold), then(ask("abort")), then(release, wait=4)),
+        one("held-failing", at(2, hold), then(["traffic", FAILING]), when(["shadow", {"canary-weight": "40"}], wait=3, phase="RolledBack"), then(release)),
+        one("held-sticky", at(2, hold), then(ask("abort")), then(release, wait=4), annotations=sticky),
+        one("held-promoted", when(hold, **PROMOTING), then(NEW_STABLE), then(release, wait=6)),
+        one("held-deleted", at(2, hold), then(gone), then(ask("resume")), then(release, wait=4)),
+        one("held-first", at(1, hold), then(gone, wait=1), then(ask("abort")), then(release)),
+        one("held-superseded", at(2, hold), then(newer), then(release, wait=6), annotations=sticky),
+        one("held-retried", at(2, hold), then(ask("abort")), then(ask("retry")), then(release, wait=6), promoted()),
+        one("held-moved", at(2, hold), then(["spec", {"shadow": {"name": "{name}-other"}}]), then(release, wait=6)),
+        one("held-rollout-gone", at(2, hold), then(["delete", "canaryrollouts", "{name}"]), then(release, wait=6)),
+    )  # fmt: skip
+
+
 def writers() -> Json:
     """Other writers of the shadow, the primary and the Services."""
     gone = ["delete", "ingresses", "{name}-canary"]
@@ -455,5 +479,5 @@ def walks(number: int, rollouts: int = 18, rounds: int = 40) -> Json:
 
 def plans() -> list[Json]:
     """Return all groups."""
-    written = [people(), cluster(), writers(), judged(), consents(), world(), refusals(), together(), shared()]
+    written = [people(), cluster(), writers(), held(), judged(), consents(), world(), refusals(), together(), shared()]
     return [*written, *(walks(number) for number in range(1, 4))]
