@@ -18,28 +18,28 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.adapters.controller_scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
-from ingress_canary.adapters.gate_keeper import HttpGateKeeper, gate_session
+from ingress_canary.adapters.gates import HttpGateKeeper, gate_session
 from ingress_canary.adapters.http import http_session
+from ingress_canary.adapters.kube.cache.pods import KubePods
+from ingress_canary.adapters.kube.cache.watches import Scope
+from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.lease import Lease
-from ingress_canary.adapters.kube.pods import KubePods
-from ingress_canary.adapters.kube.recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
-from ingress_canary.adapters.kube.session import Session
-from ingress_canary.adapters.kube.watches import Scope
-from ingress_canary.adapters.prober import HttpProber
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.adapters.probe import HttpProber
+from ingress_canary.adapters.scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api import APPLY_CRDS
 from ingress_canary.api.crd import KINDS, crd, pruned_by
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.router.choice import Routers
-from ingress_canary.domain.router.nginx import NginxRouter
-from ingress_canary.engine.engine import Engine
-from ingress_canary.engine.guarded import GuardedCluster
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.traffic.router.choice import Routers
+from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
+from ingress_canary.engine.leadership.leader_guard import GuardedCluster
+from ingress_canary.engine.leadership.leader_loop import Alone, Succession
+from ingress_canary.engine.loop import Engine
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.succession import Alone, Succession
 from ingress_canary.logs import Reminder
 from ingress_canary.notifications import notifications_of, outbox_of, silenced
 from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable

@@ -11,16 +11,16 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError
 
-from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
-from ingress_canary.adapters.kube.session import Session
 from ingress_canary.adapters.notify import Outbox
-from ingress_canary.adapters.notify.services import MISSING
+from ingress_canary.adapters.notify.apprise_services import MISSING
 from ingress_canary.api.model import Model
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
-from ingress_canary.domain.notices import Notice, notification_faults
-from ingress_canary.domain.reasons import Reason
-from ingress_canary.engine.documents import explain
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.status.notices import Notice, notification_faults
+from ingress_canary.engine.spec_parser import explain
 from ingress_canary.ports import Event, Recorder, Telemetry
 from ingress_canary.settings import SettingsError, unread
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.analysis import Plan
-from ingress_canary.domain.notices import Notice
-from ingress_canary.domain.objects import Ingress, Json, Key, View, Workload
-from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
-from ingress_canary.domain.samples import Reading, Target
-from ingress_canary.domain.webhook import GateAnswer
-from ingress_canary.domain.webhook_call import GateCall
+from ingress_canary.domain.gates.request import GateCall
+from ingress_canary.domain.gates.schedule import GateAnswer
+from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.objects.views import Ingress, Json, Key, View, Workload
+from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.status.notices import Notice
+from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 
 
 class ClusterError(Exception):
@@ -176,7 +176,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PodAddress:
-    """A ready pod that can be asked, found by ``adapters/kube/pods.py``."""
+    """A ready pod that can be asked, found by ``adapters/kube/cache/pods.py``."""
 
     name: str
     """Namespace and name with a slash between."""

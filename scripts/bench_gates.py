@@ -11,8 +11,8 @@ from random import Random
 from time import process_time
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.rollout import Play, Stage, walk
-from ingress_canary.whatif.traffic import Ratios, Traffic
+from ingress_canary.whatif.simulated_rollout import Play, Stage, walk
+from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
 
 MAX_CPU_SECONDS = 0.5
 ROLLOUTS = 1000

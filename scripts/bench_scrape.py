@@ -18,8 +18,8 @@ from time import process_time
 import aiohttp
 from aiohttp import web
 
-from ingress_canary.adapters.controller_scrape import ControllerScrape, static_addresses
-from ingress_canary.domain.samples import Target
+from ingress_canary.adapters.scrape import ControllerScrape, static_addresses
+from ingress_canary.domain.metrics.samples import Target
 
 MAX_CPU_SECONDS = 1.0
 MAX_EXTRA_MIB = 50.0

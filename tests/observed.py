@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.reasons.vocabulary import Reason
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "config/prometheus/rules.yaml"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.domain.actions import Action, Verb
+from ingress_canary.domain.reasons.verbs import Action, Verb
 
 POLICY, BINDING, ROLE = yaml.safe_load_all(
     (Path(__file__).parent.parent / "config/admission/approve.yaml").read_text(encoding="utf-8")

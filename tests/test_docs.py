@@ -19,13 +19,13 @@ import yaml
 from ingress_canary.api import API_VERSION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.cli.commands.run import FLAGS
 from ingress_canary.cli.main import app
-from ingress_canary.cli.run import FLAGS
-from ingress_canary.domain import notices
+from ingress_canary.domain.metrics.promql import VARIABLES
 from ingress_canary.domain.preflight.problem import Severity
-from ingress_canary.domain.promql import VARIABLES
-from ingress_canary.domain.reasons import Reason
-from ingress_canary.domain.router.nginx_rules import RULES
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.status import notices
+from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from ingress_canary.lint.check import lint_texts
 from tests.pages import DOCS, ROOT, Block, anchors, blocks, pages
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.gate_keeper import HttpGateKeeper, gate_session
+from ingress_canary.adapters.gates import HttpGateKeeper, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.webhook_call import GateCall, signature
+from ingress_canary.domain.gates.request import GateCall, signature
+from ingress_canary.domain.objects.views import Key
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/howto/gates.md").read_text(encoding="utf-8")

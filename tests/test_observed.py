@@ -9,7 +9,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from tests.adapters.test_telemetry import AT, KEY, PLAN, progressing
 from tests.observed import (
     ROOT,

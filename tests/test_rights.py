@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ingress_canary.adapters.kube import resources
-from ingress_canary.adapters.kube.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
+from ingress_canary.adapters.kube.client import resources
+from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab

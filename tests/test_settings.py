@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ingress_canary.cli.run import FLAGS, flags
+from ingress_canary.cli.commands.run import FLAGS, flags
 from ingress_canary.settings import Settings, SettingsError, bounds, load, usual_kubeconfig
 from ingress_canary.sources import look_within
 

@@ -2,7 +2,7 @@
 
 Its time grows with the square of the nesting, and a regular expression of ten characters may cost it 40 ms, so that a
 few kilobytes of one tenant's could stop the daemon for all. Decided on the text alone: ``schedule.py`` refuses a query
-by it, and ``domain/promql.py`` asks again when the variables are filled in.
+by it, and ``domain/metrics/promql.py`` asks again when the variables are filled in.
 """
 
 import re

@@ -174,6 +174,7 @@ class Phase(StrEnum):
 
 AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 """The phases in which nothing is on the way: no shadow, no evidence, no polling."""
+"""In which nothing is under way."""
 
 
 class Verdict(StrEnum):

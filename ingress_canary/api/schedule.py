@@ -1,6 +1,6 @@
 """CanarySchedule: how a rollout walks, and how it is judged. Owned by SREs.
 
-Where a member's behaviour is not served yet, the schema accepts it and ``domain/support.py`` refuses it.
+Where a member's behaviour is not served yet, the schema accepts it and ``domain/status/unsupported.py`` refuses it.
 """
 
 import re
@@ -385,7 +385,7 @@ class Slo(Model):
 
     @property
     def theta(self) -> float:
-        """The ratio of bad requests that the canary is tested against (gates.md)."""
+        """The ratio of bad requests that the canary is tested against (judging.md)."""
         return self.max_burn * (1 - (self.objective or 0) / 100)
 
     @model_validator(mode="after")
@@ -412,7 +412,7 @@ class Baseline(Model):
 
 
 class Analysis(Model):
-    """The tests' settings (gates.md)."""
+    """The tests' settings (judging.md)."""
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     """Chance of rolling a healthy rollout back, over its whole life."""

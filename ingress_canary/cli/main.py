@@ -7,17 +7,17 @@ from typing import Annotated
 import typer
 
 from ingress_canary import __version__
-from ingress_canary.cli.abort import abort
-from ingress_canary.cli.act import command
-from ingress_canary.cli.crds import crds
-from ingress_canary.cli.lint import lint
-from ingress_canary.cli.notifications import notifications
-from ingress_canary.cli.plan import plan
-from ingress_canary.cli.run import OPTIONS, SETTINGS_HELP, run
-from ingress_canary.cli.simulate import simulate
-from ingress_canary.cli.status import status
-from ingress_canary.cli.wait import wait
-from ingress_canary.domain.actions import Verb
+from ingress_canary.cli.commands.abort import abort
+from ingress_canary.cli.commands.crds import crds
+from ingress_canary.cli.commands.lint import lint
+from ingress_canary.cli.commands.notifications import notifications
+from ingress_canary.cli.commands.plan import plan
+from ingress_canary.cli.commands.run import OPTIONS, SETTINGS_HELP, run
+from ingress_canary.cli.commands.simulate import simulate
+from ingress_canary.cli.commands.status import status
+from ingress_canary.cli.commands.verbs import command
+from ingress_canary.cli.commands.wait import wait
+from ingress_canary.domain.reasons.verbs import Verb
 
 USAGE = 64
 """EX_USAGE of sysexits.h; 2 means something of its own to ``wait``."""
@@ -35,7 +35,7 @@ def add_demo(app: typer.Typer) -> None:
     if find_spec("ingress_canary.lab") is None:
         app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(no_demo)
         return
-    from ingress_canary.cli.demo import demo  # noqa: PLC0415 - it imports the lab
+    from ingress_canary.cli.commands.demo import demo  # noqa: PLC0415 - it imports the lab
 
     app.command()(demo)
 

@@ -11,14 +11,14 @@ import structlog
 
 from ingress_canary.api.notification import Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.domain.conditions import PREFLIGHT
-from ingress_canary.domain.notices import Audience, News, Subject, news, notices
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.observation import Alert, Decision
+from ingress_canary.domain.decision.observation import Alert, Decision
+from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.reasons import Reason, severity
-from ingress_canary.engine.apply import Applied
-from ingress_canary.engine.ledger import Entry
+from ingress_canary.domain.reasons.vocabulary import Reason, severity
+from ingress_canary.domain.status.conditions import PREFLIGHT
+from ingress_canary.domain.status.notices import Audience, News, Subject, news, notices
+from ingress_canary.engine.execute import Applied
+from ingress_canary.engine.state.rollout_state import Entry
 from ingress_canary.ports import Clock, Event, Outlets, Telemetry
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """The tick: once an interval, one look at the metrics source for all rollouts that want evidence.
 
-It asks for a pass over each of them and decides nothing itself; it sleeps while none wants any. ``engine.py`` runs it.
-Every look leaves each of them a reading: what goes wrong, whatever it is, is a reading with an error.
+It asks for a pass over each of them and decides nothing itself; it sleeps while none wants any. ``engine/loop.py`` runs
+it. Every look leaves each of them a reading: what goes wrong, whatever it is, is a reading with an error.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ from datetime import datetime
 
 import structlog
 
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.replay import instants
-from ingress_canary.domain.samples import Reading, Target
-from ingress_canary.engine.counting import errors
+from ingress_canary.domain.evaluation.replay import instants
+from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.objects.views import Key
 from ingress_canary.engine.faults import Faults
-from ingress_canary.engine.ledger import Ledger
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.probes import Probes
+from ingress_canary.engine.probe_requests import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
+from ingress_canary.engine.state.reading_count import errors
+from ingress_canary.engine.state.rollout_state import Ledger
 from ingress_canary.ports import Clock, Metrics, Telemetry
 
 log = structlog.get_logger(__name__)

@@ -22,7 +22,7 @@ from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import CANARY, Lab
 from ingress_canary.lab.dataplane.metrics import MetricsFault
-from ingress_canary.lab.kubeapi import Change, times
+from ingress_canary.lab.kubeapi import Change, clock
 from ingress_canary.lab.load import Load, Tally, Visitor
 from ingress_canary.lab.process import DaemonProcess
 
@@ -83,7 +83,7 @@ class Stage:
 
     async def _start(self) -> None:
         room = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="ingress-canary-")))
-        self._epoch = epoch = times.now()
+        self._epoch = epoch = clock.now()
         await self._stack.enter_async_context(self.lab)
         self.lab.api.store.listeners.append(self._changed)
         kubeconfig = self.lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")  # noqa: S106 - the lab's API takes any
@@ -196,7 +196,7 @@ class Stage:
     @property
     def now(self) -> datetime:
         """The instant on the lab's clock, as the daemon reads it."""
-        return self._epoch + (times.now() - self._epoch) * self.scale
+        return self._epoch + (clock.now() - self._epoch) * self.scale
 
     @property
     def requests(self) -> dict[str, int]:

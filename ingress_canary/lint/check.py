@@ -1,7 +1,8 @@
 """``lint``: every problem of every document at once. Used by the command line; reads files, and nothing else.
 
 A document passes three stages: is it one of ours, do the models take its spec, do the rules. Where a model refuses a
-part, the rules are asked of the rest (``repaired.py``); what depends on the wrong part is told when that is mended.
+part, the rules are asked of the rest (``partial_schedule.py``); what depends on the wrong part is told when that is
+mended.
 """
 
 import json
@@ -18,13 +19,13 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
-from ingress_canary.domain.probe import unaskable
-from ingress_canary.domain.steps import Walk
-from ingress_canary.domain.support import unsupported_rollout, unsupported_schedule
+from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule
+from ingress_canary.domain.traffic.probe import unaskable
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.explain import explain, path_of
 from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
-from ingress_canary.lint.repaired import repaired
+from ingress_canary.lint.model_errors import explain, path_of
+from ingress_canary.lint.partial_schedule import repaired
 from ingress_canary.lint.rules import RULES
 
 Spec = RolloutSpec | ScheduleSpec

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ingress_canary.api.schedule import Analysis, HeaderRoute, Require, Slo
 from ingress_canary.api.units import parse_duration
-from ingress_canary.domain.router.nginx_values import Fault, cookie_faults, header_faults
+from ingress_canary.domain.traffic.router.nginx.value_rules import Fault, cookie_faults, header_faults
 from ingress_canary.lint.findings import Path, Problem
 
 Json = Mapping[str, Any]

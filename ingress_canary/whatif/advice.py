@@ -5,11 +5,11 @@ from math import ceil
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.api.units import format_seconds
-from ingress_canary.domain.gates import percent
+from ingress_canary.domain.slo.verdicts import percent
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
 
 ENOUGH = 5
-"""theta over the healthy ratio from which on a proof is quick (gates.md)."""
+"""theta over the healthy ratio from which on a proof is quick (judging.md)."""
 LARGEST_THETA = 0.5
 """What the contract allows."""
 HEAVIER = "raise the weight, the bake or maxBurn, or say require: NoFail"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from math import inf
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
-from ingress_canary.domain.sequential import Design
-from ingress_canary.domain.session import Course
-from ingress_canary.domain.steps import PlannedStep
-from ingress_canary.whatif.catch import LONGEST, REGRESSIONS, Rates, Regression, regression
+from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.steps import PlannedStep
+from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.whatif.detection import LONGEST, REGRESSIONS, Rates, Regression, regression
 from ingress_canary.whatif.proof import Proof, proof
-from ingress_canary.whatif.traffic import Traffic
+from ingress_canary.whatif.simulated_traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 The pass test depends on a step's counts alone, and more bad requests never help: with k of them a step passes at
 ``n_k`` requests. So the chance of having passed by then follows, exactly, from walking through n_0, n_1, ... with
-binomial increments. gates.md's ``(ln(1/beta) + 0.8) / kl(p, theta)`` is the mean of the same; this gives its table.
+binomial increments. judging.md's ``(ln(1/beta) + 0.8) / kl(p, theta)`` is the mean of the same; this gives its table.
 """
 
 from math import log, log1p, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ingress_canary.domain.sequential import PASS_FACTORS, Design
+from ingress_canary.domain.slo.sequential_tests import PASS_FACTORS, Design
 
 LEVELS = (0.5, 0.95)
 MOST_BAD = 400

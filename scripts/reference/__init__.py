@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from ingress_canary.domain.preflight.reference import reference as preflight
-from ingress_canary.domain.router.nginx_rules import RULES
+from ingress_canary.domain.preflight.reference_page import reference as preflight
+from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from reference import cli, crds, metrics, reasons, settings
 
 PAGES: Mapping[str, Callable[[], str]] = {

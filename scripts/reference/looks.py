@@ -1,13 +1,13 @@
 """Where to look when a rollout says a word: the middle part of docs/reference/reasons.md.
 
-What a word means and what to do are the vocabulary's own (``domain/meanings.py``); these are commands and links, which
-only documentation needs. ``checkout`` in ``shop`` stands for the rollout.
+What a word means and what to do are the vocabulary's own (``domain/reasons/meanings.py``); these are commands and
+links, which only documentation needs. ``checkout`` in ``shop`` stands for the rollout.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = "`ingress-canary status checkout -n shop`: the last line of its history has the numbers."
 NOBODY = "Who asked: `status.lastAction` has the verb, its id and its result; the API server's audit log has the name."
@@ -54,7 +54,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
         Reason.BAKING: "The message, and `status.slos` for each SLO ([read a status](../howto/read-a-status.md)).",
         Reason.INSUFFICIENT_EVIDENCE: (
             "The number of requests in the message against your traffic: "
-            "[how long it takes](../gates.md#how-long-it-takes), and "
+            "[how long it takes](../judging.md#how-long-it-takes), and "
             "[`ingress-canary plan`](../howto/plan-and-simulate.md)."
         ),
         Reason.NO_DATA: (

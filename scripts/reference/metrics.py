@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry
 from prometheus_client.registry import Collector
 
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from reference.markdown import GENERATED, code, table
 
 HEAD = f"""\

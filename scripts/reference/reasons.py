@@ -2,8 +2,8 @@
 
 import re
 
-from ingress_canary.domain.meanings import MEANINGS
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.reasons.meanings import MEANINGS
+from ingress_canary.domain.reasons.vocabulary import Reason
 from reference.looks import LOOKS
 from reference.markdown import GENERATED
 

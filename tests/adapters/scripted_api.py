@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 from aiohttp import web
 
-from ingress_canary.adapters.kube.connect import connect
+from ingress_canary.adapters.kube.client.connect import connect
 
 ROLLOUTS = "/apis/ingress-canary.io/v1alpha1/canaryrollouts"
 INGRESSES = "/apis/networking.k8s.io/v1/ingresses"

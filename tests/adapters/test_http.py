@@ -10,12 +10,12 @@ from aiohttp import web
 
 import ingress_canary
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.controller_scrape import ControllerScrape, static_addresses
-from ingress_canary.adapters.gate_keeper import gate_session
+from ingress_canary.adapters.gates import gate_session
 from ingress_canary.adapters.http import http_session
-from ingress_canary.adapters.prober import HttpProber
-from ingress_canary.domain.probe import ProbeRequest
-from ingress_canary.domain.samples import Target
+from ingress_canary.adapters.probe import HttpProber
+from ingress_canary.adapters.scrape import ControllerScrape, static_addresses
+from ingress_canary.domain.metrics.samples import Target
+from ingress_canary.domain.traffic.probe import ProbeRequest
 from ingress_canary.settings import load
 from ingress_canary.sources import client_of
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingress_canary.adapters.kube.cache.affected_rollouts import Dependents
+from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.dependents import Dependents
-from ingress_canary.adapters.kube.watches import Scope
-from ingress_canary.domain.objects import Key
+from ingress_canary.domain.objects.views import Key
 from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
 from tests.adapters.scripted_api import (
     CLASSES,

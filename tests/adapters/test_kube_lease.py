@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from ingress_canary.adapters.clock import SystemClock
+from ingress_canary.adapters.kube.cache.watches import Scope
+from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.connect import connect
 from ingress_canary.adapters.kube.lease import MARGIN, Lease
-from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.api.crd import KINDS, crd
-from ingress_canary.domain.objects import Key
-from ingress_canary.engine.guarded import GuardedCluster
-from ingress_canary.engine.succession import Alone
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.engine.leadership.leader_guard import GuardedCluster
+from ingress_canary.engine.leadership.leader_loop import Alone
 from ingress_canary.lab import manifests
 from ingress_canary.lab.kubeapi import ApiError, Drop, Hang, KubeApi, Refuse, requests
 from ingress_canary.ports import Deposed

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from ingress_canary.adapters.kube.listwatch import ListWatch, WatchSettings
-from ingress_canary.adapters.kube.resources import INGRESSES as RESOURCE
-from ingress_canary.adapters.kube.resources import ROLLOUTS, Resource
-from ingress_canary.adapters.kube.store import Store
-from ingress_canary.domain.objects import Ingress
+from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
+from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.client.resources import INGRESSES as RESOURCE
+from ingress_canary.adapters.kube.client.resources import ROLLOUTS, Resource
+from ingress_canary.domain.objects.views import Ingress
 from tests.adapters.scripted_api import INGRESSES, answers, cuts, hangs, refuses, serving, streams, until
 
 

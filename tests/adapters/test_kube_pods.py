@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ingress_canary.adapters.kube.pods import KubePods, PodAddress
+from ingress_canary.adapters.kube.cache.pods import KubePods, PodAddress
 from tests.adapters.scripted_api import PODS, refuses, serving, until
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ingress_canary.adapters.kube.connect import connect
-from ingress_canary.adapters.kube.errors import NotServed
-from ingress_canary.adapters.kube.resources import INGRESSES, Resource
-from ingress_canary.adapters.kube.session import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.connect import connect
+from ingress_canary.adapters.kube.client.errors import NotServed
+from ingress_canary.adapters.kube.client.resources import INGRESSES, Resource
 from ingress_canary.lab import manifests
 from ingress_canary.lab.kubeapi import KubeApi
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable

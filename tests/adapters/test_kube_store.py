@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.adapters.kube.errors import Garbled
-from ingress_canary.adapters.kube.store import Odd, Store, is_older
-from ingress_canary.domain.objects import Key
+from ingress_canary.adapters.kube.cache.store import Odd, Store, is_older
+from ingress_canary.adapters.kube.client.errors import Garbled
+from ingress_canary.domain.objects.views import Key
 
 KEY = Key("shop", "checkout")
 

@@ -14,14 +14,14 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from ingress_canary.adapters.notify import Outbox, mailbox, outbox, services, threads
-from ingress_canary.adapters.notify.mailbox import QUEUED, Undelivered
+from ingress_canary.adapters.notify import Outbox, apprise_services, delivery_queue, outbox, threads
+from ingress_canary.adapters.notify.apprise_services import LOCAL, names_of, service_of
+from ingress_canary.adapters.notify.delivery_queue import QUEUED, Undelivered
 from ingress_canary.adapters.notify.outbox import ADDRESSES, Letter, addresses
-from ingress_canary.adapters.notify.services import LOCAL, names_of, service_of
 from ingress_canary.api.notification import Severity
-from ingress_canary.domain.notices import Notice, Subject
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.status.notices import Notice, Subject
 from ingress_canary.ports import Missing
 from tests.webhook import webhook
 
@@ -129,14 +129,14 @@ async def until(met: Callable[[], object], within: float = 60.0) -> None:
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon, for as long as a test takes."""
-    monkeypatch.setattr(mailbox, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(mailbox, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(delivery_queue, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(delivery_queue, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after a few tries."""
-    monkeypatch.setattr(mailbox, "TRIED_FOR", 0.3)
+    monkeypatch.setattr(delivery_queue, "TRIED_FOR", 0.3)
 
 
 async def test_messages_arrive_in_order_at_every_address_of_the_secret(server: Services) -> None:
@@ -196,7 +196,7 @@ async def test_what_will_not_pass_is_not_tried_again(server: Services, code: int
 async def test_dead_addresses_delay_no_other_though_there_are_more_than_threads(
     server: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "READ_WITHIN", 0.3)
+    monkeypatch.setattr(apprise_services, "READ_WITHIN", 0.3)
     dead = {f"dead{number}": f"{server.url}/hang/{number}" for number in range(3 * threads.AT_ONCE)}
     async with posting(chat=f"{server.url}/hang/same\n{server.url}/ok", **dead) as post:
         for name in dead:
@@ -216,7 +216,7 @@ async def test_a_send_without_end_is_given_up_and_never_doubled_and_its_address_
 ) -> None:
     monkeypatch.setattr(threads, "WITHIN", 0.5)
     async with posting(chat=f"{server.url}/drip\n{server.url}/ok") as post:
-        services.service_of(server.url)  # what the first message would wait for
+        apprise_services.service_of(server.url)  # what the first message would wait for
         for number in range(3):
             post.outbox.notify(notice("chat", str(number)))
         await until(lambda: post.counts["failed"] == 1 and len(server.messages("/ok")) == 3)
@@ -229,7 +229,7 @@ async def test_too_many_sends_without_end_stop_new_ones_until_one_ends(
 ) -> None:
     monkeypatch.setattr(threads, "WITHIN", 0.5)
     monkeypatch.setattr(threads, "HANGING", 2)
-    services.service_of(server.url)
+    apprise_services.service_of(server.url)
     async with posting(
         **{f"dead{number}": f"{server.url}/drip/{number}" for number in range(2)}, chat=f"{server.url}/ok"
     ) as post:
@@ -350,7 +350,7 @@ def test_no_service_of_apprise_names_a_file_by_a_parameter_that_is_not_known() -
     for plugin in NotificationManager().plugins(include_disabled=True):
         for name, argument in {**plugin.template_args, **plugin.template_tokens}.items():
             said = f"{name} {argument.get('name', '')}".lower()
-            if any(word in said for word in words) and name not in services.FILES:
+            if any(word in said for word in words) and name not in apprise_services.FILES:
                 found.add((plugin.__name__, name))
     assert found - harmless == set()
 
@@ -415,7 +415,7 @@ async def test_a_fault_of_a_library_fails_its_message_and_no_other(
         raise RuntimeError(TOKEN)
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "send", faulty)
+        patch.setattr(apprise_services, "send", faulty)
         async with posting(chat=f"{server.url}/ok") as post:
             post.outbox.notify(notice("chat"))
             await until(lambda: post.counts["failed"] == 1)
@@ -438,7 +438,7 @@ def test_the_addresses_of_the_docs_are_such_as_their_services_take() -> None:
     for url in found:
         for said, filled in real.items():
             url = url.replace(said, filled)  # noqa: PLW2901 - the docs' own stand for longer ones
-        services._opened(url)
+        apprise_services._opened(url)
     schemes = [url.partition(":")[0] for url in found]
     assert schemes == ["slack", "slack", "workflows", "mailtos", "pagerduty", "jsons"]
 

@@ -16,10 +16,9 @@ from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.prometheus.client import Row, milliseconds
-from ingress_canary.domain.absence import NoData, UnknownBound
-from ingress_canary.domain.evidence import Book, Evidence, advance
-from ingress_canary.domain.measures import Availability, Counters, Latency, Measures, Signals
-from ingress_canary.domain.samples import Counts, Reading, Side, Target
+from ingress_canary.domain.metrics.counting import Book, Evidence, advance
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Target, UnknownBound
+from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Measures, Signals
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
 from tests.adapters.small_prometheus import (
@@ -33,7 +32,7 @@ from tests.adapters.small_prometheus import (
     SmallPrometheus,
     no_duration,
 )
-from tests.adapters.test_controller_scrape import break_off
+from tests.adapters.test_scrape import break_off
 
 CANARY = "shop-web-canary-80"
 WEB = Target("shop", "web", "web", "web-canary", frozenset({0.5}))

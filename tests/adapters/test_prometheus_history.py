@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from ingress_canary.adapters.prometheus import Dialect
-from ingress_canary.adapters.prometheus.history import PORTION, portioned
-from ingress_canary.domain.evidence import Book, advance
-from ingress_canary.domain.samples import Counts, Reading, Target
+from ingress_canary.adapters.prometheus.range_readings import PORTION, portioned
+from ingress_canary.domain.metrics.counting import Book, advance
+from ingress_canary.domain.metrics.samples import Counts, Reading, Target
 from ingress_canary.settings import RENAMED
 from tests.adapters.small_prometheus import BUCKETS, REQUESTS, SCRAPED, Pod
 from tests.adapters.test_prometheus import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.adapters.prometheus import Access
-from ingress_canary.domain.samples import Target
+from ingress_canary.domain.metrics.samples import Target
 from tests.adapters.small_prometheus import REQUESTS
 from tests.adapters.test_prometheus import BAD_ANSWERS, BEGIN, EMPTY, Site, saying, site
 from tests.domain.world import World, schedule

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.analysis import Plan
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.slo.analysis import Plan
 
 KEY = Key("shop", "checkout")
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)

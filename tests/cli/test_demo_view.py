@@ -8,8 +8,8 @@ from rich.console import Console
 
 from ingress_canary.api.rollout import LogE, Phase, RolloutStatus, SloStatus, StepStatus, Tally, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.demo_journal import Entry
-from ingress_canary.cli.demo_view import Seen, frame
+from ingress_canary.cli.views.demo_journal import Entry
+from ingress_canary.cli.views.demo_screen import Seen, frame
 
 SCHEDULE = ScheduleSpec.model_validate(
     {

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ingress_canary.cli.status_view import one
+from ingress_canary.cli.views.status_text import one
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 

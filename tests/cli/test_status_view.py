@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.status_view import one, table
+from ingress_canary.cli.views.status_text import one, table
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SLOS = [{"name": "availability", "objective": 99.5, "sli": {"requests": {}}}]

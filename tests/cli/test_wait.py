@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import typer
 
-from ingress_canary.cli.amounts import patience
-from ingress_canary.cli.wait import CODES, Goal, judged, out_of_time
+from ingress_canary.cli.commands.wait import CODES, Goal, judged, out_of_time
+from ingress_canary.cli.inputs.amounts import patience
 
 
 def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **status: Any) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any, Self
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.api.rollout import Phase
 from ingress_canary.app import Daemon
-from ingress_canary.domain.actions import Verb
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.reasons.verbs import Verb
+from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.lab.kubeapi import ApiError, KubeApi
 from ingress_canary.lab.kubeapi.faults import Refuse, requests
 from ingress_canary.logs import configure

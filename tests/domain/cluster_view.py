@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from ingress_canary.domain.objects import (
+from ingress_canary.domain.objects.views import (
     Endpoints,
     EndpointSlice,
     Ingress,

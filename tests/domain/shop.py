@@ -7,11 +7,11 @@ from typing import Any
 
 from ingress_canary.api.rollout import Phase, RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.preflight.check import preflight
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.preflight.inputs import Subject
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.preflight.subject import Subject
-from ingress_canary.domain.router.nginx_rules import RULES
+from ingress_canary.domain.preflight.run_rules import preflight
+from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from tests.domain.cluster_view import ClusterView
 
 Manifest = dict[str, Any]

@@ -12,21 +12,22 @@ from typing import Any
 
 from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain import scaling
-from ingress_canary.domain.actions import Action
-from ingress_canary.domain.copying import due
-from ingress_canary.domain.decide import decide
-from ingress_canary.domain.drift import compare, merge_patch, stamped, untouched
-from ingress_canary.domain.objects import Ingress, Key, Owner, Workload
-from ingress_canary.domain.observation import Decision, Newer, Observation, Obstacle, hands_off, wanted
-from ingress_canary.domain.publish import published, unchanged, worth_writing
-from ingress_canary.domain.removal import OFF, terminating
-from ingress_canary.domain.replay import caught_up
-from ingress_canary.domain.revision import same_version, template_hash
-from ingress_canary.domain.router.nginx import PREFIX, NginxRouter
-from ingress_canary.domain.samples import Instance, Reading, Series
-from ingress_canary.domain.session import Course, Mode, Session, Tick
-from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.decision.decide import decide
+from ingress_canary.domain.decision.observation import Decision, Newer, Observation, Obstacle, hands_off, wanted
+from ingress_canary.domain.evaluation.evaluation import Mode, Session, Tick
+from ingress_canary.domain.evaluation.replay import caught_up
+from ingress_canary.domain.metrics.samples import Instance, Reading, Series
+from ingress_canary.domain.objects.revision import same_version, template_hash
+from ingress_canary.domain.objects.views import Ingress, Key, Owner, Workload
+from ingress_canary.domain.reasons.verbs import Action
+from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.status.publish import published, unchanged, worth_writing
+from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
+from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
+from ingress_canary.domain.traffic.shadow_removal import OFF, terminating
+from ingress_canary.domain.workload import scale_canary
+from ingress_canary.domain.workload.copy_images import due
 
 ROUTER = NginxRouter()
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -347,7 +348,7 @@ class World:
         if images is not None and self.denied is None:
             self.stable = deployment("checkout", images["app"], rolled_out=False)
             self.images_set.append(images["app"])
-        replicas = scaling.due(self.status, self.canary)
+        replicas = scale_canary.due(self.status, self.canary)
         if replicas is not None and self.canary is not None and self.denied is None:
             self.canary = replace(self.canary, replicas=replicas, rolled_out=False)
             self.replicas_set.append(replicas)

@@ -10,11 +10,11 @@ from typing import Any
 import aiohttp
 
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.cli.live import look
-from ingress_canary.domain.objects import Ingress, Key, Owner
+from ingress_canary.cli.commands.lint_live import look
+from ingress_canary.domain.objects.views import Ingress, Key, Owner
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.router.nginx import NginxRouter
-from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import VERSION_HEADER
 from ingress_canary.lab.cluster import Lab

@@ -14,7 +14,7 @@ import pytest
 
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.preflight.problem import Severity, blocking
-from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi import Refuse, RequestInfo

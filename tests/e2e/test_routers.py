@@ -10,22 +10,22 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.adapters.gate_keeper import HttpGateKeeper
+from ingress_canary.adapters.gates import HttpGateKeeper
+from ingress_canary.adapters.kube.cache.watches import Scope
+from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.connect import connect
-from ingress_canary.adapters.kube.recorder import KubeRecorder
+from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
-from ingress_canary.adapters.kube.watches import Scope
 from ingress_canary.adapters.notify import Outbox
-from ingress_canary.adapters.prober import HttpProber
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
+from ingress_canary.adapters.probe import HttpProber
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.measures import Signals
-from ingress_canary.domain.objects import Ingress
+from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.preflight.problem import Severity, blocking
-from ingress_canary.domain.router.choice import Routers
-from ingress_canary.domain.router.nginx import NginxRouter
-from ingress_canary.engine.engine import Engine
+from ingress_canary.domain.traffic.router.choice import Routers
+from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
+from ingress_canary.engine.loop import Engine
 from ingress_canary.engine.options import Options
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab

@@ -9,13 +9,13 @@ from typing import Any
 from ingress_canary.api import API_VERSION, ROLLOUT_KIND
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.measures import Signals
-from ingress_canary.domain.objects import Ingress, Json, Owner
-from ingress_canary.domain.preflight import basics, endpoints
+from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side, Target
+from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.objects.views import Ingress, Json, Owner
+from ingress_canary.domain.preflight import endpoint_rules, existence_rules
+from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import Rule
-from ingress_canary.domain.preflight.subject import ControllerFacts
-from ingress_canary.domain.samples import Instance, Reading, Series, Side, Target
-from ingress_canary.domain.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.ports import Clock
@@ -30,13 +30,13 @@ class ToyRouter:
 
     prefix = "balance.example"
     rules: Sequence[Rule] = (
-        basics.primary_exists,
-        basics.stable_service_exists,
-        basics.canary_service_exists,
-        basics.no_rival_comes_first,
-        basics.shadow_name_is_free,
-        endpoints.canary_has_endpoints,
-        endpoints.sides_are_disjoint,
+        existence_rules.primary_exists,
+        existence_rules.stable_service_exists,
+        existence_rules.canary_service_exists,
+        existence_rules.no_rival_comes_first,
+        existence_rules.shadow_name_is_free,
+        endpoint_rules.canary_has_endpoints,
+        endpoint_rules.sides_are_disjoint,
     )
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:

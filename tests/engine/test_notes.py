@@ -4,9 +4,9 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.telemetry import PrometheusTelemetry
-from ingress_canary.domain.notices import Audience, Notice
-from ingress_canary.domain.objects import Key
+from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.status.notices import Audience, Notice
 from ingress_canary.engine.report import Reporter, undone
 from ingress_canary.ports import Event, Outlets
 

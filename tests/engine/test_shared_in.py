@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.notices import audience
-from ingress_canary.engine.courses import shared_in
+from ingress_canary.domain.status.notices import audience
 from ingress_canary.engine.options import Options
+from ingress_canary.engine.schedules.schedule_source import shared_in
 from tests.domain.world import SCHEDULE, World, rollout, schedule
 
 OPTIONS = Options(namespace="daemon", schedule_namespaces=frozenset({"sre"}))

@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from ingress_canary.domain.notices import Audience
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.probe import ProbeAnswer, ProbeRequest
-from ingress_canary.domain.samples import Reading, Target
-from ingress_canary.engine.ledger import Ledger
+from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.status.notices import Audience
+from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.probes import Probes
+from ingress_canary.engine.probe_requests import Probes
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
+from ingress_canary.engine.state.rollout_state import Ledger
 from ingress_canary.engine.ticker import Ticker
 from ingress_canary.ports import Outlets
 

@@ -20,7 +20,7 @@ from ingress_canary.lab.kubeapi import (
     Refuse,
     requests,
 )
-from ingress_canary.lab.kubeapi.status import forbidden
+from ingress_canary.lab.kubeapi.errors import forbidden
 from tests.lab.api_client import CRD, MERGE, WIDGETS, Client, Json, ingress, session_of, until, widget
 
 INGRESSES = "/apis/networking.k8s.io/v1/namespaces/{ns}/ingresses"

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.lab.kubeapi import fields, patches, schema
-from ingress_canary.lab.kubeapi.fields import Author
+from ingress_canary.lab.kubeapi.kinds import schema
+from ingress_canary.lab.kubeapi.storage import managed_fields, patches
+from ingress_canary.lab.kubeapi.storage.managed_fields import Author
 from tests.lab.api_client import CRD
 
 SCHEMA = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
@@ -53,15 +54,15 @@ def test_pruning_and_defaulting_are_done_once(body: Any) -> None:
 @given(OBJECTS, OBJECTS)
 def test_every_field_is_owned_by_its_last_writer_alone(first: Any, second: Any) -> None:
     old = {"apiVersion": "v1", "metadata": {}, **first}
-    old["metadata"]["managedFields"] = fields.record(None, old, Author("first"))
+    old["metadata"]["managedFields"] = managed_fields.record(None, old, Author("first"))
     new = {"apiVersion": "v1", "metadata": {}, **second}
-    new["metadata"]["managedFields"] = fields.record(old, new, Author("second"))
-    written = fields.applied_before(new, Author("second"))
-    kept = fields.applied_before(new, Author("first"))
+    new["metadata"]["managedFields"] = managed_fields.record(old, new, Author("second"))
+    written = managed_fields.applied_before(new, Author("second"))
+    kept = managed_fields.applied_before(new, Author("first"))
     assert not written & kept
-    assert (written | kept) >= fields.leaves(new)
-    assert written >= fields.differing(old, new)
-    assert kept <= fields.applied_before(old, Author("first")) - fields.differing(old, new)
+    assert (written | kept) >= managed_fields.leaves(new)
+    assert written >= managed_fields.differing(old, new)
+    assert kept <= managed_fields.applied_before(old, Author("first")) - managed_fields.differing(old, new)
 
 
 @pytest.mark.parametrize(

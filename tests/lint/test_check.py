@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.lint.check import lint_files, lint_texts
-from ingress_canary.lint.explain import example
 from ingress_canary.lint.findings import Finding, Severity
+from ingress_canary.lint.model_errors import example
 
 ROOT = Path(__file__).resolve().parents[2]
 

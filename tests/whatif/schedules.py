@@ -6,9 +6,9 @@ from typing import Any
 from scipy.stats import beta, binom
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.rollout import Outcome, Stage, walk
-from ingress_canary.whatif.runs import Summary
-from ingress_canary.whatif.traffic import Ratios, Traffic
+from ingress_canary.whatif.simulated_rollout import Outcome, Stage, walk
+from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+from ingress_canary.whatif.simulation_runs import Summary
 
 AVAILABILITY = {"name": "availability", "objective": 99.9, "maxBurn": 10, "sli": {"requests": {}}}
 LATENCY = {"name": "latency", "objective": 99, "maxBurn": 2, "sli": {"latency": {"threshold": "500ms"}}}
@@ -21,7 +21,7 @@ def schedule(steps: list[dict[str, Any]], slos: tuple[dict[str, Any], ...] = (AV
 
 
 def six(weight: float) -> ScheduleSpec:
-    """Return the schedule of gates.md's table: six steps of 5 minutes at one weight."""
+    """Return the schedule of judging.md's table: six steps of 5 minutes at one weight."""
     return schedule([{"weight": weight, "bake": "5m"}] * 6)
 
 

@@ -1,4 +1,4 @@
-"""What ``plan`` promises, against gates.md's numbers and against simulation with the real decisions."""
+"""What ``plan`` promises, against judging.md's numbers and against simulation with the real decisions."""
 
 from math import inf
 
@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingress_canary.domain.sequential import Design
+from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.whatif.advice import advice
-from ingress_canary.whatif.catch import REGRESSIONS, Rates, regression
+from ingress_canary.whatif.detection import REGRESSIONS, Rates, regression
 from ingress_canary.whatif.plan import plan
 from ingress_canary.whatif.proof import Proof, proof
-from ingress_canary.whatif.rollout import Ending
-from ingress_canary.whatif.runs import Spread
-from ingress_canary.whatif.traffic import Incident, Ratios, Traffic
+from ingress_canary.whatif.simulated_rollout import Ending
+from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
+from ingress_canary.whatif.simulation_runs import Spread
 from tests.whatif.schedules import AVAILABILITY, LATENCY, outcomes, same, schedule, six, summary
 
 DESIGN = Design(0.01, steps=6)
@@ -24,7 +24,7 @@ RATE = st.just(0.0) | st.floats(1e-8, 1e6)
     ("ratio", "p50", "p95"), [(0.0, 380, 380), (0.001, 380, 890), (0.002, 667, 1606), (0.005, 1924, 5643)]
 )
 def test_a_proof_takes_as_many_requests_as_gates_says(ratio, p50, p95):
-    # gates.md looks every 50 requests or so: of the second look at 0.2 % that is a tenth
+    # judging.md looks every 50 requests or so: of the second look at 0.2 % that is a tenth
     assert proof(DESIGN, ratio) == pytest.approx((p50, p95), rel=0.11)
 
 
@@ -78,7 +78,7 @@ def test_a_regression_is_caught_when_simulated_ones_are(rps, weight, excess):
     seen = summary(six(weight), Traffic(rps, Ratios(0.001, 0.001 + excess)), 150)
     assert seen.rolled_back == 150
     assert seen.rollback_seconds.p50 == pytest.approx(promised.p50.seconds, rel=0.2, abs=10)
-    # the 95th percentile is an eighth too careful (gates.md)
+    # the 95th percentile is an eighth too careful (judging.md)
     assert 0.65 * promised.p95.seconds - 10 <= seen.rollback_seconds.p95 <= 1.15 * promised.p95.seconds + 10
 
 

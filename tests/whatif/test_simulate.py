@@ -1,14 +1,14 @@
-"""What becomes of simulated rollouts: the numbers of gates.md, by the daemon's own decisions."""
+"""What becomes of simulated rollouts: the numbers of judging.md, by the daemon's own decisions."""
 
 from random import Random
 
 import pytest
 
 from ingress_canary.api.schedule import Require
-from ingress_canary.domain.steps import Exposure
-from ingress_canary.whatif.rollout import Ending, Outcome, Stage
-from ingress_canary.whatif.runs import Experiment, Spread, Summary, simulate
-from ingress_canary.whatif.traffic import Incident, Ratios, Traffic
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.simulated_rollout import Ending, Outcome, Stage
+from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
+from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary, simulate
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, below, outcomes, same, schedule, six, summary
 
 INCIDENT, OUTAGE = Incident(180, 0.05), Incident(180, 1.0)

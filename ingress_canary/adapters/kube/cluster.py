@@ -4,15 +4,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from ingress_canary.adapters.kube.caches import Caches
-from ingress_canary.adapters.kube.dependents import Dependents, matters
-from ingress_canary.adapters.kube.listwatch import WatchSettings
-from ingress_canary.adapters.kube.resources import CRDS, INGRESSES, ROLLOUTS, WORKLOADS_BY_KIND
-from ingress_canary.adapters.kube.session import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Session
-from ingress_canary.adapters.kube.store import Store, version_of
-from ingress_canary.adapters.kube.watches import Scope, Watches
+from ingress_canary.adapters.kube.cache.affected_rollouts import Dependents, matters
+from ingress_canary.adapters.kube.cache.cluster_view import Caches
+from ingress_canary.adapters.kube.cache.listwatch import WatchSettings
+from ingress_canary.adapters.kube.cache.store import Store, version_of
+from ingress_canary.adapters.kube.cache.watches import Scope, Watches
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.resources import CRDS, INGRESSES, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
-from ingress_canary.domain.objects import Ingress, Json, Key, Meta, Workload
+from ingress_canary.domain.objects.views import Ingress, Json, Key, Meta, Workload
 from ingress_canary.ports import Conflict, Missing
 
 T = TypeVar("T")

@@ -1,7 +1,8 @@
 """Leadership by a Lease: of several replicas one writes, and knows by its own clock until when it may.
 
-``app.py`` makes it, ``engine/succession.py`` asks it. Written here because ``kubernetes.aio.leaderelection`` cannot
-create a Lease, goes on as leader while the API server hangs or refuses, and never releases.
+``app.py`` makes it, ``engine/leadership/leader_loop.py`` asks it. Written here because
+``kubernetes.aio.leaderelection`` cannot create a Lease, goes on as leader while the API server hangs or refuses, and
+never releases.
 
 A leader counts from before it asked for a renewal, a follower from when it saw one: so the leader's time is over
 first, whatever either machine's calendar says. All times are real ones, also where the daemon's clock runs faster.
@@ -17,12 +18,12 @@ from typing import Any
 import structlog
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.kube import errors
-from ingress_canary.adapters.kube.errors import Denied, Garbled
-from ingress_canary.adapters.kube.resources import LEASES
-from ingress_canary.adapters.kube.session import MERGE_PATCH, Session
-from ingress_canary.adapters.kube.store import version_of
-from ingress_canary.domain.objects import Json
+from ingress_canary.adapters.kube.cache.store import version_of
+from ingress_canary.adapters.kube.client import errors
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.errors import Denied, Garbled
+from ingress_canary.adapters.kube.client.resources import LEASES
+from ingress_canary.domain.objects.views import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing
 
 RENEWALS = 4

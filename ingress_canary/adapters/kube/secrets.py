@@ -9,9 +9,9 @@ import binascii
 from base64 import b64decode
 from collections.abc import Mapping
 
-from ingress_canary.adapters.kube.resources import SECRETS
-from ingress_canary.adapters.kube.session import Session
-from ingress_canary.domain.objects import Key
+from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.resources import SECRETS
+from ingress_canary.domain.objects.views import Key
 
 KEPT = 60.0
 """Real seconds for which a Secret is taken to be as it was read."""

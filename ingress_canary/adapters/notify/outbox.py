@@ -14,12 +14,12 @@ from typing import Literal, Protocol
 
 import structlog
 
-from ingress_canary.adapters.notify import services
-from ingress_canary.adapters.notify.mailbox import Mailbox, Undelivered
+from ingress_canary.adapters.notify import apprise_services
+from ingress_canary.adapters.notify.delivery_queue import Mailbox, Undelivered
 from ingress_canary.adapters.notify.threads import Hung, Threads
-from ingress_canary.domain.notices import Notice
-from ingress_canary.domain.objects import Key
-from ingress_canary.domain.reasons import Reason
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.status.notices import Notice
 from ingress_canary.ports import ClusterError, Secrets
 
 WAITING = 2000
@@ -155,7 +155,12 @@ class Outbox:
             await asyncio.wait((over,))
         notice = letter.notice
         work = partial(
-            services.send, letter.url, notice.title, notice.body, notice.severity, good=notice.reason is Reason.PROMOTED
+            apprise_services.send,
+            letter.url,
+            notice.title,
+            notice.body,
+            notice.severity,
+            good=notice.reason is Reason.PROMOTED,
         )
         try:
             await self._threads.run(work, failing=self._boxes[key].failing)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ingress_canary.adapters.notify.mailbox import Undelivered
+from ingress_canary.adapters.notify.delivery_queue import Undelivered
 
 AT_ONCE = 8
 """Sends under way to addresses that work, and half as many to those that have just failed."""

@@ -1,7 +1,7 @@
 """Evidence from a Prometheus that scrapes the ingress controllers, or from what answers like one.
 
 ``source.py`` asks once a tick for all rollouts, ``client.py`` speaks HTTP, ``queries.py`` writes the PromQL, and
-``processes.py`` tells whose series are whose.
+``controller_processes.py`` tells whose series are whose.
 """
 
 from ingress_canary.adapters.prometheus.client import Access, PrometheusClient, PrometheusError, Row

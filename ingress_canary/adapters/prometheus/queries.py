@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ingress_canary.adapters.controller_scrape import Exposition
+from ingress_canary.adapters.scrape import Exposition
+from ingress_canary.domain.metrics.samples import Target
 from ingress_canary.domain.router.nginx_metrics import RELOADED
-from ingress_canary.domain.samples import Target
 
 OWN = frozenset(
     {

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from math import nan
 
 from ingress_canary.adapters.prometheus.client import Row
-from ingress_canary.adapters.prometheus.own import Turns
-from ingress_canary.adapters.prometheus.processes import Process, is_of_others, named, sample_of
+from ingress_canary.adapters.prometheus.controller_processes import Process, is_of_others, named, sample_of
 from ingress_canary.adapters.prometheus.queries import Dialect
-from ingress_canary.domain.samples import Instance, Reading, Series, Target
+from ingress_canary.adapters.prometheus.user_queries import Turns
+from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
 
 NOBODY = "", ""
 """Namespace and name of a series that names no Ingress."""

@@ -6,7 +6,7 @@
 3. Each process as its newest scrape left it, cut up by target (``readings.py``).
 
 What a target wants to know of the past is asked for beside it, once a rollout begins or the daemon restarts
-(``history.py``).
+(``range_readings.py``).
 
 A family whose query fails is missing with its reason, and what does not need it is judged all the same. All queries of
 a look have the same window: what deduplicates replicas may choose another one for another window.
@@ -27,15 +27,15 @@ from ingress_canary.adapters.prometheus.client import (
     Row,
     milliseconds,
 )
-from ingress_canary.adapters.prometheus.history import Memory, Past, portioned
-from ingress_canary.adapters.prometheus.own import Turn, counters, numbers, scrapes, turns
-from ingress_canary.adapters.prometheus.processes import PATIENCE, Process, processes
+from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
+from ingress_canary.adapters.prometheus.range_readings import Memory, Past, portioned
 from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
-from ingress_canary.domain.evidence import STALE_AT_LEAST
-from ingress_canary.domain.ledger import FORGET_AFTER
+from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
+from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
+from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
+from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.router.nginx_metrics import RELOADED
-from ingress_canary.domain.samples import Reading, Target
 from ingress_canary.engine.faults import Faults
 from ingress_canary.ports import Clock
 

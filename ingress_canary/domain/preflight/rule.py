@@ -1,7 +1,7 @@
 """A rule: a number, a severity, and a small function that yields what it finds.
 
 A rule's docstring is its documentation: the first paragraph says what must hold and why, the second, after
-``Remedy:``, what to do. The reference page is made of it (``reference.py``).
+``Remedy:``, what to do. The reference page is made of it (``reference_page.py``).
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from ingress_canary.domain.preflight.inputs import Subject
 from ingress_canary.domain.preflight.problem import Problem, Severity
-from ingress_canary.domain.preflight.subject import Subject
 
 
 class Finding(NamedTuple):

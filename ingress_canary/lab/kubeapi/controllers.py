@@ -6,11 +6,11 @@ loop's next turn, as clients of a real cluster see them.
 
 import asyncio
 
-from ingress_canary.lab.kubeapi import times
-from ingress_canary.lab.kubeapi.fields import Author
-from ingress_canary.lab.kubeapi.status import ApiError, Json
-from ingress_canary.lab.kubeapi.store import NAMESPACES, Change, Store
-from ingress_canary.lab.kubeapi.strategy import Write
+from ingress_canary.lab.kubeapi import clock
+from ingress_canary.lab.kubeapi.errors import ApiError, Json
+from ingress_canary.lab.kubeapi.storage.managed_fields import Author
+from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, Change, Store
+from ingress_canary.lab.kubeapi.storage.strategy import Write
 
 _CRDS = "customresourcedefinitions"
 
@@ -38,7 +38,7 @@ class Definitions:
                 "status": "True",
                 "reason": reason,
                 "message": message,
-                "lastTransitionTime": times.stamp(),
+                "lastTransitionTime": clock.stamp(),
             }
             for kind, reason, message in (
                 ("NamesAccepted", "NoConflicts", "no conflicts found"),

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ingress_canary.lab.kubeapi.errors import ApiError, Json, forbidden, qualified
 from ingress_canary.lab.kubeapi.requests import INFO, RequestInfo
-from ingress_canary.lab.kubeapi.status import ApiError, Json, forbidden, qualified
 
 _ACCOUNT = "system:serviceaccount:"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ingress_canary.lab.kubeapi.status import ApiError, Json, bad_request
+from ingress_canary.lab.kubeapi.errors import ApiError, Json, bad_request
 
 _WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _TRUE = ("1", "true", "True")

@@ -17,11 +17,20 @@ from typing import Self
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ingress_canary.lab.kubeapi import controllers, discovery, times
+from ingress_canary.lab.kubeapi import clock, controllers
+from ingress_canary.lab.kubeapi.errors import (
+    ApiError,
+    Json,
+    NotServed,
+    expired,
+    no_such_path,
+    not_allowed,
+    unauthorized,
+)
 from ingress_canary.lab.kubeapi.faults import Delay, Drop, Empty, Faults, Gone, Hang, Page, Refuse
-from ingress_canary.lab.kubeapi.installed import INSTALLED
-from ingress_canary.lab.kubeapi.kinds import BUILTINS
-from ingress_canary.lab.kubeapi.reads import Lister, answer, respond
+from ingress_canary.lab.kubeapi.kinds.builtin_kinds import BUILTINS
+from ingress_canary.lab.kubeapi.kinds.installation_kinds import INSTALLED
+from ingress_canary.lab.kubeapi.kinds.resources import Registry, Resource
 from ingress_canary.lab.kubeapi.requests import (
     INFO,
     RECORD,
@@ -32,19 +41,11 @@ from ingress_canary.lab.kubeapi.requests import (
     readable,
     token_of,
 )
-from ingress_canary.lab.kubeapi.resources import Registry, Resource
-from ingress_canary.lab.kubeapi.status import (
-    ApiError,
-    Json,
-    NotServed,
-    expired,
-    no_such_path,
-    not_allowed,
-    unauthorized,
-)
-from ingress_canary.lab.kubeapi.store import NAMESPACES, Store
-from ingress_canary.lab.kubeapi.watches import Hub
-from ingress_canary.lab.kubeapi.writes import Admission, Writer
+from ingress_canary.lab.kubeapi.rest import discovery
+from ingress_canary.lab.kubeapi.rest.reads import Lister, answer, respond
+from ingress_canary.lab.kubeapi.rest.watches import Hub
+from ingress_canary.lab.kubeapi.rest.writes import Admission, Writer
+from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, Store
 
 OnCommit = Callable[[AuditRecord], Awaitable[None] | None]
 
@@ -182,7 +183,7 @@ class KubeApi:
         info = parse(request.method, request.path, request.query, request.headers, user or _ANONYMOUS)
         if info.verb == "create":
             info = _named(info, body)
-        record = AuditRecord.of(info, times.now(), body if info.verb in _WRITES else None)
+        record = AuditRecord.of(info, clock.now(), body if info.verb in _WRITES else None)
         self.audit.append(record)
         request[INFO], request[RECORD] = info, record
         try:

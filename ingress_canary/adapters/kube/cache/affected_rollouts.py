@@ -1,0 +1,118 @@
+"""Which rollouts an object concerns: the way from a watch event to the few rollouts that must look again.
+
+``cluster.py`` keeps it from the raw rollouts, which may be malformed: whatever is not there depends on nothing.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+
+from ingress_canary.adapters.kube.cache.cluster_view import Caches, hosts_of, owners_of, services_of, upstream_of
+from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Key, Meta, Service, Workload
+
+
+class Dependents:
+    """Rollouts by what they depend on."""
+
+    def __init__(self, home: str) -> None:
+        """``home`` is the namespace of a schedule that is named without one."""
+        self._home = home
+        self._tokens: dict[Key, AbstractSet[Hashable]] = {}
+        self._rollouts: dict[Hashable, set[Key]] = {}
+
+    def update(self, key: Key, rollout: Json | None) -> None:
+        """Take note of what a rollout depends on; None forgets it."""
+        before = self._tokens.pop(key, frozenset())
+        after = frozenset(_tokens(key.namespace, rollout, self._home)) if rollout else frozenset()
+        for token in before - after:
+            self._rollouts[token].discard(key)
+            if not self._rollouts[token]:
+                del self._rollouts[token]
+        for token in after - before:
+            self._rollouts.setdefault(token, set()).add(key)
+        if after:
+            self._tokens[key] = after
+
+    def of_schedule(self, key: Key) -> AbstractSet[Key]:
+        """Return the rollouts that name a schedule."""
+        return self._rollouts.get(("schedule", key), frozenset())
+
+    def of_workload(self, kind: str, key: Key) -> AbstractSet[Key]:
+        """Return the rollouts that name a workload."""
+        return self._rollouts.get(("workload", kind, key), frozenset())
+
+    def of_service(self, key: Key) -> AbstractSet[Key]:
+        """Return the rollouts that name a Service, or one with the same upstream name."""
+        return self._rollouts.get(("upstream", upstream_of(key)), frozenset())
+
+    def of_ingress(self, ingress: Ingress, caches: Caches) -> set[Key]:
+        """Return the rollouts whose primary or shadow an Ingress is, or with whom it shares a Service or a host."""
+        found = {*self._named(ingress.meta.key), *owners_of(ingress)}
+        for service in services_of(ingress):
+            found |= self.of_service(service)
+        for host in hosts_of(ingress):
+            for neighbour in caches.ingresses_by_host(host):
+                found |= self._named(neighbour.meta.key)
+        return found
+
+    def _named(self, ingress: Key) -> AbstractSet[Key]:
+        return self._rollouts.get(("ingress", ingress), frozenset())
+
+
+def matters(before: object, after: object) -> bool:
+    """Return whether a change is one that a decision could see: not a heartbeat, not somebody's status."""
+    return _essence(before) != _essence(after)
+
+
+def _essence(view: object) -> object:
+    match view:
+        case Ingress():
+            return _unversioned(view.meta), view.class_name, view.spec
+        case Service():
+            return _unversioned(view.meta), view.type, view.ports, view.selector, view.traffic_distribution
+        case EndpointSlice():
+            return view.service, view.ready, view.unready, view.ports
+        case Workload():
+            return view.meta.uid, view.meta.deleting, view.template, view.replicas, view.rolled_out
+        case dict():
+            return view.get("spec"), (view.get("metadata") or {}).get("uid")
+        case _:
+            return view
+
+
+def _unversioned(meta: Meta) -> Meta:
+    return replace(meta, resource_version="")
+
+
+def _tokens(namespace: str, rollout: Json, home: str) -> Iterator[Hashable]:
+    spec = rollout.get("spec")
+    primaries = _at(spec, "ingresses")
+    for primary in primaries if isinstance(primaries, list) else ():
+        yield from _ingress(namespace, primary)
+        yield from _ingress(namespace, f"{primary}-canary")
+    yield from _ingress(namespace, _at(spec, "shadow", "name"))
+    yield from _ingress(namespace, _at(rollout, "status", "shadow", "name"))
+    for service in _texts(_at(spec, "stableService"), _at(spec, "canaryService")):
+        yield "upstream", upstream_of(Key(namespace, service))
+    for role in ("canary", "stable"):
+        kind = _at(spec, "workload", role, "kind") or "Deployment"
+        for name in _texts(_at(spec, "workload", role, "name")):
+            yield "workload", str(kind), Key(namespace, name)
+    for name in _texts(_at(spec, "schedule", "ref", "name")):
+        yield "schedule", Key(str(_at(spec, "schedule", "ref", "namespace") or home), name)
+
+
+def _ingress(namespace: str, name: object) -> Iterator[Hashable]:
+    for text in _texts(name):
+        yield "ingress", Key(namespace, text)
+
+
+def _texts(*values: object) -> Iterable[str]:
+    return (value for value in values if isinstance(value, str) and value)
+
+
+def _at(value: Any, *path: str) -> Any:
+    for member in path:
+        value = value.get(member) if isinstance(value, dict) else None
+    return value

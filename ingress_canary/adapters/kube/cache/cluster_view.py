@@ -1,0 +1,171 @@
+"""The cluster as the watches have brought it: one store a resource, and the ``View`` that decisions look at.
+
+``cluster.py`` owns it. Every look-up is a dictionary's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.client.resources import WORKLOADS
+from ingress_canary.api import FREEZE_ANNOTATION, ROLLOUT_KIND
+from ingress_canary.domain.objects.views import (
+    Endpoints,
+    EndpointSlice,
+    Ingress,
+    IngressClass,
+    Json,
+    Key,
+    Service,
+    Workload,
+)
+
+
+def upstream_of(service: Key) -> str:
+    """Return the part of a controller's upstream name that stands for a Service; two Services may share it."""
+    return f"{service.namespace}-{service.name}"
+
+
+def services_of(ingress: Ingress) -> set[Key]:
+    """Return the Services that an Ingress's backends name."""
+    return {Key(ingress.meta.namespace, one.service) for one in ingress.backends() if one.service}
+
+
+def hosts_of(ingress: Ingress) -> set[str]:
+    """Return the hosts of an Ingress's rules; "" for a rule without one, and for a default backend."""
+    return {rule.host for rule in ingress.rules} | ({""} if ingress.default_backend else set())
+
+
+def owners_of(ingress: Ingress) -> set[Key]:
+    """Return the CanaryRollout that an Ingress names as its controlling owner, whether or not it exists."""
+    owner = ingress.meta.owner
+    return {Key(ingress.meta.namespace, owner.name)} if owner and owner.kind == ROLLOUT_KIND else set()
+
+
+class Caches:
+    """All stores; implements ``domain.objects.View``."""
+
+    def __init__(self) -> None:
+        self.rollouts: Store[Json] = Store(_lean)
+        self.schedules: Store[Json] = Store(_lean)
+        self.ingresses: Store[Ingress] = Store(
+            Ingress.of, {"service": services_of, "host": hosts_of, "owner": owners_of}
+        )
+        self.classes: Store[IngressClass] = Store(IngressClass.of, {"default": lambda one: {one.is_default}})
+        self.services: Store[Service] = Store(Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}})
+        self.slices: Store[EndpointSlice] = Store(
+            EndpointSlice.of, {"service": lambda one: {Key(one.meta.namespace, one.service)}}
+        )
+        self.workloads: dict[str, Store[Workload]] = {one.kind: Store(_workload(one.kind)) for one in WORKLOADS}
+        self.configs: Store[Mapping[str, str]] = Store(lambda body: MappingProxyType(body.get("data") or {}))
+        self.freezes: Store[str | None] = Store(_freeze)
+        """Of the daemon's own namespace, the only one that is watched."""
+        self._arguments: Callable[[], Sequence[str] | None] = lambda: None
+        self._endpoints: dict[Key, Endpoints] = {}
+        self.slices.listen(self._slice_changed)
+        self.see(lambda: False, lambda: False)
+
+    def see(self, all_namespaces: Callable[[], bool], classes: Callable[[], bool]) -> None:
+        """Ask these what the API server lets us see."""
+        self._sees_all_namespaces = all_namespaces
+        self._sees_classes = classes
+
+    def see_controllers(self, arguments: Callable[[], Sequence[str] | None]) -> None:
+        """Ask this for the arguments of the controllers' pods."""
+        self._arguments = arguments
+
+    @property
+    def freeze(self) -> str | None:
+        """Why nothing advances anywhere, as the daemon's own namespace says."""
+        return next((self.freezes.get(key) for key in list(self.freezes.keys())), None)
+
+    @property
+    def controller_config(self) -> Mapping[str, str] | None:
+        """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
+        key = next(iter(self.configs.keys()), None)
+        return self.configs.get(key) if key is not None else None
+
+    @property
+    def controller_arguments(self) -> Sequence[str] | None:
+        """The arguments of a controller pod; None when no pod is known."""
+        return self._arguments()
+
+    @property
+    def sees_all_namespaces(self) -> bool:
+        """Whether Ingresses of every namespace may be read."""
+        return self._sees_all_namespaces()
+
+    @property
+    def sees_classes(self) -> bool:
+        """Whether IngressClasses may be read."""
+        return self._sees_classes()
+
+    def ingress(self, key: Key) -> Ingress | None:
+        """Return an Ingress."""
+        return self.ingresses.get(key)
+
+    def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
+        """Return the Ingresses of the Service's namespace with a backend on it."""
+        return self.ingresses.by("service", service)
+
+    def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
+        """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" is a default's too)."""
+        return self.ingresses.by("host", host)
+
+    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
+        """Return the Ingresses whose controlling owner is a CanaryRollout of this name."""
+        return self.ingresses.by("owner", rollout)
+
+    def owners(self) -> list[Key]:
+        """Return the CanaryRollouts that Ingresses name as their controlling owners."""
+        return [one for one in self.ingresses.values("owner") if isinstance(one, Key)]
+
+    def service(self, key: Key) -> Service | None:
+        """Return a Service."""
+        return self.services.get(key)
+
+    def services_by_upstream(self, upstream: str) -> Sequence[Key]:
+        """Return the Services whose ``<namespace>-<name>`` is this string."""
+        return [one.meta.key for one in self.services.by("upstream", upstream)]
+
+    def endpoints(self, service: Key) -> Endpoints:
+        """Return the endpoints behind a Service, made once per change of its slices."""
+        found = self._endpoints.get(service)
+        if found is None and (slices := self.slices.by("service", service)):
+            found = self._endpoints[service] = Endpoints.of(slices)
+        return found or Endpoints()
+
+    def workload(self, kind: str, key: Key) -> Workload | None:
+        """Return a workload."""
+        store = self.workloads.get(kind)
+        return store.get(key) if store else None
+
+    def ingress_class(self, name: str) -> IngressClass | None:
+        """Return an IngressClass."""
+        return self.classes.get(Key("", name))
+
+    def default_class(self) -> IngressClass | None:
+        """Return the cluster's default IngressClass: the newest of several, as Kubernetes' admission picks."""
+        found = self.classes.by("default", value=True)
+        return min(found, key=lambda one: (-one.meta.created.timestamp(), one.meta.name), default=None)
+
+    def _slice_changed(self, before: EndpointSlice | None, after: EndpointSlice | None) -> None:
+        for one in (before, after):
+            if one:
+                self._endpoints.pop(Key(one.meta.namespace, one.service), None)
+
+
+def _lean(body: Json) -> Json:
+    """Return an object without its managedFields, which nobody asks for and which outweigh the rest of it."""
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    return {**body, "metadata": metadata}
+
+
+def _freeze(body: Json) -> str | None:
+    annotations = body["metadata"].get("annotations") or {}
+    return annotations[FREEZE_ANNOTATION] or "no reason was given" if FREEZE_ANNOTATION in annotations else None
+
+
+def _workload(kind: str) -> Callable[[Json], Workload]:
+    """Return a parser for workloads of ``kind``: in a list, items do not say what they are."""
+    return lambda body: Workload.of({**body, "kind": kind})

@@ -1,0 +1,91 @@
+"""Pods by label selector, watched: where the ingress controllers' metrics pages are. Used by the scrape source."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
+from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.resources import PODS
+from ingress_canary.domain.objects.views import Json
+from ingress_canary.ports import PodAddress
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    address: PodAddress
+    ready: bool
+    arguments: tuple[str, ...]
+
+
+class KubePods:
+    """The pods that a label selector matches, in one namespace or in all."""
+
+    def __init__(
+        self, session: Session, selector: str, namespace: str | None = None, settings: WatchSettings | None = None
+    ) -> None:
+        self._store: Store[_Pod] = Store(_pod)
+        self._watch = ListWatch(
+            session,
+            PODS,
+            self._store,
+            settings or WatchSettings(),
+            namespace=namespace,
+            selector={"labelSelector": selector},
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        self._task = asyncio.create_task(self._watch.run())
+
+    async def synced(self) -> None:
+        """Wait until all pods are known."""
+        await self._watch.synced.wait()
+
+    async def stop(self) -> None:
+        """End the watch; the session stays open."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the pods from being known, with the remedy; None when all is well."""
+        return self._watch.problem
+
+    def ready(self) -> tuple[PodAddress, ...]:
+        """Return the pods that are ready and not being deleted, by name."""
+        pods = (self._store.get(key) for key in sorted(self._store.keys()))
+        return tuple(pod.address for pod in pods if pod and pod.ready)
+
+    def arguments(self) -> tuple[str, ...] | None:
+        """Return the arguments of one of the ready pods, its sidecars' included; None when there is none.
+
+        During an update of the controllers pods differ; which one is asked does not change from look to look.
+        """
+        pods = (self._store.get(key) for key in sorted(self._store.keys()))
+        return next((pod.arguments for pod in pods if pod and pod.ready), None)
+
+
+def _pod(body: Json) -> _Pod:
+    meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
+    ports = {
+        port["name"]: port["containerPort"]
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("name")
+    }
+    host = status.get("podIP") or ""
+    conditions = {one.get("type"): one.get("status") for one in status.get("conditions") or ()}
+    ready = bool(host) and conditions.get("Ready") == "True" and not meta.get("deletionTimestamp")
+    name = f"{meta.get('namespace') or ''}/{meta['name']}"
+    arguments = tuple(
+        str(word)
+        for container in spec.get("containers") or ()
+        for word in [*(container.get("command") or ()), *(container.get("args") or ())]
+    )
+    return _Pod(PodAddress(name, host, MappingProxyType(ports)), ready, arguments)

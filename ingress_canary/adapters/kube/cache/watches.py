@@ -1,0 +1,136 @@
+"""Which resources are watched where, and how they all are. Used by ``cluster.py``."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ingress_canary.adapters.kube.cache.cluster_view import Caches
+from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
+from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.resources import (
+    CLASSES,
+    CONFIGMAPS,
+    INGRESSES,
+    NAMESPACES,
+    ROLLOUTS,
+    SCHEDULES,
+    SERVICES,
+    SLICES,
+    WORKLOADS,
+    Resource,
+)
+from ingress_canary.domain.objects.views import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which namespaces are served."""
+
+    home: str
+    """The daemon's own namespace, where schedules are looked up that are named without one."""
+    namespaces: tuple[str, ...] = ()
+    """Empty for all."""
+    schedules: tuple[str, ...] = ()
+    """Further namespaces with schedules, when not all are served."""
+    controllers: Key | None = None
+    """The controllers' own ConfigMap; None when it is not to be read."""
+    by_person: bool = False
+    """Whether a person asks with rights of their own, which need not include schedules of other namespaces."""
+
+
+class Watches:
+    """All list+watches of the cluster, started and stopped as one."""
+
+    def __init__(self, session: Session, caches: Caches, scope: Scope, settings: WatchSettings) -> None:
+        self._session = session
+        self._settings = settings
+        self._tasks: list[asyncio.Task[None]] = []
+        everywhere = ListWatch(
+            session,
+            INGRESSES,
+            caches.ingresses,
+            settings,
+            within=lambda key: key.namespace not in scope.namespaces,
+            optional=bool(scope.namespaces),
+        )
+        classes = ListWatch(session, CLASSES, caches.classes, settings, optional=True)
+        home = ListWatch(session, NAMESPACES, caches.freezes, settings, selector=_named(scope.home), optional=True)
+        self._schedules: dict[str | None, ListWatch[Any]] = {}
+        self._all: list[ListWatch[Any]] = [everywhere, classes, home, *self._in_scope(caches, scope)]
+        if scope.controllers is not None:
+            namespace, name = scope.controllers
+            self._all.append(
+                ListWatch(
+                    session,
+                    CONFIGMAPS,
+                    caches.configs,
+                    settings,
+                    namespace=namespace,
+                    selector=_named(name),
+                    optional=True,
+                )
+            )
+        caches.see(lambda: everywhere.visible, lambda: classes.visible)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._tasks = [asyncio.create_task(one.run()) for one in self._all]
+
+    async def synced(self) -> None:
+        """Wait until every cache is complete."""
+        for one in self._all:
+            await one.synced.wait()
+
+    async def stop(self) -> None:
+        """End all watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether every cache has been complete once."""
+        return all(one.synced.is_set() for one in self._all)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with watches now."""
+        return tuple(one.problem for one in self._all if one.problem)
+
+    def sees_schedules(self, namespace: str) -> bool:
+        """Return whether the schedules of a namespace may be read."""
+        watch = self._schedules.get(namespace) or self._schedules.get(None)
+        return watch is not None and watch.visible
+
+    def silence(self) -> float:
+        """Return the seconds since the quietest of the visible watches was heard."""
+        now = asyncio.get_running_loop().time()
+        return max((now - one.contact for one in self._all if one.visible and one.contact is not None), default=0.0)
+
+    def _in_scope(self, caches: Caches, scope: Scope) -> Iterator[ListWatch[Any]]:
+        resources: list[tuple[Resource, Store[Any]]] = [
+            (ROLLOUTS, caches.rollouts),
+            (SERVICES, caches.services),
+            (SLICES, caches.slices),
+            *((one, caches.workloads[one.kind]) for one in WORKLOADS),
+        ]
+        if scope.namespaces:
+            resources.append((INGRESSES, caches.ingresses))
+        for resource, store in resources:
+            for namespace in scope.namespaces or (None,):
+                yield ListWatch(self._session, resource, store, self._settings, namespace=namespace)
+        schedules = sorted({*scope.namespaces, *scope.schedules, scope.home}) if scope.namespaces else (None,)
+        for namespace in schedules:
+            one = self._schedules[namespace] = ListWatch(
+                self._session, SCHEDULES, caches.schedules, self._settings, namespace=namespace,
+                optional=scope.by_person,
+            )  # fmt: skip
+            yield one
+
+
+def _named(name: str) -> dict[str, str]:
+    """Return the selector of one object: by this very one RBAC can grant a list and a watch of it alone."""
+    return {"fieldSelector": f"metadata.name={name}"}

@@ -1,0 +1,171 @@
+"""The one place that makes requests to the Kubernetes API, over kubernetes.aio's generic client.
+
+``connect.py`` makes it; the watches, the conditional writes, the recorder and the lease use it. The client's
+models and API classes stay unused: they cost time, and drop the fields that they do not know.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import aiohttp
+
+from ingress_canary.adapters.kube.client import errors
+from ingress_canary.adapters.kube.client.resources import Call
+from ingress_canary.api import FIELD_MANAGER
+from ingress_canary.domain.objects.views import Json
+from ingress_canary.ports import Unavailable
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client.api_client import ApiClient
+
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
+"""For built-in kinds only: merges lists such as containers by name."""
+
+_JSON = "application/json"
+_LONGEST_LINE = 32 * 2**20
+"""In bytes; a longer line of a watch is no object, etcd stores 1.5 MiB."""
+
+Observe = Callable[[str, str, str, float], None]
+"""Told of every request: verb, resource, code (a status, or ``error``), seconds until the answer began."""
+
+
+def unobserved(_verb: str, _resource: str, _code: str, _seconds: float) -> None:
+    """Observe nothing."""
+
+
+class Session:
+    """Requests to one API server. Never retries: whoever asks knows best what a failure means."""
+
+    def __init__(
+        self,
+        client: "ApiClient",
+        *,
+        timeout: float = 10.0,
+        observe: Observe = unobserved,
+        rejected: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``timeout`` in seconds bounds an ordinary request as a whole; ``rejected`` is called on a 401."""
+        self._client = client
+        self._timeout = timeout
+        self._observe = observe
+        self._rejected = rejected
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        content_type: str = _JSON,
+    ) -> Json:
+        """Return the JSON object that the API server answered. Raises ClusterError.
+
+        After Unavailable a write may have been done all the same.
+        """
+        query = dict(query or {})
+        call = Call.of(method, path, query)
+        if method in ("POST", "PUT", "PATCH"):
+            query.setdefault("fieldManager", FIELD_MANAGER)
+        if body is not None:
+            errors.check_finite(body, str(call))
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await self._send(
+                    call, method, path, query, aiohttp.ClientTimeout(), body=body, content_type=content_type
+                )
+                found = await answer.read()
+        except errors.ON_THE_WAY as error:
+            raise errors.from_exception(error, str(call)) from error
+        if not answer.ok:
+            raise errors.from_answer(answer.status, found, str(call))
+        return errors.parse(found, str(call))
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, query: Mapping[str, str], *, idle: float, total: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a watch and yield its lines as they come; a last one that was cut short is left out.
+
+        Raises ClusterError; the iterator raises Silent after ``idle`` seconds without a byte or ``total``
+        seconds altogether.
+        """
+        call = Call.of("GET", path, query)
+        limits = aiohttp.ClientTimeout(total=total, sock_read=idle)
+        answer: aiohttp.ClientResponse | None = None
+        try:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._send(call, "GET", path, query, limits)
+                    refusal = None if answer.ok else await answer.read()
+            except errors.ON_THE_WAY as error:
+                raise errors.from_exception(error, str(call)) from error
+            if refusal is not None:
+                raise errors.from_answer(answer.status, refusal, str(call))
+            async with aclosing(_lines(answer, str(call))) as found:
+                yield found
+        finally:
+            if answer is not None:
+                answer.close()
+
+    async def _send(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        *,
+        body: Json | None = None,
+        content_type: str = _JSON,
+    ) -> aiohttp.ClientResponse:
+        loop = asyncio.get_running_loop()
+        begun, code = loop.time(), "error"
+        try:
+            url, headers = await self._address(call, method, f"{path}?{urlencode(query)}" if query else path)
+            headers |= {"Accept": _JSON, "Content-Type": content_type}
+            answer = await self._client.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=limits
+            )
+            code = str(answer.status)
+        finally:
+            self._observe(call.verb, call.resource, code, loop.time() - begun)
+        if answer.status == 401:
+            self._rejected()
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+    async def _address(self, call: Call, method: str, path: str) -> tuple[str, dict[str, str]]:
+        try:
+            _, url, headers, *_ = await self._client.param_serialize(method, path, auth_settings=["BearerToken"])
+        except Exception as error:  # credentials come from files and plugins: they may fail in any way
+            raise Unavailable(f"{call}: the credentials could not be loaded: {error}") from error
+        return url, headers
+
+
+async def _lines(answer: aiohttp.ClientResponse, what: str) -> AsyncGenerator[bytes, None]:
+    rest = b""
+    chunks = answer.content.iter_any()
+    while True:
+        try:
+            chunk = await anext(chunks, b"")
+        except TimeoutError:
+            raise errors.Silent(f"{what}: silent for too long") from None
+        except errors.ON_THE_WAY as error:
+            raise errors.from_exception(error, what) from error
+        if not chunk:
+            return
+        *complete, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            raise errors.Garbled(f"{what}: a line of more than {_LONGEST_LINE} bytes")
+        for line in complete:
+            if line.strip():
+                yield line

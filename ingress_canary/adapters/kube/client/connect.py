@@ -1,0 +1,143 @@
+"""Where the API server is and who we are: in-cluster or from a kubeconfig, by kubernetes.aio's own loaders.
+
+``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else: the
+package pulls in the synchronous client too (half a second, 58 MiB), which commands that need no cluster would pay for.
+"""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from ingress_canary import __version__
+from ingress_canary.adapters.http import http_session
+from ingress_canary.adapters.kube.client.client import Observe, Session, unobserved
+from ingress_canary.ports import Unavailable
+
+if TYPE_CHECKING:
+    from kubernetes.aio.client.configuration import Configuration
+
+_RELOAD_AFTER = 10.0
+"""Seconds between two looks at the kubeconfig, however many requests are rejected."""
+_DEAD_AFTER = 30
+"""Seconds until a peer that acknowledges nothing is given up: two keep-alive probes, or unsent data."""
+
+
+async def connect(
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    request_timeout: float = 10.0,
+    observe: Observe = unobserved,
+) -> Session:
+    """Return a session with the API server; nothing is requested yet.
+
+    ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in
+    seconds bounds each ordinary request. Tokens are refreshed: a service account's once a minute from its file, a
+    kubeconfig's (exec plugins and OIDC included) after the API server has rejected it.
+    Raises Unavailable when the configuration cannot be loaded.
+    """
+    if kubeconfig and not _exists(kubeconfig):
+        raise Unavailable(f"the kubeconfig {kubeconfig} does not exist")
+    from kubernetes.aio.client.api_client import ApiClient  # noqa: PLC0415
+    from kubernetes.aio.client.configuration import Configuration  # noqa: PLC0415
+    from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
+
+    configuration = Configuration()
+    credentials = _Kubeconfig(kubeconfig, context) if kubeconfig else None
+    try:
+        if credentials is None:
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await credentials.load(configuration)
+            configuration.refresh_api_key_hook = credentials.refresh
+        configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        client = ApiClient(configuration)
+    except Exception as error:  # files and plugins: they may fail in any way
+        if credentials is None:
+            raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
+        raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
+    client.user_agent = f"ingress-canary/{__version__}"
+    client.rest_client.pool_manager = _pool(client.rest_client.ssl_context)
+    rejected = credentials.reject if credentials else lambda: None
+    return Session(client, timeout=request_timeout, observe=observe, rejected=rejected)
+
+
+def _proxy(url: str) -> str | None:
+    """Return the environment's proxy to an address (HTTPS_PROXY, NO_PROXY and the like), asked for once.
+
+    aiohttp would look it up with each request, and add whatever a .netrc says to our credentials.
+    """
+    where = urlsplit(url)
+    return None if proxy_bypass(where.netloc) else getproxies().get(where.scheme)
+
+
+def _exists(kubeconfig: str) -> bool:
+    """Return whether there is any of the files; the loader would only complain of what is not in them."""
+    return any(Path(one).exists() for one in kubeconfig.split(os.pathsep))
+
+
+class _Kubeconfig:
+    """A kubeconfig that is loaded again after its credentials were rejected."""
+
+    def __init__(self, path: str, context: str | None) -> None:
+        self._path = path
+        self._context = context
+        self._lock = asyncio.Lock()
+        self._rejected = False
+        self._reloaded = -_RELOAD_AFTER
+
+    async def load(self, configuration: "Configuration") -> None:
+        """Write address and credentials into ``configuration``."""
+        from kubernetes.aio.config import load_kube_config  # noqa: PLC0415
+
+        await load_kube_config(
+            config_file=self._path, context=self._context, client_configuration=configuration, persist_config=False
+        )
+
+    def reject(self) -> None:
+        """Take note of a 401."""
+        self._rejected = True
+
+    async def refresh(self, configuration: "Configuration") -> None:
+        """Load again if need be; the client calls this before each request."""
+        async with self._lock:
+            now = asyncio.get_running_loop().time()
+            if self._rejected and now - self._reloaded >= _RELOAD_AFTER:
+                self._rejected, self._reloaded = False, now
+                await self.load(configuration)
+
+
+def _pool(ssl_context: object) -> aiohttp.ClientSession:
+    """Return the connections, in three things unlike the client's own.
+
+    Unlimited, because every watch holds one; with dead-peer detection, because a watch may be silent for a minute;
+    and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
+    """
+    connector = aiohttp.TCPConnector(limit=0, ssl=ssl_context, socket_factory=_socket)  # type: ignore[arg-type]
+    pool = http_session(connector)
+    pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
+    return pool
+
+
+def _socket(
+    address: tuple[socket.AddressFamily | int, socket.SocketKind | int, int, str, tuple[object, ...]],
+) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for option, seconds in (
+        ("TCP_KEEPIDLE", _DEAD_AFTER // 3),
+        ("TCP_KEEPINTVL", _DEAD_AFTER // 3),
+        ("TCP_KEEPCNT", 2),
+        ("TCP_USER_TIMEOUT", _DEAD_AFTER * 1000),
+    ):
+        if hasattr(socket, option):  # Linux has all of them, others some
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    return made

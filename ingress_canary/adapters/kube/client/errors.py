@@ -1,0 +1,125 @@
+"""What went wrong with the Kubernetes API, in the words of ``ports``: the only place that translates.
+
+Only the API's own ``Status`` object is believed to speak of an object. A 404 page of a proxy says nothing about the
+Ingress that was asked for, so everything else that is no usable answer is Unavailable.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from pydantic_core import from_json
+
+from ingress_canary.domain.objects.views import Json
+from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
+
+ON_THE_WAY = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+"""What HTTP may raise before there is an answer, time-outs (OSError) and malformed addresses (ValueError) included."""
+
+
+class Expired(Unavailable):
+    """The resourceVersion or the continue token is too old (410): list again."""
+
+
+class NotServed(Unavailable):
+    """The API server does not know the resource at all: its CRD is not installed."""
+
+
+class Denied(Refused):
+    """RBAC does not allow it (403)."""
+
+
+class Garbled(Unavailable):
+    """The answer is not the API's: HTML, no JSON, or JSON of another shape."""
+
+
+class Silent(Unavailable):
+    """A watch that said nothing for too long: dead, idle, or from a version that the API server has not reached."""
+
+
+_WITHOUT_TLS = re.compile(r" ssl:(?:\w+|<[^>]*>)(?= \[)")
+"""What aiohttp says of TLS wherever it cannot connect, be the address http or https."""
+_NOT_SERVED = b"404 page not found"
+"""What Go's mux answers for a path that nobody serves; also some proxies' words, hence Unavailable."""
+
+_BY_STATUS: Mapping[int, type[ClusterError]] = {
+    # The token may have run out: it is loaded again before the next request.
+    401: Unavailable,
+    403: Denied,
+    404: Missing,
+    408: Unavailable,
+    409: Conflict,
+    410: Expired,
+    425: Unavailable,
+    429: Unavailable,
+}
+
+
+def kind_of(status: int) -> type[ClusterError]:
+    """Return the error that an HTTP status means when the API server itself said it; total over all integers."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return Refused if 400 <= status < 500 else Unavailable
+
+
+def from_answer(status: int, body: bytes, what: str) -> ClusterError:
+    """Return the error of an answer outside 2xx. ``what`` names verb, resource and object."""
+    said = _status_object(body)
+    if said is not None:
+        return kind_of(status)(f"{what}: {said.get('message') or said.get('reason') or f'HTTP {status}'}")
+    if status == 404 and body.strip() == _NOT_SERVED:
+        return NotServed(f"{what}: the API server does not serve this resource")
+    kind = Unavailable if status >= 500 or status == 401 else Garbled
+    return kind(f"{what}: HTTP {status} without a Status object: {_snippet(body)}")
+
+
+def from_event(status: object, what: str) -> ClusterError:
+    """Return the error that an ERROR event inside a watch carries."""
+    said: Mapping[str, Any] = status if isinstance(status, dict) else {}
+    code = said.get("code")
+    message = f"{what}: {said.get('message') or 'an ERROR event without a message'}"
+    return kind_of(code)(message) if isinstance(code, int) else Garbled(message)
+
+
+def from_exception(error: Exception, what: str) -> ClusterError:
+    """Return the error for an exception on the way: refused, reset, time-out, TLS, credentials, a body cut short."""
+    if isinstance(error, ClusterError):
+        return error
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"{what}: no answer in time")
+    return Unavailable(f"{what}: {type(error).__name__}: {_WITHOUT_TLS.sub('', str(error))}")
+
+
+def parse(body: bytes, what: str) -> Json:
+    """Return the JSON object of a 2xx answer. Raises Garbled for everything else, NaN and Infinity included."""
+    try:
+        # names and words that many objects share are kept once
+        found = from_json(body, allow_inf_nan=False, cache_strings="all")
+    except ValueError:
+        raise Garbled(f"{what}: the answer is not JSON: {_snippet(body)}") from None
+    if not isinstance(found, dict):
+        raise Garbled(f"{what}: the answer is no JSON object: {_snippet(body)}")
+    return found
+
+
+def check_finite(body: Json, what: str) -> None:
+    """Raise Refused when ``body`` cannot be sent as JSON, above all for NaN and Infinity."""
+    try:
+        json.dumps(body, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise Refused(f"{what}: not sent, {error}") from None
+
+
+def _status_object(body: bytes) -> Json | None:
+    try:
+        found = from_json(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("kind") == "Status" else None
+
+
+def _snippet(body: bytes) -> str:
+    return repr(body[:80].decode("utf-8", "replace"))

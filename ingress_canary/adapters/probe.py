@@ -1,0 +1,41 @@
+"""The ports.Prober over HTTP: asks a URL that an app team gave, and shows nothing of the answer but one header."""
+
+import asyncio
+
+import aiohttp
+
+from ingress_canary import __version__
+from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest, answered
+from ingress_canary.ports import Clock
+
+AGENT = f"ingress-canary/{__version__} (probe)"
+
+
+class HttpProber:
+    """Implements ports.Prober. Redirects are not followed, bodies are not read, certificates are verified."""
+
+    def __init__(self, session: aiohttp.ClientSession, clock: Clock) -> None:
+        self._session, self._clock = session, clock
+
+    async def ask(self, request: ProbeRequest) -> ProbeAnswer:
+        """Return what the answer shows; whatever goes wrong shows nothing."""
+        at = self._clock.now()
+        try:
+            async with asyncio.timeout(request.timeout):
+                return await self._answer(request)
+        except TimeoutError:
+            why = f"no answer within {request.timeout:g} s"
+        except (aiohttp.ClientError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"[:200]
+        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {request.url}: {why}")
+
+    async def _answer(self, request: ProbeRequest) -> ProbeAnswer:
+        at = self._clock.now()
+        host = {"Host": request.host} if request.host else {}
+        headers = {"User-Agent": AGENT, **host, **request.headers}
+        # a certificate is made out to the host that is asked for, not to the Service that is connected to
+        name = request.host.partition(":")[0] if request.host else None
+        async with self._session.get(
+            request.url, headers=headers, allow_redirects=False, server_hostname=name
+        ) as response:
+            return answered(request, at, response.status, response.headers)

@@ -1,0 +1,62 @@
+"""The traffic that an Ingress had: what ``plan --prometheus`` asks instead of having it said.
+
+The average of the past, by Prometheus's own ``rate``: good enough to plan with, and never evidence.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError
+from ingress_canary.adapters.prometheus.queries import Dialect
+from ingress_canary.domain.metrics.samples import Target
+
+SPAN = "7d"
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Averages of the last seven days."""
+
+    rps: float
+    """Requests a second, excluded statuses left out."""
+    error_ratio: float
+    slow_ratio: float | None
+    """Share of requests above the threshold; None without one."""
+
+
+async def last_week(
+    client: PrometheusClient, dialect: Dialect, target: Target, bad: str, excluded: str, threshold: float | None
+) -> Past:
+    """Return what an Ingress had in the last seven days.
+
+    ``bad`` and ``excluded`` are regular expressions of statuses, ``threshold`` is a bucket's bound in seconds. Of two
+    scrapes of a process the larger counts. Raises PrometheusError.
+    """
+    exposition = dialect.exposition
+
+    async def number(family: str, more: str = "") -> float:
+        selector = dialect.selector(family, target, more)
+        once = f"max by ({', '.join(dialect.kept)}) (rate({selector}[{SPAN}]))"
+        rows = await client.query(f"sum({once})")
+        return rows[0].samples[-1][1] if rows else math.nan
+
+    counted = f'status!~"{excluded}"' if excluded else ""
+    rps = await number(exposition.requests, counted)
+    if not rps > 0:
+        raise PrometheusError(
+            f"no request of Ingress {target.namespace}/{target.ingress} in the last {SPAN}; check --ingress, and the "
+            "settings prometheus_labels and prometheus_matchers"
+        )
+    errors = await number(exposition.requests, ",".join(one for one in (f'status=~"{bad}"', counted) if one))
+    if threshold is None:
+        return Past(rps, _share(errors, rps), None)
+    every = await number(exposition.durations, counted)
+    fast = await number(exposition.buckets, ",".join(one for one in (dialect.bound(threshold), counted) if one))
+    if math.isnan(fast):
+        raise PrometheusError(f"there is no bucket of {threshold:g} s; choose a bound of the controllers' histogram")
+    return Past(rps, _share(errors, rps), _share(every - fast, every))
+
+
+def _share(part: float, whole: float) -> float:
+    """Return a share; of what has no series, nothing."""
+    return min(1.0, max(0.0, part / whole)) if part > 0 and whole > 0 else 0.0

@@ -1,0 +1,282 @@
+"""One metrics page in the Prometheus text format, read while it streams by.
+
+A big controller's page has hundreds of thousands of lines, of which a tick needs a few thousand: lines are told
+apart as bytes, and only what is kept is parsed. Used by ``scrape/source.py``. The format is described at
+https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from sys import intern
+from typing import NamedTuple
+
+from ingress_canary.domain.metrics.samples import Target
+from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, ORPHAN, PREFIX, REQUESTS
+
+MAX_LINE = 1024 * 1024
+
+_VALUE = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_NAME = r"[a-zA-Z_][a-zA-Z0-9_]*+"
+_LINE = re.compile(
+    rf"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{{((?:{_NAME}={_VALUE},?+)*+)\}})?[ \t]+(\S++)(?:[ \t]+(-?[0-9]++))?"
+    r"(?:[ \t]+#.*)?[ \t]*"
+)
+_LABEL = re.compile(rf"({_NAME})=({_VALUE})")
+_ESCAPE = re.compile(r"\\(.)")
+
+
+class PageError(Exception):
+    """The page cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """How a controller writes its page. The defaults are ingress-nginx's (internal/ingress/metric, v1.15)."""
+
+    requests: str = REQUESTS
+    durations: str = DURATION_COUNT
+    """Requests whose time was taken: what the buckets are parts of."""
+    buckets: str = DURATION_BUCKET
+    """The family of which only the wanted bounds are kept."""
+    orphan: str = ORPHAN
+    """1 for an Ingress, by its own name, that has no Service or no endpoint."""
+    started: str = "process_start_time_seconds"
+    """Start of the process whose memory holds the counters: the controller's, not nginx's."""
+    marker: str = PREFIX
+    """What every page of a controller with metrics on holds. With metrics off ingress-nginx serves a page all the
+    same, of Go's own families, on which an absent series would not mean 0."""
+    namespace: str = "namespace"
+    ingress: str = "ingress"
+    bound: str = "le"
+    pod: str = "controller_pod"
+    pod_namespace: str = "controller_namespace"
+
+
+class Line(NamedTuple):
+    """A parsed sample."""
+
+    family: str
+    labels: Mapping[str, str]
+    value: float
+    millis: float | None
+    """The sample's own timestamp, since 1970, if it has one; infinite where it has too many digits."""
+
+
+class Pair(NamedTuple):
+    """Namespace and name of an Ingress, as labels say them."""
+
+    namespace: str
+    ingress: str
+
+
+@dataclass(slots=True)
+class Page:
+    """What was kept of a page."""
+
+    instance: str | None = None
+    """The pod that the page itself names."""
+    started: float | None = None
+    """Seconds since 1970."""
+    lines: dict[Pair, list[Line]] = field(default_factory=dict)
+    bounds: set[float] = field(default_factory=set)
+    """Every bucket bound seen; a controller has the same for all Ingresses."""
+    orphans: dict[Pair, bool] = field(default_factory=dict)
+
+
+class Wanted:
+    """Which lines a tick needs; built once a tick, shared by all pages.
+
+    ``before`` is what the tick before wanted: a series that it has parsed is known by its text, all but the value.
+    """
+
+    def __init__(self, targets: Iterable[Target], exposition: Exposition, before: "Wanted | None" = None) -> None:
+        self.exposition = exposition
+        self.known: dict[bytes, Line] = {}
+        self._known_before: Mapping[bytes, Line] = before.known if before is not None else {}
+        self.bounds: dict[Pair, set[float]] = {}
+        self.shadows: set[Pair] = set()
+        for target in targets:
+            self.bounds.setdefault(Pair(target.namespace, target.ingress), set()).update(target.bounds)
+            self.shadows.add(Pair(target.namespace, target.shadow))
+        either = (*self.bounds, *self.shadows)
+        self._namespaces = {pair.namespace.encode() for pair in either}
+        self._ingresses = {pair.ingress.encode() for pair in either}
+        self._of_namespace = _quick(exposition.namespace)
+        self._of_ingress = _quick(exposition.ingress)
+        families = (exposition.requests, exposition.durations, exposition.buckets, exposition.orphan)
+        self.prefixes = tuple(f"{family}{{".encode() for family in families)
+        self.bucket_prefix = f"{exposition.buckets}{{".encode()
+        self.started = exposition.started.encode()
+        self.started_prefixes = tuple(self.started + after for after in (b" ", b"\t", b"{"))
+        self.bound_of = _quick(exposition.bound)
+        self.bound_mark = f',{exposition.bound}="'.encode()
+        self.any_bound = frozenset[float]().union(*self.bounds.values())
+
+    def parse(self, raw: bytes) -> Line:
+        """Return a sample line's content. Raises PageError."""
+        head, _, number = raw.rpartition(b"} ")
+        try:
+            value = float(number)
+        except ValueError:
+            return _parse(raw)  # a timestamp is behind the value
+        if b"#" in head:
+            return _parse(raw)  # this may be an exemplar's value
+        known = self._known_before.get(head)
+        line = _parse(raw) if known is None else Line(known.family, known.labels, value, None)
+        self.known[head] = line
+        return line
+
+    def may_be_of(self, line: bytes) -> bool:
+        """Return False for a line that certainly belongs to no wanted Ingress."""
+        return self._among(line, self._of_ingress, self._ingresses) and self._among(
+            line, self._of_namespace, self._namespaces
+        )
+
+    @staticmethod
+    def _among(line: bytes, pattern: re.Pattern[bytes], names: set[bytes]) -> bool:
+        found = pattern.search(line)
+        # a capture with "=" began inside another label's value: let the parser decide
+        return found is not None and (found[1] in names or b"=" in found[1])
+
+
+def _quick(label: str) -> re.Pattern[bytes]:
+    return re.compile(rb'[{,]%b="([^"]*)"' % re.escape(label).encode())
+
+
+class PageReader:
+    """Takes a page in chunks of any size, then hands over what was kept."""
+
+    def __init__(self, wanted: Wanted, max_bytes: int) -> None:
+        self._wanted = wanted
+        self._max_bytes = max_bytes
+        self._marker = wanted.exposition.marker.encode()
+        self._pod_marker = f'{wanted.exposition.pod}="'.encode()
+        self._page = Page()
+        self._size = 0
+        self._rest = b""
+        self._is_marked = False
+        self._wanted_bounds: dict[bytes, bool] = {}
+        """Whether an SLO needs the buckets of a bound, as it is written on this page."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes. Raises PageError."""
+        self._size += len(chunk)
+        if self._size > self._max_bytes:
+            raise PageError(f"the page is longer than {self._max_bytes >> 20} MiB; raise the limit of a page's size")
+        whole, newline, rest = chunk.rpartition(b"\n")
+        if newline:
+            self._take(self._rest + whole)
+            self._rest = rest
+        else:
+            self._rest += chunk
+        if len(self._rest) > MAX_LINE:
+            raise PageError("a line is longer than 1 MiB; is it a metrics page?")
+
+    def close(self) -> Page:
+        """Return the page once all of it was fed. Raises PageError."""
+        if not self._is_marked:
+            raise PageError(
+                f"the page has no {self._wanted.exposition.marker}* metrics; "
+                "check the address, and start the controller with --enable-metrics"
+            )
+        if self._rest:
+            raise PageError(f"the page broke off in the midst of a line: {_excerpt(self._rest)}")
+        return self._page
+
+    def _take(self, block: bytes) -> None:
+        """Keep what is wanted of whole lines."""
+        wanted, page = self._wanted, self._page
+        lines = block.split(b"\n")
+        self._is_marked = self._is_marked or self._marker in block
+        if page.instance is None and self._pod_marker in block:
+            page.instance = self._named(lines)
+        if page.started is None and wanted.started in block:
+            starts = (_parse(line).value for line in lines if line.startswith(wanted.started_prefixes))
+            page.started = next(starts, None)
+        for line in lines:
+            if line.startswith(wanted.prefixes) and self._is_wanted_bucket(line) and wanted.may_be_of(line):
+                self._keep(wanted.parse(line))
+
+    def _named(self, lines: Iterable[bytes]) -> str | None:
+        """Return the pod that one of the lines names."""
+        exposition = self._wanted.exposition
+        samples = (line for line in lines if self._pod_marker in line and not line.startswith(b"#"))
+        labels = next((_parse(line).labels for line in samples), {})
+        pod, namespace = labels.get(exposition.pod), labels.get(exposition.pod_namespace)
+        return f"{namespace}/{pod}" if pod and namespace else pod or None
+
+    def _is_wanted_bucket(self, line: bytes) -> bool:
+        """Return False for a bucket that no SLO needs, noting its bound; True for every other line."""
+        if not line.startswith(self._wanted.bucket_prefix):
+            return True
+        # it is written last, and a line is long: where it is not among the last bytes all of them are looked through
+        mark = self._wanted.bound_mark
+        at = line.rfind(mark, max(0, len(line) - 48)) + len(mark)
+        if at >= len(mark):
+            text = line[at : line.find(b'"', at)]
+        else:
+            found = self._wanted.bound_of.search(line)
+            text = b"" if found is None else found[1]
+        known = self._wanted_bounds.get(text)
+        if known is None:
+            bound = _bound(text)
+            known = self._wanted_bounds[text] = bound is None or bound in self._wanted.any_bound
+            if bound is not None:
+                self._page.bounds.add(bound)
+        return known
+
+    def _keep(self, line: Line) -> None:
+        exposition, page = self._wanted.exposition, self._page
+        pair = Pair(line.labels.get(exposition.namespace, ""), line.labels.get(exposition.ingress, ""))
+        if line.family == exposition.orphan:
+            if pair in self._wanted.shadows:
+                page.orphans[pair] = page.orphans.get(pair, False) or line.value > 0
+            return
+        bounds = self._wanted.bounds.get(pair)
+        if bounds is None:
+            return
+        if line.family == exposition.buckets:
+            bound = _bound(line.labels.get(exposition.bound, "").encode())
+            if bound is None:
+                raise PageError(f"a bucket of {pair.namespace}/{pair.ingress} has no bound")
+            page.bounds.add(bound)
+            if bound not in bounds:
+                return
+        page.lines.setdefault(pair, []).append(line)
+
+
+@lru_cache(maxsize=1024)
+def _bound(text: bytes) -> float | None:
+    """Return a bucket's bound, None for what is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _parse(raw: bytes) -> Line:
+    """Return a sample line's content; an exemplar behind it is ignored. Raises PageError."""
+    try:
+        found = _LINE.fullmatch(raw.decode())
+        if found is None:
+            raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}")
+        value = float(found[3])
+    except ValueError:  # no number, or no UTF-8
+        raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
+    # a page says the same few words thousands of times: each is kept once
+    labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(found[2] or "")}
+    return Line(found[1], labels, value, float(found[4]) if found[4] else None)
+
+
+def _unescape(quoted: str) -> str:
+    text = quoted[1:-1]
+    if "\\" not in text:
+        return text
+    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text)
+
+
+def _excerpt(raw: bytes) -> str:
+    text = raw[:120].decode(errors="replace")
+    return f"{text}..." if len(raw) > 120 else text

@@ -1,0 +1,74 @@
+"""``ingress-canary lint``: every problem of manifests at once, before they reach a cluster."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingress_canary.cli.commands.lint_live import lint_live
+from ingress_canary.cli.inputs.output_format import Output
+from ingress_canary.lint.check import lint_files
+from ingress_canary.lint.findings import Finding, Severity
+
+STDIN = Path("-")
+
+
+def lint(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...",
+            help="Manifests, YAML or JSON; - is standard input. With --live, names of CanaryRollouts.",
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How findings are printed.")] = Output.TEXT,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask preflight of a cluster instead; nothing is started.")
+    ] = False,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="With --live: whose rollouts; the context's unless said, else default."),
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
+    accept_unchecked: Annotated[
+        bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
+    ] = False,
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's unless said.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="With --live: the daemon's own file of settings.")
+    ] = None,
+) -> None:
+    """Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.
+
+    Exits 1 when there is a problem. Objects of other kinds are skipped with a note, and a file without any object is
+    noted: neither is a problem. With --live the rollouts of a
+    cluster are checked against everything around them, by the rules that the daemon asks before every step.
+    """
+    if live:
+        flags = {"kubeconfig": kubeconfig, "context": context, "accept_unchecked": accept_unchecked}
+        lint_live([str(name) for name in files or ()], namespace, settings_file, flags, output, everywhere=everywhere)
+        return
+    if namespace or everywhere:
+        raise typer.BadParameter("goes with --live; files name their namespaces themselves", param_hint="-n, -A")
+    if not files:
+        raise typer.BadParameter("name a file, or say --live", param_hint="FILE...")
+    findings = _read_and_check(files)
+    if output is Output.JSON:
+        print(json.dumps([finding.as_json() for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            print(finding)
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise typer.Exit(1)
+
+
+def _read_and_check(files: list[Path]) -> list[Finding]:
+    """Check all files together, so that references between them are seen, standard input among them."""
+    if STDIN not in files:
+        return lint_files(files)
+    return lint_files([file for file in files if file != STDIN], also=[("-", sys.stdin.read())])

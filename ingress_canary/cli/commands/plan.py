@@ -1,0 +1,187 @@
+"""``ingress-canary plan``: how long a schedule takes at some traffic, and how fast it catches a regression."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ingress_canary.api.schedule import Require
+from ingress_canary.api.units import format_seconds
+from ingress_canary.cli.inputs.amounts import count_of, number, ratio
+from ingress_canary.cli.inputs.amounts import interval as interval_of
+from ingress_canary.cli.inputs.output_format import Output
+from ingress_canary.cli.inputs.past_traffic import asked
+from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.slo.verdicts import percent
+from ingress_canary.whatif.advice import advice, pace
+from ingress_canary.whatif.detection import Regression
+from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
+from ingress_canary.whatif.plan import plan as planned
+from ingress_canary.whatif.proof import Proof
+from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+
+
+def plan(
+    file: File,
+    rps: Annotated[
+        float | None,
+        typer.Option(parser=number(0.001, 1e6), metavar="N", help="Requests a second of the Ingress, both sides."),
+    ] = None,
+    error_ratio: Annotated[
+        float | None,
+        typer.Option(parser=ratio, metavar="P", help="Share of errors of a healthy version: 0.1% or 0.001."),
+    ] = None,
+    latency_slow_ratio: Annotated[
+        float | None,
+        typer.Option(parser=ratio, metavar="Q", help="Share of a healthy version's requests over the threshold."),
+    ] = None,
+    forced_rps: Annotated[
+        float,
+        typer.Option(
+            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
+        ),
+    ] = 1,
+    interval: Annotated[
+        float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Take what is not said from the last 7 days.")
+    ] = None,
+    ingress: Annotated[str | None, typer.Option(metavar="NS/NAME", help="With --prometheus: whose traffic.")] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="With --prometheus: the daemon's own file of settings.")
+    ] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
+) -> None:
+    """Work out how long each step takes with a healthy canary, and when a worse one is caught."""
+    whose = _whose(prometheus, ingress)
+    if whose is None and (rps is None or error_ratio is None):
+        raise typer.BadParameter("say --rps and --error-ratio, or --prometheus and --ingress")
+    name, spec = read_schedule(file)
+    if whose is not None and prometheus is not None:
+        past = asked(prometheus, whose, settings_file, spec)
+        rps = past.rps if rps is None else rps
+        error_ratio = past.error_ratio if error_ratio is None else error_ratio
+        latency_slow_ratio = past.slow_ratio if latency_slow_ratio is None else latency_slow_ratio
+    assert rps is not None
+    assert error_ratio is not None
+    slow = latency_slow_ratio or 0.0
+    traffic = Traffic(rps, Ratios(error_ratio, error_ratio), Ratios(slow, slow), forced_rps=forced_rps)
+    result = planned(spec, traffic, interval or 10.0)
+    notes = list(assumptions(spec, latency_slow_ratio is not None, forced_rps))
+    said = list(advice(spec, result))
+    if output is Output.JSON:
+        traffic_json = {"rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio}
+        print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": said, "assumptions": notes}, indent=2))
+        return
+    print(f"{name}: {count_of(len(result.steps), 'step')} at {pace(rps)} requests/s")
+    if whose is not None:
+        share = "" if latency_slow_ratio is None else f", {percent(slow)} slow"
+        print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {percent(error_ratio)} bad{share}")
+    for line in (*_text(result), *(f"advice: {one}" for one in said)):
+        print(line)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _whose(prometheus: str | None, ingress: str | None) -> Key | None:
+    """Return the Ingress whose traffic is asked for."""
+    if (prometheus is None) != (ingress is None):
+        raise typer.BadParameter("--prometheus and --ingress are said together")
+    if ingress is None:
+        return None
+    namespace, slash, name = ingress.partition("/")
+    if not (namespace and slash and name):
+        raise typer.BadParameter(f"--ingress is written namespace/name; got {ingress!r}")
+    return Key(namespace, name)
+
+
+def as_json(result: SchedulePlan) -> dict[str, Any]:
+    """Return the JSON form of a plan."""
+    return {
+        "finishes": result.finishes,
+        "durationSeconds": _spread(result.seconds),
+        "steps": [_step_json(step) for step in result.steps],
+    }
+
+
+def _step_json(step: StepPlan) -> dict[str, Any]:
+    return {
+        "index": step.step.index, "name": step.step.name, "weight": step.step.exposure.weight,
+        "require": step.step.require, "bakeSeconds": step.step.bake, "canaryRps": step.canary_rps,
+        "finishes": step.finishes, "durationSeconds": _spread(step.seconds),
+        "slos": [
+            {
+                "name": slo.name, "allowedRatio": round(slo.theta, 9), "healthyRatio": slo.healthy,
+                "proofRequests": _spread(slo.requests), "proofSeconds": _spread(slo.seconds),
+                "regressions": [_regression_json(one) for one in slo.regressions],
+            }
+            for slo in step.slos
+        ],
+    }  # fmt: skip
+
+
+def _regression_json(one: Regression) -> dict[str, Any]:
+    def spread(member: str) -> dict[str, float] | None:
+        if one.p50 is None or one.p95 is None:
+            return None
+        return {"p50": round(getattr(one.p50, member), 3), "p95": round(getattr(one.p95, member), 3)}
+
+    return {
+        "regression": one.label, "ratio": one.ratio, "caughtSeconds": spread("seconds"),
+        "exposedRequests": spread("exposed"), "failedRequests": spread("failed"),
+    }  # fmt: skip
+
+
+def _spread(span: Proof | None) -> dict[str, float] | None:
+    return None if span is None else {"p50": round(span.p50, 3), "p95": round(span.p95, 3)}
+
+
+def _text(result: SchedulePlan) -> Iterator[str]:
+    for step in result.steps:
+        bake, rate = format_seconds(step.step.bake), pace(step.canary_rps)
+        requests = "request" if rate == "1" else "requests"
+        yield (
+            f"{step.step.title}: {rate} canary {requests}/s, bake {bake}, "
+            f"require {step.step.require}; takes {_times(step.seconds)}"
+        )
+        for slo in step.slos:
+            yield f"  {slo.name}: {_proof(step, slo)}"
+            for one in slo.regressions:
+                yield f"    {one.label:>7} {_caught(one)}"
+    ends = "" if result.finishes else "; not every step is sure to end within maxHold"
+    yield f"the whole rollout takes {_times(result.seconds)}{ends}"
+
+
+def _proof(step: StepPlan, slo: SloPlan) -> str:
+    healthy = f"{percent(slo.healthy)} bad, {percent(slo.theta)} allowed"
+    if slo.seconds is None or slo.requests is None:
+        asked = "" if step.step.require is Require.PROOF else ", which this step does not ask for"
+        return f"{healthy}: never proven good{asked}"
+    return f"{healthy}: proven good after {_times(slo.seconds)}, {_counts(*slo.requests)} requests"
+
+
+def _caught(one: Regression) -> str:
+    if one.p50 is None or one.p95 is None:
+        return "is not caught: it is within what the SLO and the baseline allow, or nobody reaches the canary"
+    half, most = one.p50, one.p95
+    return (
+        f"is caught after {_times(Proof(half.seconds, most.seconds))}: {_counts(half.failed, most.failed)} failed of "
+        f"{_counts(half.exposed, most.exposed)} canary requests"
+    )
+
+
+def _times(span: Proof | None) -> str:
+    if span is None:
+        return "for ever"
+    half, most = (format_seconds(one) for one in span)
+    return half if half == most else f"{half} (p95 {most})"
+
+
+def _counts(half: float, most: float) -> str:
+    low, high = (f"{max(1.0, one):,.0f}" for one in (half, most))
+    return low if low == high else f"{low} (p95 {high})"

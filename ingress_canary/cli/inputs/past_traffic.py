@@ -1,0 +1,54 @@
+"""The last seven days of an Ingress, for ``plan --prometheus``."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.samples import Target
+from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, Measures
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from ingress_canary.adapters.prometheus.past_traffic import Past
+
+PATIENCE = 60.0
+"""Seconds that Prometheus may take to look back."""
+
+
+def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "Past":
+    """Return what Prometheus tells of an Ingress; exit 1 when it does not, 64 when the settings are wrong."""
+    from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - the other uses need none of it
+
+    try:
+        settings = load({"prometheus_url": url}, settings_file)
+        return asyncio.run(_ask(settings, key, Measures.of(spec.slos, spec.analysis)))
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(64) from None
+    except PrometheusError as error:
+        print(f"error: Prometheus: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+async def _ask(settings: Settings, key: Key, measures: Measures) -> "Past":
+    from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415
+    from ingress_canary.adapters.prometheus.past_traffic import last_week  # noqa: PLC0415
+    from ingress_canary.sources import client_of, dialect_of  # noqa: PLC0415
+
+    bad = [one for measure in measures.by_slo.values() if isinstance(measure, Availability) for one in measure.bad]
+    slow = [measure.threshold for measure in measures.by_slo.values() if isinstance(measure, Latency)]
+    client, http = client_of(settings)
+    async with http:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await last_week(
+                    client, dialect_of(settings), Target(key.namespace, key.name, ""), "|".join(bad or ["5.."]),
+                    "|".join(sorted(measures.excluded)), slow[0] if slow else None,
+                )  # fmt: skip
+        except TimeoutError:
+            raise PrometheusError(f"no answer within {PATIENCE:g} s") from None

@@ -1,0 +1,95 @@
+"""The schedule of a file, for the commands that say what it would do: ``plan`` and ``simulate``."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.metrics.sli_kinds import Counters, Latency, Measures
+from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.lint.check import lint_texts
+from ingress_canary.lint.documents import Document, read_documents
+from ingress_canary.lint.findings import Severity
+from ingress_canary.settings import unread
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A CanarySchedule, or a CanaryRollout with an inline one; - is standard input."
+    ),
+]
+
+
+def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
+    """Return the name and the schedule of a file; exit 1 with what lint says, or with why there is not just one."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise refused(unread(file, error)) from None
+    errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is Severity.ERROR]
+    if errors:
+        raise refused("\n".join(str(error) for error in errors))
+    documents = [one for one in read_documents(str(file), text) if isinstance(one, Document)]
+    found = [(item.name, spec) for one in documents for item in one.items() if (spec := _schedule(item)) is not None]
+    if not found:
+        raise refused(f"{file}: no schedule in it; give a CanarySchedule, or a CanaryRollout with an inline one")
+    if len(found) > 1:
+        names = ", ".join(name for name, _ in found)
+        raise refused(f"{file}: more than one schedule in it ({names}); give a file with one")
+    return found[0]
+
+
+def _schedule(document: Document) -> ScheduleSpec | None:
+    """Return the schedule of a document that lint found right."""
+    match document.data:
+        case {"kind": kind, "spec": content} if kind == SCHEDULE_KIND:
+            pass
+        case {"kind": kind, "spec": {"schedule": {"inline": dict(content)}}} if kind == ROLLOUT_KIND:
+            pass
+        case _:
+            return None
+    return ScheduleSpec.model_validate_json(json.dumps(_said(content)), extra="forbid")
+
+
+def _said(value: Any) -> Any:
+    """Return a document without what is null: the API server takes that for not said, and so does lint."""
+    if isinstance(value, list):
+        return [_said(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _said(one) for name, one in value.items() if one is not None}
+    return value
+
+
+def refused(message: str) -> typer.Exit:
+    """Print why a schedule is not taken, and return the exit to raise."""
+    print(message, file=sys.stderr)
+    return typer.Exit(1)
+
+
+def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) -> Iterator[str]:
+    """Yield what was taken for granted because nothing was said of it."""
+    measures = Measures.of(spec.slos, spec.analysis)
+    if own := [name for name, measure in measures.by_slo.items() if isinstance(measure, Counters)]:
+        yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"
+    if alone := sorted(measures.alone):
+        yield f"{', '.join(alone)}: judged without stable, whose events the queries do not tell apart"
+    thresholds = {name: one.threshold for name, one in measures.by_slo.items() if isinstance(one, Latency)}
+    if len(measures.bounds) > 1 and slow_ratio_said:
+        first = format_seconds(next(iter(thresholds.values())))
+        names = ", ".join(thresholds)
+        yield f"{names}: one share of slow requests for all thresholds (of --prometheus that of {first})"
+    latencies = [slo.name for slo in spec.slos if slo.sli.latency is not None]
+    if latencies and not slow_ratio_said:
+        yield f"{', '.join(latencies)}: no request is taken for slow; say --latency-slow-ratio"
+    if any(step.exposure.weight == 0 and step.exposure.forced for step in Walk.of(spec).steps):
+        yield f"steps of weight 0 are taken to get {forced_rps:g} requests/s by header or cookie (--forced-rps)"
+    if uncounted := [slo.name for slo in spec.slos if slo.sli.prometheus_threshold is not None]:
+        yield f"{', '.join(uncounted)}: left out, a threshold is not a count of requests"
+    if spec.windows or spec.gates or any(step.approval for step in spec.steps):
+        yield "windows are taken for open, approvals and webhook gates for given at once"

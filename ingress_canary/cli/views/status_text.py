@@ -1,0 +1,228 @@
+"""What ``status`` prints: pure functions of the objects. Everything that is shown is what the daemon stored."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.units import AS_BEGUN, format_seconds
+from ingress_canary.domain.decision.observation import wanted
+from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.verdicts import percent
+from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
+from ingress_canary.domain.traffic.curl_hint import curl
+from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
+
+COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
+
+
+def table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
+    """Return one line a rollout, by namespace and name; ``namespace`` is the one that was asked for, None for all."""
+    if not bodies:
+        return f"no CanaryRollout in namespace {namespace}" if namespace else "no CanaryRollout found"
+    rows = sorted(_row(body, now) for body in bodies)
+    return _aligned([COLUMNS, *rows])
+
+
+def one(body: Json, now: datetime, primary: Ingress | None = None) -> str:
+    """Return all that is known of a rollout; with its primary also the request that reaches the canary now."""
+    meta, status = Meta.of(body), _status(body)
+    stable = f", stable {status.stable_revision}" if status.stable_revision else ""
+    failed = f", failed {status.failed_revision}" if status.failed_revision else ""
+    lines = [
+        f"CanaryRollout {meta.key}: revision {status.revision or '(none yet)'}{stable}{failed}",
+        f"{status.phase}, {status.reason or 'not seen by a daemon yet'}: {status.message or '-'}",
+    ]
+    schedule = _schedule(status)
+    sections = (
+        _rail(status, schedule), [*_step(status, schedule), *_reach(status, body, primary)],
+        _evidence(status, schedule), _conditions(status), _gates(status), _person(status, meta), _history(status, now),
+    )  # fmt: skip
+    for section in sections:
+        if part := list(section):
+            lines += ["", *part]
+    return "\n".join(lines)
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """Return how long ago something was, in its largest unit, as kubectl shows it."""
+    if since is None:
+        return "-"
+    seconds = max((now - since).total_seconds(), 0)
+    for unit, span in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * span:
+            return f"{seconds // span:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def _row(body: Json, now: datetime) -> tuple[str, ...]:
+    meta, status = Meta.of(body), _status(body)
+    schedule = _schedule(status)
+    of = f"/{len(Walk.of(schedule))}" if schedule else ""
+    step = f"{status.step.index}{of}" if status.step else "-"
+    share = "-" if status.observed_share is None else percent(status.observed_share)
+    return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
+            status.revision or "-", age(meta.created, now))  # fmt: skip
+
+
+def _status(body: Json) -> RolloutStatus:
+    try:
+        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
+    except ValidationError:
+        return RolloutStatus(message="the stored status cannot be read by this version")
+
+
+def _schedule(status: RolloutStatus) -> ScheduleSpec | None:
+    if status.schedule is None:
+        return None
+    try:
+        return ScheduleSpec.model_validate(status.schedule.content, extra="ignore", context=AS_BEGUN)
+    except ValidationError:
+        return None
+
+
+def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    """Yield the steps in a line: passed, present, to come."""
+    if schedule is None:
+        return
+    at = status.step.index if status.step else 0
+    # stable may have become the revision by another hand, long before the last step
+    overtaken = status.phase is Phase.SUCCEEDED and status.reason == Reason.SUPERSEDED
+    beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED) and not overtaken
+    stop = "-" if overtaken else {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")
+    marks = []
+    for step in Walk.of(schedule).steps:
+        mark = "+" if step.index < at or beyond else stop if step.index == at else "."
+        marks.append(f"{mark} {step.name or f'{step.exposure.weight:g} %'}")
+    yield "steps     " + "   ".join(marks)
+
+
+def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    share = "" if status.observed_share is None else f", observed share {percent(status.observed_share)}"
+    shadow = f", shadow {status.shadow.name}" if status.shadow else ", no shadow"
+    yield f"weight    {status.weight:g} %{share}{shadow}"
+    if status.step is None or schedule is None or status.phase in AT_REST:
+        return
+    step = Walk.of(schedule).at(status.step.index)
+    baked = f"baked {format_seconds(status.step.baked_seconds)} of {format_seconds(step.bake)}"
+    held = f"held {format_seconds(status.step.held_seconds)} of {format_seconds(schedule.max_hold.total_seconds())}"
+    since = f"{status.step.started_at:%Y-%m-%d %H:%M:%SZ}"
+    yield f"step      {status.step.index} since {since}, {baked}, {held}, require {step.require}"
+
+
+def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterator[str]:
+    """Yield the request that reaches the canary now whatever the weight."""
+    if primary is None or status.shadow is None or status.shadow.uid is None:
+        return
+    spec = body.get("spec") or {}
+    send = (spec.get("probe") or {}).get("send")
+    line = curl(primary, spec.get("stableService") or "", wanted(status), NginxRouter(), send)
+    if line is not None:
+        yield f"reach it  {line}"
+
+
+def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
+    """Yield each SLO's counts, and its logarithms of E with the values at which they prove."""
+    if not status.slos:
+        return
+    plan = Plan.of(schedule, (None,) * len(Walk.of(schedule))) if schedule else None
+    designs = {objective.name: objective.design for objective in plan.objectives} if plan else {}
+    head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
+    yield from _aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
+    yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)
+
+
+def _slo(slo: SloStatus, design: Design | None) -> tuple[str, ...]:
+    fail, proof = (f" of {design.log_fail:.2f}", f" of {design.log_pass:.2f}") if design else ("", "")
+    sides = (f"{side.bad:,} bad of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
+    log_e = slo.log_e
+    tests = (f"{log_e.absolute:.2f}{fail}", f"{log_e.relative:.2f}{fail}", f"{log_e.passing:.2f}{proof}")
+    return (slo.name, slo.verdict, *sides, *tests)
+
+
+def _conditions(status: RolloutStatus) -> Iterator[str]:
+    for condition in status.conditions:
+        if condition.type == PREFLIGHT:
+            first, *others = condition.message.split(" | ")
+            yield f"{condition.type.lower():9} {condition.reason}: {first}"
+            yield from (f"{'':9} {other}" for other in others)
+        elif condition.type in (FROZEN, SCHEDULE_CURRENT):
+            if condition.status == ("True" if condition.type == FROZEN else "False"):
+                yield f"{'frozen' if condition.type == FROZEN else 'schedule':9} {condition.message}"
+        elif condition.type == SHADOW_REMOVED:
+            if condition.status == "False":
+                yield f"{'shadow':9} {condition.message}"
+        elif condition.type == "Effective":
+            yield f"{condition.type.lower():9} {condition.status}: {condition.message or 'not tested'}"
+
+
+def _gates(status: RolloutStatus) -> Iterator[str]:
+    """Yield what each webhook gate said last, and when it is asked next."""
+    if not status.gates:
+        return
+    head = ("GATE", "WHEN", "STEP", "VERDICT", "ASKED", "LAST", "NEXT", "MESSAGE")
+    rows = [
+        (gate.name, gate.when, str(gate.step or "-"), gate.verdict, f"{gate.attempts}x", _second(gate.at),
+         _second(gate.next_at), gate.message or "-")
+        for gate in status.gates
+    ]  # fmt: skip
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _second(at: datetime | None) -> str:
+    return "-" if at is None else f"{at:%H:%M:%SZ}"
+
+
+def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
+    """Yield what a person has done, or is waited for to do."""
+    approval = status.approval
+    if approval is not None and approval.given_at is None:
+        until = "in vain since" if approval.overdue else "until"
+        yield (
+            f"approval  step {approval.step} waits for it since {approval.asked_at:%Y-%m-%d %H:%M:%SZ}, "
+            f"{until} {approval.until:%Y-%m-%d %H:%M:%SZ}: ingress-canary approve {meta.name} -n {meta.namespace}"
+        )
+    elif approval is not None:
+        yield f"approval  of step {approval.step} given at {approval.given_at:%Y-%m-%d %H:%M:%SZ}"
+    if status.pause is not None:
+        yield f"paused    {_pause(status, status.pause.by, meta)}"
+    elif status.phase is Phase.ROLLED_BACK:
+        yield f"at rest   to try {status.failed_revision} again: ingress-canary retry {meta.name} -n {meta.namespace}"
+    if status.last_action is not None:
+        note = f": {status.last_action.note}" if status.last_action.note else ""
+        yield f"action    {status.last_action.verb} ({status.last_action.result}){note}"
+
+
+def _pause(status: RolloutStatus, by: PausedBy, meta: Meta) -> str:
+    """Return who or what stopped it, and what makes it go on."""
+    resume = f"to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
+    match by:
+        case PausedBy.SPEC:
+            return "by spec.paused; to go on: set it to false"
+        case PausedBy.USER:
+            return f"by a person; {resume}"
+        case PausedBy.DAEMON:
+            return f"because of {status.reason}; {resume}"
+
+
+def _history(status: RolloutStatus, now: datetime) -> Iterator[str]:
+    if not status.history:
+        return
+    head = ("AGO", "PHASE", "REASON", "STEP", "WEIGHT", "MESSAGE")
+    rows = [
+        (age(entry.at, now), entry.phase, entry.reason, str(entry.step or "-"), f"{entry.weight:g} %", entry.message)
+        for entry in reversed(status.history)
+    ]
+    yield from _aligned([head, *rows]).splitlines()
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("   ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,102 @@
+"""A person's consent to a step: what asks for it, how long it is waited for, and what it leads to.
+
+``step_barriers.py`` asks whether it bars the way, ``handle_action.py`` records it. One is waited for at a time, and it
+is void as soon as evidence begins anew: what was consented to is what had been seen.
+"""
+
+from datetime import datetime
+
+from ingress_canary.api.rollout import ApprovalStatus, Phase
+from ingress_canary.api.schedule import Approval, ApprovalWhen, OnTimeout
+from ingress_canary.domain.decision.observation import Decision, Observation
+from ingress_canary.domain.decision.outcomes import end, move, stay
+from ingress_canary.domain.decision.phases.paused import stop
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.steps import PlannedStep
+
+
+def unapproved(seen: Observation, now: datetime, onto: int) -> Decision | None:
+    """Wait for the consent that leaving one step or entering the next needs; None without such, or when it is given.
+
+    Of two the one to leave is asked for first, so whatever is recorded for the other speaks for both.
+    """
+    asking = _asking(seen, onto)
+    record = seen.status.approval
+    for number, (step, asked) in enumerate(asking):
+        if record is not None and record.step in {later.index for later, _ in asking[number + 1 :]}:
+            continue
+        if record is None or record.step != step.index:
+            return _ask(seen, now, step, asked)
+        if record.given_at is None:
+            return _wait(seen, now, step, asked, record)
+    return None
+
+
+def approve(seen: Observation, now: datetime, step: int | None) -> Decision | str:
+    """Record a person's consent to a step, and end the pause that its absence led to; or say why it is not wanted."""
+    status, record = seen.status, seen.status.approval
+    if record is None or record.given_at is not None:
+        return "no effect: no step waits for an approval"
+    if record.step != step:
+        return f"stale: it names step {step}, what waits for an approval is step {record.step}"
+    pause = status.pause
+    ends = pause is not None and pause.until_approved
+    phase = pause.returns_to if pause is not None and ends else status.phase
+    given = record.model_copy(update={"given_at": now})
+    message = (
+        f"a person approved {seen.schedule.walk.at(record.step).title}" if seen.course else f"step {step} approved"
+    )
+    return move(
+        seen, now, phase, Reason.APPROVED, message, watch=True, approval=given, pause=None if ends else pause
+    )  # fmt: skip
+
+
+def _asking(seen: Observation, onto: int) -> list[tuple[PlannedStep, Approval]]:
+    """Return which steps ask for consent on the way onto a step, in the order in which it is asked for."""
+    steps = seen.schedule.walk.steps
+    leaves = [(step, step.after) for step in steps if step.index == onto - 1 and step.after is not None]
+    enters = [(step, step.before) for step in steps if step.index == onto and step.before is not None]
+    return [*leaves, *enters]
+
+
+def _ask(seen: Observation, now: datetime, step: PlannedStep, asked: Approval) -> Decision:
+    record = ApprovalStatus(step=step.index, asked_at=now, until=now + asked.timeout)
+    message = _message(seen, step, asked, record)
+    return move(seen, now, seen.status.phase, Reason.AWAITING_APPROVAL, message, watch=True, approval=record)
+
+
+def _wait(seen: Observation, now: datetime, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> Decision:
+    if now < record.until:
+        return stay(seen, Reason.AWAITING_APPROVAL, _message(seen, step, asked, record), watch=True)
+    late = f"nobody approved {step.title} until {_told(record.until)}"
+    if asked.on_timeout is OnTimeout.ROLLBACK:
+        return end(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
+    overdue = record.model_copy(update={"overdue": True})
+    message = f"{late}; to go on: {command(seen)}"
+    if asked.on_timeout is OnTimeout.PAUSE:
+        pause = stop(seen, until_approved=True)
+        return move(
+            seen, now, Phase.PAUSED, Reason.APPROVAL_TIMED_OUT, message, watch=True, pause=pause, approval=overdue
+        )  # fmt: skip
+    if record.overdue:
+        return stay(seen, Reason.APPROVAL_TIMED_OUT, message, watch=True)
+    return move(seen, now, seen.status.phase, Reason.APPROVAL_TIMED_OUT, message, watch=True, approval=overdue)
+
+
+def _message(seen: Observation, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> str:
+    what = f"{step.title} is entered" if asked.when is ApprovalWhen.BEFORE else f"{step.title} is left"
+    then = {
+        OnTimeout.HOLD: "then it goes on waiting",
+        OnTimeout.PAUSE: "then it pauses",
+        OnTimeout.ROLLBACK: "then it is rolled back",
+    }[asked.on_timeout]
+    return f"{what} when a person approves it, asked until {_told(record.until)} ({then}): {command(seen)}"
+
+
+def command(seen: Observation) -> str:
+    """Return what a person types to consent."""
+    return f"ingress-canary approve {seen.key.name} -n {seen.key.namespace}"
+
+
+def _told(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%SZ}"

@@ -1,0 +1,142 @@
+"""What a decision is made from, and what it is: both plain values. Made by ``engine/inputs.py``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingress_canary.api.gate import GateStatus
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
+from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.gates.schedule import Question
+from ingress_canary.domain.objects.views import Ingress, Key, Workload
+from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.reasons.verbs import Action
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.traffic.drift import Drift
+from ingress_canary.domain.traffic.shadow_removal import Terminating
+
+Obstacle = tuple[Reason, str]
+"""Why something does not go on: the word, and a sentence with the remedy."""
+
+
+class Newer(NamedTuple):
+    """Another schedule than the one that a rollout has begun with."""
+
+    why: str
+    """What has become of it, in a sentence with the remedy."""
+    usable: bool
+    """Whether a rollout could begin with it."""
+
+
+class Observation(NamedTuple):
+    """One rollout and its surroundings at one instant."""
+
+    key: Key
+    generation: int
+    spec: RolloutSpec
+    status: RolloutStatus
+    course: Course | None
+    """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
+    shared_in: str | None = None
+    """Namespace of a shared schedule; None for an inline one."""
+    obstacles: tuple[Obstacle, ...] = ()
+    """What stands in the way of any advance, worst first: spec, schedule, preflight."""
+    problems: tuple[Problem, ...] = ()
+    """Everything that preflight found, warnings included."""
+    revision: str | None = None
+    """The canary's revision; None while its workload does not exist."""
+    canary: Workload | None = None
+    stable: Workload | None = None
+    stable_hash: str | None = None
+    canary_hash: str | None = None
+    """Of the whole pod template, whatever the revision is called."""
+    same_version: bool = False
+    """Both workloads run the same pods: there is nothing to roll out."""
+    causes: str = ""
+    """Why the weight may have no effect, what to look at first coming first; empty unless it has none."""
+    stable_ready: int = 0
+    canary_ready: int = 0
+    shadow: Ingress | None = None
+    """The Ingress of the shadow's name that this rollout owns."""
+    foreign: bool = False
+    """The shadow's name belongs to somebody else."""
+    removed: bool = False
+    """The shadow in status is gone because this daemon removed it before it could store why."""
+    terminating: Terminating | None = None
+    """A shadow of this rollout, or of an earlier one of its name, that is being deleted and is still there."""
+    drift: Drift | None = None
+    fighting: str | None = None
+    """The other writer, whose changes have been undone too often to go on undoing them."""
+    frozen: str | None = None
+    """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
+    outdated: Newer | None = None
+    """What there is now in the place of the schedule as begun; None while it is the same."""
+    rejected: str | None = None
+    """The API's words when it refused to create the shadow."""
+    denied: str | None = None
+    """The API's words when it refused to change a workload."""
+    sticky: bool = False
+    action: Action | None = None
+    """A request that has not been handled yet."""
+    gates: tuple[GateStatus, ...] | None = None
+    """What webhook gates have said by now; None where the stored status is the newest that is known."""
+    session: Session | None = None
+    interval: float = 10
+    warm_up: float = 120
+
+    @property
+    def schedule(self) -> Course:
+        """The course; only asked for where an obstacle would have been found without one."""
+        assert self.course is not None
+        return self.course
+
+    @property
+    def evidence(self) -> Session:
+        """The session; a new one where there is none."""
+        return self.session or Session.new(self.schedule)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something a person should be told once, though nothing moved."""
+
+    reason: Reason
+    message: str
+
+
+class Decision(NamedTuple):
+    """What is to be so. The shadow follows from the status alone."""
+
+    status: RolloutStatus
+    session: Session | None = None
+    moved: Transition | None = None
+    """The newest entry of the history, when this decision made one."""
+    alerts: tuple[Alert, ...] = ()
+    watch: bool = False
+    """Whether the next tick's evidence is wanted."""
+    words: Callable[[], str] | None = None
+    """Makes the status's message, which is the last one until somebody reads it (``publish.py``)."""
+    asks: tuple[Question, ...] = ()
+    """What a webhook gate is asked because nothing else is waited for."""
+
+
+def hands_off(status: RolloutStatus) -> bool:
+    """Return whether the shadow is left as another writer makes it, because undoing has become a fight."""
+    return status.pause is not None and status.pause.hands_off
+
+
+def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
+    """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
+
+    The latter where somebody has removed its ownerReference.
+    """
+    if ingress.meta.owner is not None:
+        return ingress.meta.owner.uid == owner
+    return status.shadow is not None and status.shadow.uid == ingress.meta.uid
+
+
+def wanted(status: RolloutStatus) -> Exposure:
+    """Return the exposure that a status means."""
+    return Exposure(status.weight, status.routing.header, status.routing.cookie)

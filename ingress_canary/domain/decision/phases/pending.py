@@ -1,0 +1,90 @@
+"""Pending: what stands in the way of a rollout, and its first step or one that is taken again."""
+
+from datetime import datetime
+
+from ingress_canary.api.rollout import Phase, PromotionStrategy
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
+from ingress_canary.domain.decision.outcomes import end, enter, open_shadow, stay
+from ingress_canary.domain.decision.phases.paused import unasked
+from ingress_canary.domain.decision.phases.step_barriers import barred
+from ingress_canary.domain.decision.rules.scale_canary import scaled_up
+from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.workload.copy_images import uncopyable
+
+
+def pending(seen: Observation, now: datetime) -> Decision:
+    """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
+    if seen.revision is not None and seen.revision != seen.status.revision:
+        # counts from the first look on, so that a revision that is replaced before it began leaves no trace
+        seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
+    if seen.same_version:
+        message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
+        return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
+    obstacle = obstacle_of(seen)
+    if obstacle is None or obstacle[0] in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
+        scaling = scaled_up(seen, now)
+        if scaling is not None:
+            return scaling
+    if obstacle is not None:
+        return stay(seen, *obstacle, revision=seen.status.revision)
+    if seen.spec.paused:
+        seen = seen._replace(status=unasked(seen.status))
+        return stay(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
+    session = seen.evidence
+    if session.misconfigured is not None:
+        return stay(seen, Reason.INVALID_SPEC, session.misconfigured, watch=True)
+    if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
+        # asked once more: the canary may have become another one since the shadow was asked for
+        first = f"{seen.schedule.walk.at(1).title} begins"
+        return barred(seen, now, 1) or enter(seen, now, 1, Reason.SETTLING, first)
+    if session.warmed < seen.warm_up:
+        left = format_seconds(seen.warm_up - session.warmed)
+        reason = Reason.NO_DATA if _dark(session) else Reason.WARMING_UP
+        why = session.no_data if _dark(session) else f"learning how stable's errors come, {left} to go"
+        return stay(seen, reason, why or "", watch=True, session=session)
+    return barred(seen, now, 1) or open_shadow(seen, now)
+
+
+def _dark(session: Session) -> bool:
+    """Return whether the source does not answer at all; an Ingress without traffic is not that."""
+    return session.no_data is not None and not session.answered
+
+
+def obstacle_of(seen: Observation) -> Obstacle | None:
+    """Return what stands in the way of beginning, worst first."""
+    if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
+        return seen.obstacles[0]
+    if seen.terminating is not None:
+        return Reason.SHADOW_TERMINATING, str(seen.terminating)
+    if seen.foreign:
+        # preflight knows whose it is, and which rival comes first
+        taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"
+        return seen.obstacles[0] if seen.obstacles else (Reason.PREFLIGHT_FAILED, taken)
+    if seen.revision is None:
+        ref = seen.spec.workload.canary
+        name = f"{ref.kind} {ref.name}" if ref else "the canary's workload"
+        return Reason.CANARY_NOT_READY, f"spec.workload.canary: {name} does not exist; create it or correct the name"
+    if (uncopied := _uncopied(seen)) is not None:
+        return Reason.INVALID_SPEC, uncopied
+    if seen.canary is not None and not seen.canary.rolled_out:
+        return Reason.CANARY_NOT_READY, f"{seen.canary.kind} {seen.canary.meta.name} is still rolling out"
+    if seen.obstacles:
+        return seen.obstacles[0]
+    if seen.canary_ready == 0:
+        return Reason.CANARY_NOT_READY, f"Service {seen.spec.canary_service} has no ready endpoint"
+    if seen.rejected is not None:
+        return Reason.SHADOW_REJECTED, seen.rejected
+    return None
+
+
+def _uncopied(seen: Observation) -> str | None:
+    """Return why CopyImages could not promote this canary: better said before it gets traffic than after."""
+    ref = seen.spec.workload.stable
+    if seen.spec.promotion.strategy is not PromotionStrategy.COPY_IMAGES or seen.canary is None or ref is None:
+        return None
+    if seen.stable is None:
+        return f"spec.workload.stable: {ref.kind} {ref.name} does not exist; create it or correct the name"
+    why = uncopyable(seen.canary, seen.stable)
+    return why and f"spec.promotion.strategy: {why}; name the containers alike, or use Manual"

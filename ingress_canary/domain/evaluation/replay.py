@@ -1,0 +1,106 @@
+"""What came before a session's first look, taken in from a source that remembers.
+
+Two kinds of sessions want it: one whose rollout has not begun learns from the half hour before how stable's errors
+come, instead of waiting for a warm-up; one that a checkpoint continues takes in what has come since. The past is
+replayed tick by tick through the code that judges the present, so that the verdict is that of an uninterrupted run. A
+source without a memory gives none: then the present is a new starting point. ``engine/loop.py`` asks for it,
+``engine/inputs.py`` replays it.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ingress_canary.domain.evaluation.evaluation import Counting, Mode, Session, Tick, tick
+from ingress_canary.domain.evaluation.resume import Resume
+from ingress_canary.domain.metrics.counting import advance
+from ingress_canary.domain.metrics.samples import Reading
+
+LEARNT_FROM = 1800.0
+"""Seconds before a rollout from which phi is taken (judging.md)."""
+REMEMBERED = 3600.0
+"""Seconds that are taken in after a restart, at most: of a longer gap the newest."""
+GONE = 300.0
+"""Seconds by which a process's newest sample is older than the newest of all when it is taken for gone."""
+
+
+def instants(session: Session, now: datetime, interval: float) -> tuple[float, ...]:
+    """Return the instants, in seconds of the epoch and rising, of which a session wants readings before its first.
+
+    After a restart each process's newest counted sample is one of them: it is where counting goes on.
+    """
+    until = now.timestamp()
+    if session.resume is not None:
+        every = {at.timestamp() for at in session.resume.counted.values()}
+        counted = {at for at in every if at >= max(every) - GONE}
+        since = max(min(counted), until - REMEMBERED)
+        exact = {at for at in counted if since <= at < until}
+    elif session.unread and not session.analysis.step:
+        since, exact = until - LEARNT_FROM, set[float]()
+    else:
+        return ()
+    return tuple(sorted(exact | set(_grid(since, until, interval))))
+
+
+def _grid(since: float, until: float, interval: float) -> Iterator[float]:
+    at = since
+    while at < until:
+        yield at
+        at += interval
+
+
+def caught_up(session: Session, reading: Reading, at: Tick, count: Counting = advance) -> Session:
+    """Return the session after a look, and after what came before it where this is its first and the source knows.
+
+    ``count`` may know already what ``advance`` would return.
+    """
+    if reading.error is not None:
+        return tick(session, reading, at, count)
+    resume, unread = session.resume, session.unread
+    session = session._replace(resume=None, unread=False)
+    # what was asked of the canary before it is not known
+    then = at._replace(probe=None)
+    if resume is not None and reading.past:
+        return _rebuilt(session, resume, reading, at, then)
+    if unread and at.mode is Mode.WARMING:
+        for past in reading.past:
+            session = tick(session, past, then)
+    return tick(session, reading, at, count)
+
+
+def _rebuilt(session: Session, resume: Resume, reading: Reading, at: Tick, then: Tick) -> Session:
+    """Return the session with all that has come since the checkpoint.
+
+    Neither bake nor hold go on in a time in which nobody could have acted. A fail of that time stands, whatever has
+    come after it: an uninterrupted run would have acted on it.
+    """
+    baked, held, known = session.baked, session.held, set[str]()
+    session = session._replace(settled_from=resume.settled_from)
+    looks = [track.looks[-1].at for track in session.analysis.tracks if track.looks]
+    for past in reading.past:
+        uncounted = _uncounted(past, resume, known)
+        if looks and past.at.timestamp() <= max(looks):
+            # the last look had these samples: they are where counting goes on
+            book, _ = advance(session.book, uncounted, then.signals, then.course.measures, timedelta(0))
+            session = session._replace(book=book)
+            continue
+        session = tick(session, uncounted, then)
+        session = session._replace(last=None, baked=baked, held=held)
+        if session.analysis.failed:
+            return session
+    return tick(session, _uncounted(reading, resume, known), at)
+
+
+def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:
+    """Return a reading without samples that are older than those that were counted.
+
+    A process is ``known`` from its first sample on that is left: were it known before, its counters would be new, and
+    be counted from 0.
+    """
+    series = []
+    for one in reading.series:
+        since = resume.since(one.instance)
+        if since is None or since <= one.at:
+            series.append(one)
+    known |= {one.instance for one in series}
+    instances = tuple(one for one in reading.instances if one.name in known or resume.since(one.name) is None)
+    return reading._replace(series=tuple(series), instances=instances)

@@ -1,0 +1,141 @@
+"""A webhook gate's request and answer: a documented JSON, signed by whoever sends it, and what a status code means.
+
+The form is versioned: members are added within a version, never changed or taken away (docs/howto/gates.md).
+"""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, SecretKey
+from ingress_canary.api.rollout import RolloutStatus, SloStatus
+from ingress_canary.domain.objects.revision import template_hash
+from ingress_canary.domain.objects.views import Key, Workload
+from ingress_canary.domain.schedule.compiled_schedule import Course
+
+VERSION = "v1"
+READ = 4096
+"""Bytes of an answer that are read."""
+SHOWN = 256
+"""Characters of an answer that are repeated."""
+_HTML = re.compile(r"\s*(?:<!doctype html|<html)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class GateCall:
+    """One question to one gate, ready to be sent."""
+
+    rollout: Key
+    gate: str
+    when: GateWhen
+    question: str
+    url: str
+    body: str
+    """The JSON, exactly as it is signed."""
+    due: datetime
+    """On the daemon's clock."""
+    timeout: float
+    """Real seconds."""
+    secret: SecretKey | None = None
+
+
+class AskedRollout(Protocol):
+    """The rollout that gates are asked about; ``decision/observation.py`` has all of it."""
+
+    @property
+    def key(self) -> Key:
+        """Namespace and name."""
+
+    @property
+    def course(self) -> Course | None:
+        """The schedule that it follows; None when there is none that can be used."""
+
+    @property
+    def schedule(self) -> Course:
+        """The same, where there must be one."""
+
+    @property
+    def canary(self) -> Workload | None:
+        """The canary's workload."""
+
+
+def calls(seen: AskedRollout, status: RolloutStatus) -> Iterator[GateCall]:
+    """Yield what the gates are to be asked of a rollout whose status is this."""
+    gates = {gate.name: gate for gate in seen.course.spec.gates} if seen.course is not None else {}
+    for record in status.gates:
+        gate = gates.get(record.name)
+        if gate is not None and record.next_at is not None:
+            body = json.dumps(_body(seen, status, gate, record), separators=(",", ":"))
+            yield GateCall(
+                seen.key, gate.name, gate.when, record.question, gate.url, body, record.next_at,
+                gate.timeout.total_seconds(), gate.secret_ref,
+            )  # fmt: skip
+
+
+def _body(seen: AskedRollout, status: RolloutStatus, gate: Gate, record: GateStatus) -> dict[str, Any]:
+    step = seen.schedule.walk.at(record.step) if record.step else None
+    passed = record.verdict is GateVerdict.PASSED
+    return {
+        "version": VERSION,
+        "id": record.question,
+        "attempt": 1 if passed else record.attempts + 1,
+        "gate": gate.name,
+        "when": gate.when,
+        "namespace": seen.key.namespace,
+        "name": seen.key.name,
+        "revision": status.revision,
+        "stableRevision": status.stable_revision,
+        "checksum": template_hash(seen.canary) if seen.canary is not None else None,
+        "phase": status.phase,
+        "reason": status.history[-1].reason if gate.when is GateWhen.AFTER_FINISH else status.reason,
+        "step": {"index": step.index, "name": step.name, "weight": step.exposure.weight} if step else None,
+        "weight": status.weight,
+        "evidence": [_evidence(slo) for slo in status.slos],
+    }
+
+
+def _evidence(slo: SloStatus) -> dict[str, Any]:
+    sides = {name: getattr(slo, name).dump() for name in ("canary", "stable", "step")}
+    return {"slo": slo.name, "verdict": slo.verdict, **sides, "message": slo.message}
+
+
+def signature(key: str, timestamp: str, body: str) -> str:
+    """Return the value of the signature header: HMAC-SHA256 over the timestamp, a dot and the body."""
+    made = hmac.new(key.encode(), f"{timestamp}.{body}".encode(), hashlib.sha256)
+    return f"sha256={made.hexdigest()}"
+
+
+def answered(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
+    """Return what an answer means, and its words. ``kind`` is its content type.
+
+    An HTML page is nobody's answer, whatever its code: a login, an error page or an index that a proxy, an ingress or
+    an application sends for every address. It neither lets a gate be skipped nor rolls anybody back.
+    """
+    text = body.decode("utf-8", "replace")
+    if kind in ("text/html", "application/xhtml+xml") or _HTML.match(text):
+        return GateVerdict.UNKNOWN, f"{code} with an HTML page, which no gate answers with; correct the url"
+    said = _said(text)
+    if 200 <= code < 300:
+        return GateVerdict.PASSED, said or str(code)
+    if code == 409:
+        return GateVerdict.REJECTED, said or str(code)
+    moved = " (redirects are not followed)" if 300 <= code < 400 else ""
+    return GateVerdict.UNKNOWN, f"{code}{moved}{': ' if said else ''}{said}"
+
+
+def _said(text: str) -> str:
+    """Return what a person is shown of an answer: its member ``message``, or all of it, on one line and not long."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if isinstance(found, dict) and isinstance(found.get("message"), str):
+        text = found["message"]
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(clean.split())
+    return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."

@@ -1,0 +1,130 @@
+"""What a webhook gate is asked, and what its answer is worth: by the question, by its age, and until when.
+
+Plain values: ``rules/gate_answers.py`` decides by them, ``request.py`` puts the question into words. (The gates of
+``verdicts.py`` are others: those that counts must pass.)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
+from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.units import format_seconds
+from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.schedule.steps import PlannedStep
+
+GOOD_FOR = timedelta(minutes=10)
+"""How long an answer counts that was asked for before something: what kept the rollout may have lasted."""
+MISSED = 3
+"""Intervals after which a gate that is asked each tick has not answered."""
+LONGEST = timedelta(minutes=5)
+"""Between two attempts, however many there were."""
+LAST = 10
+"""Attempts to tell of an end: about twenty minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one gate is asked of one rollout."""
+
+    gate: Gate
+    step: int
+    """From 1; 0 for none."""
+    id: str
+    """The same for each attempt, whichever process makes it; another one for anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What came of one attempt."""
+
+    question: str
+    verdict: GateVerdict
+    message: str
+    at: datetime
+
+
+def question(key: Key, status: RolloutStatus, gate: Gate, step: int) -> Question:
+    """Return what a gate is asked of a rollout where it is: each try of a revision asks anew."""
+    # in Pending the start is stored before the shadow is there, and that makes no other question of it
+    last = status.history[-1].at if status.history else None
+    began = last if status.phase is Phase.PENDING else status.started_at or last
+    about = [str(key), status.revision, began and began.isoformat(), gate.name, gate.when, gate.url, step]
+    return Question(gate, step, digest(about))
+
+
+def selects(gate: Gate, step: PlannedStep) -> bool:
+    """Return whether a gate is asked for a step."""
+    return not gate.steps or step.name in gate.steps or str(step.index) in gate.steps
+
+
+def record_of(records: Iterable[GateStatus], asked: Question) -> GateStatus:
+    """Return what is on record of a question; a new record where it has not been asked."""
+    gate = asked.gate
+    for record in records:
+        if record.name == gate.name and record.question == asked.id:
+            return record
+    return GateStatus(name=gate.name, when=gate.when, step=asked.step, question=asked.id)
+
+
+def heard(record: GateStatus, answer: GateAnswer) -> GateStatus:
+    """Return a record with an answer; one to another question changes nothing."""
+    if record.question != answer.question:
+        return record
+    before = 0 if record.verdict is GateVerdict.PASSED else record.attempts
+    return record.model_copy(
+        update={
+            "verdict": answer.verdict, "message": answer.message, "at": answer.at, "attempts": before + 1,
+            "next_at": None,
+        }
+    )  # fmt: skip
+
+
+def verdict(asked: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
+    """Return what a record is worth now: an answer that has grown old is unknown."""
+    if record.at is None:
+        return GateVerdict.UNKNOWN
+    each_tick = timedelta(seconds=MISSED * interval) + asked.gate.timeout
+    limit = each_tick if asked.gate.when is GateWhen.DURING_STEP else GOOD_FOR
+    return record.verdict if now - record.at <= limit else GateVerdict.UNKNOWN
+
+
+def due(asked: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
+    """Return when a question is asked next; None when nothing more is to be said."""
+    if record.at is None:
+        return record.next_at or now
+    again = record.at + _backoff(asked.gate, record.attempts)
+    match asked.gate.when:
+        case GateWhen.DURING_STEP:
+            each_tick = record.at + timedelta(seconds=interval)
+            return max(each_tick, again) if record.verdict is GateVerdict.UNKNOWN else each_tick
+        case GateWhen.AFTER_FINISH:
+            told = record.verdict is not GateVerdict.UNKNOWN or record.attempts >= LAST
+            return None if told else again
+        case _:
+            return record.at + GOOD_FOR if record.verdict is GateVerdict.PASSED else again
+
+
+def _backoff(gate: Gate, attempts: int) -> timedelta:
+    return min(gate.backoff * (1 << min(max(attempts - 1, 0), 16)), LONGEST)
+
+
+def title(asked: Question) -> str:
+    """Return what messages call a gate."""
+    about = f", step {asked.step}" if asked.step else ""
+    return f"gate {asked.gate.name} ({asked.gate.when}{about})"
+
+
+def wait(asked: Question, record: GateStatus, now: datetime, interval: float) -> str:
+    """Return what a gate that has not passed is waited for with: what it said, and when it is asked next."""
+    if record.at is None:
+        return f"{title(asked)} is asked"
+    age, then = now - record.at, due(asked, record, now, interval)
+    old = ""
+    if record.verdict is not verdict(asked, record, now, interval):
+        old = f", {format_seconds(age.total_seconds())} ago, which is too old"
+    times = "once" if record.attempts == 1 else f"{record.attempts} times"
+    again = f", next at {then:%H:%M:%S} UTC" if then is not None and then > now else ""
+    return f"{title(asked)} {record.verdict}: {record.message}{old}; asked {times}{again}"

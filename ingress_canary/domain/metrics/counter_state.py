@@ -1,0 +1,170 @@
+"""What the counters of some processes were when last seen, and by how much they have risen since.
+
+Used by ``counting.py``, which knows what the counters mean. The rules are judging.md's: a counter that vanished keeps
+its last value; a new one counts from 0 on a process that is known, or that started after the last look, and is only a
+starting point otherwise. One that fell counts from 0 where its process began anew, or where it shows less than it had
+``LATE`` before; any other fall is another replica's, which is late, and the higher value stays the one to count from.
+Nothing here knows of HTTP.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple, Self
+
+from ingress_canary.domain.metrics.samples import EMPTY, Reading, Side
+
+FORGET_AFTER = timedelta(hours=1)
+"""A process that was not seen for so long is gone; one that returns under its name must say when it started."""
+START_JITTER = timedelta(seconds=5)
+"""A start time is computed from the node's boot time, which moves a little when its clock is adjusted."""
+
+LATE = timedelta(seconds=60)
+"""By how much one replica of a source may show less than another one showed before, or twice its sampling where that is
+longer: a scrape that takes its time, or a clock that is ahead, gives a later time to a smaller value."""
+
+SeriesKey = tuple[str, frozenset[tuple[str, str]]]
+"""Instance and labels."""
+
+
+class Sample(NamedTuple):
+    """One label set at one instant: counters of one process that rise and reset together."""
+
+    at: datetime
+    side: Side
+    status: str
+    values: tuple[float, ...]
+
+
+class Increase(NamedTuple):
+    """By how much a sample's values rose since the one before."""
+
+    side: Side
+    status: str
+    by: tuple[float, ...]
+
+
+class _Look(NamedTuple):
+    """The last that is known of a process."""
+
+    at: datetime
+    """Time of its newest sample, which may be older than the reading; of the reading when it had none."""
+    started: datetime | None
+
+
+class _Floor(NamedTuple):
+    """What a label set cannot show less of, unless it has begun anew."""
+
+    values: tuple[float, ...]
+    """What it had ``LATE`` ago, or less."""
+    later: Sample
+    """What it had since: the next floor, once it is old enough."""
+
+    @classmethod
+    def of_starting_point(cls, first: Sample) -> Self:
+        """Return the floor of a label set of which nothing older is known: few have doubled in a minute."""
+        return cls(tuple(value / 2 for value in first.values), first)
+
+    def at(self, now: datetime, late: timedelta, last: Sample) -> "_Floor":
+        """Return the floor for a sample of that time; ``last`` is the newest that was taken before it."""
+        if last.at <= now - late:
+            return _Floor(last.values, last)
+        return _Floor(self.later.values, last) if self.later.at <= now - late else self
+
+    def is_late(self, last: Sample, values: tuple[float, ...]) -> bool:
+        """Return whether values of which one fell are a late replica's: then none rose, and none is below the floor."""
+        rose = any(now > then for now, then in zip(values, last.values, strict=True))
+        return not rose and all(now >= low for now, low in zip(values, self.values, strict=True))
+
+
+class Ledger(NamedTuple):
+    """The last sample of each label set. A new one is made at each look; the empty one has seen nothing."""
+
+    looked: datetime | None = None
+    instances: Mapping[str, _Look] = EMPTY
+    samples: Mapping[SeriesKey, Sample] = EMPTY
+    floors: Mapping[SeriesKey, _Floor] = EMPTY
+
+    def follow(self, reading: Reading, samples: Mapping[SeriesKey, Sample]) -> tuple["Ledger", tuple[Increase, ...]]:
+        """Return the ledger after this look, and what rose. ``reading`` tells who answered, and when."""
+        newest: dict[str, datetime] = {}
+        for (name, _), sample in samples.items():
+            newest[name] = max(sample.at, newest.get(name, sample.at))
+        answered = dict.fromkeys(newest) | {instance.name: instance.started for instance in reading.instances}
+        late = max(LATE, 2 * reading.sampled_every)
+        older = {name for name, started in answered.items() if self._is_older(name, started, reading.at - late)}
+        looks = dict(self.instances)
+        for name in answered.keys() - older:
+            at = newest.get(name, reading.at)
+            # a replica that is late takes nothing back
+            looks[name] = _Look(max(at, looks[name].at) if name in looks else at, answered[name])
+        gone = {name for name, look in looks.items() if reading.at - look.at > FORGET_AFTER}
+        anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
+        restarted = anew | {name for name, started in answered.items() if self._is_another(name, started)}
+
+        after, floors = dict(self.samples), dict(self.floors)
+        if gone or anew:
+            after = {key: sample for key, sample in after.items() if key[0] not in gone and key[0] not in anew}
+            floors = {key: floors[key] for key in after}
+        increases = []
+        for key, sample in samples.items():
+            name, last = key[0], after.get(key)
+            if name in older:
+                continue  # a late replica still shows the process before
+            if last is not None:
+                found = _continued(last, floors[key].at(sample.at, late, last), sample, restarted=name in restarted)
+            elif name in anew or name in self.instances:
+                found = _begun(sample)
+            else:
+                found = sample.values, _Floor.of_starting_point(sample)
+            if found is None:
+                continue
+            base, floors[key] = found
+            after[key] = sample
+            by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
+            if any(by):
+                increases.append(Increase(sample.side, sample.status, by))
+        kept = {name: look for name, look in looks.items() if name not in gone}
+        return Ledger(reading.at, kept, after, floors), tuple(increases)
+
+    def _is_older(self, name: str, started: datetime | None, since: datetime) -> bool:
+        """Return whether a process tells an earlier start than it told after ``since``."""
+        look = self.instances.get(name)
+        if look is None or look.started is None or started is None or look.at < since:
+            return False
+        return look.started - started > START_JITTER
+
+    def _is_another(self, name: str, started: datetime | None) -> bool:
+        """Return whether a process tells a later start than the one that was known, whenever the last look was."""
+        known = self.instances[name].started if name in self.instances else None
+        return started is not None and known is not None and started - known > START_JITTER
+
+    def _began_since(self, name: str, started: datetime | None, now: datetime) -> bool:
+        """Return whether every counter of a process is known to have been 0 after the last look.
+
+        A start in the future is another clock's word and proves nothing; neither does the start that was known.
+        """
+        look = self.instances.get(name)
+        since = self.looked if look is None else look.at
+        if started is None or since is None or not since < started <= now:
+            return False
+        return look is None or look.started is None or started - look.started > START_JITTER
+
+
+def _begun(sample: Sample) -> tuple[tuple[float, ...], _Floor]:
+    """Return what a sample of counters that have begun anew counts from, and its floor."""
+    nothing = tuple(0.0 for _ in sample.values)
+    return nothing, _Floor(nothing, sample)
+
+
+def _continued(
+    last: Sample, floor: _Floor, sample: Sample, *, restarted: bool
+) -> tuple[tuple[float, ...], _Floor] | None:
+    """Return what a sample of counters that are known counts from, and its floor; None for one that adds nothing."""
+    if sample.at <= last.at:
+        return None  # the same sample again, or an older one out of order
+    if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
+        # what the process before had is no floor of the one that there is
+        return last.values, _begun(sample)[1] if restarted else floor
+    if restarted or not floor.is_late(last, sample.values):
+        return _begun(sample)
+    return None

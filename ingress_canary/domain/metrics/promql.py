@@ -1,0 +1,141 @@
+"""PromQL that users write: its variables, and what of it can be counted.
+
+``lint`` and the daemon refuse by it what could not work (``unsupported.py``), ``sli_kinds.py`` fills it in. Parsed
+offline by promql-parser, which follows Prometheus's own grammar, once for each content and within the bounds of
+``api/promql.py``: whatever a tenant writes, it costs all others a few milliseconds, once.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
+
+import promql_parser
+from promql_parser import AggregateExpr, MatrixSelector, NumberLiteral, ParenExpr, StringLiteral, VectorSelector
+
+from ingress_canary.api.promql import query_fault, replace_regexes, without_costly_regexes
+from ingress_canary.domain.metrics.samples import Side
+from ingress_canary.domain.metrics.templates import names, render, unclosed, unknown
+
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "side": "canary or stable: the query is asked once for each",
+        "service": "the Service of that side",
+        "namespace": "namespace of the rollout",
+        "ingress": "the primary Ingress",
+        "stableService": "Service of stable",
+        "canaryService": "Service of the canary",
+        "canaryUpstream": "the canary's upstream, as the controllers' label canary has it",
+        "revision": "what is rolled out",
+    }
+)
+"""The closed set of variables, written as ``{{side}}``, with their meaning (docs/howto/own-metrics.md)."""
+SIDED = frozenset({"side", "service"})
+"""Without any of them a query speaks of the canary alone, and there is no relative test."""
+
+
+def is_sided(template: str) -> bool:
+    """Return whether a query is asked once for each side."""
+    return any(name in SIDED for name in names(template))
+
+
+@lru_cache(maxsize=4096)
+def _filled(template: str, values: frozenset[tuple[str, str]]) -> str:
+    return render(template, dict(values), _escaped)
+
+
+def _escaped(value: str) -> str:
+    """Return a value as it stands between the quotes of a matcher."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def fill(template: str, values: Mapping[str, str], side: Side) -> str:
+    """Return a query with its variables filled in for one side."""
+    service = values.get("canaryService" if side is Side.CANARY else "stableService", "")
+    return _filled(template, frozenset({**values, "side": side.value, "service": service}.items()))
+
+
+class Parsed(NamedTuple):
+    """What the parser found in a query that is filled in. Its tree is not kept: that would be many times as large."""
+
+    selector: str = ""
+    """The raw counters that it names, if it is of a counter."""
+    not_counter: str | None = None
+    """Why it is no counter; None when it is one."""
+    not_value: str | None = None
+    """Why its answer is no number of the present."""
+
+
+@lru_cache(maxsize=4096)
+def parsed(query: str) -> Parsed:
+    """Return what the parser says of a query. What it refuses is remembered as well, by all leaders of this process."""
+    fault = query_fault(query)
+    if fault is not None:
+        return Parsed("", fault, fault)
+    cheap, regexes = without_costly_regexes(query)
+    try:
+        expression = promql_parser.parse(cheap)
+    except ValueError as error:
+        fault = f"is not PromQL: {error}; correct it"
+        return Parsed("", fault, fault)
+    selector, not_counter = _counter(expression)
+    if regexes:
+        selector = replace_regexes(selector, lambda name: regexes.get(name, name))
+    return Parsed(selector, not_counter, _not_value(expression))
+
+
+def _counter(expression: promql_parser.Expr) -> tuple[str, str | None]:
+    """Return the inside of ``sum(...)``, and why it is no counter."""
+    while isinstance(expression, ParenExpr | AggregateExpr):
+        if isinstance(expression, AggregateExpr) and str(expression.op) != "sum":
+            break
+        expression = expression.expr
+    if not isinstance(expression, VectorSelector):
+        return "", (
+            'is not a counter; write its selector, such as errors_total{service="x"}, or the sum of one: rates, '
+            "arithmetic and increase() hide resets, and are taken here, series by series"
+        )
+    if expression.offset is not None or expression.at is not None:
+        return "", "looks at another time; remove offset and @"
+    return str(expression.prettify()), None
+
+
+def _not_value(expression: promql_parser.Expr) -> str | None:
+    if isinstance(expression, NumberLiteral | StringLiteral | MatrixSelector):
+        return 'has no number of Prometheus as its answer; write a query such as max(load{service="x"})'
+    return None
+
+
+def selector(query: str) -> str:
+    """Return the raw counters that a filled-in query names: the inside of ``sum(...)``. Raises ValueError."""
+    found = parsed(query)
+    if found.not_counter is not None:
+        raise ValueError(found.not_counter)
+    return found.selector
+
+
+def counter_faults(template: str) -> Iterator[str]:
+    """Yield what is wrong with the query of a counter: a message and its remedy."""
+    yield from _variable_faults(template) or _said(parsed(_example(template)).not_counter)
+
+
+def value_faults(template: str) -> Iterator[str]:
+    """Yield what is wrong with the query of a threshold."""
+    yield from _variable_faults(template) or _said(parsed(_example(template)).not_value)
+
+
+def one_sided(part: str, total: str) -> bool:
+    """Return whether only one of two counters is told by side: a share of everybody's events, not of the canary's."""
+    return is_sided(part) != is_sided(total)
+
+
+def _variable_faults(template: str) -> list[str]:
+    return [*unknown(template, VARIABLES), *unclosed(template, ("{{", "}}"))]
+
+
+def _example(template: str) -> str:
+    return fill(template, dict.fromkeys(VARIABLES, "x"), Side.CANARY)
+
+
+def _said(fault: str | None) -> tuple[str, ...]:
+    return () if fault is None else (fault,)

@@ -1,0 +1,36 @@
+"""Which version a workload runs: a revision is the whole pod template, equality with stable is the pod spec's alone."""
+
+import hashlib
+import json
+from typing import Any
+
+from ingress_canary.domain.objects.views import Json, Workload
+
+
+def digest(value: Any) -> str:
+    """Return ten hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def template_hash(workload: Workload) -> str:
+    """Return the revision that a workload's whole pod template makes: a config-only change is a new one."""
+    return digest(workload.template)
+
+
+def pod_spec(workload: Workload) -> Json:
+    """Return the pod spec; labels are left out, they must differ between the two sides."""
+    spec: Json = workload.template.get("spec") or {}
+    return spec
+
+
+def same_version(one: Workload, other: Workload) -> bool:
+    """Return whether two workloads run the same pods."""
+    return pod_spec(one) == pod_spec(other)
+
+
+def images(workload: Workload) -> dict[str, str]:
+    """Return the image of each container by name, init containers included."""
+    spec = pod_spec(workload)
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    return {container.get("name", ""): container.get("image", "") for container in containers}

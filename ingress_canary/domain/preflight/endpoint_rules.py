@@ -1,0 +1,120 @@
+"""Rules about the two Services and what stands behind them; they hold for every controller."""
+
+from collections.abc import Iterator
+
+from ingress_canary.domain.objects.views import Service
+from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
+from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.rule import Finding, rule
+
+TOPOLOGY_ANNOTATION = "service.kubernetes.io/topology-mode"
+MOST_NAMED = 3
+"""Addresses that a message names."""
+
+
+@rule(14)
+def canary_has_endpoints(subject: Subject) -> Iterator[Finding]:
+    """The canary Service's port resolves and an endpoint is ready: else everything, `always` included, goes to stable.
+
+    Remedy: add the port that the primary uses for stable to the canary Service; start the canary workload.
+    """
+    service = subject.view.service(subject.canary)
+    if service is None or service.type == EXTERNAL_NAME:
+        return
+    for port in subject.ports:
+        if not service.has_port(port):
+            yield Finding(
+                f"Service {subject.canary}",
+                "spec.ports",
+                f"it has no port {port}, by which the primary reaches stable and the shadow will reach the canary",
+                f"add the port {port} to it",
+            )
+    if not subject.view.endpoints(subject.canary).ready:
+        yield Finding(
+            f"Service {subject.canary}",
+            "spec.selector",
+            "it has no ready endpoint, so every request would go to stable",
+            f"start the canary workload and wait until it is ready: kubectl -n {subject.canary.namespace} get "
+            f"endpointslices -l kubernetes.io/service-name={subject.canary.name}",
+        )
+
+
+@rule(19, Severity.WARNING)
+def canary_is_in_the_cluster(subject: Subject) -> Iterator[Finding]:
+    """The canary Service is no ExternalName: a DNS failure, or a controller that disables them, falls back to stable.
+
+    Remedy: give the canary a Service with a selector.
+    """
+    service = subject.view.service(subject.canary)
+    if service is not None and service.type == EXTERNAL_NAME:
+        yield Finding(
+            f"Service {subject.canary}",
+            "spec.type",
+            "it is an ExternalName: when its name does not resolve, all requests go to stable in silence",
+            "use a Service with a selector for the canary",
+        )
+
+
+@rule(22, Severity.WARNING)
+def routing_ignores_zones(subject: Subject) -> Iterator[Finding]:
+    """Neither Service asks for topology-aware routing: in a zone without a canary endpoint all requests go to stable.
+
+    Remedy: take the annotation or trafficDistribution off for the rollout, or run a canary pod in every zone.
+    """
+    if subject.facts.topology is False:
+        return
+    for key in (subject.stable, subject.canary):
+        service = subject.view.service(key)
+        if service is not None and (field := _zoned(service)):
+            yield Finding(
+                f"Service {key}",
+                field,
+                "topology-aware routing falls back to stable in each zone without a ready canary endpoint",
+                "remove it while the rollout runs, or run canary pods in every zone of the controllers",
+            )
+
+
+def _zoned(service: Service) -> str | None:
+    # the two that ingress-nginx v1.15 looks at (getIngressPodZone)
+    if service.meta.annotations.get(TOPOLOGY_ANNOTATION, "").lower() == "auto":
+        return f"metadata.annotations[{TOPOLOGY_ANNOTATION}]"
+    return "spec.trafficDistribution" if service.traffic_distribution == "PreferClose" else None
+
+
+@rule(24)
+def sides_are_disjoint(subject: Subject) -> Iterator[Finding]:
+    """No endpoint is behind both Services: a stable selector that also matches the canary's pods voids every number.
+
+    Remedy: add a label to the selectors that tells the two workloads apart.
+    """
+    stable, canary = subject.view.endpoints(subject.stable), subject.view.endpoints(subject.canary)
+    both = sorted((stable.ready | stable.unready) & (canary.ready | canary.unready))
+    if both:
+        named = ", ".join(both[:MOST_NAMED]) + (f" and {len(both) - MOST_NAMED} more" if len(both) > MOST_NAMED else "")
+        yield Finding(
+            f"Service {subject.stable}",
+            "spec.selector",
+            f"{named} also stand behind Service {subject.canary}",
+            "give stable and canary pods a label of their own and select by it in both Services",
+        )
+
+
+@rule(25, Severity.WARNING)
+def canary_can_carry_its_share(subject: Subject) -> Iterator[Finding]:
+    """The canary has at least half of the ready endpoints that its weight's share of all of them asks for.
+
+    Remedy: scale the canary workload up before the step.
+    """
+    if not subject.next_weight:
+        return
+    stable = len(subject.view.endpoints(subject.stable).ready)
+    canary = len(subject.view.endpoints(subject.canary).ready)
+    asked = subject.next_weight / 100 * (stable + canary)
+    if 0 < canary < asked / 2:
+        yield Finding(
+            f"Service {subject.canary}",
+            "spec.selector",
+            f"{canary} of {stable + canary} ready endpoints are to carry {subject.next_weight:g} % of the requests",
+            f"scale the canary workload to about {round(asked)} pods",
+        )

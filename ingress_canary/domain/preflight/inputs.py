@@ -1,0 +1,122 @@
+"""What preflight looks at: one rollout and the cluster around it, gathered before any rule is asked.
+
+The engine makes one at the start and before every step, ``lint --live`` makes one without starting anything.
+"""
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from ingress_canary.api.rollout import Phase, RolloutSpec
+from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.objects.views import Ingress, Key, View
+
+CARRYING = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
+"""Phases in which a shadow may be there."""
+
+
+class Route(Protocol):
+    """Who reaches the canary at some step: the part of a step's exposure that rules read."""
+
+    @property
+    def weight(self) -> float:
+        """Percent, 0..100."""
+
+    @property
+    def header(self) -> HeaderRoute | None:
+        """The header that sends requests to the canary."""
+
+    @property
+    def cookie(self) -> str | None:
+        """The cookie that sends requests to the canary."""
+
+
+class Rival(NamedTuple):
+    """Another CanaryRollout of the same namespace."""
+
+    key: Key
+    created: datetime
+    primary: str
+    canary_service: str
+    phase: Phase
+    begun: bool = False
+    """Its shadow is there already, be it at weight 0."""
+
+
+class ControllerFacts(NamedTuple):
+    """What could be read of the controllers' own configuration; None where it is not known."""
+
+    annotations_risk_level: str | None = None
+    metrics: bool | None = None
+    """Whether request metrics are on."""
+    undefined_hosts: bool | None = None
+    """Whether requests for a host that no rule names literally are counted."""
+    topology: bool | None = None
+    """Whether topology-aware routing is on."""
+    pods: int | None = None
+    orphaned: bool | None = None
+    """Their own word that the shadow is inert."""
+
+
+class Subject(NamedTuple):
+    """A rollout under scrutiny."""
+
+    key: Key
+    uid: str
+    created: datetime
+    phase: Phase
+    spec: RolloutSpec
+    routes: tuple[Route, ...]
+    """Every route that a step of the schedule uses, the one wanted now included."""
+    primary: Ingress | None
+    shadow: Ingress | None
+    """The shadow, when it is there and this rollout's."""
+    view: View
+    prefix: str
+    """Prefix of the router's annotations."""
+    rivals: tuple[Rival, ...] = ()
+    next_weight: float | None = None
+    """Percent of the step that is about to be entered."""
+    controllers: frozenset[str] = frozenset()
+    """Further ``spec.controller`` values that the settings call known."""
+    facts: ControllerFacts = ControllerFacts()
+
+    @property
+    def ingress(self) -> Ingress:
+        """The primary, for the rules that are asked once rule 0 has found it."""
+        assert self.primary is not None
+        return self.primary
+
+    @property
+    def label(self) -> str:
+        """The rollout as problems name it."""
+        return f"CanaryRollout {self.key}"
+
+    @property
+    def stable(self) -> Key:
+        """The stable Service."""
+        return Key(self.key.namespace, self.spec.stable_service)
+
+    @property
+    def canary(self) -> Key:
+        """The canary Service."""
+        return Key(self.key.namespace, self.spec.canary_service)
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Ports by which the primary's paths reach the stable Service: those of the shadow, as written."""
+        return tuple(self.port_fields())
+
+    def port_fields(self) -> dict[str, str]:
+        """Return each of these ports with the field that says it first."""
+        found: dict[str, str] = {}
+        for r, rule in enumerate(self.primary.rules if self.primary else ()):
+            for p, path in enumerate(rule.paths or ()):
+                if path.backend.service == self.spec.stable_service:
+                    found.setdefault(path.backend.port, f"spec.rules[{r}].http.paths[{p}].backend.service.port")
+        return found
+
+    def owns(self, ingress: Ingress) -> bool:
+        """Return whether an Ingress is this rollout's own shadow: by its owner, or the very one that status knows."""
+        if self.shadow is not None and ingress.meta.key == self.shadow.meta.key:
+            return True
+        return ingress.meta.owner is not None and ingress.meta.owner.uid == self.uid

@@ -1,0 +1,59 @@
+"""Preflight at every tick of a rollout that waits at a step: the rules are asked anew once something is different.
+
+Rules are functions of the subject and of what they ask its view, so what they found last holds while the subject and
+each answer are the same. ``engine/inputs.py`` keeps one of these for each rollout.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, cast
+
+from ingress_canary.domain.objects.views import View
+from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.run_rules import preflight
+
+
+class Preflight:
+    """What the rules found last, and what they looked at."""
+
+    def __init__(self) -> None:
+        self._subject: Subject | None = None
+        self._rules: Sequence[Rule] = ()
+        self._asked: Sequence[tuple[Callable[[], object], object]] = ()
+        """Each question that the rules put to the view, with the answer that it had."""
+        self._found: tuple[Problem, ...] = ()
+
+    def __call__(self, subject: Subject, rules: Sequence[Rule]) -> tuple[Problem, ...]:
+        """Return what the rules find, in their order, as :func:`preflight` does."""
+        if subject != self._subject or rules != self._rules or not self._holds():
+            witness = _Witness(subject.view)
+            self._found = preflight(subject._replace(view=cast("View", witness)), rules)
+            self._asked = tuple(witness.asked.values())
+        # of equal subjects the newest is kept: it shares most with the next
+        self._subject, self._rules = subject, rules
+        return self._found
+
+    def _holds(self) -> bool:
+        # what has not been replaced is the same object, which is quicker to see than that it is equal
+        return all((now := ask()) is answer or now == answer for ask, answer in self._asked)
+
+
+class _Witness:
+    """A view that keeps every question with its answer."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.asked: dict[tuple[Any, ...], tuple[Callable[[], object], object]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._view, name)
+        if not callable(found):
+            return self._ask((name,), partial(getattr, self._view, name))
+        return lambda *said: self._ask((name, *said), partial(found, *said))
+
+    def _ask(self, question: tuple[Any, ...], ask: Callable[[], object]) -> object:
+        if question not in self.asked:
+            self.asked[question] = ask, ask()
+        return self.asked[question][1]

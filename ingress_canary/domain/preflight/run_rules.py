@@ -1,0 +1,18 @@
+"""Preflight itself: a router's ordered rules over one subject. Used by the engine, ``lint --live`` and ``status``."""
+
+from collections.abc import Sequence
+
+from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.rule import Rule
+
+
+def preflight(subject: Subject, rules: Sequence[Rule]) -> tuple[Problem, ...]:
+    """Return what the rules find, in their order; what must exist (rule 0) comes first and alone.
+
+    A missing Service would make half of the others speak of its consequences, so they wait until it is there.
+    """
+    first = tuple(problem for rule in rules if rule.number == 0 for problem in rule.problems(subject))
+    if first:
+        return first
+    return tuple(problem for rule in rules if rule.number > 0 for problem in rule.problems(subject))

@@ -1,0 +1,43 @@
+"""A schedule made ready for use: steps, plan of the SLOs, SLI kinds and calendar, made once for each content."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.sli_kinds import Measures
+from ingress_canary.domain.schedule.steps import Exposure, Walk
+from ingress_canary.domain.schedule.windows import Calendar
+from ingress_canary.domain.slo.analysis import Plan
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Course:
+    """A schedule made ready to be walked: made once for each content, because ticks come often."""
+
+    spec: ScheduleSpec
+    walk: Walk
+    plan: Plan
+    measures: Measures
+    calendar: Calendar | None = None
+    """When it may be walked; None when at any time."""
+
+    @property
+    def routes(self) -> tuple[Exposure, ...]:
+        """What any step exposes, for the rules that judge values before they are used."""
+        return tuple(step.exposure for step in self.walk.steps)
+
+    def next_weight(self, index: int) -> float:
+        """Return the weight of the step after ``index``, the last one's at the end."""
+        return self.walk.at(index + 1).exposure.weight
+
+    @classmethod
+    def of(cls, spec: ScheduleSpec) -> Self:
+        """Return the course of a schedule."""
+        walk = Walk.of(spec)
+        return cls(
+            spec,
+            walk,
+            Plan.of(spec, tuple(step.min_requests for step in walk.steps)),
+            Measures.of(spec.slos, spec.analysis),
+            Calendar.of(spec.windows) if spec.windows is not None else None,
+        )

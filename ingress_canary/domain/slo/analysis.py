@@ -1,0 +1,248 @@
+"""The evidence of one rollout as one value: what ``decide.py`` asks and what ``status`` shows.
+
+Every method returns a new value; nothing here waits, reads a clock or knows a metrics source. ``checkpoint.py`` turns
+it into text and back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+from typing import Self
+
+from ingress_canary.api.rollout import SloStatus, Verdict
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.slo.accumulator import NOTHING, Track, implausible
+from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
+from ingress_canary.domain.slo.threshold_check import Bound, Watch
+from ingress_canary.domain.slo.verdicts import describe, judge, status, unopposed
+
+NO_VALUES: Mapping[str, float | str] = MappingProxyType({})
+UNREAD = "nothing was read for this SLO"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One SLO that is tested."""
+
+    name: str
+    design: Design
+    min_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rollout's evidence is held against; fixed when the rollout begins."""
+
+    objectives: tuple[Objective, ...]
+    step_minimums: tuple[int | None, ...]
+    """minRequests of each expanded step, where it overrides the SLOs' own."""
+    bounds: tuple[Bound, ...] = ()
+    """The uncalibrated SLOs."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every SLO's name, the uncalibrated ones last."""
+        return (*(objective.name for objective in self.objectives), *(bound.name for bound in self.bounds))
+
+    @classmethod
+    def of(cls, spec: ScheduleSpec, step_minimums: Sequence[int | None]) -> Self:
+        """Return the plan of a schedule, given each expanded step's own minRequests.
+
+        SLOs of prometheusThreshold are uncalibrated: they have no objective, take no part in these tests and do not
+        count in S.
+        """
+        calibrated = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
+        analysis = spec.analysis
+        return cls(
+            tuple(
+                Objective(
+                    slo.name,
+                    Design(
+                        theta=max(slo.theta, SMALLEST_THETA),
+                        rho=analysis.baseline.max_ratio,
+                        delta=analysis.baseline.min_delta,
+                        alpha=analysis.alpha,
+                        beta=analysis.beta,
+                        slos=len(calibrated),
+                        steps=len(step_minimums),
+                    ),
+                    slo.min_requests,
+                )
+                for slo in calibrated
+            ),
+            tuple(step_minimums),
+            tuple(Bound.of(slo) for slo in spec.slos if slo.sli.prometheus_threshold is not None),
+        )
+
+
+@dataclass
+class Analysis:
+    """All evidence of one rollout. Without slots: what is asked of it many times a tick is worked out once."""
+
+    plan: Plan
+    tracks: tuple[Track, ...]
+    """One an objective, in the plan's order."""
+    step: int = 0
+    """Index in the expanded list, from 1; 0 before the first."""
+    canary_requests: int = 0
+    """Since the step began and settled; excluded statuses left out."""
+    stable_requests: int = 0
+    first_fail_at: datetime | None = None
+    """When the evidence was taken that first proved a fail."""
+    watches: tuple[Watch, ...] = ()
+    """One an uncalibrated SLO, in the plan's order."""
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Return the analysis of a rollout that has not begun."""
+        tracks = tuple(Track.of(objective.design) for objective in plan.objectives)
+        return cls(plan, tracks, watches=tuple(Watch(bound) for bound in plan.bounds))
+
+    def warm(self, *ticks: Mapping[str, Counts | str]) -> Self:
+        """Return the analysis with more ticks of the stable side before the canary had traffic.
+
+        From the first step on this changes nothing: phi is fixed.
+        """
+        if self.step:
+            return self
+        tracks = []
+        for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
+            looks = (_look(counts, objective) for counts in ticks)
+            tracks.append(track.warm(*(look for look in looks if not isinstance(look, str))))
+        return replace(self, tracks=tuple(tracks))
+
+    def enter_step(self, index: int) -> Self:
+        """Return the analysis at the beginning of step ``index`` (from 1), where its copy of the tests begins.
+
+        Raises IndexError for a step that the plan does not have.
+        """
+        if not 1 <= index <= len(self.plan.step_minimums):
+            raise IndexError(f"step {index} of {len(self.plan.step_minimums)}")
+        tracks = tuple(track.enter(index) for track in self.tracks)
+        watches = tuple(watch.anew() for watch in self.watches)
+        return replace(self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0)
+
+    def restart_evidence(self) -> Self:
+        """Return the analysis at the same step with nothing seen: stable is another version now."""
+        tracks = tuple(track.anew(self.step) for track in self.tracks)
+        watches = tuple(watch.anew() for watch in self.watches)
+        return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
+
+    def tick(
+        self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING,
+        values: Mapping[str, float | str] = NO_VALUES, *, relative: bool = True,
+    ) -> Self:  # fmt: skip
+        """Return the analysis with the evidence of one tick of the present step.
+
+        ``counts`` holds each SLO's counts since the tick before, or why there are none; ``requests`` the requests of
+        both sides that the share is taken from; ``values`` each uncalibrated SLO's number; ``relative`` is off where
+        the sides cannot be compared.
+        Ticks while the step settles are the caller's to leave out.
+        """
+        seconds = at.timestamp()
+        tracks = []
+        for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
+            look = _look(counts, objective)
+            tracks.append(track.silent(look) if isinstance(look, str) else track.tick(seconds, look, relative=relative))
+        after = replace(
+            self,
+            tracks=tuple(tracks),
+            watches=tuple(watch.tick(seconds, values.get(watch.bound.name, UNREAD)) for watch in self.watches),
+            canary_requests=self.canary_requests + requests.n,
+            stable_requests=self.stable_requests + requests.m,
+        )
+        if self.first_fail_at is None and Verdict.FAIL in after.verdicts:
+            return replace(after, first_fail_at=at)
+        return after
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Each SLO's verdict, in the plan's order, the uncalibrated ones last."""
+        calibrated = [
+            judge(objective.design, track.evidence, self._min_requests(objective))
+            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        ]
+        return (*calibrated, *(watch.verdict for watch in self.watches))
+
+    @property
+    def named_verdicts(self) -> tuple[tuple[str, Verdict], ...]:
+        """Each SLO's name and verdict, in the same order."""
+        return tuple(zip(self.plan.names, self.verdicts, strict=True))
+
+    @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """What each SLO's verdict stands for, in the same order."""
+        calibrated = [
+            describe(objective.design, track.evidence, self._min_requests(objective), track.rate)
+            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        ]
+        return (*calibrated, *(watch.sentence for watch in self.watches))
+
+    @cached_property
+    def statuses(self) -> list[SloStatus]:
+        """Each SLO's verdict with its numbers and its sentence."""
+        # the uncalibrated ones are last, and have no track
+        parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
+        return [
+            *(status(one.name, verdict, track.evidence, sentence) for one, verdict, track, sentence in parts),
+            *(watch.status for watch in self.watches),
+        ]
+
+    @property
+    def summary(self) -> str:
+        """Every SLO's name and sentence."""
+        pairs = zip(self.plan.names, self.sentences, strict=True)
+        return "; ".join(f"{name}: {sentence}" for name, sentence in pairs)
+
+    @property
+    def unopposed_summary(self) -> str:
+        """What a step of require: NoFail was passed on, of every SLO."""
+        calibrated = [
+            unopposed(objective.design, track.evidence, self._min_requests(objective), track.rate)
+            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+        ]
+        sentences = (*calibrated, *(watch.sentence for watch in self.watches))
+        return "; ".join(f"{name}: {sentence}" for name, sentence in zip(self.plan.names, sentences, strict=True))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the SLOs that the canary is proven to violate."""
+        return self._named(Verdict.FAIL) if Verdict.FAIL in self.verdicts else ()
+
+    @property
+    def without_data(self) -> tuple[str, ...]:
+        """Names of the SLOs of which the latest look said nothing."""
+        return self._named(Verdict.NO_DATA)
+
+    @property
+    def proven(self) -> bool:
+        """Whether every SLO passes (require: Proof)."""
+        return bool(self.verdicts) and all(verdict is Verdict.PASS for verdict in self.verdicts)
+
+    @property
+    def unopposed(self) -> bool:
+        """Whether nothing is proven bad, on fresh data and with minRequests seen (require: NoFail)."""
+        return (
+            not self.failed
+            and all(watch.fresh for watch in self.watches)
+            and all(
+                track.fresh and track.step.n >= self._min_requests(objective)
+                for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            )
+        )
+
+    def _named(self, wanted: Verdict) -> tuple[str, ...]:
+        return tuple(name for name, verdict in self.named_verdicts if verdict is wanted)
+
+    def _min_requests(self, objective: Objective) -> int:
+        override = self.plan.step_minimums[self.step - 1] if self.step else None
+        return objective.min_requests if override is None else override
+
+
+def _look(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:
+    """Return the counts of an objective, or why there are none that could be used."""
+    look = counts.get(objective.name, UNREAD)
+    return look if isinstance(look, str) else implausible(look) or look

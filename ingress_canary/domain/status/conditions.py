@@ -1,0 +1,141 @@
+"""The conditions of a status: what is so, since when, and why. ``publish.py`` puts them in.
+
+What they tell is gathered before it is put into words: most ticks change nothing but numbers, and nobody reads those.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
+from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.decision.observation import Observation
+from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.preflight.problem import Findings
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.traffic.effectiveness import EffectState
+
+NOT_READY = frozenset(
+    {
+        Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
+        Reason.SHADOW_TERMINATING,
+    }
+)  # fmt: skip
+PREFLIGHT = "Preflight"
+"""The condition that holds the findings; warnings leave it True."""
+FROZEN = "Frozen"
+"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
+SCHEDULE_CURRENT = "ScheduleCurrent"
+"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
+SHADOW_REMOVED = "ShadowRemoved"
+"""The condition that tells of a shadow whose deletion did not end it; absent until there was one."""
+ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, SHADOW_REMOVED)
+TO_THE_LETTER = frozenset({PREFLIGHT, SHADOW_REMOVED})
+"""Conditions whose message is news though its answer is the same."""
+
+Answer = Literal["True", "False", "Unknown"]
+
+
+class Fact(NamedTuple):
+    """What a condition says now."""
+
+    kind: str
+    answer: Answer
+    say: Callable[[], str]
+    """Puts it into words."""
+    reason: str = ""
+    """The rollout's own where there is no other."""
+
+
+def facts(
+    status: RolloutStatus, session: Session | None, findings: Findings | None, seen: Observation | None
+) -> Iterator[Fact]:
+    """Yield what is known by now; conditions of other kinds stay what they were.
+
+    ``findings`` and ``seen`` are those of this very moment, or None.
+    """
+    yield Fact("Ready", "False" if status.reason in NOT_READY else "True", lambda: status.message)
+    words = (lambda: session.effect.message) if session is not None else (lambda: status.message)
+    yield Fact("Effective", _effective(status, session), words)
+    yield Fact("Promoted", _promoted(status), lambda: status.message)
+    if findings is not None:
+        yield _preflight(findings)
+    if seen is None:
+        return
+    known = {one.type for one in status.conditions}
+    if seen.terminating is not None or SHADOW_REMOVED in known:
+        left = str(seen.terminating) if seen.terminating is not None else None
+        yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
+    # what is at rest is not told anything else that is new
+    if status.phase not in AT_REST:
+        if seen.frozen is not None or FROZEN in known:
+            yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
+        if seen.outdated is not None or SCHEDULE_CURRENT in known:
+            why = seen.outdated.why if seen.outdated is not None else None
+            yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
+
+
+def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int) -> bool:
+    """Return whether conditions say what they say already, numbers left aside but in what is told to the letter."""
+    known = {one.type: one for one in stored}
+    for fact in told:
+        one = known.get(fact.kind)
+        if one is None or one.status != fact.answer or one.observed_generation != generation:
+            return False
+        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE_LENGTH]:
+            return False
+    return True
+
+
+def conditions(status: RolloutStatus, told: Iterator[Fact], now: datetime) -> list[Condition]:
+    """Return the conditions in their order, with those that nothing is told of as they were."""
+    made = {one.type: one for one in status.conditions}
+    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
+    return [made[kind] for kind in ORDER if kind in made]
+
+
+def _preflight(findings: Findings) -> Fact:
+    if findings.refused:
+        return Fact(PREFLIGHT, "False", lambda: findings.message, Reason.PREFLIGHT_FAILED)
+    reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
+    return Fact(PREFLIGHT, "True", lambda: findings.message, reason)
+
+
+def _lasting(kind: str, reason: Reason, words: str | None, answers: tuple[Answer, Answer]) -> Fact:
+    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it.
+
+    Its reason is why something is so; what is over has none of its own.
+    """
+    return Fact(kind, answers[words is None], lambda: words or "", "" if words is None else reason)
+
+
+def _effective(status: RolloutStatus, session: Session | None) -> Answer:
+    if session is None or status.phase in AT_REST or status.weight == 0:
+        return "Unknown"
+    match session.effect.state:
+        case EffectState.EFFECTIVE:
+            return "True"
+        case EffectState.NOT_EFFECTIVE:
+            return "False"
+        case _:
+            return "Unknown"
+
+
+def _promoted(status: RolloutStatus) -> Answer:
+    if status.phase is Phase.SUCCEEDED:
+        # as it ended: a spec that cannot be read any more does not take that back
+        ended = status.history[-1].reason if status.history else status.reason
+        return "True" if ended == Reason.PROMOTED else "False"
+    return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
+
+
+def _condition(fact: Fact, status: RolloutStatus, before: Condition | None, now: datetime) -> Condition:
+    same = before is not None and before.status == fact.answer
+    return Condition(
+        type=fact.kind,
+        status=fact.answer,
+        reason=fact.reason or status.reason or "Unknown",
+        message=fact.say()[:MESSAGE_LENGTH],
+        observed_generation=status.observed_generation,
+        last_transition_time=before.last_transition_time if same and before else now,
+    )

@@ -1,0 +1,191 @@
+"""What people are told, and in which words: from two statuses, the one before and the one that has been stored.
+
+What was told is part of the status (``alerts``, ``history``), so it is stored before it is sent: a crash in between
+loses a message, and no restart repeats one. ``publish.py`` has it stored, ``engine/report.py`` has it sent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from ingress_canary.api.notification import Notification, Severity
+from ingress_canary.api.rollout import AlertStatus, Phase, RolloutStatus
+from ingress_canary.domain.decision.observation import Decision, Observation
+from ingress_canary.domain.metrics.templates import render, unclosed, unknown
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
+
+QUIET = timedelta(hours=1)
+"""What comes and goes is told once in this time, on the daemon's clock, unless the rollout moves."""
+ALERTS = 16
+TITLE = 256
+BODY = 8192
+
+VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        "namespace": "namespace of the rollout",
+        "rollout": "its name",
+        "reason": "one word of the vocabulary",
+        "severity": "info, warning or critical",
+        "message": "the sentence with the numbers",
+        "phase": "where it is in its life",
+        "step": "number of the step, from 1; 0 before the first",
+        "stepName": "its name, if it has one",
+        "weight": "percent of requests meant for the canary",
+        "share": "percent of requests seen on the canary, if known",
+        "revision": "what is rolled out",
+        "evidence": "a line for each SLO: verdict and numbers",
+        "time": "when it was decided, in UTC",
+    }
+)
+"""The closed set of variables of a title and a body, with their meaning (docs/howto/notify.md)."""
+USUAL_TITLE = "[{{severity}}] {{namespace}}/{{rollout}}: {{reason}}"
+TRIAL = "This is a test by `ingress-canary notifications test`: nothing has happened."
+USUAL_BODY = "{{message}}\n\n{{phase}}, step {{step}} at {{weight}} %, revision {{revision}}, {{time}}\n{{evidence}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a message is about."""
+
+    key: Key
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Notifications, and the namespace whose Secrets they name."""
+
+    namespace: str
+    notifications: tuple[Notification, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message, ready to be sent."""
+
+    about: Subject
+    reason: Reason
+    severity: Severity
+    notification: str
+    """Its name."""
+    secret: Key
+    entry: str
+    """Of the Secret, where the addresses are."""
+    title: str
+    body: str
+
+
+News = tuple[Reason, str, datetime]
+"""What there is to tell: the word, the sentence, and when it was decided."""
+
+
+def audience(seen: Observation) -> Audience | None:
+    """Return whom a rollout's schedule names; None where it cannot be read."""
+    if seen.course is None:
+        return None
+    return Audience(seen.shared_in or seen.key.namespace, tuple(seen.course.spec.notifications))
+
+
+def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
+    """Return what people have been told of since the last transition, with what they are told now."""
+    status = decision.status
+    if decision.moved is not None:
+        return []
+    kept = [one for one in status.alerts if one.reason == status.reason or now - one.at < QUIET]
+    known = {one.reason for one in kept}
+    # what a transition has just said is not said again
+    known |= {one.reason for one in status.history[-1:] if now - one.at < QUIET}
+    calls = [str(alert.reason) for alert in decision.alerts]
+    calls += [status.reason] if status.reason in ASKING else []
+    return [*kept, *(AlertStatus(reason=one, at=now) for one in dict.fromkeys(calls) if one not in known)][-ALERTS:]
+
+
+def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Iterator[News]:
+    """Yield what a stored status has to tell that the one before had not: a transition, or what calls for a person."""
+    if decision.moved is not None:
+        yield Reason(decision.moved.reason), decision.moved.message, decision.moved.at
+    said = {str(alert.reason): alert.message for alert in decision.alerts}
+    for one in after.alerts:
+        if one not in before.alerts:
+            yield Reason(one.reason), said.get(one.reason, after.message), one.at
+
+
+def notices(
+    about: Subject, found: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
+) -> Iterator[Notice]:
+    """Yield the messages of what there is to tell, to everybody who wants it; ``status`` is None when unreadable."""
+    for reason, message, at in found:
+        values = _values(about.key, status, reason, message, at)
+        for one in audiences:
+            for notification in one.notifications:
+                if wants(notification, reason):
+                    secret = Key(one.namespace, notification.secret_ref.name)
+                    yield Notice(
+                        about, reason, severity(reason), notification.name, secret, notification.secret_ref.key,
+                        *text(notification, values),
+                    )  # fmt: skip
+
+
+def trial(about: Subject, one: Audience, at: datetime, names: Sequence[str] = ()) -> Iterator[Notice]:
+    """Yield a message that says it is a test for each notification, or for those named."""
+    status = RolloutStatus(phase=Phase.PROGRESSING)
+    for notification in one.notifications:
+        if not names or notification.name in names:
+            reason = next((Reason(word) for word in notification.reasons if word in list(Reason)), Reason.STEP_PASSED)
+            secret = Key(one.namespace, notification.secret_ref.name)
+            title, body = text(notification, _values(about.key, status, reason, TRIAL, at))
+            entry = notification.secret_ref.key
+            yield Notice(about, reason, Severity.INFO, notification.name, secret, entry, f"[test] {title}", body)
+
+
+def wants(notification: Notification, reason: Reason) -> bool:
+    """Return whether a notification is to tell of a reason."""
+    severe = severity(reason).rank >= notification.severity.rank
+    return severe and (not notification.reasons or reason in notification.reasons)
+
+
+def text(notification: Notification, values: Mapping[str, str]) -> tuple[str, str]:
+    """Return title and body, of a length that services take; a title is one line."""
+    title = " ".join(render(notification.title or USUAL_TITLE, values).split())
+    body = render(notification.body or USUAL_BODY, values).strip()
+    return title[:TITLE], (body or values["message"])[:BODY]
+
+
+def notification_faults(notifications: Sequence[Notification], prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield (field, message) of what the schema takes and nobody could be told by."""
+    for number, notification in enumerate(notifications):
+        for member in ("title", "body"):
+            template = getattr(notification, member)
+            for fault in (*unknown(template, VARIABLES), *unclosed(template)):
+                yield f"{prefix}[{number}].{member}", fault
+        for place, reason in enumerate(notification.reasons):
+            if reason not in list(Reason):
+                near = get_close_matches(reason, list(Reason), 1)
+                remedy = f"did you mean {near[0]}?" if near else "docs/reference/reasons.md lists them"
+                yield f"{prefix}[{number}].reasons[{place}]", f"no such reason: {reason}; {remedy}"
+
+
+def _values(key: Key, status: RolloutStatus | None, reason: Reason, message: str, at: datetime) -> Mapping[str, str]:
+    values = {
+        **dict.fromkeys(VARIABLES, ""), "namespace": key.namespace, "rollout": key.name, "reason": str(reason),
+        "severity": str(severity(reason)), "message": message, "time": f"{at:%Y-%m-%d %H:%M:%S} UTC",
+    }  # fmt: skip
+    if status is None:
+        return values
+    share = status.observed_share
+    return values | {
+        "phase": str(status.phase),
+        "step": str(status.step.index if status.step else 0),
+        "stepName": status.step.name if status.step else "",
+        "weight": f"{status.weight:g}",
+        "share": "" if share is None else f"{100 * share:.3g}",
+        "revision": status.revision or "",
+        "evidence": "\n".join(
+            f"{slo.name} {slo.verdict}: canary {slo.canary.bad:,} bad of {slo.canary.total:,}, "
+            f"stable {slo.stable.bad:,} of {slo.stable.total:,}; {slo.message}"
+            for slo in status.slos
+        ),
+    }

@@ -1,0 +1,109 @@
+"""What the contract takes and the daemon does not: behaviour of a later release, and more steps than it walks.
+
+Refused in words, never silently ignored. Used by the daemon (reason InvalidSpec) and by ``lint``. A release that
+brings a behaviour removes its line here.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
+from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
+from ingress_canary.api.units import format_duration
+from ingress_canary.domain.metrics.promql import counter_faults, is_sided, one_sided, value_faults
+from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.schedule.windows import Calendar
+from ingress_canary.domain.status.notices import notification_faults
+
+NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source prometheus, or use requests or latency"
+
+
+def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
+    """Yield (field, message) of each member of a rollout that cannot be carried out beside the others."""
+    if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
+        for side in ("canary", "stable"):
+            if getattr(spec.workload, side) is None:
+                yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
+    canary = spec.workload.canary
+    if canary is not None and canary == spec.workload.stable:
+        yield "spec.workload.stable", "is the canary's workload too; name the one behind the stable Service, or none"
+    if spec.workload.scale_canary is not None and (canary is None or canary.kind is WorkloadKind.DAEMON_SET):
+        why = "there is nothing to scale; set spec.workload.canary to a Deployment or a StatefulSet"
+        yield "spec.workload.scaleCanary", why
+
+
+def unsupported_schedule(
+    spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Yield (field, message) of each member of a schedule that the daemon does not take.
+
+    ``prometheus`` says whether its evidence comes from there.
+    """
+    if len(Walk.of(spec)) > MAX_STEPS:
+        yield (
+            f"{prefix}.steps",
+            f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
+        )
+    yield from _never_finished(spec, prefix)
+    yield from _of_no_step(spec, prefix)
+    yield from notification_faults(spec.notifications, f"{prefix}.notifications")
+    for number, slo in enumerate(spec.slos):
+        for member, faults in _queries(slo.sli):
+            yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
+            if not prometheus:
+                yield f"{prefix}.slos[{number}].sli.{member}", NO_PROMETHEUS
+        yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for member, fault in _one_sided(slo.sli))
+
+
+def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield each query of the user's own by its member, with what is wrong with it."""
+    if sli.prometheus is not None:
+        for member in ("bad", "good", "total"):
+            query = getattr(sli.prometheus, member)
+            if query is not None:
+                yield f"prometheus.{member}", counter_faults(query)
+    if sli.prometheus_threshold is not None:
+        yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
+
+
+def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
+    """Yield the counter that speaks of everybody while the other one speaks of one side."""
+    own = sli.prometheus
+    if own is None:
+        return
+    member, part = ("bad", own.bad) if own.bad is not None else ("good", own.good)
+    if part is None or not one_sided(part, own.total):
+        return
+    everybody, sided = ("total", member) if is_sided(part) else (member, "total")
+    why = (
+        f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
+        "other requests too; tell the sides apart in both, or write {{canaryService}} in both: that judges it alone"
+    )
+    yield f"prometheus.{everybody}", why
+
+
+def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the steps that gates name and that there are not."""
+    steps = Walk.of(spec).steps
+    known = {str(step.index) for step in steps} | {step.name for step in steps if step.name}
+    names = [step.name for step in steps if step.name]
+    there = f"{', '.join(dict.fromkeys(names))} or a number" if names else "a number"
+    for number, gate in enumerate(spec.gates):
+        for place, step in enumerate(gate.steps):
+            if step not in known:
+                why = f"there is no step {step}; write {there} from 1 to {len(steps)}"
+                yield f"{prefix}.gates[{number}].steps[{place}]", why
+
+
+def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+    """Yield the steps that no window is long enough for, where they are to end in it."""
+    windows = spec.windows
+    if windows is None or not windows.finish_in_window or not windows.allow:
+        return
+    longest = Calendar.of(windows).longest()
+    for step in Walk.of(spec).steps[:MAX_STEPS] if longest is not None else ():
+        needed = timedelta(seconds=step.bake) + spec.analysis.settle
+        if longest is not None and needed > longest:
+            why = f"{step.title} takes {format_duration(needed)}, no window more than {format_duration(longest)}"
+            yield f"{prefix}.windows", f"finishInWindow: {why}; shorten the bake or allow longer hours"
+            return

@@ -1,0 +1,144 @@
+"""Another hand on the shadow: which way it moved the exposure, and what to do about it (rule 2 of docs/concepts.md).
+
+A shadow carries the fingerprint of the content this daemon wrote last. While content and fingerprint agree nobody
+else has touched it, and a difference from what is wanted is only a write of ours that is still to come. Once they
+disagree somebody else has edited: what raises exposure is undone at once, what lowers it is honoured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor
+from typing import Any
+
+from ingress_canary.api import APPLIED_ANNOTATION
+from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.views import Ingress, Json
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.traffic.router.router import Router
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What somebody else changed."""
+
+    raised: tuple[str, ...]
+    """Changes that add exposure, or that are nobody's to make: undone."""
+    lowered: tuple[str, ...]
+    """Changes that take exposure away: honoured."""
+    honoured: Exposure
+    """The exposure that is left: nothing above what was wanted, nothing put back that was taken away."""
+
+
+def fingerprint(router: Router, shadow: Ingress) -> str:
+    """Return what stands for the content of a shadow that the controller acts on."""
+    paths = sorted(
+        (rule.host, p.path, p.type, p.backend.service or "", p.backend.port)
+        for rule in shadow.rules
+        for p in rule.paths or ()
+    )
+    default = shadow.default_backend.service if shadow.default_backend else None
+    return digest([sorted(router.settings(shadow).items()), shadow.class_name, default, paths])
+
+
+def stamped(router: Router, manifest: Json) -> Json:
+    """Return a shadow's manifest with the fingerprint of its content."""
+    stamp = fingerprint(router, Ingress.of(manifest))
+    metadata = manifest["metadata"]
+    annotations = {**metadata["annotations"], APPLIED_ANNOTATION: stamp}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def untouched(router: Router, shadow: Ingress) -> bool:
+    """Return whether nobody else changed what the controller acts on since this daemon's last write, or its owner."""
+    return shadow.meta.owner is not None and _intact(router, shadow)
+
+
+def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
+    """Return how a shadow that another hand has touched differs from what is wanted, by direction."""
+    actual, target = router.told(shadow), Ingress.of(manifest)
+    raised, lowered = _estranged(router, shadow, target), list[str]()
+    if _intact(router, shadow):
+        # whatever else is not as wanted is a write of ours that is still to come
+        return Drift(tuple(raised), (), wanted)
+    weight, header, cookie = wanted.weight, wanted.header, wanted.cookie
+    if actual.weight > wanted.weight + 1e-9:
+        raised.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
+    elif actual.weight < wanted.weight - 1e-9:
+        lowered.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
+        # a total of somebody's own makes any fraction; what is stored has three decimals, and no more than is left
+        weight = floor(actual.weight * 1000) / 1000
+    if actual.header != wanted.header:
+        if actual.header is None:
+            lowered.append("the header route was removed")
+            header = None
+        else:
+            raised.append(f"header route {actual.header.name} was added or changed")
+    if actual.cookie != wanted.cookie:
+        if actual.cookie is None:
+            lowered.append("the cookie route was removed")
+            cookie = None
+        else:
+            raised.append(f"cookie route {actual.cookie} was added or changed")
+    honoured = Exposure(weight, header, cookie)
+    added, removed = _paths(shadow) - _paths(target), _paths(target) - _paths(shadow)
+    if added or shadow.default_backend:
+        raised.append("paths or a default backend were added")
+    if removed or shadow.class_name != target.class_name:
+        # a shadow that is partly inert cannot be stored as a weight: the nearest state below it is none at all
+        lowered.append("paths were removed or the class was changed")
+        honoured = Exposure()
+    others = _others(router, shadow, target)
+    if others and not raised and not lowered:
+        raised.append(f"annotations {', '.join(sorted(others))} were changed")
+    return Drift(tuple(raised), tuple(lowered), honoured)
+
+
+def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
+    """Return the merge patch that turns a shadow into the manifest; None when it already is."""
+    target = Ingress.of(manifest)
+    wanted: Mapping[str, str] = target.meta.annotations
+    present = router.settings(shadow)
+    annotations: dict[str, str | None] = {key: None for key in present if key not in wanted}
+    annotations |= {key: value for key, value in wanted.items() if shadow.meta.annotations.get(key) != value}
+    patch: dict[str, Any] = {}
+    metadata: dict[str, Any] = {"annotations": annotations} if annotations else {}
+    if shadow.meta.owner != target.meta.owner:
+        metadata["ownerReferences"] = manifest["metadata"]["ownerReferences"]
+    if metadata:
+        patch["metadata"] = metadata
+    if shadow.class_name != target.class_name or shadow.default_backend or shadow.rules != target.rules:
+        patch["spec"] = {
+            "defaultBackend": None,
+            "ingressClassName": target.class_name,
+            "rules": manifest["spec"]["rules"],
+        }
+    return patch or None
+
+
+def _intact(router: Router, shadow: Ingress) -> bool:
+    return shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
+
+
+def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[str]:
+    """Return what a shadow has lost of that by which it is one, and this rollout's."""
+    lost = []
+    if router.exposure(shadow) is None:
+        # without the canary mark it is a plain Ingress that owns the paths: everybody would be on the canary
+        lost.append("the canary mark was removed")
+    if shadow.meta.owner != target.meta.owner:
+        # without its owner it would outlive the rollout, with all its traffic
+        lost.append("its owner was removed or changed")
+    return lost
+
+
+def _paths(ingress: Ingress) -> set[tuple[str, ...]]:
+    return {
+        (rule.host, path.path, path.type, path.backend.service or "", path.backend.port)
+        for rule in ingress.rules
+        for path in rule.paths or ()
+    }
+
+
+def _others(router: Router, shadow: Ingress, target: Ingress) -> set[str]:
+    now, then = router.settings(shadow), router.settings(target)
+    return {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}

@@ -1,0 +1,70 @@
+"""Why a weight may have no effect: the likely causes in the order in which a person should look at them.
+
+``decide.py`` adds them to WeightNotEffective, which says that the share is wrong and cannot say why.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ingress_canary.domain.metrics.counting import Requests
+from ingress_canary.domain.preflight.problem import Problem, summary
+from ingress_canary.domain.traffic.effectiveness import ENOUGH_EXPECTED
+
+NONE_FOUND = "nothing that explains it was found: look at the controllers' logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known besides the share."""
+
+    weight: float
+    """Share of requests drawn for the canary, 0..1."""
+    problems: Sequence[Problem] = ()
+    """What preflight found."""
+    orphaned: bool | None = None
+    """The controllers' own word that the shadow is inert."""
+    processes: Mapping[str, Requests] = field(default_factory=dict)
+    """Requests of each controller process since the step settled."""
+    ready: int = 1
+    """Endpoints of the canary that take traffic."""
+    unready: int = 0
+
+
+def causes(of: Circumstances) -> str:
+    """Return the likely causes in one text, the one to look at first coming first."""
+    return "; ".join(_causes(of)) or NONE_FOUND
+
+
+def since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[str, Requests]:
+    """Return the requests of each process since an earlier look; counters that fell have begun anew."""
+    found = {}
+    for name, seen in now.items():
+        before = base.get(name, Requests())
+        reset = seen.canary < before.canary or seen.stable < before.stable
+        found[name] = seen if reset else Requests(seen.canary - before.canary, seen.stable - before.stable)
+    return found
+
+
+def _causes(of: Circumstances) -> Iterator[str]:
+    if of.problems:
+        yield f"preflight: {summary(of.problems)}"
+    if of.orphaned:
+        yield "the controllers call the shadow an orphan: no Ingress of theirs takes it up"
+    if idle := _idle(of):
+        named = ", ".join(f"{name} (0 of {requests.stable:,} requests)" for name, requests in idle.items())
+        yield f"not applied by every controller: {named}; restart what does not follow"
+    if not of.ready:
+        yield f"no endpoint of the canary is ready ({of.unready} are not)"
+    elif of.unready:
+        yield f"{of.unready} of {of.ready + of.unready} endpoints of the canary are not ready"
+
+
+def _idle(of: Circumstances) -> dict[str, Requests]:
+    """Return the processes that have sent nobody to the canary where they should have, while others have."""
+    if not any(requests.canary for requests in of.processes.values()):
+        return {}
+    return {
+        name: requests
+        for name, requests in sorted(of.processes.items())
+        if not requests.canary and requests.stable * of.weight >= ENOUGH_EXPECTED
+    }

@@ -1,0 +1,76 @@
+"""The probe: a request that carries the step's header or cookie, and that only the canary may answer.
+
+It shows that the routing works before there is traffic enough to tell by the share. ``engine/probe_requests.py`` has it
+asked, ``effectiveness.py`` weighs the answer; what a probe cannot tell is unknown, neither good nor bad.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingress_canary.api.rollout import Probe
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.traffic.router.router import Router
+
+REVISION = "{{revision}}"
+SHOWN = 64
+"""Characters of an answer that are repeated in messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """What is asked, and how the canary's answer is told from stable's."""
+
+    url: str
+    host: str | None
+    """The Host header, and the name that a certificate must carry; the URL's own when None."""
+    headers: Mapping[str, str]
+    """What forces the request to the canary."""
+    header: str
+    """The answer's header that tells the versions apart."""
+    value: str
+    """What the canary says in it."""
+    timeout: float
+    """Real seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What came of it."""
+
+    at: datetime
+    """When it was asked, on the daemon's clock: what was routed before counts, what is routed later does not."""
+    by_canary: bool | None
+    """None when nothing can be said."""
+    message: str
+
+
+def probe_request(probe: Probe, exposure: Exposure, router: Router, revision: str) -> ProbeRequest | None:
+    """Return the request that this exposure sends to the canary; None when only the weight does."""
+    headers = router.forcing(exposure, probe.send)
+    if not headers:
+        return None
+    value, seconds = probe.value.replace(REVISION, revision), probe.timeout.total_seconds()
+    return ProbeRequest(probe.url, probe.host, headers, probe.header, value, seconds)
+
+
+def unaskable(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]:
+    """Yield why a probe could not force its way to the canary at some step."""
+    header = next((route.header for route in routes if route.header is not None and route.header.pattern), None)
+    if header is not None and probe.send is None:
+        yield f"header {header.name} is matched by a pattern; set send to a value that matches it"
+
+
+def answered(asked: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
+    """Return what an answer says. ``headers`` is looked up as HTTP does, whatever the case."""
+    said = headers.get(asked.header)
+    if said is not None and said.strip() == asked.value:
+        return ProbeAnswer(at, by_canary=True, message=f"the probe was answered by the canary ({asked.header}: {said})")
+    if said is not None:
+        what = f"said {asked.header}: {said[:SHOWN]} where the canary says {asked.value}"
+        return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {asked.url} {what}")
+    if 300 <= code < 400 or code >= 500:
+        # neither version may have had a word in this
+        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {asked.url} answered {code}")
+    what = f"answered {code} without {asked.header}"
+    return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {asked.url} {what}")

@@ -1,0 +1,20 @@
+"""Which controller serves an Ingress, as Kubernetes says it. Used to choose a router, and by rules."""
+
+from ingress_canary.domain.objects.views import Ingress, View
+
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+"""The legacy way to name a class."""
+
+
+def class_name(ingress: Ingress) -> str | None:
+    """Return the class that an Ingress names, in its spec or by the legacy annotation; None when it names none."""
+    if ingress.class_name is not None:
+        return ingress.class_name
+    return ingress.meta.annotations.get(CLASS_ANNOTATION)
+
+
+def controller_of(view: View, ingress: Ingress) -> str | None:
+    """Return ``spec.controller`` of an Ingress's class, of the default one when it names none; None without a class."""
+    name = class_name(ingress)
+    found = view.default_class() if name is None else view.ingress_class(name)
+    return found.controller if found is not None else None

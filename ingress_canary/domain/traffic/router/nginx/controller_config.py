@@ -1,0 +1,32 @@
+"""What ingress-nginx's own configuration says: its ConfigMap, and the arguments of its pods. For ``router.py``.
+
+Rules 12, 20 and 22 speak of it. What cannot be read is unknown, and found neither good nor bad.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ingress_canary.domain.preflight.inputs import ControllerFacts
+from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
+
+
+def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
+    """Return what is known. Flags that are not said have the defaults of v1.9 and later: all three are off."""
+    level = (config or {}).get("annotations-risk-level")
+    if not arguments:
+        return ControllerFacts(annotations_risk_level=level)
+    return ControllerFacts(
+        annotations_risk_level=level,
+        metrics=_flag(arguments, "enable-metrics"),
+        undefined_hosts=_flag(arguments, "metrics-per-undefined-host"),
+        topology=_flag(arguments, "enable-topology-aware-routing"),
+    )
+
+
+def _flag(arguments: Sequence[str], name: str) -> bool:
+    """Return a flag as Go's parser takes it: with one dash or two, alone or with ``=value``; the last one counts."""
+    said = False
+    for argument in arguments:
+        key, _, value = argument.lstrip("-").partition("=")
+        if key == name and argument.startswith("-"):
+            said = not value or value in TRUE
+    return said

@@ -1,0 +1,244 @@
+"""The rules of ingress-nginx in order: every known way in which a canary Ingress does nothing, or does harm.
+
+Here are those that read the primary's annotations and the controllers' configuration (10-13, 15, 16, 20, 23, 26);
+``RULES`` is what the engine and ``lint --live`` ask. The numbers are those of docs/reference/ingress-nginx.md.
+"""
+
+from collections.abc import Iterator
+
+from ingress_canary.domain.preflight import endpoint_rules, existence_rules
+from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
+from ingress_canary.domain.preflight.inputs import CARRYING, Subject
+from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.rule import Finding, rule
+from ingress_canary.domain.traffic.router.nginx import conflict_rules as claims
+from ingress_canary.domain.traffic.router.nginx import shadow_rules as shadows
+from ingress_canary.domain.traffic.router.nginx.annotations import annotation_field, enabled, label, said
+from ingress_canary.domain.traffic.router.nginx.value_rules import cookie_faults, header_faults, is_integer
+
+INTEGERS = ("canary-weight", "canary-weight-total")
+REDIRECTS = ("permanent-redirect", "temporal-redirect")
+
+
+@rule(10)
+def requests_reach_the_balancer(subject: Subject) -> Iterator[Finding]:
+    """No ssl-passthrough on the primary's hosts and no redirect on the primary: the canary would be bypassed.
+
+    Remedy: remove the annotation.
+    """
+    for key in REDIRECTS:
+        if said(subject, subject.ingress, key):
+            message = "every request is redirected before a side is drawn"
+            yield Finding(
+                label(subject.ingress), annotation_field(subject, key), message, "remove it while the rollout runs"
+            )
+    # passthrough is the host's: one Ingress that asks for it turns it on for all of them
+    hosts = sorted({location.host for location in claims.stable_locations(subject)})
+    found = {subject.ingress.meta.key: subject.ingress}
+    found |= {one.meta.key: one for host in hosts for one in subject.view.ingresses_by_host(host)}
+    for ingress in found.values():
+        passes = enabled(subject, ingress, "ssl-passthrough") and not claims.is_canary(subject, ingress)
+        if passes and claims.served_together(subject, ingress):
+            message = "TLS is passed through to stable before a side can be drawn"
+            yield Finding(label(ingress), annotation_field(subject, "ssl-passthrough"), message, "remove it")
+
+
+@rule(11)
+def values_are_read_as_written(subject: Subject) -> Iterator[Finding]:
+    """Weights are plain integers; header, value, pattern and cookie hold only what the controller accepts.
+
+    Anything else is not rejected: it becomes 0 or empty in silence, which turns a value match into always/never.
+
+    Remedy: correct the value in the schedule.
+    """
+    for header in dict.fromkeys(route.header for route in subject.routes if route.header):
+        for fault in header_faults(header):
+            yield Finding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+    for cookie in dict.fromkeys(route.cookie for route in subject.routes if route.cookie):
+        for fault in cookie_faults(cookie):
+            yield Finding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+    if subject.shadow is None:
+        return
+    for key in INTEGERS:
+        value = said(subject, subject.shadow, key)
+        if value and not is_integer(value):
+            message = f"{value!r} is no plain integer and is read as {100 if key.endswith('total') else 0}"
+            yield Finding(label(subject.shadow), annotation_field(subject, key), message, shadows.REPAIR)
+
+
+@rule(12)
+def controller_allows_routes(subject: Subject) -> Iterator[Finding]:
+    """No header or cookie route where the controllers' annotations-risk-level is Low.
+
+    They reject the shadow, and the previous configuration stays in force.
+
+    Remedy: set annotations-risk-level to Medium or higher, or take header and cookie out of the schedule.
+    """
+    level = subject.facts.annotations_risk_level
+    if level is None or level.lower() in {"medium", "high", "critical"}:
+        return
+    if any(route.header or route.cookie for route in subject.routes):
+        yield Finding(
+            "ConfigMap of the controllers",
+            "data.annotations-risk-level",
+            f"{level or '(empty)'} forbids header and cookie routes: the previous configuration would stay in force",
+            "set it to Medium or higher, or take header and cookie out of the schedule",
+        )
+
+
+@rule(13)
+def weight_is_not_frozen(subject: Subject) -> Iterator[Finding]:
+    """No upstream-hash-by-subset on either side: that balancer never takes a changed weight.
+
+    Remedy: remove the annotation.
+    """
+    sides = [use.ingress for use in claims.upstream_uses(subject, subject.stable)]
+    sides += [one for one in (subject.ingress, subject.shadow) if one]
+    for ingress in {one.meta.key: one for one in sides}.values():
+        if enabled(subject, ingress, "upstream-hash-by-subset"):
+            yield Finding(
+                label(ingress),
+                annotation_field(subject, "upstream-hash-by-subset"),
+                "its balancer never takes a changed weight",
+                "remove it while the rollout runs",
+            )
+
+
+@rule(15)
+def stable_has_endpoints(subject: Subject) -> Iterator[Finding]:
+    """The stable Service has a ready endpoint.
+
+    Without one all requests get 503, even at weight 100, unless a default-backend annotation takes them.
+
+    Remedy: bring the stable workload back; nothing about the canary helps.
+    """
+    service = subject.view.service(subject.stable)
+    if service is None or service.type == EXTERNAL_NAME:
+        return
+    if subject.view.endpoints(subject.stable).ready or said(subject, subject.ingress, "default-backend"):
+        return
+    outage = "an outage of stable" + (" while the canary carries traffic" if subject.phase in CARRYING else "")
+    yield Finding(
+        f"Service {subject.stable}",
+        "spec.selector",
+        f"it has no ready endpoint, {outage}: all requests get 503 whatever the weight",
+        "bring the stable workload back; the rollout goes on by itself",
+    )
+
+
+@rule(16, Severity.WARNING)
+def clients_are_not_sticky(subject: Subject) -> Iterator[Finding]:
+    """The primary uses no cookie affinity.
+
+    An affinity cookie of the canary beats weight 0 and `never`: only deleting the shadow takes those clients off.
+
+    Remedy: none is needed, for a rollback deletes the shadow; expect the observed share to lag behind the weight.
+    """
+    if said(subject, subject.ingress, "affinity").strip() != "cookie":
+        return
+    legacy = said(subject, subject.ingress, "affinity-canary-behavior").strip() == "legacy"
+    pinned = "clients of stable stay there" if legacy else "clients stay on the side that served them first"
+    yield Finding(
+        label(subject.ingress),
+        annotation_field(subject, "affinity"),
+        f"{pinned}, whatever the weight: the observed share lags behind it",
+        "nothing is to be done: a rollback deletes the shadow, which frees them all",
+    )
+
+
+@rule(20, Severity.WARNING)
+def requests_are_counted(subject: Subject) -> Iterator[Finding]:
+    """The controllers count the primary's requests.
+
+    Metrics are off by default, and requests of wildcard and hostless rules are dropped from them by default.
+
+    Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
+    """
+    if subject.facts.metrics is False:
+        yield Finding(
+            "ingress controllers",
+            "--enable-metrics",
+            "request metrics are off, so no step can be judged",
+            "start the controllers with --enable-metrics=true",
+        )
+    if subject.facts.undefined_hosts:
+        return
+    for location, field in claims.stable_locations(subject).items():
+        if not location.host or location.host.startswith("*"):
+            yield Finding(
+                label(subject.ingress),
+                field,
+                f"requests to {location} are not counted by default, so no step can be judged by them",
+                "start the controllers with --metrics-per-undefined-host=true",
+            )
+            return
+
+
+@rule(23, Severity.WARNING)
+def one_controller_pod(subject: Subject) -> Iterator[Finding]:
+    """One controller pod, or patience: several apply a change at different moments.
+
+    Remedy: keep analysis.settle at 15s or more.
+    """
+    if subject.facts.pods and subject.facts.pods > 1:
+        yield Finding(
+            "ingress controllers",
+            "replicas",
+            f"{subject.facts.pods} pods apply a change of weight at different moments",
+            "keep the schedule's analysis.settle at 15s or more",
+        )
+
+
+@rule(26, Severity.WARNING)
+def errors_are_visible(subject: Subject) -> Iterator[Finding]:
+    """The backend protocol is not GRPC.
+
+    Its errors travel as HTTP 200, which the built-in availability SLI does not see.
+
+    Remedy: judge by the application's own counters (sli.prometheus).
+    """
+    protocol = said(subject, subject.ingress, "backend-protocol").strip().upper()
+    if protocol in {"GRPC", "GRPCS"}:
+        yield Finding(
+            label(subject.ingress),
+            annotation_field(subject, "backend-protocol"),
+            f"{protocol} errors travel as HTTP 200 and are not seen by an SLO on requests",
+            "judge by the application's own counters (sli.prometheus)",
+        )
+
+
+RULES = (
+    existence_rules.primary_exists,
+    existence_rules.stable_service_exists,
+    existence_rules.primary_leads_to_stable_service,
+    existence_rules.stable_port_resolves,
+    existence_rules.canary_service_exists,
+    existence_rules.no_rival_comes_first,
+    existence_rules.shadow_name_is_free,
+    claims.canary_service_is_no_other_backend,
+    shadows.shadow_leaves_stable_alone,
+    shadows.shadow_has_only_canary_paths,
+    shadows.shadow_matches_the_primary,
+    claims.stable_upstream_has_no_canary,
+    claims.canary_service_has_one_canary,
+    claims.primary_owns_its_locations,
+    claims.stable_upstream_is_not_shared,
+    claims.class_is_served,
+    requests_reach_the_balancer,
+    values_are_read_as_written,
+    controller_allows_routes,
+    weight_is_not_frozen,
+    endpoint_rules.canary_has_endpoints,
+    stable_has_endpoints,
+    clients_are_not_sticky,
+    shadows.shadow_carries_only_what_takes_effect,
+    shadows.shadow_is_marked,
+    endpoint_rules.canary_is_in_the_cluster,
+    requests_are_counted,
+    claims.upstream_name_is_unique,
+    endpoint_rules.routing_ignores_zones,
+    one_controller_pod,
+    endpoint_rules.sides_are_disjoint,
+    endpoint_rules.canary_can_carry_its_share,
+    errors_are_visible,
+)

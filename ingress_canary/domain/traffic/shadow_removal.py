@@ -1,0 +1,111 @@
+"""A shadow that its deletion does not end, because a finalizer holds it: what is written on it, and what is said of it.
+
+A controller may go on serving it (ingress-nginx looks at deletionTimestamp in its admission checks only, v1.15), so
+that nobody is off the canary before the object itself says so. Asked by ``engine/inputs.py`` and the engine's writes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ingress_canary.api import APPLIED_ANNOTATION
+from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.traffic.drift import fingerprint
+from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION, class_name
+from ingress_canary.domain.traffic.router.router import Router
+
+UNSERVED_CLASS = "ingress-canary-none"
+"""A class that no controller serves: what still leads clients with an affinity cookie off the canary."""
+
+
+class Terminating(NamedTuple):
+    """A shadow that is being deleted and is still there."""
+
+    name: str
+    finalizers: tuple[str, ...]
+    """What holds it."""
+    exposure: Exposure | None
+    """Whom it sends to the canary; None when it is no canary Ingress, and everybody is sent there."""
+    sticky: bool
+    """Clients with an affinity cookie of the canary stay on it, whatever the exposure is (rule 16)."""
+
+    @property
+    def on(self) -> bool:
+        """Return whether anybody is sent to the canary by it."""
+        return self.sticky or self.exposure != Exposure()
+
+    def __str__(self) -> str:
+        """Return what a person must know, with the remedy."""
+        by = f"finalizer {', '.join(self.finalizers)}" if self.finalizers else "the API server"
+        return f"Ingress {self.name} is being deleted and {by} holds it: {self._sends()}; {self._remedy()}"
+
+    def _sends(self) -> str:
+        if not self.on:
+            return "it sends nobody to the canary"
+        if self.exposure is None:
+            return "its canary mark was removed, and it sends everybody to the canary"
+        routes = [f"header {self.exposure.header.name}"] if self.exposure.header else []
+        routes += [f"cookie {self.exposure.cookie}"] if self.exposure.cookie else []
+        routes += ["clients with an affinity cookie"] if self.sticky else []
+        return f"it still sends {' and '.join([f'{self.exposure.weight:g} %', *routes])} to the canary"
+
+    def _remedy(self) -> str:
+        if not self.finalizers:
+            return "it goes by itself"
+        return "have the controller of that finalizer release it, or remove the finalizer"
+
+
+def terminating(router: Router, shadow: Ingress) -> Terminating | None:
+    """Return what there is to say of a shadow that is being deleted; None for one that is not."""
+    if not shadow.meta.deleting:
+        return None
+    return Terminating(
+        name=shadow.meta.name,
+        finalizers=shadow.meta.finalizers,
+        exposure=router.exposure(shadow),
+        sticky=router.sticky(shadow) and class_name(shadow) != UNSERVED_CLASS,
+    )
+
+
+def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingress]:
+    """Yield the shadows to take off, of those that name a rollout which is gone (None) or is being deleted itself.
+
+    Whatever is not marked yet goes with its owner; while something holds the owner that does not happen. Who asked for
+    its dependents to be orphaned gets that.
+    """
+    meta = Meta.of(rollout) if rollout is not None else None
+    held = meta.uid if meta is not None and "orphan" not in meta.finalizers else None
+    for one in owned:
+        if one.meta.deleting or (one.meta.owner is not None and one.meta.owner.uid == held):
+            yield one
+
+
+def without_exposure(router: Router, shadow: Ingress) -> Json | None:
+    """Return the merge patch after which a shadow has weight 0 and no routes; None where it has."""
+    return _patch(router, shadow, router.without_exposure(shadow), shadow.class_name)
+
+
+def unserved(router: Router, shadow: Ingress) -> Json | None:
+    """Return the merge patch that leads clients with an affinity cookie off; None where no cookie keeps them."""
+    if not router.sticky(shadow) or class_name(shadow) == UNSERVED_CLASS:
+        return None
+    legacy = {CLASS_ANNOTATION: UNSERVED_CLASS} if CLASS_ANNOTATION in shadow.meta.annotations else {}
+    return _patch(router, shadow, legacy, UNSERVED_CLASS)
+
+
+OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, unserved)
+"""What takes everybody off a shadow, each a write of its own: who refuses the class must not keep the weight on."""
+
+
+def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:
+    """Return the merge patch for these annotations and this class, with the fingerprint of what it makes."""
+    changes = {key: value for key, value in annotations.items() if shadow.meta.annotations.get(key) != value}
+    if not changes and named == shadow.class_name:
+        return None
+    left = {key: value for key, value in {**shadow.meta.annotations, **changes}.items() if value is not None}
+    after = replace(shadow, meta=replace(shadow.meta, annotations=left), class_name=named)
+    patch: dict[str, Any] = {"metadata": {"annotations": {**changes, APPLIED_ANNOTATION: fingerprint(router, after)}}}
+    if named != shadow.class_name:
+        patch["spec"] = {"ingressClassName": named}
+    return patch

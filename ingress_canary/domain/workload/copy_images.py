@@ -1,0 +1,69 @@
+"""CopyImages: which images stable is to get, and whether they are still to be set. Pure.
+
+``rules/copy_images.py`` decides with it, ``engine/execute.py`` writes what is due. Images are set once on the way there
+and once on the way back: what another hand makes of them afterwards is told and not fought.
+"""
+
+from collections.abc import Mapping
+
+from ingress_canary.api.rollout import ContainerImage, CopyStatus, Phase, RolloutStatus
+from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.objects.views import Workload
+
+Images = Mapping[str, str]
+"""Image by container name."""
+
+
+def uncopyable(canary: Workload, stable: Workload) -> str | None:
+    """Return why the canary's images cannot be copied to stable; None when they can."""
+    for one, other in ((canary, stable), (stable, canary)):
+        if only := sorted(images(one).keys() - images(other).keys()):
+            return f"CopyImages copies by container name, and only {title(one)} has container {', '.join(only)}"
+    return None
+
+
+def copy_of(canary: Workload, stable: Workload) -> CopyStatus:
+    """Return what is stored before stable is touched."""
+    return CopyStatus(before=_listed(images(stable)), after=_listed(images(canary)))
+
+
+def ends(copying: CopyStatus) -> tuple[Images, Images]:
+    """Return the images from which and to which stable is on its way: forth, or back after a fail."""
+    before, after = _named(copying.before), _named(copying.after)
+    return (before, after) if copying.undo is None else (after, before)
+
+
+def arrived(copying: CopyStatus, stable: Workload) -> bool:
+    """Return whether stable has the images that it is to get."""
+    return images(stable) == ends(copying)[1]
+
+
+def due(status: RolloutStatus, stable: Workload | None) -> Images | None:
+    """Return the images that stable must be given now; None when there is nothing to write.
+
+    Only what stands where the copy began is written: another hand's images are nobody's to replace.
+    """
+    copying = status.copying
+    if copying is None or stable is None or copying.done or status.phase is not Phase.PROMOTING:
+        return None
+    origin, goal = ends(copying)
+    finished = status.finishing and copying.undo is None
+    return goal if not finished and images(stable) == origin != goal else None
+
+
+def title(workload: Workload) -> str:
+    """Return what messages call a workload."""
+    return f"{workload.kind} {workload.meta.name}"
+
+
+def told(of: Images) -> str:
+    """Return images as messages tell them."""
+    return ", ".join(f"{name}={image}" for name, image in of.items())
+
+
+def _listed(of: Images) -> list[ContainerImage]:
+    return [ContainerImage(name=name, image=image) for name, image in of.items()]
+
+
+def _named(of: list[ContainerImage]) -> Images:
+    return {one.name: one.image for one in of}

@@ -1,0 +1,22 @@
+"""scaleCanary: how many replicas the canary is to have for a rollout, and whether they are still to be asked for. Pure.
+
+``rules/scale_canary.py`` decides with it, ``engine/execute.py`` writes what is due. A number is asked for once: an
+autoscaler or a person who changes it afterwards is not fought.
+"""
+
+from ingress_canary.api.rollout import AT_REST, RolloutStatus, ScaleStatus
+from ingress_canary.domain.objects.views import Workload
+
+
+def due(status: RolloutStatus, canary: Workload | None) -> int | None:
+    """Return the replicas that the canary must be given now; None when there is nothing to write."""
+    scale = status.scale
+    if scale is None or canary is None or scale.done or not concerns(scale, canary):
+        return None
+    up_at_rest = status.phase in AT_REST and scale.wanted != scale.before
+    return None if up_at_rest or canary.replicas == scale.wanted else scale.wanted
+
+
+def concerns(scale: ScaleStatus, canary: Workload) -> bool:
+    """Return whether it is this workload that was scaled: the spec may name another one by now."""
+    return (scale.kind, scale.name) == (canary.kind, canary.meta.name)

@@ -1,0 +1,96 @@
+"""A Cluster that writes only while this process leads, so that nothing else need know of leases.
+
+``app.py`` puts it between the engine and the API. A write is begun only while there is time left and given up when
+there is none: what the API server may still do with it then meets the stamps of the next leader (``takeover.py``).
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from ingress_canary.domain.objects.views import Ingress, Json, Key, View, Workload
+from ingress_canary.ports import Cluster, Deposed, Leadership
+
+
+class GuardedCluster:
+    """Implements ports.Cluster; reads pass."""
+
+    def __init__(self, cluster: Cluster, leadership: Leadership) -> None:
+        self._cluster, self._leadership = cluster, leadership
+
+    @property
+    def view(self) -> View:
+        """The cluster's objects as the caches hold them now."""
+        return self._cluster.view
+
+    def rollouts(self) -> Iterable[Key]:
+        """Return every CanaryRollout in scope."""
+        return self._cluster.rollouts()
+
+    def owners(self) -> Iterable[Key]:
+        """Return every CanaryRollout that an Ingress names as its owner."""
+        return self._cluster.owners()
+
+    def rollout(self, key: Key) -> Json | None:
+        """Return a CanaryRollout as it is."""
+        return self._cluster.rollout(key)
+
+    def schedule(self, key: Key) -> Json | None:
+        """Return a CanarySchedule as it is."""
+        return self._cluster.schedule(key)
+
+    def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
+        """Call ``changed`` with the key of each rollout that a watch event may concern, until the answer is called."""
+        return self._cluster.subscribe(changed)
+
+    async def patch_status(self, rollout: Json, patch: Json) -> Json:
+        """Merge ``patch`` into the rollout's status. Raises ClusterError."""
+        async with self._in_office():
+            return await self._cluster.patch_status(rollout, patch)
+
+    async def clear_action(self, rollout: Json) -> Json:
+        """Remove the action annotation. Raises ClusterError."""
+        async with self._in_office():
+            return await self._cluster.clear_action(rollout)
+
+    async def create_ingress(self, manifest: Json) -> Ingress:
+        """Create the shadow. Raises ClusterError."""
+        async with self._in_office():
+            return await self._cluster.create_ingress(manifest)
+
+    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
+        """Merge ``patch`` into an Ingress. Raises ClusterError."""
+        async with self._in_office():
+            return await self._cluster.patch_ingress(ingress, patch)
+
+    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
+        """Delete an Ingress, and return what a finalizer holds. Raises ClusterError."""
+        async with self._in_office():
+            return await self._cluster.delete_ingress(ingress)
+
+    async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
+        """Give containers of a workload these images. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.set_images(workload, images)
+
+    async def stamp_workload(self, workload: Workload, leader: str) -> None:
+        """Write a leader's term onto a workload. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.stamp_workload(workload, leader)
+
+    async def set_replicas(self, workload: Workload, replicas: int) -> None:
+        """Scale a workload. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.set_replicas(workload, replicas)
+
+    @asynccontextmanager
+    async def _in_office(self) -> AsyncIterator[None]:
+        left = self._leadership.left()
+        if left <= 0:
+            raise Deposed("not written: another process may lead by now")
+        try:
+            async with asyncio.timeout(left if math.isfinite(left) else None):
+                yield
+        except TimeoutError:
+            raise Deposed("given up: another process may lead by now") from None

@@ -1,0 +1,44 @@
+"""Taking over: a new leader's first writes, after which nothing that the old one has decided is accepted any more.
+
+All updates carry the resourceVersion that they were decided on. So it is enough to move it once, of the status and of
+the shadow, before anything else is done to a rollout. ``engine/loop.py`` does so on the first pass of a term.
+"""
+
+from ingress_canary.api import LEADER_ANNOTATION
+from ingress_canary.api.rollout import AT_REST, RolloutSpec
+from ingress_canary.domain.decision.observation import is_shadow
+from ingress_canary.domain.objects.views import Ingress, Json, Key, Meta, View, Workload
+from ingress_canary.engine.spec_parser import read_status
+from ingress_canary.ports import Cluster
+
+
+async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, leader: str) -> Json:
+    """Stamp an active rollout's status, its shadow, and the workload that it copies images to; return the rollout.
+
+    Active is what has a shadow or is under way. For all others a late write is the first of a rollout, made on what
+    was so at that time: the new leader sees it come. Raises ClusterError.
+    """
+    status = read_status(body)
+    shadow = own_shadow(cluster.view, body, spec)
+    if shadow is None and (status.phase in AT_REST or status.started_at is None):
+        return body
+    if status.leader != leader:
+        body = await cluster.patch_status(body, {"leader": leader})
+    if shadow is not None and shadow.meta.annotations.get(LEADER_ANNOTATION) != leader:
+        await cluster.patch_ingress(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
+    if status.copying is not None and spec is not None and (stable := _stable(cluster.view, body, spec)) is not None:
+        await cluster.stamp_workload(stable, leader)
+    return body
+
+
+def _stable(view: View, body: Json, spec: RolloutSpec) -> Workload | None:
+    ref = spec.workload.stable
+    return view.workload(ref.kind, Key(Meta.of(body).namespace, ref.name)) if ref is not None else None
+
+
+def own_shadow(view: View, body: Json, spec: RolloutSpec | None) -> Ingress | None:
+    """Return the shadow that a rollout has: by the name that its status has stored, else by its spec's."""
+    meta, status = Meta.of(body), read_status(body)
+    name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
+    found = view.ingress(Key(meta.namespace, name)) if name is not None else None
+    return found if found is not None and is_shadow(found, meta.uid, status) else None

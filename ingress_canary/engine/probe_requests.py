@@ -1,0 +1,45 @@
+"""Probes asked beside the ticks: a slow answer delays no evaluation, its own rollout's included.
+
+The ticker asks for them; ``observe`` takes the newest answer into the evidence.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.traffic.probe import ProbeRequest
+from ingress_canary.engine.state.rollout_state import Ledger
+from ingress_canary.ports import Prober
+
+AT_ONCE = 16
+"""Probes in flight; the others wait for their turn."""
+
+
+class Probes:
+    """One probe at a time for each rollout that has one."""
+
+    def __init__(self, prober: Prober, ledger: Ledger) -> None:
+        self._prober, self._ledger = prober, ledger
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._asked: dict[Key, asyncio.Task[None]] = {}
+
+    def ask(self, wanted: Mapping[Key, ProbeRequest]) -> None:
+        """Send the probes, but for those that still wait for an answer; returns at once."""
+        for key, request in wanted.items():
+            if key not in self._asked:
+                task = self._asked[key] = asyncio.create_task(self._ask(key, request))
+                task.add_done_callback(lambda _, key=key: self._asked.pop(key, None))  # type: ignore[misc]
+
+    async def stop(self) -> None:
+        """Give up what is in flight."""
+        tasks = list(self._asked.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, key: Key, request: ProbeRequest) -> None:
+        async with self._turns:
+            answer = await self._prober.ask(request)
+        entry = self._ledger.get(key)
+        if entry is not None:
+            entry.probed = answer

@@ -1,0 +1,29 @@
+"""Schedules that rollouts have in common are kept once: a cluster has hundreds of rollouts, and few schedules.
+
+``spec_parser.py`` and ``schedule_source.py`` ask; what nobody uses any more is forgotten.
+"""
+
+from weakref import WeakValueDictionary
+
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.schedule.compiled_schedule import Course
+
+_SPECS: WeakValueDictionary[str, ScheduleSpec] = WeakValueDictionary()
+_COURSES: WeakValueDictionary[str, Course] = WeakValueDictionary()
+
+
+def spec_like(spec: ScheduleSpec) -> ScheduleSpec:
+    """Return the schedule, or one that is kept already and says the same."""
+    found = _SPECS.setdefault(digest(spec.dump()), spec)
+    # a digest is short enough for somebody to make two schedules that share it
+    return found if found == spec else spec
+
+
+def course_like(spec: ScheduleSpec) -> Course:
+    """Return the course of a schedule, made once for all that say the same."""
+    key = digest(spec.dump())
+    course = _COURSES.get(key)
+    if course is None or course.spec != spec:
+        course = _COURSES[key] = Course.of(spec_like(spec))
+    return course

@@ -1,0 +1,93 @@
+"""What people wrote, read leniently: specs and statuses of the cluster, each problem with its field.
+
+An object with a field newer than this daemon is served; one that cannot be read never takes a running canary from its
+watch. ``engine/loop.py`` and ``engine/cluster_preflight.py`` use it before they observe.
+"""
+
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.units import AS_BEGUN
+from ingress_canary.domain.objects.views import Json
+from ingress_canary.engine.schedules.schedule_cache import spec_like
+from ingress_canary.engine.state.rollout_state import Entry
+
+
+class UnreadableStatus(Exception):
+    """The stored status means nothing to this version: nobody knows what is begun, so nothing may be done."""
+
+
+def read_status(body: Json) -> RolloutStatus:
+    """Return the stored status as this version reads it. Raises UnreadableStatus, above all for a newer version's."""
+    try:
+        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
+    except ValidationError as error:
+        raise UnreadableStatus(
+            f"the status is not this version's, and nothing is done: {explain(error, 'status')}; run the version that "
+            "wrote it, or delete the shadow and then the status"
+        ) from None
+
+
+def legible(body: Json) -> RolloutStatus:
+    """Return what can be read of a stored status that means nothing as a whole: where it is, for people to see."""
+    stored = body.get("status") or {}
+    status = RolloutStatus()
+    for name in ("phase", "weight", "revision"):
+        with suppress(ValidationError, KeyError):
+            found = RolloutStatus.model_validate({name: stored[name]})
+            status = status.model_copy(update={name: getattr(found, name)})
+    return status
+
+
+def read_spec(body: Json, entry: Entry) -> None:
+    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
+    generation = (body.get("metadata") or {}).get("generation") or 0
+    if generation == entry.generation:
+        return
+    entry.generation = generation
+    try:
+        entry.spec = _lean(RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore"))
+        entry.spec_problem = None
+    except ValidationError as error:
+        entry.spec_problem = explain(error)
+        entry.spec = entry.spec or _as_begun(body)
+
+
+def _lean(spec: RolloutSpec) -> RolloutSpec:
+    """Return a spec whose inline schedule is kept once for all that have it."""
+    if spec.schedule.inline is None:
+        return spec
+    schedule = spec.schedule.model_copy(update={"inline": spec_like(spec.schedule.inline)})
+    return spec.model_copy(update={"schedule": schedule})
+
+
+def _as_begun(body: Json) -> RolloutSpec | None:
+    """Return a spoilt spec with the schedule and the shadow that its rollout has begun with, if that makes it good.
+
+    A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
+    """
+    spec = body.get("spec") or {}
+    try:
+        status = read_status(body)
+    except UnreadableStatus:
+        return None
+    if status.schedule is None or status.shadow is None:
+        return None
+    shadow = {**(spec.get("shadow") or {}), "name": status.shadow.name}
+    try:
+        begun = {**spec, "schedule": {"inline": status.schedule.content}, "shadow": shadow}
+        return RolloutSpec.model_validate(begun, extra="ignore", context=AS_BEGUN)
+    except ValidationError:
+        return None
+
+
+def explain(error: ValidationError, prefix: str = "spec") -> str:
+    """Return the problems of a document in one sentence, each with its field."""
+    problems = []
+    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
+        problems.append(f"{prefix}{field}: {found['msg'].removeprefix('Value error, ')}")
+    more = error.error_count() - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")

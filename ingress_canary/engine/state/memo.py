@@ -1,0 +1,30 @@
+"""What a pass over a rollout works out of things that seldom change, kept until one of them does.
+
+A rollout that waits at a step is looked at every few seconds; its manifests, its status and its shadow are the same
+objects as at the last pass then, because the caches replace them only with newer versions. ``rollout_state.py`` keeps
+one for each rollout.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class Memory:
+    """The last answer of each pure function, with the arguments that it was for."""
+
+    def __init__(self) -> None:
+        self._last: dict[Callable[..., Any], tuple[tuple[Any, ...], Any]] = {}
+
+    def of(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
+        """Return what ``function`` returns, without asking it again for arguments that equal the last ones.
+
+        Tuples compare their members by identity first: what has not been replaced costs nothing, however large.
+        """
+        last = self._last.get(function)
+        found: T = last[1] if last is not None and last[0] == arguments else function(*arguments)
+        # the newest of equal arguments are kept: it is they that the next pass will bring again
+        self._last[function] = (arguments, found)
+        return found

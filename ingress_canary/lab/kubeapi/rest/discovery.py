@@ -1,0 +1,97 @@
+"""What the server says it serves: the documents that clients read before they ask for objects.
+
+``kubectl apply`` needs all of it: discovery to find a kind's path, OpenAPI v3 to learn that fields are validated by
+the server. Aggregated discovery is not offered; clients fall back to these documents.
+"""
+
+from collections.abc import Sequence
+
+from ingress_canary.lab.kubeapi.errors import Json
+from ingress_canary.lab.kubeapi.kinds.resources import Registry, Resource
+
+_VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
+_VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.0+lab",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+
+
+def document(registry: Registry, path: str) -> Json | None:
+    """Return the document at ``path``, None when there is none."""
+    parts = tuple(part for part in path.split("/") if part)
+    match parts:
+        case ("version",):
+            return _VERSION
+        case ("api",):
+            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+        case ("apis",):
+            groups = dict.fromkeys(one.group for one in registry if one.group)
+            listed = [_group(registry, group) for group in groups]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        case ("apis", group) if any(one.group == group for one in registry):
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(registry, group)}
+        case ("openapi", "v3"):
+            versions = dict.fromkeys(_path(one) for one in registry)
+            return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in versions}}
+        case ("openapi", "v3", *rest):
+            served = [one for one in registry if _path(one) == "/".join(rest)]
+            return _openapi(served) if served else None
+        case ("api" | "apis", *_):
+            served = [one for one in registry if _path(one) == "/".join(parts)]
+            return _resources(served) if served else None
+        case _:
+            return None
+
+
+def _path(resource: Resource) -> str:
+    return f"{'apis' if resource.group else 'api'}/{resource.api_version}"
+
+
+def _group(registry: Registry, group: str) -> Json:
+    versions = dict.fromkeys(one.version for one in registry if one.group == group)
+    listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _resources(served: Sequence[Resource]) -> Json:
+    listed: list[Json] = []
+    for one in served:
+        entry = {"name": one.plural, "singularName": one.kind.lower(), "namespaced": one.namespaced, "kind": one.kind}
+        names = {"shortNames": list(one.short_names), "categories": list(one.categories)}
+        listed.append({**entry, "verbs": _VERBS, **{key: value for key, value in names.items() if value}})
+        if one.has_status:
+            listed.append(
+                {**entry, "name": f"{one.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
+            )
+        if one.scales:
+            scale = {"group": "autoscaling", "version": "v1", "kind": "Scale", "singularName": ""}
+            listed.append({**entry, **scale, "name": f"{one.plural}/scale", "verbs": ["get", "patch"]})
+    api_version = served[0].api_version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": listed}
+
+
+def _openapi(served: Sequence[Resource]) -> Json:
+    paths: Json = {}
+    schemas: Json = {}
+    for one in served:
+        scope = "/namespaces/{namespace}" if one.namespaced else ""
+        kind = {"group": one.group, "version": one.version, "kind": one.kind}
+        paths[f"/{_path(one)}{scope}/{one.plural}/{{name}}"] = {
+            "patch": {
+                "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
+                "responses": {"200": {"description": "OK"}},
+                "x-kubernetes-group-version-kind": kind,
+                "x-kubernetes-action": "patch",
+            }
+        }
+        named = ".".join([*reversed((one.group or "core.api.k8s.io").split(".")), one.version, one.kind])
+        schemas[named] = {**(one.schema or {"type": "object"}), "x-kubernetes-group-version-kind": [kind]}
+    info = {"title": "ingress-canary lab", "version": _VERSION["gitVersion"]}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

@@ -1,0 +1,114 @@
+"""When a regression is caught: the formulas of judging.md, "How long will it take?". Used by ``plan.py``."""
+
+from dataclasses import dataclass
+from math import inf, log, log1p, sqrt
+from statistics import NormalDist
+from typing import NamedTuple
+
+from ingress_canary.api.units import format_points
+from ingress_canary.domain.slo.sequential_tests import Design, logit
+
+REGRESSIONS = (0.005, 0.01, 0.05, 1.0)
+"""By how much the canary's ratio of bad requests is higher, up to all of them."""
+Z_P50, Z_P95 = 0.0, NormalDist().inv_cdf(0.95)
+ALMOST_NONE, ALMOST_ALL = 1e-6, 1 - 1e-6
+"""Stand for ratios of 0 and 1, whose log odds are infinite."""
+
+
+SMALLEST_SHIFT = 1e-3
+"""Difference of log odds that stands for none: no traffic would show it."""
+LONGEST = 10 * 365 * 86_400.0
+"""Seconds beyond which something is said never to happen."""
+
+
+class Rates(NamedTuple):
+    """The traffic of one step."""
+
+    canary: float
+    """Requests a second."""
+    stable: float
+    interval: float
+    """Seconds between two ticks."""
+
+
+class Caught(NamedTuple):
+    """When a regression is caught that began with the step's evidence."""
+
+    seconds: float
+    exposed: float
+    """Canary requests until then."""
+    failed: float
+    """Bad ones of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """One size of regression, of one SLO at one step."""
+
+    label: str
+    """``+1pp``, or ``100%``."""
+    ratio: float
+    """The canary's ratio of bad requests."""
+    p50: Caught | None
+    """None where it is never caught: the SLO and the baseline allow it, or nobody reaches the canary."""
+    p95: Caught | None
+
+
+def regression(design: Design, rates: Rates, healthy: float, excess: float) -> Regression:
+    """Return when a canary is caught whose ratio of bad requests is by ``excess`` above a ``healthy`` one.
+
+    Without stable requests among the ``rates`` the canary is judged alone.
+    """
+    ratio = min(healthy + excess, 1.0)
+    label = "100%" if ratio == 1 else f"+{format_points(excess)}"
+    p50, p95 = (_caught(design, rates, healthy, ratio, z) for z in (Z_P50, Z_P95))
+    return Regression(label, ratio, p50, p95)
+
+
+def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> Caught | None:
+    evidence = min(_absolute(design, rates, healthy, ratio, z), _relative(design, rates, healthy, ratio, z))
+    if evidence > LONGEST:
+        return None
+    # the first look comes at the end of a tick
+    seconds = max(rates.interval, evidence + rates.interval / 2)
+    return Caught(seconds, rates.canary * seconds, rates.canary * seconds * ratio)
+
+
+def _absolute(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
+    """Return the seconds of evidence that the absolute test needs; infinite when it never fails."""
+    null = design.null(healthy if rates.stable else 0.0)
+    if null is None or not rates.canary:
+        return inf
+    return _until(design, rates.canary, min(ratio, ALMOST_ALL), null, z)
+
+
+def _relative(design: Design, rates: Rates, healthy: float, ratio: float, z: float) -> float:
+    """Return the seconds of evidence that the relative test needs, which learns from bad requests only."""
+    if ratio - healthy < design.delta or not rates.canary:
+        return inf
+    null = rates.canary * design.rho / (rates.canary * design.rho + rates.stable)
+    # one side has next to all the traffic: there is nothing to compare
+    if not ALMOST_NONE < null < ALMOST_ALL:
+        return inf
+    bad = rates.canary * ratio
+    every = bad + rates.stable * healthy
+    return _until(design, every, min(bad / every, ALMOST_ALL), null, z)
+
+
+def _until(design: Design, rate: float, ratio: float, null: float, z: float) -> float:
+    """Return the seconds until events at ``rate``, a share ``ratio`` of them bad, prove more than a share ``null``.
+
+    The evidence is taken for a Brownian motion with drift; z is the normal quantile of the power wanted.
+    """
+    shift = logit(ratio) - logit(null)
+    if shift < SMALLEST_SHIFT:
+        return inf
+    drift, variance = divergence(ratio, null), ratio * (1 - ratio) * shift**2
+    mu, sigma = rate * drift, sqrt(rate * (variance + drift**2))
+    threshold = design.log_fail + log(2) + 1.5
+    return ((z * sigma + sqrt(z * z * sigma * sigma + 4 * mu * threshold)) / (2 * mu)) ** 2
+
+
+def divergence(p: float, q: float) -> float:
+    """Return kl(p, q), the evidence of one request for a ratio p against q on average; both between 0 and 1."""
+    return p * log(p / q) + (1 - p) * (log1p(-p) - log1p(-q))

@@ -1,0 +1,120 @@
+"""Users' own counters and numbers become evidence."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from math import nan
+from typing import Any
+
+import pytest
+
+from ingress_canary.domain.metrics.counting import Book, Evidence, advance
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Series
+from ingress_canary.domain.metrics.sli_kinds import Counters, Gauge, Measures, Signals
+from tests.domain.metrics.test_counting import BEGIN, TICK
+
+SIGNALS = Signals(
+    ingress="shop/web", requests="requests", latency_bucket="", latency_count="", side=lambda _: None,
+    variables={"canaryService": "new", "stableService": "old"},
+)  # fmt: skip
+OWN = Counters('errors{service="{{service}}"}', 'sum(events{service="{{service}}"})', part_is_good=False)
+FAMILIES = {
+    "bad": 'errors{service="new"}', "all": 'events{service="new"}',
+    "stable bad": 'errors{service="old"}', "stable all": 'events{service="old"}',
+}  # fmt: skip
+
+
+def reading(tick: float, series: dict[str, float | tuple[str, float]], **more: Any) -> Reading:
+    """Return a reading of ``instance label`` -> value, the instance being ``a`` unless said."""
+    at = BEGIN + tick * TICK
+    made = []
+    for name, said in series.items():
+        kind, _, pod = name.partition("/")
+        instance, value = said if isinstance(said, tuple) else ("a", said)
+        made.append(Series(FAMILIES[kind], instance, {"pod": pod}, value, at))
+    return Reading(at, series=tuple(made), **more)
+
+
+def last(readings: Sequence[Reading], measure: Counters = OWN) -> object:
+    book, evidence = Book(), Evidence({})
+    for one in readings:
+        book, evidence = advance(book, one, SIGNALS, Measures({"own": measure}), TICK)
+    return evidence.counts["own"]
+
+
+@pytest.mark.parametrize(
+    ("readings", "counts"),
+    [
+        ([{"all": 500, "bad": 9}], Counts()),
+        ([{"all": 500, "bad": 9}, {"all": 510, "bad": 11}], Counts(n=10, e=2)),
+        ([{"all": 500}, {"all": 510, "bad": 3}], Counts(n=10, e=3)),
+        ([{"all": 5, "stable all": 7}, {"all": 6, "stable all": 17, "stable bad": 2}], Counts(n=1, m=10, f=2)),
+        ([{"all": 500, "bad": 9}, {"all": 4, "bad": 1}], Counts(n=4, e=1)),
+        ([{"all/x": 500, "all/y": 700}, {"all/x": 510, "all/y": 3}], Counts(n=13)),
+        ([{"all/x": 500, "all/y": 700}, {"all/x": 510}], Counts(n=10)),
+        ([{"all": 500}, {"all": 505, "all/z": ("b", 9000), "bad/z": ("b", 800)}], Counts(n=5)),
+    ],
+    ids=[
+        "a starting point", "two counters", "a new series of a known instance", "both sides", "a reset",
+        "a reset of one series", "a vanished series", "a new instance is a starting point",
+    ],
+)  # fmt: skip
+def test_counters_are_followed_series_by_series(readings: list[dict[str, Any]], counts: Counts) -> None:
+    assert last([reading(tick, series) for tick, series in enumerate(readings)]) == counts
+
+
+def test_good_events_are_taken_off_all() -> None:
+    good = Counters(OWN.part, OWN.total, part_is_good=True)
+    assert last([reading(0, {"all": 5, "bad": 5}), reading(1, {"all": 25, "bad": 22})], good) == Counts(n=20, e=3)
+
+
+def test_without_a_side_there_is_no_stable() -> None:
+    measures = Measures({"own": Counters("errors", "sum(events)", part_is_good=False)})
+    assert (measures.parts({}), measures.totals({})) == (("errors",), ("events",))
+    half = Measures({"own": Counters("errors", OWN.total, part_is_good=False)})
+    assert half.totals(SIGNALS.variables) == (FAMILIES["all"],)
+
+
+def test_one_series_may_be_in_both_queries() -> None:
+    same = Counters("events", "sum(events)", part_is_good=True)
+
+    def one(tick: int, value: float) -> Reading:
+        at = BEGIN + tick * TICK
+        return Reading(at, series=(Series("events", "a", {}, value, at),))
+
+    assert last([one(0, 5), one(1, 8)], same) == Counts(n=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (reading(1, {}), "no series yet of sum(events"),
+        (reading(1, {"all": nan}), "of a is nan, which is no count"),
+        (reading(1, {"all": -1}), "of a is -1, which is no count"),
+        (reading(1, {"all": 5}, failed={FAMILIES["stable bad"]: "answered 422"}), "answered 422"),
+        (Reading(BEGIN + TICK, error="connection refused"), "connection refused"),
+    ],
+)
+def test_what_is_missing_is_no_data(given: Reading, why: str) -> None:
+    absent = last([reading(0, {"all": 5}), given])
+    assert isinstance(absent, NoData)
+    assert why in absent.message
+
+
+def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:
+    wrong = Measures({"own": Counters("rate(x[5m])", "sum(x", part_is_good=False)})
+    assert (wrong.parts({}), wrong.totals({})) == (("rate(x[5m])",), ("sum(x",))
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (Reading(BEGIN, values={"load": 0.5}), 0.5),
+        (Reading(BEGIN, values={"load": nan}), NoData("no number came from load")),
+        (Reading(BEGIN), NoData("no number came from load")),
+        (Reading(BEGIN, failed={"load": "2 series"}), NoData("2 series")),
+        (Reading(BEGIN, error="refused"), NoData("refused")),
+    ],
+)
+def test_a_number_is_taken_as_it_came(given: Reading, value: object) -> None:
+    _, evidence = advance(Book(), given, SIGNALS, Measures({}, gauges={"load": Gauge("load")}), timedelta(seconds=10))
+    assert evidence.values == {"load": value}

@@ -1,0 +1,420 @@
+"""The evidence of one rollout as a value, and its checkpoint."""
+
+import base64
+import json
+import zlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.slo.analysis import Analysis, Objective, Plan
+from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
+from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
+from ingress_canary.domain.slo.threshold_check import Bound
+
+BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TICK = timedelta(seconds=10)
+
+
+def plan(slos=("availability",), steps=3, step_minimums=None, **design):
+    design = {"theta": 0.01, "slos": len(slos), "steps": steps} | design
+    objectives = tuple(Objective(name, Design(**design), 50) for name in slos)
+    return Plan(objectives, step_minimums or (None,) * steps)
+
+
+def fed(analysis, *looks, start=BEGIN):
+    """Tick the only SLO's counts, ten seconds apart."""
+    for number, look in enumerate(looks):
+        analysis = analysis.tick(start + number * TICK, {"availability": look}, Counts(look[0], 0, look[2], 0))
+    return analysis
+
+
+HEALTHY = Counts(100, 0, 900, 0)
+BROKEN = Counts(100, 60, 900, 0)
+
+
+def at_step(index=1, **kwargs):
+    return Analysis.of(plan(**kwargs)).enter_step(index)
+
+
+def test_a_plan_is_what_a_schedule_says():
+    spec = ScheduleSpec.model_validate(
+        {
+            "steps": [{"weight": 10, "bake": "10m"}, {"weight": 50, "bake": "10m", "minRequests": 1000}],
+            "slos": [
+                {"name": "availability", "objective": 99.9, "minRequests": 70, "sli": {"requests": {}}},
+                {"name": "latency", "objective": 99, "maxBurn": 2, "sli": {"latency": {"threshold": "500ms"}}},
+                {"name": "tiny", "objective": 99.99, "maxBurn": 1e-300, "sli": {"requests": {}}},
+                {"name": "load", "sli": {"prometheusThreshold": {"query": "up", "max": 1}}},
+            ],
+            "analysis": {"alpha": 0.02, "beta": 0.1, "baseline": {"maxRatio": 2, "minDelta": "0.5pp"}},
+        }
+    )
+    made = Plan.of(spec, (None, 1000))
+    assert [(one.name, one.min_requests) for one in made.objectives] == [
+        ("availability", 70),
+        ("latency", 50),
+        ("tiny", 50),
+    ]
+    assert [one.design.theta for one in made.objectives] == pytest.approx([0.01, 0.02, SMALLEST_THETA])
+    for one in made.objectives:
+        assert one.design == Design(one.design.theta, rho=2, delta=0.005, alpha=0.02, beta=0.1, slos=3, steps=2)
+    assert made.step_minimums == (None, 1000)
+    assert made.bounds == (Bound("load", None, 1, 60, 3),)
+    assert made.names == ("availability", "latency", "tiny", "load")
+
+
+def watching(*values, calibrated=True):
+    """Feed an uncalibrated SLO, a window apart, beside a healthy canary."""
+    bounds = (Bound("load", None, 1, 60, 2),)
+    made = replace(plan(("availability",) if calibrated else ()), bounds=bounds)
+    analysis = Analysis.of(made).enter_step(1)
+    for number, value in enumerate(values):
+        counts = {"availability": Counts(1000, 0, 900, 0)}
+        analysis = analysis.tick(BEGIN + number * timedelta(minutes=1), counts, values={"load": value})
+    return analysis
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "proven", "unopposed"),
+    [
+        ((), Verdict.INCONCLUSIVE, False, False),
+        ((0.5,), Verdict.INCONCLUSIVE, False, True),
+        ((0.5, 1.0), Verdict.PASS, True, True),
+        ((0.5, 1.1), Verdict.INCONCLUSIVE, False, True),
+        ((1.2, 1.1), Verdict.FAIL, False, False),
+        ((0.5, 0.5, "gone"), Verdict.NO_DATA, False, False),
+        ((1.2, 1.1, "gone"), Verdict.NO_DATA, False, False),
+    ],
+)
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_an_uncalibrated_slo_takes_part_in_every_decision(values, verdict, proven, unopposed, calibrated):
+    analysis = watching(*values, calibrated=calibrated)
+    assert analysis.verdicts[-1] is verdict
+    assert analysis.proven is proven
+    assert analysis.unopposed is (unopposed and (bool(values) or not calibrated))
+    assert analysis.failed == (("load",) if verdict is Verdict.FAIL else ())
+    assert analysis.without_data == (("load",) if verdict is Verdict.NO_DATA else ())
+    assert (analysis.first_fail_at is not None) is (1.2 in values)
+    shown = analysis.statuses[-1]
+    assert (shown.name, shown.verdict, shown.message) == ("load", verdict, analysis.sentences[-1])
+    assert analysis.summary.endswith(f"load: {shown.message}")
+
+
+def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_looks_anew():
+    analysis = watching(0.5, 0.5)
+    for later in (analysis.enter_step(2), analysis.restart_evidence(), decode(encode(analysis), analysis.plan)):
+        assert [watch.inside for watch in later.watches] == [()]
+
+
+def test_a_healthy_canary_is_proven():
+    analysis = at_step()
+    assert not analysis.proven
+    assert not analysis.unopposed
+    analysis = fed(analysis, *[HEALTHY] * 4)
+    assert analysis.verdicts == (Verdict.PASS,)
+    assert analysis.proven
+    assert analysis.unopposed
+    assert (analysis.canary_requests, analysis.stable_requests) == (400, 3600)
+    assert analysis.first_fail_at is None
+
+
+def test_a_broken_canary_fails_and_the_first_proof_keeps_its_time():
+    analysis = fed(at_step(), HEALTHY, BROKEN, BROKEN)
+    assert analysis.failed == ("availability",)
+    assert analysis.first_fail_at == BEGIN + TICK
+    assert not analysis.proven
+    assert not analysis.unopposed
+
+
+def test_no_minimum_of_requests_delays_a_fail():
+    analysis = fed(at_step(step_minimums=(10**6,) * 3), Counts(3, 3, 100, 0), Counts(3, 3, 100, 0))
+    assert analysis.failed == ("availability",)
+
+
+def test_a_step_overrides_the_minimum_of_requests():
+    analysis = fed(at_step(step_minimums=(1000, None, 5)), *[HEALTHY] * 6)
+    assert analysis.verdicts == (Verdict.INCONCLUSIVE,)
+    assert not analysis.unopposed
+    analysis = fed(analysis.enter_step(2), HEALTHY)
+    assert analysis.unopposed
+
+
+def test_a_step_begins_without_counts_while_the_rollout_keeps_its_own():
+    analysis = fed(at_step(), *[HEALTHY] * 4).enter_step(2)
+    (status,) = analysis.statuses
+    assert (status.canary.total, status.step.total) == (400, 0)
+    assert (analysis.canary_requests, analysis.stable_requests) == (0, 0)
+    assert analysis.verdicts == (Verdict.INCONCLUSIVE,)
+
+
+@pytest.mark.parametrize("index", [0, 4])
+def test_a_step_that_the_plan_lacks_is_refused(index):
+    with pytest.raises(IndexError, match=f"step {index} of 3"):
+        at_step(index)
+
+
+def test_a_skipped_step_leaves_no_copy_of_the_tests_behind():
+    assert at_step(1).enter_step(3).tracks[0].absolute.begun == 3
+
+
+def test_a_step_taken_again_begins_no_copy_twice():
+    analysis = fed(at_step(2), *[HEALTHY] * 10)
+    again = analysis.enter_step(2)
+    assert again.tracks[0].absolute == analysis.tracks[0].absolute
+    assert again.tracks[0].step == Counts()
+
+
+def test_a_regression_hidden_by_earlier_steps_is_said_with_the_numbers_of_its_step():
+    analysis = fed(at_step(), *[Counts(1000, 1, 9000, 9)] * 60).enter_step(2)
+    (status,) = fed(analysis, BROKEN).statuses
+    assert status.verdict is Verdict.FAIL
+    assert status.message.startswith(
+        "canary 60% bad (60 of 100) in this step, 0.2% bad (120 of 60,100) since the start"
+    )
+
+
+def test_data_that_are_missing_are_named_and_change_no_counts():
+    before = fed(at_step(slos=("availability",)), *[HEALTHY] * 4)
+    after = before.tick(BEGIN + 4 * TICK, {"availability": "10.0.0.7: timed out"})
+    assert after.without_data == ("availability",)
+    assert not after.proven
+    assert not after.unopposed
+    assert after.statuses[0].message == "no data: 10.0.0.7: timed out"
+    assert after.statuses[0].canary == before.statuses[0].canary
+    assert fed(after, HEALTHY, start=BEGIN + 5 * TICK).proven
+
+
+def test_one_slo_without_data_keeps_the_others_verdicts():
+    analysis = at_step(slos=("availability", "latency"))
+    for number in range(6):
+        analysis = analysis.tick(BEGIN + number * TICK, {"availability": HEALTHY})
+    assert analysis.verdicts == (Verdict.PASS, Verdict.NO_DATA)
+    assert analysis.statuses[1].message == "no data: nothing was read for this SLO"
+
+
+@pytest.mark.parametrize(
+    "counts", [Counts(1, 2, 0, 0), Counts(0, 0, 1, 2), Counts(-1, -1, 0, 0), Counts(10, 0, 10**300, 0)]
+)
+def test_impossible_counts_are_no_data(counts):
+    analysis = fed(at_step(), counts)
+    assert analysis.verdicts == (Verdict.NO_DATA,)
+    assert "impossible counts" in analysis.statuses[0].message
+
+
+def test_what_was_proven_stays_proven_while_the_source_is_silent():
+    analysis = fed(at_step(), BROKEN).tick(BEGIN + TICK, {"availability": "timed out"})
+    assert analysis.failed == ("availability",)
+
+
+def test_the_scatter_of_stables_errors_before_the_canary_weakens_the_evidence():
+    calm, bursty = Analysis.of(plan()), Analysis.of(plan())
+    for number in range(30):
+        calm = calm.warm({"availability": Counts(m=1000, f=2)})
+        bursty = bursty.warm({"availability": Counts(m=1000, f=60 if number % 15 == 0 else 0)})
+    bursty = bursty.warm({"availability": "timed out"})
+    assert calm.tracks[0].phi == 1
+    assert bursty.tracks[0].phi > 10
+    assert fed(calm.enter_step(1), Counts(100, 8, 900, 0)).failed
+    begun = bursty.enter_step(1)
+    assert not fed(begun, Counts(100, 8, 900, 0)).failed
+    assert begun.warm({"availability": Counts(m=1000, f=500)}) is begun
+
+
+def test_evidence_begins_anew_at_the_same_step_when_stable_changed():
+    analysis = Analysis.of(plan())
+    for bad in (0, 50, 0, 40):
+        analysis = analysis.warm({"availability": Counts(m=1000, f=bad)})
+    fresh = analysis.enter_step(2)
+    failed = fed(fresh, *[Counts(1000, 900, 900, 0)] * 3)
+    assert failed.first_fail_at is not None
+    anew = failed.restart_evidence()
+    assert anew == fresh
+    assert anew.tracks[0].phi > 1
+
+
+def test_the_pace_is_that_of_this_step():
+    analysis = fed(at_step(), *[Counts(10, 0, 90, 0)] * 3)
+    assert analysis.tracks[0].rate == 1.0
+    analysis = analysis.enter_step(2)
+    assert analysis.tracks[0].rate is None
+    analysis = fed(analysis, Counts(50, 0, 90, 0), start=BEGIN + 3 * TICK)
+    assert analysis.tracks[0].rate is None
+    analysis = fed(analysis, Counts(50, 0, 90, 0), start=BEGIN + 4 * TICK)
+    assert analysis.tracks[0].rate == 5.0
+    assert "at the present 5/s about" in analysis.statuses[0].message
+
+
+COUNTS = st.tuples(*[st.integers(0, 10**6)] * 4).map(
+    lambda four: Counts(max(four[:2]), min(four[:2]), max(four[2:]), min(four[2:]))
+)
+LOOKS = st.dictionaries(st.sampled_from(["availability", "latency"]), COUNTS | st.just("timed out"))
+LIVES = st.tuples(st.lists(LOOKS, max_size=4), st.lists(st.tuples(st.integers(1, 3), LOOKS), max_size=12))
+TWO_SLOS = plan(slos=("availability", "latency"))
+
+
+def lived(life):
+    warm, moves = life
+    analysis = Analysis.of(TWO_SLOS)
+    for look in warm:
+        analysis = analysis.warm(look)
+    for number, (step, look) in enumerate(moves):
+        analysis = analysis if analysis.step == step else analysis.enter_step(step)
+        analysis = analysis.tick(BEGIN + number * TICK, look, Counts(3, 0, 4, 0))
+    return analysis
+
+
+@given(LIVES, LOOKS)
+def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life, look):
+    before = lived(life)
+    after = decode(encode(before), TWO_SLOS)
+    assert after is not None
+    assert encode(after) == encode(before)
+    if before.step:
+        one, other = (analysis.tick(BEGIN + timedelta(hours=1), look) for analysis in (before, after))
+        assert one.verdicts == other.verdicts
+        assert [status.log_e for status in one.statuses] == [status.log_e for status in other.statuses]
+        assert (one.first_fail_at, one.step) == (other.first_fail_at, other.step)
+        assert (one.canary_requests, one.stable_requests) == (other.canary_requests, other.stable_requests)
+
+
+@given(LIVES)
+def test_after_a_restart_nothing_passes_before_a_fresh_look(life):
+    after = decode(encode(lived(life)), TWO_SLOS)
+    assert after is not None
+    assert Verdict.PASS not in after.verdicts
+    assert not after.unopposed
+
+
+def test_the_checkpoint_of_eight_steps_and_two_slos_is_small():
+    rng = np.random.default_rng(1)
+    analysis = Analysis.of(plan(slos=("availability", "latency"), steps=8))
+    for number in range(8 * 180):
+        if number % 180 == 0:
+            analysis = analysis.enter_step(number // 180 + 1)
+        looks = {name: Counts(*map(int, rng.binomial([100, 2, 900, 2], 0.5))) for name in ("availability", "latency")}
+        looks = {name: look._replace(e=min(look.e, look.n)) for name, look in looks.items()}
+        analysis = analysis.tick(BEGIN + number * TICK, looks)
+    assert len(encode(analysis)) < 3000
+
+
+GOOD = json.loads(zlib.decompress(base64.b64decode(encode(lived(([], [(2, {"availability": BROKEN})]))).split(".")[1])))
+
+
+def packed(document):
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return VERSION + base64.b64encode(zlib.compress(text)).decode()
+
+
+def changed(path, value):
+    """The good checkpoint with one member replaced."""
+    document = json.loads(json.dumps(GOOD))
+    *parents, last = path
+    at = document
+    for parent in parents:
+        at = at[parent]
+    at[last] = value
+    return packed(document)
+
+
+TRACK = (5, 0)
+BAD_CHECKPOINTS = {
+    "empty": "",
+    "another version": "v2." + packed(GOOD).removeprefix(VERSION),
+    "not base64": "v1.???",
+    "not ASCII": "v1.ü",
+    "not compressed": "v1." + base64.b64encode(b"{}").decode(),
+    "cut off": VERSION + base64.b64encode(zlib.compress(json.dumps(GOOD).encode())[:-12]).decode(),
+    "not JSON": packed(b"{"),
+    "not text": packed(b"\xff\xff"),
+    "too deep": packed(b"[" * 100_000),
+    "too large": packed(b"[" + b" " * 2**23 + b"]"),
+    "an object": packed({}),
+    "too short": packed(GOOD[:-1]),
+    "no step": changed((1,), None),
+    "a step below 0": changed((1,), -1),
+    "a step beyond the last": changed((1,), 4),
+    "a step that is true": changed((1,), True),
+    "requests below 0": changed((2,), -5),
+    "an instant without zone": changed((4,), "2026-01-01T00:00:00"),
+    "not an instant": changed((4,), "soon"),
+    "an instant of another kind": changed((4,), 5),
+    "tracks missing": changed((5,), []),
+    "a track too many": changed((5,), GOOD[5] * 2),
+    "a track that is a number": changed(TRACK, 5),
+    "copies that have not begun": changed((*TRACK, 0), 1),
+    "copies beyond the plan's": changed((*TRACK, 0), 4),
+    "bets missing": changed((*TRACK, 1), [0.0]),
+    "a bet that is text": changed((*TRACK, 1, 0), "0"),
+    "a bet that is infinite": packed(json.dumps(GOOD).replace("0.0", "1e999").encode()),
+    "a bet that is no number": changed((*TRACK, 2, 3), float("nan")),
+    "a scatter of text": changed((*TRACK, 3), "scatter"),
+    "more bad than all": changed((*TRACK, 4), [1, 2, 0, 0]),
+    "more bad of stable than all": changed((*TRACK, 4), [1, 1, 0, 1]),
+    "more in the step than in all": changed((*TRACK, 5), [10**9, 0, 0, 0]),
+    "huge counts": changed((*TRACK, 4), [10**4000, 0, 0, 0]),
+    "looks that are no list": changed((*TRACK, 7), "look"),
+    "a look that is no list": changed((*TRACK, 7), ["look"]),
+    "a look too short": changed((*TRACK, 7), [[1.0]]),
+}
+
+
+@pytest.mark.parametrize("text", BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
+def test_what_is_no_checkpoint_reads_as_none(text):
+    assert decode(text, TWO_SLOS) is None
+
+
+def test_the_tampering_starts_from_a_checkpoint_that_reads():
+    assert decode(packed(GOOD), TWO_SLOS) is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        plan(),
+        plan(slos=("availability", "payments")),
+        plan(slos=("availability", "latency"), steps=4),
+        plan(slos=("availability", "latency"), theta=0.02),
+        plan(slos=("availability", "latency"), rho=2.0),
+        plan(slos=("availability", "latency"), alpha=0.02),
+    ],
+)
+def test_a_checkpoint_of_another_plan_reads_as_none(other):
+    assert decode(packed(GOOD), other) is None
+
+
+def test_a_minimum_of_requests_may_change_without_losing_evidence():
+    assert decode(packed(GOOD), plan(slos=("availability", "latency"), step_minimums=(5, 5, 5))) is not None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=8),
+)
+
+
+@given(st.text() | st.binary().map(lambda data: VERSION + base64.b64encode(data).decode()) | JSON.map(packed))
+@example(VERSION)
+def test_no_text_whatever_raises(text):
+    assert decode(text, TWO_SLOS) is None
+
+
+PATHS = st.sampled_from(
+    [(i,) for i in range(1, 6)] + [(5, 0, i) for i in range(8)] + [(5, 1, i, 0) for i in (1, 2, 3, 4, 5)]
+)
+
+
+@given(PATHS, JSON)
+def test_a_tampered_checkpoint_raises_nothing_then_or_later(path, value):
+    analysis = decode(changed(path, value), TWO_SLOS)
+    if analysis is not None:
+        analysis = analysis.enter_step(3).tick(BEGIN, {"availability": BROKEN, "latency": HEALTHY})
+        assert len(analysis.statuses) == 2
+        assert decode(encode(analysis), TWO_SLOS) is not None

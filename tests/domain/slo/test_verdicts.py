@@ -1,0 +1,287 @@
+"""What a verdict asks for, and what it tells a person."""
+
+from math import log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress_canary.api.rollout import LogE, Tally, Verdict
+from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.verdicts import Evidence, describe, e_value, judge, percent, status, unopposed
+
+DESIGN = Design(0.01, slos=2, steps=3)
+"""Fails at E >= 400, passes at E >= 20."""
+
+
+def evidence(**changes):
+    """Evidence that passes, with changes."""
+    base = Evidence(
+        total=Counts(1000, 1, 9000, 9),
+        step=Counts(600, 0, 5000, 5),
+        phi=1.0,
+        absolute=-1.0,
+        relative=-1.0,
+        passing=log(50),
+        fresh=True,
+    )
+    return base._replace(**changes)
+
+
+WORSE = Counts(1000, 20, 9000, 9)
+HARDLY_WORSE = Counts(100_000, 60, 900_000, 90)
+
+VERDICTS = {
+    "everything is proven": (evidence(), Verdict.PASS),
+    "exactly the proof": (evidence(passing=DESIGN.log_pass), Verdict.PASS),
+    "too few requests": (evidence(step=Counts(49, 0, 5000, 5)), Verdict.INCONCLUSIVE),
+    "exactly enough requests": (evidence(step=Counts(50, 0, 5000, 5)), Verdict.PASS),
+    "not proven yet": (evidence(passing=DESIGN.log_pass - 0.001), Verdict.INCONCLUSIVE),
+    "not looked at since the restart": (evidence(fresh=False), Verdict.INCONCLUSIVE),
+    "absolute suspicion": (evidence(absolute=log(10)), Verdict.INCONCLUSIVE),
+    "relative suspicion": (evidence(relative=log(10)), Verdict.INCONCLUSIVE),
+    "below suspicion": (evidence(absolute=log(9.99), relative=log(9.99)), Verdict.PASS),
+    "no data": (evidence(fresh=False, missing="timed out"), Verdict.NO_DATA),
+    "absolute proof": (evidence(absolute=DESIGN.log_fail), Verdict.FAIL),
+    "absolute proof at any number": (evidence(absolute=log(401), step=Counts(2, 2), total=Counts(2, 2)), Verdict.FAIL),
+    "absolute proof stands without data": (
+        evidence(absolute=log(401), fresh=False, missing="timed out"),
+        Verdict.FAIL,
+    ),
+    "relative proof on the rollout": (evidence(relative=log(401), total=WORSE), Verdict.FAIL),
+    "relative proof on the step": (evidence(relative=log(401), step=WORSE), Verdict.FAIL),
+    "relative proof of a difference too small": (
+        evidence(relative=log(401), total=HARDLY_WORSE, step=HARDLY_WORSE),
+        Verdict.INCONCLUSIVE,
+    ),
+    "relative proof without stable in the step": (
+        evidence(relative=log(401), total=HARDLY_WORSE, step=Counts(100, 100)),
+        Verdict.INCONCLUSIVE,
+    ),
+}
+
+
+@pytest.mark.parametrize(("given_evidence", "verdict"), VERDICTS.values(), ids=VERDICTS)
+def test_a_verdict_follows_from_its_conditions(given_evidence, verdict):
+    assert judge(DESIGN, given_evidence, 50) is verdict
+
+
+SENTENCES = {
+    "fail, against both": (
+        evidence(absolute=20.9, total=Counts(500, 62, 4120, 3), step=Counts(500, 62, 4120, 3)),
+        None,
+        (
+            "canary 12.4% bad (62 of 500) is worse than 1% allowed and than stable 0.0728% bad (3 of 4,120); "
+            "E=1.2e9 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, late in the rollout": (
+        evidence(absolute=9187.47, total=Counts(100_000, 200, 0, 0), step=Counts(300, 200, 0, 0)),
+        None,
+        (
+            "canary 66.7% bad (200 of 300) in this step, 0.2% bad (200 of 100,000) since the start, is worse than 1% "
+            "allowed; E=1.2e3990 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, against stable alone": (
+        evidence(relative=log(500), total=Counts(10_000, 50, 90_000, 90), step=Counts(0, 0, 10, 0)),
+        None,
+        (
+            "canary 0.5% bad (50 of 10,000) is worse than stable 0.1% bad (90 of 90,000); "
+            "E=500 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, no stable in the step": (
+        evidence(absolute=log(500), relative=log(600), total=Counts(100, 5, 900, 0), step=Counts(50, 5, 0, 0)),
+        None,
+        (
+            "canary 10% bad (5 of 50) in this step, 5% bad (5 of 100) since the start, is worse than 1% allowed "
+            "and than stable 0% bad (0 of 900); E=600 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, by a time that has drowned": (
+        evidence(absolute=log(500), total=Counts(10_000, 60, 0, 0), step=Counts(10_000, 60, 0, 0)),
+        None,
+        (
+            "canary 0.6% bad (60 of 10,000) has for a time been worse than 1% allowed; "
+            "E=500 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "no data": (evidence(fresh=False, missing="10.0.0.7: timed out"), None, "no data: 10.0.0.7: timed out"),
+    "pass": (
+        evidence(),
+        None,
+        (
+            "canary 0% bad (0 of 600) in this step is proven better than 1% allowed; E=50 >= 20, "
+            "chance of a false pass <= 5%"
+        ),
+    ),
+    "no request yet": (
+        evidence(step=Counts(), passing=0.0),
+        0.0,
+        (
+            "needs about 380 more canary requests without errors (0 of 380 seen), and none are coming at present, "
+            "to be proven better than 1% allowed"
+        ),
+    ),
+    "clean so far": (
+        evidence(step=Counts(90, 0, 900, 1), passing=0.5),
+        3.2,
+        (
+            "needs about 290 more canary requests without errors (90 of 380 seen), at the present 3.2/s about 1m31s, "
+            "to be proven better than 1% allowed"
+        ),
+    ),
+    "clean so far, at a crawl": (
+        evidence(step=Counts(90, 0, 900, 1), passing=0.5),
+        1e-5,
+        (
+            "needs about 290 more canary requests without errors (90 of 380 seen), at the present 1e-05/s for months, "
+            "to be proven better than 1% allowed"
+        ),
+    ),
+    "an error": (
+        evidence(step=Counts(400, 1, 900, 1), passing=0.5),
+        None,
+        (
+            "canary 0.25% bad (1 of 400) in this step needs about 580 more requests like these, "
+            "to be proven better than 1% allowed"
+        ),
+    ),
+    "too many errors": (
+        evidence(step=Counts(300, 4, 900, 1), passing=0.5),
+        None,
+        (
+            "canary 1.33% bad (4 of 300) in this step cannot be proven better than 1% allowed at this ratio; "
+            "about 967 more requests without errors would do"
+        ),
+    ),
+    "suspicion": (
+        evidence(absolute=log(150), total=Counts(300, 9, 900, 1)),
+        None,
+        (
+            "canary 3% bad (9 of 300) looks worse than 1% allowed without a proof yet: E=150 of 400; "
+            "it cannot pass while that is 10 or more"
+        ),
+    ),
+    "relative suspicion": (
+        evidence(relative=log(150), total=Counts(300, 9, 900, 1)),
+        None,
+        (
+            "canary 3% bad (9 of 300) looks worse than 1.25 times stable without a proof yet: E=150 of 400; "
+            "it cannot pass while that is 10 or more"
+        ),
+    ),
+    "a difference that does not matter": (
+        evidence(relative=log(1e6), total=HARDLY_WORSE, step=HARDLY_WORSE),
+        None,
+        (
+            "canary 0.06% bad (60 of 100,000) is proven worse than 1.25 times stable, but by less than the 0.1pp "
+            "that matter: it neither fails nor passes"
+        ),
+    ),
+    "not looked at since the restart": (
+        evidence(fresh=False),
+        None,
+        "enough was seen to pass, and a fresh look at the evidence is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given_evidence", "rate", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_a_sentence_has_the_numbers(given_evidence, rate, sentence):
+    assert describe(DESIGN, given_evidence, 50, rate) == sentence
+
+
+def test_the_number_still_missing_respects_min_requests():
+    sentence = describe(DESIGN, evidence(), 1000, 10.0)
+    assert sentence == (
+        "canary 0% bad (0 of 600) in this step is proven better than 1% allowed, and needs 400 more requests "
+        "for minRequests of 1,000, at the present 10/s about 40s"
+    )
+    both = describe(DESIGN, evidence(step=Counts(90, 0, 900, 1), passing=0.5), 1000, None)
+    assert both == (
+        "needs about 910 more canary requests without errors (90 of 1,000 seen), for minRequests of 1,000 and to be "
+        "proven better than 1% allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (Counts(), "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"),
+        (Counts(90, 1), "canary 1.11% bad (1 of 90) in this step, and nothing is proven bad; no proof was asked for"),
+        (Counts(600, 0), describe(DESIGN, evidence(step=Counts(600, 0)), 50, None)),
+    ],
+)
+def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen, sentence):
+    given = evidence(step=seen, passing=log(50) if seen.n == 600 else 0.5)
+    assert unopposed(DESIGN, given, 50, 0.0) == sentence
+
+
+def test_a_proof_out_of_reach_is_not_promised():
+    sentence = describe(Design(1e-9), evidence(step=Counts(10**9, 10**9), passing=-1.0), 50, None)
+    assert sentence.endswith("in this step cannot be proven better than 1e-07% allowed at this ratio")
+
+
+def test_a_status_holds_counts_logarithms_and_a_bounded_sentence():
+    seen = evidence(fresh=False, missing="x" * 5000)
+    got = status("availability", judge(DESIGN, seen, 50), seen, describe(DESIGN, seen, 50, None))
+    assert got.verdict is Verdict.NO_DATA
+    assert (got.canary, got.stable, got.step) == (
+        Tally(total=1000, bad=1),
+        Tally(total=9000, bad=9),
+        Tally(total=600, bad=0),
+    )
+    assert got.log_e == LogE(absolute=-1, relative=-1, passing=3.912)
+    assert len(got.message) == 1024
+
+
+@pytest.mark.parametrize(
+    ("log_e", "text"),
+    [
+        (0.0, "1"),
+        (log(20), "20"),
+        (log(99_999), "99,999"),
+        (log(1e5), "1.0e5"),
+        (log(9.99e8), "1.0e9"),
+        (1e7, "6.6e4342944"),
+    ],
+)
+def test_an_e_value_is_readable_however_large(log_e, text):
+    assert e_value(log_e) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0, "0%"), (0.010000000000000009, "1%"), (0.12351, "12.4%"), (1, "100%"), (1e-9, "1e-07%")]
+)
+def test_a_ratio_is_read_in_percent(ratio, text):
+    assert percent(ratio) == text
+
+
+LOGS = st.floats(-1e6, 1e6)
+COUNTS = st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)).map(sorted)
+SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1], stable[0]), COUNTS, COUNTS)
+
+
+@given(
+    st.builds(
+        Evidence, SIDES, SIDES, st.floats(1, 1e3), LOGS, LOGS, LOGS, st.booleans(), st.sampled_from(["", "gone"])
+    ),
+    st.integers(0, 10**9),
+    st.none() | st.floats(0, 1e6),
+    st.builds(Design, st.floats(1e-9, 0.5), alpha=st.floats(1e-6, 0.2), slos=st.integers(1, 10)),
+)
+def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_sentence(seen, min_requests, rate, design):
+    if not seen.total.n:
+        seen = seen._replace(absolute=0.0, relative=0.0)
+    verdict = judge(design, seen, min_requests)
+    if verdict is Verdict.PASS:
+        assert max(seen.absolute, seen.relative) < log(10) <= design.log_fail + 1e-12
+        assert seen.step.n >= min_requests
+        assert seen.fresh
+    if seen.absolute >= design.log_fail:
+        assert verdict is Verdict.FAIL
+    got = status("slo", verdict, seen, describe(design, seen, min_requests, rate))
+    assert got.message

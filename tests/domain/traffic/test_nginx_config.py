@@ -1,0 +1,33 @@
+"""What ingress-nginx's ConfigMap and arguments say of what the rules ask."""
+
+import pytest
+
+from ingress_canary.domain.preflight.inputs import ControllerFacts
+from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
+
+PLAIN = ("/nginx-ingress-controller", "--ingress-class=nginx")
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments", "facts"),
+    [
+        (None, None, ControllerFacts()),
+        ({}, (), ControllerFacts()),
+        ({"annotations-risk-level": "Low"}, None, ControllerFacts(annotations_risk_level="Low")),
+        ({}, PLAIN, ControllerFacts(metrics=False, undefined_hosts=False, topology=False)),
+        (
+            {"annotations-risk-level": "High"},
+            (*PLAIN, "--enable-metrics", "-metrics-per-undefined-host=true", "--enable-topology-aware-routing=1"),
+            ControllerFacts(annotations_risk_level="High", metrics=True, undefined_hosts=True, topology=True),
+        ),
+        (
+            None,
+            (*PLAIN, "--enable-metrics=true", "--enable-metrics=false", "enable-topology-aware-routing"),
+            ControllerFacts(metrics=False, undefined_hosts=False, topology=False),
+        ),
+    ],
+)
+def test_what_is_not_said_is_off_and_what_cannot_be_read_is_unknown(
+    config: dict[str, str] | None, arguments: tuple[str, ...] | None, facts: ControllerFacts
+) -> None:
+    assert facts_of(config, arguments) == facts
