@@ -18,11 +18,11 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from ingress_canary import __version__
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.adapters.gates import HttpGateKeeper, gate_session
+from ingress_canary.adapters.gates import HttpGateClient, gate_session
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.cache.pods import KubePods
 from ingress_canary.adapters.kube.cache.watches import Scope
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.event_recorder import KubeRecorder
@@ -36,13 +36,13 @@ from ingress_canary.api.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
-from ingress_canary.engine.leadership.leader_guard import GuardedCluster
-from ingress_canary.engine.leadership.leader_loop import Alone, Succession
+from ingress_canary.engine.leadership.leader_guard import LeaderGuard
+from ingress_canary.engine.leadership.leader_loop import LeaderLoop, SoleLeader
 from ingress_canary.engine.loop import Engine
 from ingress_canary.engine.options import Options
 from ingress_canary.logs import Reminder
 from ingress_canary.notifications import notifications_of, outbox_of, silenced
-from ingress_canary.ports import Asked, Clock, Leadership, Metrics, Missing, Outlets, Refused, Unavailable
+from ingress_canary.ports import Asked, Clock, Leadership, MetricsSource, Missing, Outlets, Refused, Unavailable
 from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
 from ingress_canary.sources import look_within, prometheus_of
 from ingress_canary.web.server import WebServer, make_app
@@ -93,10 +93,10 @@ def routers_of(settings: Settings) -> Routers:
     return Routers(usual=NginxRouter(settings.annotation_prefix))
 
 
-def leadership_of(settings: Settings, session: Session, identity: str) -> Leadership:
+def leadership_of(settings: Settings, session: KubeClient, identity: str) -> Leadership:
     """Return how it is decided which of several replicas writes."""
     if not settings.leader_election:
-        return Alone()
+        return SoleLeader()
     duration = settings.lease_duration.total_seconds()
     return Lease(session, settings.namespace, settings.lease_name, identity, duration)
 
@@ -110,8 +110,8 @@ class Daemon:
         self.registry = CollectorRegistry()
         self.telemetry = PrometheusTelemetry(self.registry, settings.source)
         self.port = 0
-        self._succession: Succession | None = None
-        self._leadership: Leadership = Alone()
+        self._succession: LeaderLoop | None = None
+        self._leadership: Leadership = SoleLeader()
         self._cluster: KubeCluster | None = None
         self._pods: KubePods | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -157,10 +157,10 @@ class Daemon:
             await self._pods.synced()
             cluster.view.see_controllers(self._pods.arguments)
         leadership = self._leadership = leadership_of(settings, session, identity)
-        guarded, routers = GuardedCluster(cluster, leadership), routers_of(settings)
+        guarded, routers = LeaderGuard(cluster, leadership), routers_of(settings)
         webhooks = gate_session()
         stack.push_async_callback(webhooks.close)
-        asked = Asked(HttpProber(http, self.clock), HttpGateKeeper(webhooks, self.clock, KubeSecrets(session)))
+        asked = Asked(HttpProber(http, self.clock), HttpGateClient(webhooks, self.clock, KubeSecrets(session)))
         outlets = Outlets(recorder, outbox)
         everywhere = await asyncio.to_thread(notifications_of, settings.notifications)
 
@@ -168,7 +168,7 @@ class Daemon:
             options = replace(options_of(settings), leader=term, notifications=everywhere)
             return Engine(guarded, metrics, asked, routers, self.clock, outlets, self.telemetry, options)
 
-        self._succession = Succession(leadership, engine_of, self.telemetry)
+        self._succession = LeaderLoop(leadership, engine_of, self.telemetry)
         self.telemetry.queue(self._waiting, self._waited)
         self._succession.start()
         stack.push_async_callback(self._succession.stop)
@@ -239,7 +239,7 @@ class Daemon:
         """Return the longest of their waits in real seconds."""
         return 0.0 if self._engine is None else self._engine.queue.oldest()
 
-    async def _connect(self) -> Session:
+    async def _connect(self) -> KubeClient:
         settings = self.settings
         path = str(settings.kubeconfig) if settings.kubeconfig else usual_kubeconfig()
         try:
@@ -278,7 +278,7 @@ class Daemon:
                     f"the installed CRD {name} is older than this daemon and would lose {lost[0]}: {APPLY_CRDS}"
                 )
 
-    async def _source(self, session: Session, http: aiohttp.ClientSession) -> Metrics:
+    async def _source(self, session: KubeClient, http: aiohttp.ClientSession) -> MetricsSource:
         if self.settings.source == "prometheus":
             try:
                 source, own = prometheus_of(self.settings, self.clock)
@@ -288,7 +288,7 @@ class Daemon:
             return source
         return self._controllers(session, http)
 
-    def _controllers(self, session: Session, http: aiohttp.ClientSession) -> ControllerScrape:
+    def _controllers(self, session: KubeClient, http: aiohttp.ClientSession) -> ControllerScrape:
         settings = self.settings
         limits = Limits(seconds=look_within(settings, settings.scrape_timeout))
         if settings.scrape_urls:

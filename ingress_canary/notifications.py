@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError
 
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.notify import Outbox
@@ -29,7 +29,7 @@ class _File(Model):
     notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)]
 
 
-def outbox_of(session: Session, recorder: Recorder, telemetry: Telemetry) -> Outbox:
+def outbox_of(session: KubeClient, recorder: Recorder, telemetry: Telemetry) -> Outbox:
     """Return where messages go; what does not go is told where the rollout's own people look."""
 
     def faltered(notice: Notice, why: str) -> None:

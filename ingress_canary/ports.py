@@ -12,7 +12,7 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.views import Ingress, Json, Key, View, Workload
+from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Workload
 from ingress_canary.domain.slo.analysis import Plan
 from ingress_canary.domain.status.notices import Notice
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
@@ -66,7 +66,7 @@ class Cluster(Protocol):
     """The Kubernetes API: caches to read from, conditional writes. Reads cost no request."""
 
     @property
-    def view(self) -> View:
+    def view(self) -> ClusterView:
         """The cluster's objects as the caches hold them now."""
 
     def rollouts(self) -> Iterable[Key]:
@@ -121,7 +121,7 @@ class Cluster(Protocol):
         """Scale a workload if it is still at its resourceVersion; a watch event tells of it. Raises ClusterError."""
 
 
-class Metrics(Protocol):
+class MetricsSource(Protocol):
     """A source of evidence."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
@@ -146,7 +146,7 @@ class Prober(Protocol):
         """Return what the answer shows; never raises, and returns within the request's time-out."""
 
 
-class GateKeeper(Protocol):
+class GateClient(Protocol):
     """Who asks a webhook gate."""
 
     async def ask(self, call: GateCall) -> GateAnswer:
@@ -158,7 +158,7 @@ class Asked:
     """Who is asked beside the ticks."""
 
     prober: Prober
-    gates: GateKeeper
+    gates: GateClient
 
 
 @dataclass(frozen=True, slots=True)

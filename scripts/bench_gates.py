@@ -11,7 +11,7 @@ from random import Random
 from time import process_time
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import Play, Stage, walk
+from ingress_canary.whatif.simulated_rollout import SimulatedRollout, SimulationSetup, walk
 from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
 
 MAX_CPU_SECONDS = 0.5
@@ -24,17 +24,17 @@ AVAILABILITY = {"name": "availability", "objective": 99.9, "sli": {"requests": {
 LATENCY = {"name": "latency", "objective": 99, "maxBurn": 2, "sli": {"latency": {"threshold": "500ms"}}}
 
 
-def stage(steps: int, slos: list[dict[str, object]]) -> Stage:
+def stage(steps: int, slos: list[dict[str, object]]) -> SimulationSetup:
     """Return steps of 5 minutes at 5 %, with 100 requests a second of which a thousandth is bad."""
     spec = ScheduleSpec.model_validate({"steps": [{"weight": 5, "bake": "5m"}] * steps, "slos": slos})
     ratios = Ratios(0.001, 0.001)
-    return Stage.of(spec, Traffic(100, ratios, ratios), interval=10, warm_up=1800)
+    return SimulationSetup.of(spec, Traffic(100, ratios, ratios), interval=10, warm_up=1800)
 
 
 def tick_cost() -> float:
     """Return the CPU seconds of the cheapest of some ticks of all rollouts: the others were disturbed."""
     many = stage(8, [AVAILABILITY, LATENCY])
-    plays = [Play(many, Random(number)) for number in range(ROLLOUTS)]
+    plays = [SimulatedRollout(many, Random(number)) for number in range(ROLLOUTS)]
     for play in plays:
         for _ in range(TICKS_BEFORE):
             play.tick()

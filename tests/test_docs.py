@@ -22,7 +22,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.cli.commands.run import FLAGS
 from ingress_canary.cli.main import app
 from ingress_canary.domain.metrics.promql import VARIABLES
-from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status import notices
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
@@ -32,7 +32,7 @@ from tests.pages import DOCS, ROOT, Block, anchors, blocks, pages
 PAGES = pages()
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`[^`\n]*`")
-LETTERS = {"E": Severity.ERROR, "W": Severity.WARNING}
+LETTERS = {"E": ProblemSeverity.ERROR, "W": ProblemSeverity.WARNING}
 STEPS = {5: "dogfood", 10: "b", 25: "c", 50: "half", 100: "all"}
 """The steps of a schedule of which a page shows another part."""
 SCHEDULE: dict[str, Any] = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.gates import HttpGateKeeper, gate_session
+from ingress_canary.adapters.gates import HttpGateClient, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
 from ingress_canary.domain.gates.request import GateCall, signature
 from ingress_canary.domain.objects.views import Key
@@ -90,7 +90,7 @@ async def ask(url: str, when: GateWhen, *, key: str = "hmac", **body: Any) -> tu
         Key("shop", "checkout"), "schema", when, "id", url, text, datetime.now(UTC), 30, SecretKey(name="s", key=key)
     )
     async with gate_session() as session:
-        answer = await HttpGateKeeper(session, SystemClock(), Vault()).ask(call)
+        answer = await HttpGateClient(session, SystemClock(), Vault()).ask(call)
     return answer.verdict, answer.message
 
 

@@ -7,7 +7,7 @@ import aiohttp
 from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
 from ingress_canary.api.gate import GateVerdict
-from ingress_canary.domain.gates.request import READ, GateCall, answered, signature
+from ingress_canary.domain.gates.request import READ, GateCall, read_gate_answer, signature
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.ports import Clock, ClusterError, Secrets
@@ -30,7 +30,7 @@ def gate_session() -> aiohttp.ClientSession:
     return http_session(connector, auto_decompress=False)
 
 
-class HttpGateKeeper:
+class HttpGateClient:
     """Implements ports.GateKeeper. Redirects are not followed, certificates are verified."""
 
     def __init__(self, session: aiohttp.ClientSession, clock: Clock, secrets: Secrets) -> None:
@@ -68,7 +68,7 @@ class HttpGateKeeper:
             body = b""
             while len(body) < READ and (part := await response.content.read(READ - len(body))):
                 body += part
-            return answered(response.status, response.content_type, body)
+            return read_gate_answer(response.status, response.content_type, body)
 
     async def _key(self, call: GateCall) -> str:
         """Return what signs a call. Raises NoSignatureError."""

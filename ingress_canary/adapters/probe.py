@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 
 from ingress_canary import __version__
-from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest, answered
+from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest, read_probe_answer
 from ingress_canary.ports import Clock
 
 AGENT = f"ingress-canary/{__version__} (probe)"
@@ -38,4 +38,4 @@ class HttpProber:
         async with self._session.get(
             request.url, headers=headers, allow_redirects=False, server_hostname=name
         ) as response:
-            return answered(request, at, response.status, response.headers)
+            return read_probe_answer(request, at, response.status, response.headers)

@@ -203,7 +203,7 @@ class StepStatus(Model):
     """Judged time in which the requirement was unmet; maxHold is held against it."""
 
 
-class Tally(Model):
+class RequestTally(Model):
     """Whole-number counts of one side since the rollout's start."""
 
     total: int = 0
@@ -229,11 +229,11 @@ class SloStatus(Model):
     name: Annotated[str, Field(max_length=63)]
     """As the schedule names it."""
     verdict: Verdict
-    canary: Tally = Tally()
+    canary: RequestTally = RequestTally()
     """The canary's counts since the rollout's start."""
-    stable: Tally = Tally()
+    stable: RequestTally = RequestTally()
     """Stable's counts since the rollout's start."""
-    step: Tally = Tally()
+    step: RequestTally = RequestTally()
     """The canary's counts of this step."""
     log_e: LogE = LogE()
     message: Text = ""

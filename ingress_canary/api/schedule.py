@@ -411,7 +411,7 @@ class Baseline(Model):
     """Difference of the bad shares below which a proven ratio does not condemn, in percentage points."""
 
 
-class Analysis(Model):
+class AnalysisSettings(Model):
     """The tests' settings (judging.md)."""
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.01
@@ -459,7 +459,7 @@ class ScheduleSpec(Model):
     windows: Windows | None = None
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
     """What the canary must be proven to hold."""
-    analysis: Analysis = Analysis()
+    analysis: AnalysisSettings = AnalysisSettings()
     max_hold: Annotated[Duration, LONG] = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE

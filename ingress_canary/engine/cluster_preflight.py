@@ -8,39 +8,39 @@ from collections.abc import Callable, Mapping
 from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.views import Json, Key
-from ingress_canary.domain.preflight.problem import Problem, Severity
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 from ingress_canary.domain.preflight.reference_page import SCHEDULE_EXISTS, SPEC_IS_SERVED
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.engine.inputs import claim, observe
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.spec_parser import UnreadableStatus, read_spec, read_status
-from ingress_canary.engine.state.rollout_state import Ledger
+from ingress_canary.engine.state.rollout_state import RolloutStates
 from ingress_canary.ports import Cluster
 
-Sees = Callable[[str], bool]
+Visibility = Callable[[str], bool]
 """Whether the schedules of a namespace may be read."""
 CORRECT = "correct it and apply it"
 
 
-def survey(
-    cluster: Cluster, routers: Routers, options: Options, sees: Sees = lambda _: True
+def preflight_cluster(
+    cluster: Cluster, routers: Routers, options: Options, sees: Visibility = lambda _: True
 ) -> Mapping[Key, tuple[Problem, ...]]:
     """Return what stands in the way of each rollout, by key; one at rest is looked at as a new revision would be.
 
     ``sees`` says of which namespaces the schedules may be read: a missing one elsewhere is not known to be missing.
     """
-    ledger, found = Ledger(), dict[Key, tuple[Problem, ...]]()
+    states, found = RolloutStates(), dict[Key, tuple[Problem, ...]]()
     bodies = {key: body for key in sorted(cluster.rollouts()) if (body := cluster.rollout(key)) is not None}
     for key, body in bodies.items():
-        entry = ledger.entry(key, body["metadata"].get("uid", ""))
-        read_spec(body, entry)
-        if entry.spec is not None:
-            claim(body, entry, ledger, cluster.view)
+        state = states.state_of(key, body["metadata"].get("uid", ""))
+        read_spec(body, state)
+        if state.spec is not None:
+            claim(body, state, states, cluster.view)
     for key, stored in bodies.items():
-        entry = ledger.entry(key, stored["metadata"].get("uid", ""))
-        if entry.spec is None:
-            found[key] = (_unserved(key, entry.spec_problem or "", CORRECT),)
+        state = states.state_of(key, stored["metadata"].get("uid", ""))
+        if state.spec is None:
+            found[key] = (_unserved(key, state.spec_problem or "", CORRECT),)
             continue
         try:
             body = _begun_anew(stored)
@@ -48,9 +48,9 @@ def survey(
             message, _, remedy = str(unreadable).rpartition("; ")
             found[key] = (_unserved(key, f"status: {message}", remedy),)
             continue
-        scene = observe(body, entry, ledger, cluster, routers, options, 0.0)
-        unseen = _unseen(entry.spec, options, sees)
-        obstacles = (_refused(key, one, unseen, entry.spec_problem) for one in scene.seen.obstacles)
+        scene = observe(body, state, states, cluster, routers, options, 0.0)
+        unseen = _unseen(state.spec, options, sees)
+        obstacles = (_refused(key, one, unseen, state.spec_problem) for one in scene.seen.obstacles)
         found[key] = (*(one for one in obstacles if one is not None), *scene.seen.problems)
     return found
 
@@ -60,7 +60,7 @@ def _begun_anew(body: Json) -> Json:
     return {**body, "status": RolloutStatus().dump()} if at_rest else body
 
 
-def _unseen(spec: RolloutSpec, options: Options, sees: Sees) -> str | None:
+def _unseen(spec: RolloutSpec, options: Options, sees: Visibility) -> str | None:
     """Return the namespace of the spec's shared schedule where it cannot be read."""
     ref = spec.schedule.ref
     where = None if ref is None else ref.namespace or options.namespace
@@ -74,7 +74,7 @@ def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str
         return None
     if reason is Reason.SCHEDULE_MISSING and unseen is not None:
         return Problem(
-            0, SCHEDULE_EXISTS, Severity.NOT_CHECKED, f"CanaryRollout {key}", "spec.schedule.ref",
+            0, SCHEDULE_EXISTS, ProblemSeverity.NOT_CHECKED, f"CanaryRollout {key}", "spec.schedule.ref",
             f"CanarySchedules of namespace {unseen} cannot be read",
             "you need get, list and watch on them, or say --accept-unchecked",
         )  # fmt: skip
@@ -82,7 +82,9 @@ def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str
     if not parted or message == spec_problem:
         what, remedy = message, CORRECT
     if reason is Reason.SCHEDULE_MISSING:
-        return Problem(0, SCHEDULE_EXISTS, Severity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref", what, remedy)
+        return Problem(
+            0, SCHEDULE_EXISTS, ProblemSeverity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref", what, remedy
+        )
     return _unserved(key, what, remedy)
 
 
@@ -91,4 +93,4 @@ def _unserved(key: Key, message: str, remedy: str) -> Problem:
     field, colon, rest = message.partition(": ")
     if not colon or not field.startswith(("spec", "status")) or " " in field:
         field, rest = "spec", message
-    return Problem(0, SPEC_IS_SERVED, Severity.ERROR, f"CanaryRollout {key}", field, rest, remedy)
+    return Problem(0, SPEC_IS_SERVED, ProblemSeverity.ERROR, f"CanaryRollout {key}", field, rest, remedy)

@@ -10,16 +10,16 @@ import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
-from ingress_canary.domain.decision.observation import Decision, hands_off, wanted
+from ingress_canary.domain.decision.observation import Decision, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import checkpointed, status_patch, worth_writing
+from ingress_canary.domain.status.publish import status_patch, with_checkpoint, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import OFF
 from ingress_canary.domain.workload import copy_images, scale_canary
-from ingress_canary.engine.inputs import Scene, manifest_of
-from ingress_canary.engine.state.rollout_state import Entry
+from ingress_canary.engine.inputs import PassInputs, manifest_of
+from ingress_canary.engine.state.rollout_state import RolloutState
 from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Missing, Refused
 
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class Applier:
     """Longest time between two stored checkpoints, in the clock's seconds."""
 
     async def apply(
-        self, body: Json, entry: Entry, scene: Scene, decision: Decision, after: RolloutStatus,
+        self, body: Json, state: RolloutState, scene: PassInputs, decision: Decision, after: RolloutStatus,
         due: RolloutStatus | None,
     ) -> Applied:  # fmt: skip
         """Store what is ``due``, shape the shadow, clear the action; after a fault the next pass looks afresh.
@@ -61,19 +61,19 @@ class Applier:
         wrote = due is not None
         if due is not None:
             try:
-                body = await self.store(body, entry, scene.seen.status, due)
+                body = await self.store(body, state, scene.seen.status, due)
             except Conflict:
                 raise
             except ClusterError:
-                await self._unstored(entry, scene, after)
+                await self._unstored(state, scene, after)
                 raise
-        entry.session = decision.session
+        state.evaluation = decision.evaluation
         done = Applied()
         try:
-            done = await self._shape(body, entry, scene, after)
+            done = await self._shape(body, state, scene, after)
             for one in scene.leftovers:
                 await self.remove(scene.router, one)
-            await self._rework(entry, scene, after)
+            await self._rework(state, scene, after)
             if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
                 await self.cluster.clear_action(body)
         except ClusterError as error:
@@ -81,41 +81,41 @@ class Applier:
         return replace(done, wrote=wrote)
 
     def due(
-        self, entry: Entry, before: RolloutStatus, after: RolloutStatus, decision: Decision
+        self, state: RolloutState, before: RolloutStatus, after: RolloutStatus, decision: Decision
     ) -> RolloutStatus | None:
         """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
         news = worth_writing(before, after)
-        if not news and not (self.overdue(entry) and decision.watch and after.started_at is not None):
+        if not news and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
             return None
-        full = checkpointed(after, decision.session)
+        full = with_checkpoint(after, decision.evaluation)
         return full if news or before != full else None
 
-    def overdue(self, entry: Entry) -> bool:
+    def overdue(self, state: RolloutState) -> bool:
         """Return whether the evidence of a rollout is to be stored, though nothing but numbers may have changed."""
-        return self.clock.monotonic() - entry.written >= self.checkpoint
+        return self.clock.monotonic() - state.written >= self.checkpoint
 
-    async def store(self, body: Json, entry: Entry, before: RolloutStatus, after: RolloutStatus) -> Json:
+    async def store(self, body: Json, state: RolloutState, before: RolloutStatus, after: RolloutStatus) -> Json:
         """Write a status where it differs from what is stored. Raises ClusterError."""
         patch = status_patch(body.get("status") or {}, before, after)
         if patch:
             body = await self.cluster.patch_status(body, patch)
-        entry.written = self.clock.monotonic()
+        state.written = self.clock.monotonic()
         return body
 
-    async def _unstored(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+    async def _unstored(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
         """Do what must be done though nothing can be stored: take a canary off, and judge one that is on."""
         shadow = scene.seen.shadow
         if shadow is None:
             return
         if after.shadow is not None:
             # after a restart too: what is on is what the last status says, and its evidence may end it
-            self._settles(entry)
+            self._settles(state)
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
         await self.remove(scene.router, shadow)
-        entry.removed = shadow.meta.uid
+        state.removed = shadow.meta.uid
 
-    async def _shape(self, body: Json, entry: Entry, scene: Scene, after: RolloutStatus) -> Applied:
+    async def _shape(self, body: Json, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> Applied:
         """Make the shadow what the stored status means."""
         seen, shadow = scene.seen, scene.seen.shadow
         if after.shadow is None:
@@ -125,53 +125,53 @@ class Applier:
         if scene.primary is None or (shadow is not None and shadow.meta.deleting):
             # what is on its way is never given traffic again: the rules have it gone, or wait until it is
             return Applied()
-        if hands_off(after):
+        if leaves_shadow_alone(after):
             # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
-            self._settles(entry)
-            entry.undone.clear()
+            self._settles(state)
+            state.undone.clear()
             return Applied()
         owner = Owner(CanaryRollout.__name__, seen.key.name, body["metadata"]["uid"])
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            return await self._create(entry, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
-        remembered = entry.memory.of
-        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted(after))
+            return await self._create(state, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
+        remembered = state.memo.of
+        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted_exposure(after))
         patch = remembered(merge_patch, scene.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
-        self._settles(entry, afresh=patch is not None)
+        self._settles(state, afresh=patch is not None)
         undone = seen.drift.raised if seen.drift is not None and patch is not None else ()
         if undone:
-            entry.undone.append((self.clock.monotonic(), shadow.meta.manager))
+            state.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone, by=shadow.meta.manager or "unknown")
 
-    async def _rework(self, entry: Entry, scene: Scene, after: RolloutStatus) -> None:
+    async def _rework(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
         """Give stable the images, and the canary the replicas, that the stored status means."""
         stable, canary = scene.seen.stable, scene.seen.canary
-        images, replicas = copy_images.due(after, stable), scale_canary.due(after, canary)
+        images, replicas = copy_images.images_due(after, stable), scale_canary.replicas_due(after, canary)
         try:
             if stable is not None and images is not None:
                 await self.cluster.set_images(stable, images)
             if canary is not None and replicas is not None:
                 await self.cluster.set_replicas(canary, replicas)
         except Refused as refusal:
-            entry.denied = str(refusal)
+            state.denied = str(refusal)
             raise
-        entry.denied = None
+        state.denied = None
 
-    def _settles(self, entry: Entry, *, afresh: bool = False) -> None:
+    def _settles(self, state: RolloutState, *, afresh: bool = False) -> None:
         """Let the evidence settle from now on, unless it does already."""
-        if entry.session is not None and (afresh or entry.session.settled_from is None):
-            entry.session = entry.session.applied(self.clock.now())
+        if state.evaluation is not None and (afresh or state.evaluation.settled_from is None):
+            state.evaluation = state.evaluation.applied(self.clock.now())
 
-    async def _create(self, entry: Entry, manifest: Json) -> Applied:
+    async def _create(self, state: RolloutState, manifest: Json) -> Applied:
         try:
             await self.cluster.create_ingress(manifest)
         except Refused as refusal:
-            entry.rejected = str(refusal)
+            state.rejected = str(refusal)
             raise
-        entry.rejected = None
+        state.rejected = None
         return Applied(reshaped=True)
 
     async def remove(self, router: Router, shadow: Ingress) -> bool:

@@ -12,7 +12,7 @@ SHOWN = 200
 """Characters of an exception's own words."""
 
 
-class Faults:
+class SourceFaults:
     """What the looks of one source, or of the ticker, have met."""
 
     def __init__(self) -> None:

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.engine.state.rollout_state import Ledger
-from ingress_canary.ports import Clock, GateKeeper, Telemetry
+from ingress_canary.engine.state.rollout_state import RolloutStates
+from ingress_canary.ports import Clock, GateClient, Telemetry
 
 AT_ONCE = 64
 """Questions in flight; the others wait for their turn."""
@@ -21,7 +21,7 @@ APART = 1.0
 
 
 @dataclass(slots=True)
-class _Turn:
+class _GateQueue:
     """A question that waits for its time, or for its answer."""
 
     task: asyncio.Task[None]
@@ -29,18 +29,23 @@ class _Turn:
     sent: bool = False
 
 
-class Webhooks:
+class GateRequests:
     """One question at a time for each gate of each rollout."""
 
     def __init__(
-        self, keeper: GateKeeper, ledger: Ledger, clock: Clock, telemetry: Telemetry, answered: Callable[[Key], None]
+        self,
+        keeper: GateClient,
+        states: RolloutStates,
+        clock: Clock,
+        telemetry: Telemetry,
+        answered: Callable[[Key], None],
     ) -> None:
         """``answered`` is told which rollout has an answer to take."""
-        self._keeper, self._ledger, self._clock, self._telemetry = keeper, ledger, clock, telemetry
+        self._keeper, self._ledger, self._clock, self._telemetry = keeper, states, clock, telemetry
         self._answered = answered
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._wanted: dict[Key, dict[str, GateCall]] = {}
-        self._turns: dict[tuple[Key, str], _Turn] = {}
+        self._turns: dict[tuple[Key, str], _GateQueue] = {}
         self._sent: dict[tuple[Key, str], float] = {}
         """When each was asked last, in the clock's monotonic seconds; forgotten once that no longer matters."""
 
@@ -54,7 +59,7 @@ class Webhooks:
                 del self._turns[key, gate]
                 turn = None
             if turn is None and call is not None:
-                self._turns[key, gate] = _Turn(asyncio.create_task(self._ask(key, gate, call.due)), call.due)
+                self._turns[key, gate] = _GateQueue(asyncio.create_task(self._ask(key, gate, call.due)), call.due)
         if wanted:
             self._wanted[key] = wanted
         else:
@@ -94,6 +99,6 @@ class Webhooks:
         self._sent = {one: at for one, at in self._sent.items() if now - at < APART} | {(key, gate): now}
         answer = await self._keeper.ask(call)
         self._telemetry.gate_answered(call.when, answer.verdict)
-        entry = self._ledger.get(key)
-        if entry is not None:
-            entry.answers[gate] = answer
+        state = self._ledger.get(key)
+        if state is not None:
+            state.answers[gate] = answer

@@ -9,32 +9,38 @@ from typing import NamedTuple
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import AT_REST, CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
-from ingress_canary.domain.decision.observation import Observation, Obstacle, hands_off, is_shadow, wanted
-from ingress_canary.domain.evaluation.evaluation import Mode, Session, Tick
-from ingress_canary.domain.metrics.counting import by_process
+from ingress_canary.domain.decision.observation import (
+    Observation,
+    Obstacle,
+    is_shadow,
+    leaves_shadow_alone,
+    wanted_exposure,
+)
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
+from ingress_canary.domain.metrics.counting import requests_by_process
 from ingress_canary.domain.metrics.samples import Target
 from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.revision import same_version, template_hash
-from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key, Meta, Owner, View, Workload
-from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival, Subject
+from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Json, Key, Meta, Owner, Workload
+from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.unsupported import unsupported_rollout
 from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.effectiveness import EffectState
-from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, causes, since
-from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable
+from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
+from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import terminating
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.schedules.schedule_source import course_of, newer_than, shared_in
+from ingress_canary.engine.schedules.schedule_source import compiled_schedule_of, newer_than, shared_in
 from ingress_canary.engine.spec_parser import read_status
-from ingress_canary.engine.state.reading_count import ticked
-from ingress_canary.engine.state.rollout_state import Entry, Ledger
+from ingress_canary.engine.state.reading_count import tick_reading
+from ingress_canary.engine.state.rollout_state import RolloutState, RolloutStates
 from ingress_canary.ports import Cluster
 
 FIGHT_UNDOINGS = 5
@@ -42,7 +48,7 @@ FIGHT_SECONDS = 600
 PHASES = {str(phase): phase for phase in Phase}
 
 
-class Scene(NamedTuple):
+class PassInputs(NamedTuple):
     """An observation with what carrying the decision out will need."""
 
     seen: Observation
@@ -56,84 +62,90 @@ class Scene(NamedTuple):
     """Other shadows of this rollout, or of an earlier one of its name, by which nobody may reach the canary."""
 
 
-def claim(body: Json, entry: Entry, ledger: Ledger, view: View) -> tuple[Key, ...]:
+def claim(body: Json, state: RolloutState, states: RolloutStates, view: ClusterView) -> tuple[Key, ...]:
     """Note what a rollout uses, and return the others that want the same and must look again."""
-    meta, spec = entry.memory.of(Meta.of, body), entry.spec
+    meta, spec = state.memo.of(Meta.of, body), state.spec
     assert spec is not None
     named = view.ingress(Key(meta.namespace, spec.shadow_name))
     begun = named is not None and named.meta.owner is not None and named.meta.owner.uid == meta.uid
     phase = (body.get("status") or {}).get("phase")
     known = PHASES.get(str(phase), Phase.PENDING)
-    return ledger.claim(entry, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
+    return states.claim(state, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
 
 
 def observe(
-    body: Json, entry: Entry, ledger: Ledger, cluster: Cluster, routers: Routers, options: Options, monotonic: float
-) -> Scene:
+    body: Json,
+    state: RolloutState,
+    states: RolloutStates,
+    cluster: Cluster,
+    routers: Routers,
+    options: Options,
+    monotonic: float,
+) -> PassInputs:
     """Return what there is to see of a rollout whose spec can be read."""
     view, metadata = cluster.view, body["metadata"]
-    key, spec = Key(metadata.get("namespace", ""), metadata["name"]), entry.spec
+    key, spec = Key(metadata.get("namespace", ""), metadata["name"]), state.spec
     assert spec is not None
-    remembered = entry.memory.of
+    remembered = state.memo.of
     status = remembered(read_status, body)
     primary = view.ingress(Key(key.namespace, spec.primary))
-    router = entry.router = routers.of(primary, view, entry.router)
+    router = state.router = routers.of(primary, view, state.router)
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
     # the shadow that there is, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
     ours = named is not None and is_shadow(named, owner.uid, status)
     shadow = named if ours else None
     canary, stable = _workload(view, key, spec.workload.canary), _workload(view, key, spec.workload.stable)
-    course, obstacles = course_of(cluster, spec, status, entry, options)
-    obstacles = [*_unread(entry), *obstacles, *_refused(spec, course)]
+    compiled, obstacles = compiled_schedule_of(cluster, spec, status, state, options)
+    obstacles = [*_unread(state), *obstacles, *_refused(spec, compiled)]
     meta = remembered(Meta.of, body)
-    if entry.reading is not None and entry.reading.error is None:
-        entry.facts = ControllerFacts(pods=len(entry.reading.instances), orphaned=entry.reading.orphaned)
+    if state.reading is not None and state.reading.error is None:
+        state.facts = ControllerFacts(pods=len(state.reading.instances), orphaned=state.reading.orphaned)
     findings: Findings | None = None
-    if course is not None and status.phase not in AT_REST:
-        subject = Subject(
-            key=key, uid=owner.uid, created=meta.created, phase=status.phase, spec=spec, routes=course.routes,
+    if compiled is not None and status.phase not in AT_REST:
+        subject = PreflightInputs(
+            key=key, uid=owner.uid, created=meta.created, phase=status.phase, spec=spec, routes=compiled.routes,
             primary=primary, shadow=shadow, view=view, prefix=router.prefix,
-            rivals=ledger.rivals(entry.rival) if entry.rival else (),
-            next_weight=course.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
-            facts=_facts(router, view, entry),
+            rivals=states.rivals(state.rival) if state.rival else (),
+            next_weight=compiled.next_weight(status.step.index if status.step else 0), controllers=options.controllers,
+            facts=_facts(router, view, state),
         )  # fmt: skip
-        findings = remembered(Findings, entry.preflight(subject, router.rules), options.accept_unchecked)
+        findings = remembered(Findings, state.preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
             obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
-    session = _session(entry, course, status)
-    drift, carried = None, wanted(status)
+    evaluation = _session(state, compiled, status)
+    drift, carried = None, wanted_exposure(status)
     if primary is not None and shadow is not None and status.shadow is not None:
-        manifest = remembered(manifest_of, router, primary, spec, owner, wanted(status))
+        manifest = remembered(manifest_of, router, primary, spec, owner, wanted_exposure(status))
         if not remembered(untouched, router, shadow):
-            drift = compare(router, shadow, wanted(status), manifest)
+            drift = compare(router, shadow, wanted_exposure(status), manifest)
         if remembered(merge_patch, router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
-            carried = router.told(shadow)
+            carried = router.exposure_if_marked(shadow)
             # what cannot be written now is judged by what is on: a canary may fail meanwhile
-            if session is not None and not entry.failures and not hands_off(status):
-                session = session.unapplied()
-    if hands_off(status):
+            if evaluation is not None and not state.failures and not leaves_shadow_alone(status):
+                evaluation = evaluation.unapplied()
+    if leaves_shadow_alone(status):
         # the fight has been told: once a person has said resume, undoing is counted anew
-        entry.undone.clear()
+        state.undone.clear()
     leftovers = tuple(_leftovers(view.ingresses_by_owner(key), router, owner, shadow))
     held = (terminating(router, one) for one in (shadow, *leftovers) if one is not None)
     sticky = primary is not None and router.sticky(primary)
     revision, stable_hash, canary_hash, same = remembered(_versions, spec, canary, stable)
     signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
-    target = remembered(_target, key, spec, course, signals) if signals is not None else None
-    if session is not None and course is not None and signals is not None and entry.reading is not None:
-        at = _tick(course, signals, status, carried, sticky, options)
-        session = ticked(entry, session, entry.reading, at)
-    entry.reading = None
-    entry.session = session
+    target = remembered(_target, key, spec, compiled, signals) if signals is not None else None
+    if evaluation is not None and compiled is not None and signals is not None and state.reading is not None:
+        at = _tick(compiled, signals, status, carried, sticky, options)
+        evaluation = tick_reading(state, evaluation, state.reading, at)
+    state.reading = None
+    state.evaluation = evaluation
     endpoints = view.endpoints(Key(key.namespace, spec.canary_service))
-    recent = [rival for at, rival in entry.undone if monotonic - at <= FIGHT_SECONDS]
+    recent = [rival for at, rival in state.undone if monotonic - at <= FIGHT_SECONDS]
     seen = Observation(
         key=key,
         generation=metadata.get("generation") or 0,
         spec=spec,
         status=status,
-        course=course,
+        compiled=compiled,
         shared_in=shared_in(spec, status, options),
         obstacles=tuple(obstacles),
         problems=findings.problems if findings else (),
@@ -143,27 +155,27 @@ def observe(
         stable_hash=stable_hash,
         canary_hash=canary_hash,
         same_version=same,
-        causes=_causes(entry, status, session, findings, endpoints),
+        causes=_causes(state, status, evaluation, findings, endpoints),
         stable_ready=len(view.endpoints(Key(key.namespace, spec.stable_service)).ready),
         canary_ready=len(endpoints.ready),
         shadow=shadow,
         foreign=named is not None and not ours,
-        removed=entry.removed is not None and status.shadow is not None and entry.removed == status.shadow.uid,
+        removed=state.removed is not None and status.shadow is not None and state.removed == status.shadow.uid,
         terminating=next((one for one in held if one is not None), None),
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
-        rejected=entry.rejected,
+        rejected=state.rejected,
         frozen=view.freeze,
-        outdated=newer_than(cluster, spec, status, entry, options),
-        denied=entry.denied,
+        outdated=newer_than(cluster, spec, status, state, options),
+        denied=state.denied,
         sticky=sticky,
         action=_action(metadata, status),
-        gates=entry.hear(status),
-        session=session,
+        gates=state.take_gate_answers(status),
+        evaluation=evaluation,
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return Scene(seen, router, primary, target, findings, leftovers)
+    return PassInputs(seen, router, primary, target, findings, leftovers)
 
 
 def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
@@ -171,12 +183,12 @@ def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owne
     return stamped(router, router.shadow(primary, spec, owner, exposure))
 
 
-def probe_of(scene: Scene, status: RolloutStatus) -> ProbeRequest | None:
+def probe_of(scene: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
     """Return what the next tick is to have asked of a rollout whose status is this; nothing before it has a step."""
     probe = scene.seen.spec.probe
     if probe is None or status.step is None or scene.target is None:
         return None
-    return probe_request(probe, wanted(status), scene.router, status.revision or "")
+    return probe_request(probe, wanted_exposure(status), scene.router, status.revision or "")
 
 
 def _leftovers(owned: Sequence[Ingress], router: Router, owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
@@ -187,49 +199,53 @@ def _leftovers(owned: Sequence[Ingress], router: Router, owner: Owner, shadow: I
             yield one
 
 
-def _unread(entry: Entry) -> Iterator[Obstacle]:
+def _unread(state: RolloutState) -> Iterator[Obstacle]:
     """Yield why the present spec is not the one that is served."""
-    if entry.spec_problem is not None:
-        yield Reason.INVALID_SPEC, entry.spec_problem
+    if state.spec_problem is not None:
+        yield Reason.INVALID_SPEC, state.spec_problem
 
 
-def _refused(spec: RolloutSpec, course: Course | None) -> Iterator[Obstacle]:
+def _refused(spec: RolloutSpec, compiled: CompiledSchedule | None) -> Iterator[Obstacle]:
     """Yield what a valid spec asks for and does not get."""
     for field, why in unsupported_rollout(spec):
         yield Reason.INVALID_SPEC, f"{field}: {why}"
-    for why in unaskable(spec.probe, course.routes) if spec.probe is not None and course is not None else ():
+    for why in unaskable_probe(spec.probe, compiled.routes) if spec.probe is not None and compiled is not None else ():
         yield Reason.INVALID_SPEC, f"spec.probe: {why}"
 
 
-def _facts(router: Router, view: View, entry: Entry) -> ControllerFacts:
+def _facts(router: Router, view: ClusterView, state: RolloutState) -> ControllerFacts:
     """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
     told = router.facts(view.controller_config, view.controller_arguments)
-    return told._replace(pods=entry.facts.pods, orphaned=entry.facts.orphaned)
+    return told._replace(pods=state.facts.pods, orphaned=state.facts.orphaned)
 
 
 def _causes(
-    entry: Entry, status: RolloutStatus, session: Session | None, findings: Findings | None, endpoints: Endpoints
+    state: RolloutState,
+    status: RolloutStatus,
+    evaluation: Evaluation | None,
+    findings: Findings | None,
+    endpoints: Endpoints,
 ) -> str:
     """Return why the weight may have no effect, once it has none; until then take note of where the step began."""
-    if session is None or status.step is None or session.settling:
+    if evaluation is None or status.step is None or evaluation.settling:
         return ""
-    if entry.step_began is None or entry.step_began[0] != status.step.started_at:
-        entry.step_began = status.step.started_at, by_process(session.book)
-    if session.effect.state is not EffectState.NOT_EFFECTIVE:
+    if state.step_began is None or state.step_began[0] != status.step.started_at:
+        state.step_began = status.step.started_at, requests_by_process(evaluation.book)
+    if evaluation.effect.state is not EffectState.NOT_EFFECTIVE:
         return ""
-    return causes(
+    return likely_causes(
         Circumstances(
             weight=status.weight / 100,
             problems=findings.problems if findings else (),
-            orphaned=entry.facts.orphaned,
-            processes=since(by_process(session.book), entry.step_began[1]),
+            orphaned=state.facts.orphaned,
+            processes=requests_since(requests_by_process(evaluation.book), state.step_began[1]),
             ready=len(endpoints.ready),
             unready=len(endpoints.unready),
         )
     )
 
 
-def _workload(view: View, key: Key, ref: WorkloadRef | None) -> Workload | None:
+def _workload(view: ClusterView, key: Key, ref: WorkloadRef | None) -> Workload | None:
     return None if ref is None else view.workload(ref.kind, Key(key.namespace, ref.name))
 
 
@@ -259,12 +275,12 @@ def _action(metadata: Json, status: RolloutStatus) -> Action | None:
     return None if status.last_action is not None and status.last_action.id == action.id else action
 
 
-def _session(entry: Entry, course: Course | None, status: RolloutStatus) -> Session | None:
-    if course is None or status.phase in AT_REST:
+def _session(state: RolloutState, compiled: CompiledSchedule | None, status: RolloutStatus) -> Evaluation | None:
+    if compiled is None or status.phase in AT_REST:
         return None
-    if entry.session is None:
-        return Session.restored(course, status) if status.schedule is not None else Session.new(course)
-    return entry.session
+    if state.evaluation is None:
+        return Evaluation.restored(compiled, status) if status.schedule is not None else Evaluation.new(compiled)
+    return state.evaluation
 
 
 def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
@@ -277,11 +293,11 @@ def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str 
     return replace(told, variables={**told.variables, **also})
 
 
-def _target(key: Key, spec: RolloutSpec, course: Course | None, signals: Signals) -> Target:
+def _target(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, signals: Signals) -> Target:
     target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name)
-    if course is None:
+    if compiled is None:
         return target
-    measures, variables = course.measures, signals.variables
+    measures, variables = compiled.measures, signals.variables
     return target._replace(
         bounds=measures.bounds, totals=measures.totals(variables), parts=measures.parts(variables),
         values=measures.values(variables),
@@ -289,15 +305,20 @@ def _target(key: Key, spec: RolloutSpec, course: Course | None, signals: Signals
 
 
 def _tick(
-    course: Course, signals: Signals, status: RolloutStatus, carried: Exposure, sticky: bool, options: Options
-) -> Tick:
-    step, mode = status.step, Mode.of(status)
-    return Tick(
-        course=course,
+    compiled: CompiledSchedule,
+    signals: Signals,
+    status: RolloutStatus,
+    carried: Exposure,
+    sticky: bool,
+    options: Options,
+) -> TickInputs:
+    step, mode = status.step, EvidenceMode.of(status)
+    return TickInputs(
+        compiled=compiled,
         signals=signals,
         # no step bakes at another exposure than its own
-        mode=Mode.WATCHING if mode is Mode.JUDGING and carried != wanted(status) else mode,
-        step=course.walk.at(step.index) if step else None,
+        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and carried != wanted_exposure(status) else mode,
+        step=compiled.walk.at(step.index) if step else None,
         exposure=carried,
         sticky=sticky,
         interval=options.interval,

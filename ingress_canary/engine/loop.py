@@ -18,27 +18,37 @@ from functools import partial
 import structlog
 
 from ingress_canary.api.units import MESSAGE_LENGTH
-from ingress_canary.domain.decision.decide import decide, unreadable
+from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
-from ingress_canary.domain.gates.request import calls
+from ingress_canary.domain.gates.request import gate_calls
 from ingress_canary.domain.objects.views import Json, Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Audience, audience
-from ingress_canary.domain.status.publish import published, shown, unchanged
+from ingress_canary.domain.status.publish import published_status, shown_status, unchanged
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.shadow_removal import left_behind, terminating
 from ingress_canary.engine.execute import Applied, Applier
-from ingress_canary.engine.gate_requests import Webhooks
+from ingress_canary.engine.gate_requests import GateRequests
 from ingress_canary.engine.inputs import claim, observe, probe_of
 from ingress_canary.engine.leadership.takeover import take_over
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.probe_requests import Probes
+from ingress_canary.engine.probe_requests import ProbeRequests
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.spec_parser import UnreadableStatus, legible, read_spec, read_status
-from ingress_canary.engine.state.rollout_state import Entry, Ledger
+from ingress_canary.engine.state.rollout_state import RolloutState, RolloutStates
 from ingress_canary.engine.ticker import Ticker
-from ingress_canary.ports import Asked, Clock, Cluster, ClusterError, Conflict, Deposed, Metrics, Outlets, Telemetry
+from ingress_canary.ports import (
+    Asked,
+    Clock,
+    Cluster,
+    ClusterError,
+    Conflict,
+    Deposed,
+    MetricsSource,
+    Outlets,
+    Telemetry,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +66,7 @@ class Engine:
     def __init__(
         self,
         cluster: Cluster,
-        metrics: Metrics,
+        metrics: MetricsSource,
         asked: Asked,
         routers: Routers,
         clock: Clock,
@@ -64,12 +74,12 @@ class Engine:
         telemetry: Telemetry,
         options: Options,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = RolloutStates()
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._routers, self._clock = cluster, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._probes = Probes(asked.prober, self.ledger)
-        self._webhooks = Webhooks(asked.gates, self.ledger, clock, telemetry, self.queue.add)
+        self._probes = ProbeRequests(asked.prober, self.ledger)
+        self._webhooks = GateRequests(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._ticker = Ticker(
@@ -93,7 +103,7 @@ class Engine:
                 # a pass that is cut between its writes heals; one that hangs must not cost the others their evidence
                 await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
                 await self.abandon()
-                await asyncio.gather(*(self._checkpoint(key, entry) for key, entry in self.ledger.items()))
+                await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.ledger.items()))
 
     async def abandon(self) -> None:
         """End at once: passes under way are cut, and nothing more is written."""
@@ -112,8 +122,8 @@ class Engine:
             began, failed = loop.time(), False
             try:
                 await self.reconcile(key)
-                if (entry := self.ledger.get(key)) is not None:
-                    entry.broken = False
+                if (state := self.ledger.get(key)) is not None:
+                    state.broken = False
             except ClusterError as error:
                 failed = not isinstance(error, Conflict | Deposed)
                 self._retry(key, error)
@@ -131,10 +141,10 @@ class Engine:
 
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Look again: at once after a conflict, with growing distance after anything else."""
-        entry = self.ledger.get(key)
-        failures = entry.failures + 1 if entry else GONE_FAILURES
-        if entry is not None:
-            entry.failures = failures
+        state = self.ledger.get(key)
+        failures = state.failures + 1 if state else GONE_FAILURES
+        if state is not None:
+            state.failures = failures
         if isinstance(error, Deposed):
             log.debug("not ours to write", rollout=str(key), error=str(error))
             self.queue.add(key, STAMP_AGAIN)
@@ -148,12 +158,12 @@ class Engine:
 
     def _tell_broken(self, key: Key, error: Exception) -> None:
         """Tell people, once while it lasts, of a pass that failed by a fault of the daemon's own."""
-        entry = self.ledger.get(key)
-        if entry is None or entry.broken:
+        state = self.ledger.get(key)
+        if state is None or state.broken:
             return
-        entry.broken = True
+        state.broken = True
         what = f"a fault of the daemon's own, tried again: {type(error).__name__}: {error}"
-        self._reporter.alert(key, entry, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE_LENGTH]))
+        self._reporter.alert(key, state, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE_LENGTH]))
 
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
@@ -161,57 +171,57 @@ class Engine:
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._gone(key, body)
             return
-        entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
-        read_spec(body, entry)
+        state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+        read_spec(body, state)
         try:
-            await self._pass(key, body, entry)
+            await self._pass(key, body, state)
         except UnreadableStatus as unreadable:
-            await self._untouched(key, body, entry, str(unreadable)[:MESSAGE_LENGTH])
+            await self._untouched(key, body, state, str(unreadable)[:MESSAGE_LENGTH])
 
-    async def _pass(self, key: Key, body: Json, entry: Entry) -> None:
-        body = await self._taken_over(key, body, entry)
-        if entry.spec is None:
-            await self._unreadable(key, body, entry)
+    async def _pass(self, key: Key, body: Json, state: RolloutState) -> None:
+        body = await self._taken_over(key, body, state)
+        if state.spec is None:
+            await self._unreadable(key, body, state)
             return
-        self._look_again(claim(body, entry, self.ledger, self._cluster.view))
+        self._look_again(claim(body, state, self.ledger, self._cluster.view))
         now = self._clock.now()
-        scene = observe(body, entry, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
-        entry.audience = audience(scene.seen) or entry.audience
+        scene = observe(body, state, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
+        state.audience = audience(scene.seen) or state.audience
         decision, before = decide(scene.seen, now), scene.seen.status
-        told = partial(shown, decision, now, scene.findings, scene.seen)
+        told = partial(shown_status, decision, now, scene.findings, scene.seen)
         # most ticks change nothing but numbers, which are put into words only for those who look
-        quiet = not self._applier.overdue(entry) and unchanged(before, decision, scene.findings, scene.seen)
+        quiet = not self._applier.overdue(state) and unchanged(before, decision, scene.findings, scene.seen)
         status = decision.status if quiet else told()
-        entry.gates = tuple(status.gates)
-        self._webhooks.want(key, *calls(scene.seen, status))
-        if decision.watch and scene.target is not None:
+        state.gates = tuple(status.gates)
+        self._webhooks.want(key, *gate_calls(scene.seen, status))
+        if decision.wants_evidence and scene.target is not None:
             # watched from now on, whether or not anything can be stored
-            entry.target = scene.target
+            state.target = scene.target
             self._ticker.wake()
-        due = None if quiet else self._applier.due(entry, before, status, decision)
-        done = await self._applier.apply(body, entry, scene, decision, status, due)
-        self._reporter.show(key, entry, told)
+        due = None if quiet else self._applier.due(state, before, status, decision)
+        done = await self._applier.apply(body, state, scene, decision, status, due)
+        self._reporter.show(key, state, told)
         if done.fault is not None:
             # what was stored has happened, whatever becomes of the rest
-            self._reporter.report(key, entry, before, status, decision, done)
+            self._reporter.report(key, state, before, status, decision, done)
             raise done.fault
-        entry.failures = 0
-        entry.target = scene.target if decision.watch else None
-        entry.probe = probe_of(scene, status) if decision.watch else None
-        self._reporter.report(key, entry, before, status, decision, done)
+        state.failures = 0
+        state.target = scene.target if decision.wants_evidence else None
+        state.probe = probe_of(scene, status) if decision.wants_evidence else None
+        self._reporter.report(key, state, before, status, decision, done)
         if scene.findings is not None:
-            entry.warned = self._reporter.warn(key, entry, before, scene.findings.warnings)
+            state.warned = self._reporter.warn(key, state, before, scene.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # what was done makes another decision possible at once; its watch event may be ours to ignore
             self.queue.add(key)
 
-    async def _taken_over(self, key: Key, body: Json, entry: Entry) -> Json:
+    async def _taken_over(self, key: Key, body: Json, state: RolloutState) -> Json:
         """Stamp a rollout with this term, and return it. Raises ClusterError when it is to be looked at again."""
-        if entry.taken_over or not self._options.leader:
+        if state.taken_over or not self._options.leader:
             return body
         try:
-            body = await take_over(self._cluster, body, entry.spec, self._options.leader)
-            entry.taken_over = True
+            body = await take_over(self._cluster, body, state.spec, self._options.leader)
+            state.taken_over = True
         except (Conflict, Deposed):
             raise
         except ClusterError as error:
@@ -225,65 +235,65 @@ class Engine:
 
         The shadow goes with its owner: Kubernetes collects it, unless somebody holds the one or the other.
         """
-        entry, view = self.ledger.get(key), self._cluster.view
+        state, view = self.ledger.get(key), self._cluster.view
         self._look_again(self.ledger.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
         for shadow in left_behind(view.ingresses_by_owner(key), body):
-            router = self._routers.of(shadow, view, entry.router if entry is not None else None)
+            router = self._routers.of(shadow, view, state.router if state is not None else None)
             written = await self._applier.remove(router, shadow)
             left = view.ingress(shadow.meta.key)
             held = terminating(router, left) if left is not None else None
             if written and held is not None:
-                about = entry or Entry(shadow.meta.owner.uid if shadow.meta.owner else "")
+                about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
                 self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""
         body = self._cluster.rollout(key)
         if body is not None:
-            entry = self.ledger.entry(key, body["metadata"].get("uid", ""))
-            read_spec(body, entry)
-            if entry.spec is not None:
-                claim(body, entry, self.ledger, self._cluster.view)
+            state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+            read_spec(body, state)
+            if state.spec is not None:
+                claim(body, state, self.ledger, self._cluster.view)
 
     def _look_again(self, rivals: tuple[Key, ...]) -> None:
         for rival in rivals:
             self.queue.add(rival)
 
-    async def _unreadable(self, key: Key, body: Json, entry: Entry) -> None:
+    async def _unreadable(self, key: Key, body: Json, state: RolloutState) -> None:
         before = read_status(body)
-        decision = unreadable(before, entry.generation, entry.spec_problem or "")
-        status = published(decision, self._clock.now())
-        due = self._applier.due(entry, before, status, decision)
+        decision = hold_unreadable_spec(before, state.generation, state.spec_problem or "")
+        status = published_status(decision, self._clock.now())
+        due = self._applier.due(state, before, status, decision)
         if due is not None:
-            await self._applier.store(body, entry, before, due)
-            self._reporter.report(key, entry, before, status, decision, Applied(wrote=True))
-        self._reporter.show(key, entry, lambda: status)
-        entry.target = None
+            await self._applier.store(body, state, before, due)
+            self._reporter.report(key, state, before, status, decision, Applied(wrote=True))
+        self._reporter.show(key, state, lambda: status)
+        state.target = None
 
-    async def _untouched(self, key: Key, body: Json, entry: Entry, problem: str) -> None:
+    async def _untouched(self, key: Key, body: Json, state: RolloutState, problem: str) -> None:
         """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
-        entry.target = entry.session = None
+        state.target = state.evaluation = None
         status = legible(body).model_copy(update={"reason": Reason.INVALID_SPEC})
-        self._reporter.show(key, entry, lambda: status)
+        self._reporter.show(key, state, lambda: status)
         self._webhooks.want(key)
         told = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | told != body.get("status"):
             await self._cluster.patch_status(body, told)
-            self._reporter.alert(key, entry, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, problem))
 
-    async def _checkpoint(self, key: Key, entry: Entry) -> None:
+    async def _checkpoint(self, key: Key, state: RolloutState) -> None:
         """Store the evidence of one active rollout, whatever a pass would think of the moment."""
-        body, session = self._cluster.rollout(key), entry.session
-        if body is None or session is None or entry.target is None:
+        body, evaluation = self._cluster.rollout(key), state.evaluation
+        if body is None or evaluation is None or state.target is None:
             return
         try:
             before = read_status(body)
         except UnreadableStatus:
             return
-        status = published(Decision(before, session), self._clock.now())
+        status = published_status(Decision(before, evaluation), self._clock.now())
         try:
-            await self._applier.store(body, entry, before, status)
+            await self._applier.store(body, state, before, status)
         except ClusterError as error:
             log.warning("the last checkpoint stands", rollout=str(key), error=str(error))

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.traffic.probe import ProbeRequest
-from ingress_canary.engine.state.rollout_state import Ledger
+from ingress_canary.engine.state.rollout_state import RolloutStates
 from ingress_canary.ports import Prober
 
 AT_ONCE = 16
 """Probes in flight; the others wait for their turn."""
 
 
-class Probes:
+class ProbeRequests:
     """One probe at a time for each rollout that has one."""
 
-    def __init__(self, prober: Prober, ledger: Ledger) -> None:
-        self._prober, self._ledger = prober, ledger
+    def __init__(self, prober: Prober, states: RolloutStates) -> None:
+        self._prober, self._ledger = prober, states
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._asked: dict[Key, asyncio.Task[None]] = {}
 
@@ -40,6 +40,6 @@ class Probes:
     async def _ask(self, key: Key, request: ProbeRequest) -> None:
         async with self._turns:
             answer = await self._prober.ask(request)
-        entry = self._ledger.get(key)
-        if entry is not None:
-            entry.probed = answer
+        state = self._ledger.get(key)
+        if state is not None:
+            state.probed = answer

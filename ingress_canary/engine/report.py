@@ -16,9 +16,9 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.reasons.vocabulary import Reason, severity
 from ingress_canary.domain.status.conditions import PREFLIGHT
-from ingress_canary.domain.status.notices import Audience, News, Subject, news, notices
+from ingress_canary.domain.status.notices import Audience, News, NoticeSubject, news, notices
 from ingress_canary.engine.execute import Applied
-from ingress_canary.engine.state.rollout_state import Entry
+from ingress_canary.engine.state.rollout_state import RolloutState
 from ingress_canary.ports import Clock, Event, Outlets, Telemetry
 
 log = structlog.get_logger(__name__)
@@ -29,23 +29,23 @@ TOLD_ON_ENTRY = frozenset(
 """Reasons to wait that a person should hear of when they begin."""
 
 
-def moved(key: Key, uid: str, status: RolloutStatus, message: str) -> Event:
+def transition_event(key: Key, uid: str, status: RolloutStatus, message: str) -> Event:
     """Return the Event of an entry in the history."""
     return _event(key, uid, Reason(status.reason), message, (str(len(status.history)), str(status.history[-1].at)))
 
 
-def alerted(key: Key, uid: str, alert: Alert) -> Event:
+def alert_event(key: Key, uid: str, alert: Alert) -> Event:
     """Return the Event of something a person should know though nothing moved."""
     return _event(key, uid, alert.reason, alert.message, ())
 
 
-def warned(key: Key, uid: str, problem: Problem) -> Event:
+def warning_event(key: Key, uid: str, problem: Problem) -> Event:
     """Return the Event of something that preflight warns of."""
     about = (str(problem.rule), problem.object, problem.field)
     return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
 
 
-def undone(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
+def undo_event(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
     """Return the Event of another hand's changes that were undone, with its field manager."""
     return _event(key, uid, Reason.INTERVENED, f"undone ({by}): {'; '.join(changes)}", (*changes, by), warning=True)
 
@@ -77,30 +77,36 @@ class Reporter:
         self.noted.update(notes)
 
     def warn(
-        self, key: Key, entry: Entry, before: RolloutStatus, warnings: Sequence[Problem]
+        self, key: Key, state: RolloutState, before: RolloutStatus, warnings: Sequence[Problem]
     ) -> frozenset[tuple[int, str, str]]:
         """Tell each warning of preflight once, a restart in between included; return those that have been told."""
         stored = next((one.message for one in before.conditions if one.type == PREFLIGHT), "")
         for problem in warnings:
-            if _identity(problem) not in entry.warned and problem.message not in stored:
-                self.outlets.recorder.record(warned(key, entry.uid, problem))
+            if _identity(problem) not in state.warned and problem.message not in stored:
+                self.outlets.recorder.record(warning_event(key, state.uid, problem))
         return frozenset(map(_identity, warnings))
 
-    def alert(self, key: Key, entry: Entry, alert: Alert) -> None:
+    def alert(self, key: Key, state: RolloutState, alert: Alert) -> None:
         """Tell what a person should know of a rollout whose status says nothing."""
-        self.outlets.recorder.record(alerted(key, entry.uid, alert))
-        self._notify(key, entry, None, [(alert.reason, alert.message, self.clock.now())])
+        self.outlets.recorder.record(alert_event(key, state.uid, alert))
+        self._notify(key, state, None, [(alert.reason, alert.message, self.clock.now())])
         log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
 
     def report(
-        self, key: Key, entry: Entry, before: RolloutStatus, status: RolloutStatus, decision: Decision, done: Applied
+        self,
+        key: Key,
+        state: RolloutState,
+        before: RolloutStatus,
+        status: RolloutStatus,
+        decision: Decision,
+        done: Applied,
     ) -> None:
         """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
-        uid = entry.uid
-        self._notify(key, entry, status, news(before, status, decision))
+        uid = state.uid
+        self._notify(key, state, status, news(before, status, decision))
         if decision.moved is not None:
             self.telemetry.transition(decision.moved.reason)
-            self.outlets.recorder.record(moved(key, uid, status, decision.moved.message))
+            self.outlets.recorder.record(transition_event(key, uid, status, decision.moved.message))
             log.info(
                 "transition",
                 rollout=str(key),
@@ -112,35 +118,35 @@ class Reporter:
                 at=decision.moved.at.isoformat(),
             )
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
-            self.outlets.recorder.record(alerted(key, uid, Alert(Reason(status.reason), status.message)))
+            self.outlets.recorder.record(alert_event(key, uid, Alert(Reason(status.reason), status.message)))
         for alert in decision.alerts:
-            if alert.reason not in entry.alerted:
-                self.outlets.recorder.record(alerted(key, uid, alert))
-        entry.alerted = frozenset(alert.reason for alert in decision.alerts)
+            if alert.reason not in state.alerted:
+                self.outlets.recorder.record(alert_event(key, uid, alert))
+        state.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
-            self.outlets.recorder.record(undone(key, uid, done.undone, done.by))
+            self.outlets.recorder.record(undo_event(key, uid, done.undone, done.by))
             log.warning("another hand's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
-        self._time_rollback(entry, status, decision, done)
+        self._time_rollback(state, status, decision, done)
 
-    def show(self, key: Key, entry: Entry, shown: Callable[[], RolloutStatus]) -> None:
+    def show(self, key: Key, state: RolloutState, shown: Callable[[], RolloutStatus]) -> None:
         """Show a rollout as it is, whether or not anything was done; it is put into words when somebody looks."""
-        self.telemetry.rollout(key, shown, entry.course[1].plan if entry.course else None)
+        self.telemetry.rollout(key, shown, state.compiled[1].plan if state.compiled else None)
 
-    def _time_rollback(self, entry: Entry, status: RolloutStatus, decision: Decision, done: Applied) -> None:
+    def _time_rollback(self, state: RolloutState, status: RolloutStatus, decision: Decision, done: Applied) -> None:
         """Observe how long a proven fail took until the shadow was gone, however often its deletion was refused."""
         ended = decision.moved is not None and status.phase is Phase.ROLLED_BACK
-        if ended and status.reason == Reason.SLO_VIOLATED and decision.session is not None:
-            entry.rolling_back = decision.session.analysis.first_fail_at
-        if entry.rolling_back is None or done.fault is not None:
+        if ended and status.reason == Reason.SLO_VIOLATED and decision.evaluation is not None:
+            state.rolling_back = decision.evaluation.analysis.first_fail_at
+        if state.rolling_back is None or done.fault is not None:
             return
         if status.shadow is None:
-            self.telemetry.rollback((self.clock.now() - entry.rolling_back).total_seconds())
-        entry.rolling_back = None
+            self.telemetry.rollback((self.clock.now() - state.rolling_back).total_seconds())
+        state.rolling_back = None
 
-    def _notify(self, key: Key, entry: Entry, status: RolloutStatus | None, found: Iterable[News]) -> None:
+    def _notify(self, key: Key, state: RolloutState, status: RolloutStatus | None, found: Iterable[News]) -> None:
         """Have messages sent of what has been stored by now: no restart tells it again."""
-        audiences = [self.everywhere, *((entry.audience,) if entry.audience is not None else ())]
-        for notice in notices(Subject(key, entry.uid), found, status, audiences):
+        audiences = [self.everywhere, *((state.audience,) if state.audience is not None else ())]
+        for notice in notices(NoticeSubject(key, state.uid), found, status, audiences):
             self.outlets.notifier.notify(notice)
 
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects.views import Json
-from ingress_canary.engine.schedules.schedule_cache import spec_like
-from ingress_canary.engine.state.rollout_state import Entry
+from ingress_canary.engine.schedules.schedule_cache import shared_spec
+from ingress_canary.engine.state.rollout_state import RolloutState
 
 
 class UnreadableStatus(Exception):
@@ -41,25 +41,25 @@ def legible(body: Json) -> RolloutStatus:
     return status
 
 
-def read_spec(body: Json, entry: Entry) -> None:
+def read_spec(body: Json, state: RolloutState) -> None:
     """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
     generation = (body.get("metadata") or {}).get("generation") or 0
-    if generation == entry.generation:
+    if generation == state.generation:
         return
-    entry.generation = generation
+    state.generation = generation
     try:
-        entry.spec = _lean(RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore"))
-        entry.spec_problem = None
+        state.spec = _lean(RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore"))
+        state.spec_problem = None
     except ValidationError as error:
-        entry.spec_problem = explain(error)
-        entry.spec = entry.spec or _as_begun(body)
+        state.spec_problem = explain(error)
+        state.spec = state.spec or _as_begun(body)
 
 
 def _lean(spec: RolloutSpec) -> RolloutSpec:
     """Return a spec whose inline schedule is kept once for all that have it."""
     if spec.schedule.inline is None:
         return spec
-    schedule = spec.schedule.model_copy(update={"inline": spec_like(spec.schedule.inline)})
+    schedule = spec.schedule.model_copy(update={"inline": shared_spec(spec.schedule.inline)})
     return spec.model_copy(update={"schedule": schedule})
 
 

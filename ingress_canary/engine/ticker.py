@@ -13,14 +13,14 @@ import structlog
 from ingress_canary.domain.evaluation.replay import instants
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.engine.faults import Faults
+from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.probe_requests import Probes
+from ingress_canary.engine.probe_requests import ProbeRequests
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
-from ingress_canary.engine.state.reading_count import errors
-from ingress_canary.engine.state.rollout_state import Ledger
-from ingress_canary.ports import Clock, Metrics, Telemetry
+from ingress_canary.engine.state.reading_count import largest_bad_share
+from ingress_canary.engine.state.rollout_state import RolloutStates
+from ingress_canary.ports import Clock, MetricsSource, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -35,19 +35,19 @@ class Ticker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        states: RolloutStates,
         queue: KeyedQueue[Key],
-        metrics: Metrics,
-        probes: Probes,
+        metrics: MetricsSource,
+        probes: ProbeRequests,
         clock: Clock,
         telemetry: Telemetry,
         reporter: Reporter,
         options: Options,
     ) -> None:
-        self._ledger, self._queue, self._metrics, self._probes = ledger, queue, metrics, probes
+        self._ledger, self._queue, self._metrics, self._probes = states, queue, metrics, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
         self._wanted = asyncio.Event()
-        self._faults = Faults()
+        self._faults = SourceFaults()
         self._offset: float | None = None
         """Between wall and monotonic time, at the last look."""
 
@@ -102,10 +102,10 @@ class Ticker:
         """Leave each rollout its reading, and ask for a pass over it."""
         failing = dict[Key, float]()
         for number, (key, reading) in enumerate(readings.items(), 1):
-            entry = self._ledger.get(key)
-            if entry is not None:
-                entry.reading = reading
-                failing[key] = errors(entry, self._options.interval)
+            state = self._ledger.get(key)
+            if state is not None:
+                state.reading = reading
+                failing[key] = largest_bad_share(state, self._options.interval)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         # what is failing now is judged first; of equals what speaks most against its canary by then
@@ -114,12 +114,12 @@ class Ticker:
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with what its session wants to know of the time before its first look."""
-        entry = self._ledger.get(key)
-        session = entry.session if entry is not None else None
-        if session is None:
+        state = self._ledger.get(key)
+        evaluation = state.evaluation if state is not None else None
+        if evaluation is None:
             return target
         try:
-            return target._replace(past=instants(session, now, self._options.interval))
+            return target._replace(past=instants(evaluation, now, self._options.interval))
         except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
             # what came before is done without, as where the source does not know it
             self._faults.words(f"the past of {key}", error)

@@ -48,7 +48,7 @@ class Visitor(NamedTuple):
 
 
 @dataclass
-class Tally:
+class LoadTally:
     """What became of the requests."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -101,9 +101,9 @@ class Load:
     concurrency: int = 100
     """The most requests under way at one time."""
     seed: int | None = None
-    tally: Tally = field(default_factory=Tally)
+    tally: LoadTally = field(default_factory=LoadTally)
 
-    async def run(self) -> Tally:
+    async def run(self) -> LoadTally:
         """Send requests until the end, wait for the last answers, and return what became of them."""
         rng = random.Random(self.seed)
         under_way: set[asyncio.Task[None]] = set()

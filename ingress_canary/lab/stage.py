@@ -23,7 +23,7 @@ from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import CANARY, Lab
 from ingress_canary.lab.dataplane.metrics import MetricsFault
 from ingress_canary.lab.kubeapi import Change, clock
-from ingress_canary.lab.load import Load, Tally, Visitor
+from ingress_canary.lab.load import Load, LoadTally, Visitor
 from ingress_canary.lab.process import DaemonProcess
 
 ROLLOUT = "checkout"
@@ -202,7 +202,7 @@ class Stage:
     def requests(self) -> dict[str, int]:
         """What the clients saw, staff included: total, canary, canaryFailed."""
         crowds = [self.load, *([self._staff] if self._staff else [])]
-        return Tally(sum((crowd.tally.answers for crowd in crowds), Counter())).summary(CANARY.version)
+        return LoadTally(sum((crowd.tally.answers for crowd in crowds), Counter())).summary(CANARY.version)
 
     @property
     def met_by_others(self) -> int:

@@ -19,11 +19,11 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule
-from ingress_canary.domain.traffic.probe import unaskable
+from ingress_canary.domain.traffic.probe import unaskable_probe
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.findings import Finding, Problem, Severity, did_you_mean
+from ingress_canary.lint.findings import LintFinding, LintProblem, LintSeverity, did_you_mean
 from ingress_canary.lint.model_errors import explain, path_of
 from ingress_canary.lint.partial_schedule import repaired
 from ingress_canary.lint.rules import RULES
@@ -52,48 +52,48 @@ def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
     if inline is not None:
         yield from unsupported_schedule(inline, "spec.schedule.inline")
     if inline is not None and spec.probe is not None:
-        routes = tuple(step.exposure for step in Walk.of(inline).steps)
-        yield from (("spec.probe", why) for why in unaskable(spec.probe, routes))
+        routes = tuple(step.exposure for step in StepList.of(inline).steps)
+        yield from (("spec.probe", why) for why in unaskable_probe(spec.probe, routes))
 
 
 SPEC_RULES: tuple[SpecRule, ...] = (unserved,)
 """Rules on specs. Where the model refuses a part, those that speak of schedules are asked of what remains."""
 
 
-def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[Finding]:
+def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[LintFinding]:
     """Return every problem of these files, in order of place; an unreadable file is one of them.
 
     ``also`` holds (name, text) pairs that are checked together with them, such as standard input.
     """
-    findings: list[Finding] = []
+    findings: list[LintFinding] = []
     texts = list(also)
     for path in paths:
         try:
             texts.append((str(path), path.read_text(encoding="utf-8")))
         except OSError as error:
-            findings.append(Finding(str(path), 1, 1, "", "", f"cannot be read: {error.strerror}", "check the path"))
+            findings.append(LintFinding(str(path), 1, 1, "", "", f"cannot be read: {error.strerror}", "check the path"))
         except UnicodeDecodeError:
-            findings.append(Finding(str(path), 1, 1, "", "", "is not UTF-8 text", "save the file as UTF-8"))
+            findings.append(LintFinding(str(path), 1, 1, "", "", "is not UTF-8 text", "save the file as UTF-8"))
     return sorted([*findings, *lint_texts(texts)])
 
 
-def lint_texts(texts: Iterable[tuple[str, str]]) -> list[Finding]:
+def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
     """Return every problem of (file name, text) pairs, in order of place."""
-    findings: list[Finding] = []
+    findings: list[LintFinding] = []
     documents: list[Document] = []
     for file, text in texts:
         found = list(read_documents(file, text))
-        findings += [one for one in found if isinstance(one, Finding)]
+        findings += [one for one in found if isinstance(one, LintFinding)]
         documents += [item for one in found if isinstance(one, Document) for item in one.items()]
         if not found:
-            findings.append(Finding(file, 1, 1, "", "", NOTHING, severity=Severity.NOTE))
+            findings.append(LintFinding(file, 1, 1, "", "", NOTHING, severity=LintSeverity.NOTE))
     ours = []
     for document in documents:
         if _is_ours(document.data):
             ours.append(document)
             findings += [document.finding(problem) for problem in _problems(document.data)]
         else:
-            findings.append(document.finding(_foreign(document), Severity.NOTE))
+            findings.append(document.finding(_foreign(document), LintSeverity.NOTE))
     findings += _missing_schedules(ours)
     return sorted(set(findings))
 
@@ -106,29 +106,29 @@ def _is_ours(data: Any) -> bool:
     return group == GROUP or kind in _MODELS or not group or not kind
 
 
-def _foreign(document: Document) -> Problem:
-    return Problem((), f"skipped: {document.data['apiVersion']} {document.data['kind']} is not ours")
+def _foreign(document: Document) -> LintProblem:
+    return LintProblem((), f"skipped: {document.data['apiVersion']} {document.data['kind']} is not ours")
 
 
-def _problems(data: Any) -> Iterator[Problem]:
+def _problems(data: Any) -> Iterator[LintProblem]:
     """Yield what is wrong with one document."""
     if not isinstance(data, dict):
-        yield Problem((), "not an object", "write apiVersion, kind, metadata and spec")
+        yield LintProblem((), "not an object", "write apiVersion, kind, metadata and spec")
         return
     for name, wanted in (("apiVersion", (API_VERSION,)), ("kind", tuple(_MODELS))):
         if (value := data.get(name)) is None:
-            yield Problem((name,), f"`{name}` is required", f"add it: {' or '.join(wanted)}")
+            yield LintProblem((name,), f"`{name}` is required", f"add it: {' or '.join(wanted)}")
         elif value not in wanted:
-            yield Problem((name,), f"must be {' or '.join(wanted)}; got `{value}`", did_you_mean(value, wanted))
+            yield LintProblem((name,), f"must be {' or '.join(wanted)}; got `{value}`", did_you_mean(value, wanted))
     model = _MODELS.get(data["kind"]) if isinstance(data.get("kind"), str) else None
     if model is None:
         return
     for name in data:
         if name not in _MEMBERS_OF[data["kind"]]:
-            yield Problem((name,), f"unknown field `{name}`", did_you_mean(name, _MEMBERS))
+            yield LintProblem((name,), f"unknown field `{name}`", did_you_mean(name, _MEMBERS))
     yield from _name_problems(data.get("metadata"))
     if not isinstance(spec := data.get("spec"), dict):
-        yield Problem(("spec",), "`spec` is required", "add it: a mapping")
+        yield LintProblem(("spec",), "`spec` is required", "add it: a mapping")
         return
     yield from _spec_problems(spec, model)
 
@@ -140,9 +140,9 @@ class _Metadata(Model):
     namespace: Name | None = None
 
 
-def _name_problems(metadata: Any) -> Iterator[Problem]:
+def _name_problems(metadata: Any) -> Iterator[LintProblem]:
     if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
-        yield Problem(("metadata", "name"), "`metadata.name` is required", "add it: a name such as checkout")
+        yield LintProblem(("metadata", "name"), "`metadata.name` is required", "add it: a name such as checkout")
         return
     try:
         _Metadata.model_validate(metadata, strict=True)
@@ -151,7 +151,7 @@ def _name_problems(metadata: Any) -> Iterator[Problem]:
             yield problem._replace(path=("metadata", *problem.path))
 
 
-def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[Problem]:
+def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[LintProblem]:
     """Yield what the rules, the model and the rules on specs have against it.
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
@@ -175,16 +175,16 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
             if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
                 found.append(problem)
         rest = repaired(schedule) if isinstance(schedule, dict) else None
-        told = [] if rest is None else [_said_by_a_rule(*one) for one in unserved(rest)]
+        told = [] if rest is None else [_problem_of_rule(*one) for one in unserved(rest)]
         found += [problem._replace(path=(*prefix, *problem.path)) for problem in told]
     else:
-        found += [_said_by_a_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
+        found += [_problem_of_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
 
 
-def _said_by_a_rule(field: str, text: str) -> Problem:
+def _problem_of_rule(field: str, text: str) -> LintProblem:
     message, _, remedy = text.partition("; ")
-    return Problem(path_of(field.removeprefix("spec.")), message, remedy)
+    return LintProblem(path_of(field.removeprefix("spec.")), message, remedy)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:
@@ -199,7 +199,7 @@ def _pruned(value: Any, schema: Schema) -> Any:
     }
 
 
-def _missing_schedules(documents: Iterable[Document]) -> Iterator[Finding]:
+def _missing_schedules(documents: Iterable[Document]) -> Iterator[LintFinding]:
     """Yield each reference to a schedule that is not among the given ones of its namespace, where any are given."""
     names = [(document, _member(document.data, "metadata", "namespace")) for document in documents]
     given: dict[str, set[str]] = {}
@@ -212,7 +212,7 @@ def _missing_schedules(documents: Iterable[Document]) -> Iterator[Finding]:
         if isinstance(namespace, str) and isinstance(name, str) and name not in given.get(namespace, {name}):
             text = f"no CanarySchedule `{name}` among the given ones of namespace {namespace}"
             path = ("spec", "schedule", "ref", "name")
-            yield document.finding(Problem(path, text, did_you_mean(name, given[namespace])))
+            yield document.finding(LintProblem(path, text, did_you_mean(name, given[namespace])))
 
 
 def _member(data: Any, *path: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from ingress_canary.lint.findings import Finding, Path, Problem, Severity, dotted
+from ingress_canary.lint.findings import LintFinding, LintProblem, LintSeverity, Path, dotted
 
 MAX_VALUES = 200_000
 """More than a manifest holds; fewer than aliases of aliases can ask for."""
@@ -57,18 +57,18 @@ class Document:
         for number, item in enumerate(items):
             yield Document(self.file, item, self.places, ("items", number))
 
-    def finding(self, problem: Problem, severity: Severity = Severity.ERROR) -> Finding:
+    def finding(self, problem: LintProblem, severity: LintSeverity = LintSeverity.ERROR) -> LintFinding:
         """Return ``problem`` with the place of its path, or of the nearest one around it."""
         path = self.root + problem.path
         while path not in self.places:
             path = path[:-1]
         place = self.places[path]
-        return Finding(
+        return LintFinding(
             self.file, *place, self.name, dotted(problem.path), problem.message, problem.remedy, severity=severity
         )
 
 
-def read_documents(file: str, text: str) -> Iterator[Document | Finding]:
+def read_documents(file: str, text: str) -> Iterator[Document | LintFinding]:
     """Yield each document of ``text`` that is not empty, with what is wrong in its syntax; ends at what has none."""
     if text.lstrip().startswith(("{", "[")):
         text = text.replace("\t", " ")  # JSON may be indented by tabs, and holds none in its strings
@@ -81,18 +81,18 @@ def read_documents(file: str, text: str) -> Iterator[Document | Finding]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        yield Finding(file, line, column, "", "", f"not YAML: {error.problem}", _SYNTAX_REMEDY)
+        yield LintFinding(file, line, column, "", "", f"not YAML: {error.problem}", _SYNTAX_REMEDY)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, int(error.position)) + 1
-        yield Finding(file, line, 1, "", "", f"not YAML: {error.reason}", "save the file as plain UTF-8 text")
+        yield LintFinding(file, line, 1, "", "", f"not YAML: {error.reason}", "save the file as plain UTF-8 text")
     except RecursionError:
-        yield Finding(file, 1, 1, "", "", "nested too deeply to be a manifest", "flatten it")
+        yield LintFinding(file, 1, 1, "", "", "nested too deeply to be a manifest", "flatten it")
 
 
 _SYNTAX_REMEDY = "correct the syntax at or just before this place; nothing after it was checked"
 
 
-def _read_document(file: str, node: Node) -> Iterator[Document | Finding]:
+def _read_document(file: str, node: Node) -> Iterator[Document | LintFinding]:
     builder = _Builder()
     data = builder.build(node, (), node)
     if data is None and not builder.problems:
@@ -100,7 +100,7 @@ def _read_document(file: str, node: Node) -> Iterator[Document | Finding]:
     document = Document(file, data, builder.places)
     yield document
     for path, place, message, remedy in builder.problems:
-        yield Finding(file, *place, document.name, dotted(path), message, remedy)
+        yield LintFinding(file, *place, document.name, dotted(path), message, remedy)
 
 
 class _Loader(yaml.SafeLoader):

@@ -10,7 +10,7 @@ Path = tuple[str | int, ...]
 """Where a value is in a document: member names and list positions, from the top."""
 
 
-class Problem(NamedTuple):
+class LintProblem(NamedTuple):
     """What is wrong at a path, before it is known which file and line that is."""
 
     path: Path
@@ -18,7 +18,7 @@ class Problem(NamedTuple):
     remedy: str = ""
 
 
-class Severity(StrEnum):
+class LintSeverity(StrEnum):
     """Whether a finding fails the run."""
 
     ERROR = "error"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class LintFinding:
     """One problem of one file; ``line`` and ``column`` count from 1."""
 
     file: str
@@ -38,11 +38,11 @@ class Finding:
     """As in ``spec.steps[2].bake``; empty when the whole document is meant."""
     message: str
     remedy: str = ""
-    severity: Severity = Severity.ERROR
+    severity: LintSeverity = LintSeverity.ERROR
 
     def __str__(self) -> str:
         subject = " ".join(part for part in (self.object, self.field) if part)
-        note = "note: " if self.severity is Severity.NOTE else ""
+        note = "note: " if self.severity is LintSeverity.NOTE else ""
         remedy = f" ({self.remedy})" if self.remedy else ""
         place = f"{self.file}:{self.line}:{self.column}: {note}"
         return f"{place}{subject}: {self.message}{remedy}" if subject else f"{place}{self.message}{remedy}"

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from ingress_canary.api.structural import Schema
-from ingress_canary.lint.findings import Path, Problem, did_you_mean
+from ingress_canary.lint.findings import LintProblem, Path, did_you_mean
 
 _EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
@@ -57,26 +57,26 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
 )
 
 
-def explain(error: ErrorDetails, schema: Schema) -> Problem:
+def explain(error: ErrorDetails, schema: Schema) -> LintProblem:
     """Return what is wrong and how to put it right, for one of the errors of the model with this ``schema``."""
     path, kind = error["loc"], error["type"]
     value, context = error["input"], error.get("ctx", {})
     here = _at(schema, path)
     if kind == "extra_forbidden":
         known = _at(schema, path[:-1]).get("properties", {})
-        return Problem(path, f"unknown field `{path[-1]}`", did_you_mean(path[-1], known))
+        return LintProblem(path, f"unknown field `{path[-1]}`", did_you_mean(path[-1], known))
     if kind == "missing":
-        return Problem(path, f"`{path[-1]}` is required", f"add it: {example(here)}")
+        return LintProblem(path, f"`{path[-1]}` is required", f"add it: {example(here)}")
     if kind in ("enum", "literal_error"):
-        return Problem(path, f"must be one of {', '.join(here['enum'])}; got {_shown(value)}", example(here, value))
+        return LintProblem(path, f"must be one of {', '.join(here['enum'])}; got {_shown(value)}", example(here, value))
     if kind in _BOUNDS:
-        return Problem(path, f"{_BOUNDS[kind](context)}; got {_shown(value)}", example(here, value))
+        return LintProblem(path, f"{_BOUNDS[kind](context)}; got {_shown(value)}", example(here, value))
     if kind == "string_pattern_mismatch":
-        return Problem(path, f"{_shown(value)} is not what it takes", example(here, value))
+        return LintProblem(path, f"{_shown(value)} is not what it takes", example(here, value))
     if kind == "value_error":
-        return _said_by_the_model(path, str(context["error"]), value, here)
+        return _problem_of_model(path, str(context["error"]), value, here)
     wanted, remedy = _TYPES[here["type"]]
-    return Problem(path, f"must be {wanted}; got {_shown(value)}", remedy)
+    return LintProblem(path, f"must be {wanted}; got {_shown(value)}", remedy)
 
 
 def example(schema: Schema, value: object = None) -> str:
@@ -98,19 +98,19 @@ def example(schema: Schema, value: object = None) -> str:
     return "its members: " + ", ".join(schema.get("required") or schema.get("properties", {}))
 
 
-def _said_by_the_model(path: Path, text: str, value: object, here: Schema) -> Problem:
+def _problem_of_model(path: Path, text: str, value: object, here: Schema) -> LintProblem:
     """Return a validator's own words, at the member that they begin with when there is such a one."""
     if here["type"] != "object":
         message, _, remedy = text.partition("; ")
         known = remedy and not remedy.startswith("got ")
-        return Problem(path, message, remedy) if known else Problem(path, text, example(here, value))
+        return LintProblem(path, message, remedy) if known else LintProblem(path, text, example(here, value))
     if names := re.match(r"say exactly one of (.*)", text):
         said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
-        return Problem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")
+        return LintProblem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")
     subject, _, rest = text.partition(" ")
     member = member_path(value, subject.removesuffix(":"))
     message, _, remedy = (rest if member and subject.endswith(":") else text).rpartition("; ")
-    return Problem(path + member, message or remedy, remedy if message else "")
+    return LintProblem(path + member, message or remedy, remedy if message else "")
 
 
 def path_of(dotted: str) -> Path:

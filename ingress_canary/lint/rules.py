@@ -11,18 +11,18 @@ from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
-from ingress_canary.api.schedule import Analysis, HeaderRoute, Require, Slo
+from ingress_canary.api.schedule import AnalysisSettings, HeaderRoute, Require, Slo
 from ingress_canary.api.units import parse_duration
-from ingress_canary.domain.traffic.router.nginx.value_rules import Fault, cookie_faults, header_faults
-from ingress_canary.lint.findings import Path, Problem
+from ingress_canary.domain.traffic.router.nginx.value_rules import ValueFault, cookie_faults, header_faults
+from ingress_canary.lint.findings import LintProblem, Path
 
 Json = Mapping[str, Any]
-Rule = Callable[[Json], Iterator[Problem]]
+LintRule = Callable[[Json], Iterator[LintProblem]]
 MIN_REQUESTS: int = Slo.model_fields["min_requests"].default
-EXCLUDED = Analysis().exclude_statuses
+EXCLUDED = AnalysisSettings().exclude_statuses
 
 
-def weights_never_fall(schedule: Json) -> Iterator[Problem]:
+def weights_never_fall(schedule: Json) -> Iterator[LintProblem]:
     """No step begins below where the one before it ended."""
     before = 0.0
     for number, step in _mappings(schedule, "steps"):
@@ -35,38 +35,38 @@ def weights_never_fall(schedule: Json) -> Iterator[Problem]:
             continue
         if first < before:
             remedy = f"weights never fall: raise it to {before:g} or more, or put the step earlier"
-            yield Problem(("steps", number, *member), f"the weight falls from {before:g} to {first:g}", remedy)
+            yield LintProblem(("steps", number, *member), f"the weight falls from {before:g} to {first:g}", remedy)
         before = last
 
 
-def slos_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
+def slos_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
     """A verdict is told by its SLO's name."""
     yield from _doubled(schedule, "slos", "SLOs")
 
 
-def notifications_have_names_of_their_own(schedule: Json) -> Iterator[Problem]:
+def notifications_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
     """A message that cannot be sent is told by its notification's name."""
     yield from _doubled(schedule, "notifications", "notifications")
 
 
-def differences_are_strings(schedule: Json) -> Iterator[Problem]:
+def differences_are_strings(schedule: Json) -> Iterator[LintProblem]:
     """The API server takes ``0.1pp``; a bare number would be ambiguous by a factor of 100."""
     baseline = _mapping(_mapping(schedule, "analysis"), "baseline")
     if _is_number(delta := baseline.get("minDelta")):
         path = ("analysis", "baseline", "minDelta")
-        yield Problem(path, f"must be percentage points; got {delta:g}", "write percentage points such as 0.1pp")
+        yield LintProblem(path, f"must be percentage points; got {delta:g}", "write percentage points such as 0.1pp")
 
 
-def routes_are_accepted(schedule: Json) -> Iterator[Problem]:
+def routes_are_accepted(schedule: Json) -> Iterator[LintProblem]:
     """Routes hold only what ingress-nginx takes as it is written (rule 11)."""
     routes: list[tuple[Path, Json]] = [(("routing",), _mapping(schedule, "routing"))]
     routes += [(("steps", number), step) for number, step in _mappings(schedule, "steps")]
     for path, route in routes:
         for fault in _faults(route):
-            yield Problem((*path, *fault.field.split(".")), fault.message, fault.remedy)
+            yield LintProblem((*path, *fault.field.split(".")), fault.message, fault.remedy)
 
 
-def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[Problem]:
+def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[LintProblem]:
     """Nothing is proven where neither a weight nor a header or cookie sends requests to the canary."""
     routing = _mapping(schedule, "routing")
     asked = [slo.get("minRequests", MIN_REQUESTS) for _, slo in _mappings(schedule, "slos") if _counts_requests(slo)]
@@ -83,20 +83,22 @@ def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[Problem]:
         ):
             continue
         remedy = "add a header or a cookie, or say require: NoFail with minRequests: 0"
-        yield Problem(("steps", number), "a step of weight 0 without a route gets no requests and never passes", remedy)
+        yield LintProblem(
+            ("steps", number), "a step of weight 0 without a route gets no requests and never passes", remedy
+        )
 
 
-def steps_may_be_held(schedule: Json) -> Iterator[Problem]:
+def steps_may_be_held(schedule: Json) -> Iterator[LintProblem]:
     """A step stays until its requirement is met, and maxHold at the most."""
     try:
         nothing = parse_duration(schedule.get("maxHold")) == timedelta(0)
     except ValueError:
         return
     if nothing:
-        yield Problem(("maxHold",), "no step could wait for its evidence", "write a duration such as 6h")
+        yield LintProblem(("maxHold",), "no step could wait for its evidence", "write a duration such as 6h")
 
 
-def bad_statuses_are_counted(schedule: Json) -> Iterator[Problem]:
+def bad_statuses_are_counted(schedule: Json) -> Iterator[LintProblem]:
     """What is excluded counts on neither side, whatever an SLO says of it."""
     excluded = _mapping(schedule, "analysis").get("excludeStatuses", EXCLUDED)
     known = [one for one in excluded if isinstance(one, str)] if isinstance(excluded, list) else []
@@ -106,10 +108,10 @@ def bad_statuses_are_counted(schedule: Json) -> Iterator[Problem]:
             if status in known:
                 path = ("slos", number, "sli", "requests", "bad", place)
                 remedy = "remove it here, or from analysis.excludeStatuses (308 unless said)"
-                yield Problem(path, f"{status} is excluded and never counts as bad", remedy)
+                yield LintProblem(path, f"{status} is excluded and never counts as bad", remedy)
 
 
-RULES: tuple[Rule, ...] = (
+RULES: tuple[LintRule, ...] = (
     weights_never_fall,
     steps_of_weight_0_see_requests,
     steps_may_be_held,
@@ -126,7 +128,7 @@ def _counts_requests(slo: Json) -> bool:
     return not _mapping(slo, "sli").keys() & {"prometheus", "prometheusThreshold"}
 
 
-def _faults(route: Json) -> Iterator[Fault]:
+def _faults(route: Json) -> Iterator[ValueFault]:
     """Yield what the controller would not take of a route."""
     if isinstance(cookie := route.get("cookie"), str):
         yield from cookie_faults(cookie)
@@ -137,14 +139,14 @@ def _faults(route: Json) -> Iterator[Fault]:
     yield from header_faults(header)
 
 
-def _doubled(schedule: Json, member: str, kind: str) -> Iterator[Problem]:
+def _doubled(schedule: Json, member: str, kind: str) -> Iterator[LintProblem]:
     seen: set[str] = set()
     for number, one in _mappings(schedule, member):
         name = one.get("name")
         if not isinstance(name, str):
             continue
         if name in seen:
-            yield Problem((member, number, "name"), f"two {kind} are named `{name}`", "give each its own name")
+            yield LintProblem((member, number, "name"), f"two {kind} are named `{name}`", "give each its own name")
         seen.add(name)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.whatif.detection import LONGEST, REGRESSIONS, Rates, Regression, regression
@@ -73,41 +73,45 @@ def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> Schedu
 
     Of ``traffic``, the rates and stable's ratios count; ``interval`` is the seconds between two ticks.
     """
-    course = Course.of(spec)
+    compiled = CompiledSchedule.of(spec)
     slow = {slo.name for slo in spec.slos if slo.sli.latency is not None}
     healthy = {
         objective.name: (traffic.slow if objective.name in slow else traffic.errors).stable
-        for objective in course.plan.objectives
+        for objective in compiled.plan.objectives
     }
-    proofs = {one.name: proof(one.design, healthy[one.name]) for one in course.plan.objectives}
+    proofs = {one.name: proof(one.design, healthy[one.name]) for one in compiled.plan.objectives}
     return SchedulePlan(
         tuple(
-            _step(course, step, Rates(*traffic.rates(step.exposure), interval), healthy, proofs)
-            for step in course.walk.steps
+            _step(compiled, step, Rates(*traffic.rates(step.exposure), interval), healthy, proofs)
+            for step in compiled.walk.steps
         )
     )
 
 
 def _step(
-    course: Course, step: PlannedStep, rates: Rates, healthy: Mapping[str, float], proofs: Mapping[str, Proof | None]
+    compiled: CompiledSchedule,
+    step: PlannedStep,
+    rates: Rates,
+    healthy: Mapping[str, float],
+    proofs: Mapping[str, Proof | None],
 ) -> StepPlan:
     slos: list[SloPlan] = []
     needed: list[Proof | None] = []
-    for objective in course.plan.objectives:
+    for objective in compiled.plan.objectives:
         name, least = objective.name, objective.min_requests if step.min_requests is None else step.min_requests
         passing = proofs[name]
         requests = Proof(max(passing.p50, least), max(passing.p95, least)) if passing else None
         seconds = _seconds(requests, rates.canary)
         needed.append(seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary))
-        compared = rates._replace(stable=0.0) if name in course.measures.alone else rates
+        compared = rates._replace(stable=0.0) if name in compiled.measures.alone else rates
         regressions = _regressions(objective.design, compared, healthy[name])
         slos.append(SloPlan(name, objective.design.theta, healthy[name], requests, seconds, regressions))
     met = _slowest(needed)
     if met is None:
         return StepPlan(step, rates.canary, tuple(slos), None, None, finishes=False)
-    pause = course.spec.analysis.settle.total_seconds() + rates.interval
+    pause = compiled.spec.analysis.settle.total_seconds() + rates.interval
     took = Proof(max(step.bake, met.p50) + pause, max(step.bake, met.p95) + pause)
-    finishes = met.p95 <= course.spec.max_hold.total_seconds()
+    finishes = met.p95 <= compiled.spec.max_hold.total_seconds()
     return StepPlan(step, rates.canary, tuple(slos), met, took, finishes)
 
 

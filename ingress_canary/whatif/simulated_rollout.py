@@ -14,15 +14,15 @@ from typing import NamedTuple, Self
 from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation, wanted
-from ingress_canary.domain.evaluation.evaluation import Mode, Session, Tick, judge
-from ingress_canary.domain.metrics.counting import Evidence, Requests
+from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
+from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.samples import Counts, Reading
 from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress, Key
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
-from ingress_canary.whatif.simulated_traffic import Look, Traffic
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
@@ -32,7 +32,7 @@ UNCOUNTED = Signals(ingress=str(KEY), requests="", latency_bucket="", latency_co
 OVER = AT_REST | {Phase.PAUSED, Phase.PROMOTING}
 
 
-class Ending(StrEnum):
+class SimulatedEnding(StrEnum):
     """What became of a rollout."""
 
     PROMOTED = "promoted"
@@ -45,7 +45,7 @@ class Ending(StrEnum):
 class Outcome(NamedTuple):
     """How a rollout went."""
 
-    ending: Ending
+    ending: SimulatedEnding
     duration: float
     """Seconds from the first step to the decision that ended it."""
     judged: float
@@ -57,10 +57,10 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SimulationSetup:
     """What all rollouts of a simulation share."""
 
-    course: Course
+    compiled: CompiledSchedule
     traffic: Traffic
     interval: float
     """Seconds between two ticks."""
@@ -73,44 +73,44 @@ class Stage:
         steps = [step.model_copy(update={"approval": None}) for step in spec.steps]
         counted = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
         alone = {"steps": steps, "slos": counted, "windows": None, "gates": [], "notifications": []}
-        return cls(Course.of(spec.model_copy(update=alone)), traffic, interval, warm_up)
+        return cls(CompiledSchedule.of(spec.model_copy(update=alone)), traffic, interval, warm_up)
 
     @property
     def rollout(self) -> RolloutSpec:
         """A rollout with nothing but the schedule: nothing else takes part."""
         return RolloutSpec.model_construct(
             ingresses=["simulated"], stable_service="stable", canary_service="canary",
-            schedule=ScheduleSource.model_construct(inline=self.course.spec),
+            schedule=ScheduleSource.model_construct(inline=self.compiled.spec),
         )  # fmt: skip
 
     @property
     def quickest(self) -> float:
         """Seconds that the steps take at least."""
-        pause = self.course.spec.analysis.settle.total_seconds() + self.interval
-        return sum(step.bake + pause for step in self.course.walk.steps)
+        pause = self.compiled.spec.analysis.settle.total_seconds() + self.interval
+        return sum(step.bake + pause for step in self.compiled.walk.steps)
 
     @property
     def longest(self) -> float:
         """Seconds after which each step has been decided or timed out."""
-        return self.quickest + len(self.course.walk) * (self.course.spec.max_hold.total_seconds() + self.interval)
+        return self.quickest + len(self.compiled.walk) * (self.compiled.spec.max_hold.total_seconds() + self.interval)
 
 
-def walk(stage: Stage, rng: Random) -> Outcome:
+def walk(stage: SimulationSetup, rng: Random) -> Outcome:
     """Return how one rollout goes with the traffic that ``rng`` makes."""
-    play, longest = Play(stage, rng), stage.longest
+    play, longest = SimulatedRollout(stage, rng), stage.longest
     while play.status.phase not in OVER and play.now < longest:
         play.tick()
     return play.outcome
 
 
-class Play:
+class SimulatedRollout:
     """One rollout at its first step and from there on: what status, ledger and clock hold in the daemon."""
 
-    def __init__(self, stage: Stage, rng: Random) -> None:
+    def __init__(self, stage: SimulationSetup, rng: Random) -> None:
         self.stage, self.rng = stage, rng
         self.rollout = stage.rollout
-        self.slow = {slo.name for slo in stage.course.spec.slos if slo.sli.latency is not None}
-        self.alone = stage.course.measures.alone
+        self.slow = {slo.name for slo in stage.compiled.spec.slos if slo.sli.latency is not None}
+        self.alone = stage.compiled.measures.alone
         self.worse = self._worse()
         self.incident_at = rng.uniform(0, stage.quickest) if stage.traffic.incident.seconds else 0.0
         self.now, self.judged = 0.0, 0.0
@@ -129,7 +129,7 @@ class Play:
         if self.now > traffic.onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
-        evidence = Evidence(self._counts(look), Requests(look.errors.n, look.errors.m))
+        evidence = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
         self.session = judge(self.session, Reading(self._at), evidence, self.aim)
         if not self.session.settling:
             self.judged += min(interval, max(0.0, self.now - traffic.onset))
@@ -141,11 +141,11 @@ class Play:
         """How it has gone so far."""
         match self.status.phase:
             case Phase.PROMOTING:
-                ending = Ending.PROMOTED
+                ending = SimulatedEnding.PROMOTED
             case Phase.ROLLED_BACK:
-                ending = Ending.ROLLED_BACK
+                ending = SimulatedEnding.ROLLED_BACK
             case _:
-                ending = Ending.HELD
+                ending = SimulatedEnding.HELD
         return Outcome(ending, self.now, self.judged, self.exposed, self.failed)
 
     @property
@@ -157,27 +157,29 @@ class Play:
         errors, slow = self.stage.traffic.errors, self.stage.traffic.slow
         return slow.canary - slow.stable > errors.canary - errors.stable
 
-    def _warmed(self) -> Session:
+    def _warmed(self) -> Evaluation:
         """Return a session that has seen stable alone for the time of the warm-up."""
         stage = self.stage
         looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
-        analysis = Analysis.of(stage.course.plan).warm(*(self._counts(look) for look in looks))
-        return Session.new(stage.course)._replace(analysis=analysis, warmed=stage.warm_up)
+        analysis = Analysis.of(stage.compiled.plan).warm(*(self._counts(look) for look in looks))
+        return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
-    def _counts(self, look: Look) -> dict[str, Counts]:
+    def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
         """Return each SLO's share of a look: those of one kind see the same requests, some of them of one side."""
         counts = {}
-        for one in self.stage.course.plan.objectives:
+        for one in self.stage.compiled.plan.objectives:
             seen = look.slow if one.name in self.slow else look.errors
             counts[one.name] = seen._replace(m=0, f=0) if one.name in self.alone else seen
         return counts
 
-    def _aim(self) -> Tick:
+    def _aim(self) -> TickInputs:
         step = self.status.step
         assert step is not None
-        course = self.stage.course
-        planned = course.walk.at(step.index)
-        return Tick(course, UNCOUNTED, Mode.JUDGING, planned, wanted(self.status), False, self.stage.interval)
+        compiled = self.stage.compiled
+        planned = compiled.walk.at(step.index)
+        return TickInputs(
+            compiled, UNCOUNTED, EvidenceMode.JUDGING, planned, wanted_exposure(self.status), False, self.stage.interval
+        )
 
     def _decide(self) -> Decision:
         """Decide, and have the shadow carry at once what is wanted."""
@@ -186,18 +188,18 @@ class Play:
             generation=1,
             spec=self.rollout,
             status=self.status,
-            course=self.stage.course,
+            compiled=self.stage.compiled,
             revision="simulated",
             stable_ready=1,
             canary_ready=1,
             shadow=SHADOW if self.status.shadow is not None else None,
-            session=self.session,
+            evaluation=self.session,
             interval=self.stage.interval,
             warm_up=self.stage.warm_up,
         )
         decision = decide(seen, self._at)
         self.status = decision.status
-        self.session = decision.session or self.session
+        self.session = decision.evaluation or self.session
         if decision.moved is not None:
             self.session = self.session.applied(self._at)
         return decision

@@ -28,7 +28,7 @@ class Incident(NamedTuple):
     """Share of requests that fail while it lasts."""
 
 
-class Look(NamedTuple):
+class DrawnCounts(NamedTuple):
     """What one tick adds."""
 
     errors: Counts
@@ -63,7 +63,7 @@ class Traffic:
             return self.rps * exposure.weight / 100, self.rps * (1 - exposure.weight / 100)
         return self.forced_rps if exposure.forced else 0.0, self.rps
 
-    def look(self, rng: Random, exposure: Exposure, since: float, until: float, incident_at: float) -> Look:
+    def look(self, rng: Random, exposure: Exposure, since: float, until: float, incident_at: float) -> DrawnCounts:
         """Draw what happens between two moments; ratios that change in between count by their share of the time."""
         seconds = until - since
         worse = max(0.0, until - max(since, self.onset)) / seconds
@@ -73,13 +73,13 @@ class Traffic:
         n, m = poisson(rng, canary * seconds), poisson(rng, stable * seconds)
         errors = self._bad(rng, n, m, self.errors, worse, hit)
         slow = self._bad(rng, n, m, self.slow, worse, 0.0) if any(self.slow) else Counts(n, 0, m, 0)
-        return Look(errors, slow)
+        return DrawnCounts(errors, slow)
 
-    def before(self, rng: Random, seconds: float) -> Look:
+    def before(self, rng: Random, seconds: float) -> DrawnCounts:
         """Draw what happens in a time before the first step: stable alone, and no incident."""
         m = poisson(rng, self.rps * seconds)
         errors, slow = (bad_of(rng, m, ratios.stable, self.burst) for ratios in (self.errors, self.slow))
-        return Look(Counts(m=m, f=errors), Counts(m=m, f=slow))
+        return DrawnCounts(Counts(m=m, f=errors), Counts(m=m, f=slow))
 
     def _bad(self, rng: Random, n: int, m: int, ratios: Ratios, worse: float, hit: float) -> Counts:
         stable, canary = ratios.stable, ratios.stable + worse * (ratios.canary - ratios.stable)

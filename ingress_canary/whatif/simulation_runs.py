@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, Self
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import Ending, Outcome, Stage, walk
+from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup, walk
 from ingress_canary.whatif.simulated_traffic import Traffic
 
 PART = 25
@@ -69,17 +69,20 @@ class Summary:
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Self:
         """Return the summary of some outcomes."""
-        count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in Ending}
-        back = [outcome for outcome in outcomes if outcome.ending is Ending.ROLLED_BACK]
+        count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in SimulatedEnding}
+        back = [outcome for outcome in outcomes if outcome.ending is SimulatedEnding.ROLLED_BACK]
         # one that ended before the regression began says nothing about how fast that is caught
         caught = [outcome for outcome in back if outcome.judged]
         return cls(
-            len(outcomes), count[Ending.PROMOTED], count[Ending.ROLLED_BACK], count[Ending.HELD],
+            len(outcomes),
+            count[SimulatedEnding.PROMOTED],
+            count[SimulatedEnding.ROLLED_BACK],
+            count[SimulatedEnding.HELD],
             Spread.of(outcome.judged for outcome in caught),
             Spread.of(outcome.exposed for outcome in caught),
             Spread.of(outcome.failed for outcome in caught),
             Spread.of(outcome.duration for outcome in outcomes),
-        )  # fmt: skip
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -109,7 +112,7 @@ def simulate(experiment: Experiment, runs: int, ended: Callable[[int], object] =
 
 
 def _play(experiment: Experiment, part: range) -> list[Outcome]:
-    stage = Stage.of(experiment.spec, experiment.traffic, experiment.interval, experiment.warm_up)
+    stage = SimulationSetup.of(experiment.spec, experiment.traffic, experiment.interval, experiment.warm_up)
     return [walk(stage, Random(f"{experiment.seed}:{run}")) for run in part]
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.gates import HttpGateKeeper, gate_session
+from ingress_canary.adapters.gates import HttpGateClient, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
 from ingress_canary.domain.gates.request import GateCall, signature
 from ingress_canary.domain.gates.schedule import GateAnswer
@@ -100,7 +100,7 @@ def call_to(url: str, timeout: float = GENEROUS, secret: SecretKey | None = None
 async def ask(url: str, **members: Any) -> GateAnswer:
     call = call_to(url, **members)
     async with gate_session() as session:
-        return await HttpGateKeeper(session, SystemClock(), Vault()).ask(call)
+        return await HttpGateClient(session, SystemClock(), Vault()).ask(call)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ async def test_a_question_says_what_it_is(server: str) -> None:
 async def test_a_question_carries_nothing_of_the_last(server: str) -> None:
     call = call_to(f"{server}/cookie")
     async with gate_session() as session:
-        keeper = HttpGateKeeper(session, SystemClock(), Vault())
+        keeper = HttpGateClient(session, SystemClock(), Vault())
         assert [(await keeper.ask(call)).message for _ in range(2)] == ["none", "none"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.adapters.kube.cache.affected_rollouts import Dependents
+from ingress_canary.adapters.kube.cache.affected_rollouts import AffectedRollouts
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.domain.objects.views import Key
@@ -413,7 +413,7 @@ malformed = st.recursive(
 
 @given(specs=st.lists(malformed, max_size=4), status=malformed)
 def test_a_malformed_rollout_depends_on_what_can_be_read_and_breaks_nothing(specs, status):
-    dependents = Dependents("home")
+    dependents = AffectedRollouts("home")
     for spec in specs:
         dependents.update(CHECKOUT, {"metadata": {}, "spec": spec, "status": status})
     dependents.update(CHECKOUT, None)

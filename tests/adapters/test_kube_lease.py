@@ -15,8 +15,8 @@ from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.lease import MARGIN, Lease
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.engine.leadership.leader_guard import GuardedCluster
-from ingress_canary.engine.leadership.leader_loop import Alone
+from ingress_canary.engine.leadership.leader_guard import LeaderGuard
+from ingress_canary.engine.leadership.leader_loop import SoleLeader
 from ingress_canary.lab import manifests
 from ingress_canary.lab.kubeapi import ApiError, Drop, Hang, KubeApi, Refuse, requests
 from ingress_canary.ports import Deposed
@@ -214,7 +214,7 @@ async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_i
     session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / "writer", token="writer")))
     cluster = KubeCluster(session, Scope("canary"))
     cluster.start()
-    guarded = GuardedCluster(cluster, lease)
+    guarded = LeaderGuard(cluster, lease)
     try:
         await within(cluster.synced())
         shadow = guarded.view.ingress(Key("canary", "shadow"))
@@ -231,7 +231,7 @@ async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_i
             "delete"
         ]
         assert api.store.get("ingresses", "canary", "shadow")
-        await GuardedCluster(cluster, Alone()).delete_ingress(shadow)
+        await LeaderGuard(cluster, SoleLeader()).delete_ingress(shadow)
     finally:
         await cluster.stop()
         await session.close()

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
-from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import INGRESSES as RESOURCE
 from ingress_canary.adapters.kube.client.resources import ROLLOUTS, Resource
 from ingress_canary.domain.objects.views import Ingress
@@ -25,7 +25,7 @@ class Running:
     def __init__(self, api, session, resource=RESOURCE, settings=None, **options):
         self.api = api
         self.collection = resource.path()
-        self.store = Store(Ingress.of)
+        self.store = ObjectCache(Ingress.of)
         self.watch = ListWatch(session, resource, self.store, settings or WatchSettings(), **options)
         self.task = asyncio.create_task(self.watch.run())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingress_canary.adapters.kube.client.client import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.client.errors import NotServed
 from ingress_canary.adapters.kube.client.resources import INGRESSES, Resource
@@ -23,7 +23,7 @@ SERVERS = {"lab": None, **({"real": os.environ["E2E_KUBECONFIG"]} if "E2E_KUBECO
 
 
 @pytest.fixture(params=SERVERS)
-async def session(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Session]:
+async def session(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[KubeClient]:
     """Yield a session with an API server that holds the Ingress ``shop``."""
     async with KubeApi() as lab:
         config = SERVERS[request.param] or lab.write_kubeconfig(tmp_path / "config")
@@ -65,7 +65,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_refusals_are_told_apart(session: Session, name: str) -> None:
+async def test_refusals_are_told_apart(session: KubeClient, name: str) -> None:
     method, path, body, error = REFUSALS[name]
     kind = MERGE_PATCH if method == "PATCH" else "application/json"
     with pytest.raises(ClusterError) as refusal:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.adapters.kube.cache.store import Odd, Store, is_older
+from ingress_canary.adapters.kube.cache.store import ObjectCache, Odd, is_older
 from ingress_canary.adapters.kube.client.errors import Garbled
 from ingress_canary.domain.objects.views import Key
 
@@ -22,7 +22,7 @@ def everything(_key):
 
 @pytest.fixture
 def store():
-    return Store(lambda one: one, {"host": lambda one: one["spec"].get("hosts", ())})
+    return ObjectCache(lambda one: one, {"host": lambda one: one["spec"].get("hosts", ())})
 
 
 def put(store, *args, **kwargs):
@@ -140,7 +140,7 @@ def test_json_that_is_no_object_is_said_to_be_none(store, odd):
 
 def test_an_object_that_no_view_can_be_made_of_is_odd():
     with pytest.raises(Odd, match="shop/checkout: AttributeError"):
-        Store(lambda one: one["spec"].nothing).entry(body(1))
+        ObjectCache(lambda one: one["spec"].nothing).entry(body(1))
 
 
 @given(
@@ -150,7 +150,7 @@ def test_an_object_that_no_view_can_be_made_of_is_odd():
 )
 def test_in_whatever_order_the_history_of_a_name_arrives_its_last_state_is_held(deletions, order, lists):
     # Each step of the history writes the name's object, or deletes it, so that the next one is another object.
-    store = Store(lambda one: one)
+    store = ObjectCache(lambda one: one)
     history, uid, alive = [], 0, False
     arrivals = []
     for version, deletes in enumerate(deletions, start=1):

@@ -21,7 +21,7 @@ from ingress_canary.adapters.notify.outbox import ADDRESSES, Letter, addresses
 from ingress_canary.api.notification import Severity
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.notices import Notice, Subject
+from ingress_canary.domain.status.notices import Notice, NoticeSubject
 from ingress_canary.ports import Missing
 from tests.webhook import webhook
 
@@ -116,7 +116,7 @@ async def posting(**secrets: str) -> AsyncIterator[Post]:
 
 
 def notice(secret: str, body: str = "hello", severity: Severity = Severity.INFO, entry: str = "urls") -> Notice:
-    about = Subject(Key("shop", "checkout"), "uid-1")
+    about = NoticeSubject(Key("shop", "checkout"), "uid-1")
     return Notice(about, Reason.STEP_PASSED, severity, "chat", Key("shop", secret), entry, "title", body)
 
 

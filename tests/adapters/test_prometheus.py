@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.prometheus.client import Row, milliseconds
-from ingress_canary.domain.metrics.counting import Book, Evidence, advance
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Target, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Signals, SliSet
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
 from tests.adapters.small_prometheus import (
@@ -44,7 +44,7 @@ SIGNALS = Signals(
     latency_count=COUNT,
     side=lambda labels: {CANARY: Side.CANARY, "": Side.STABLE}.get(labels.get("canary", "")),
 )
-MEASURES = Measures({"availability": Availability(("5..",)), "latency": Latency(0.5)})
+MEASURES = SliSet({"availability": Availability(("5..",)), "latency": Latency(0.5)})
 
 
 class ManualClock:
@@ -79,7 +79,7 @@ class Site:
         self.session = session
         self.url = url
         self.source = self.new_source()
-        self.book = Book()
+        self.book = CounterBook()
 
     def new_source(
         self, access: Access | None = None, dialect: Dialect | None = None, within: float = 30, **client: int
@@ -97,7 +97,7 @@ class Site:
     async def read(self, target: Target = WEB) -> Reading:
         return (await self.source.read([target]))[target]
 
-    async def look(self) -> Evidence:
+    async def look(self) -> ReadingCounts:
         self.scrape()
         self.book, evidence = advance(self.book, await self.read(), SIGNALS, MEASURES, timedelta(seconds=10))
         return evidence
@@ -702,7 +702,7 @@ class Pair:
         first = query.startswith((SCRAPED, "process_start", REQUESTS, COUNT))
         return await (self.site.prometheus if first else self.second).evaluate(request)
 
-    async def look(self) -> Evidence:
+    async def look(self) -> ReadingCounts:
         for pod in self.site.pods:
             self.second.scrape(pod, BEGIN + self.site.clock.seconds + 9 - self.before)
         return await self.site.look()
@@ -789,7 +789,7 @@ async def test_behind_a_deduplication_that_changes_replicas_each_request_counts_
     site.source = site.new_source(dialect=Dialect(dict(RENAMED), replicas=("prometheus_replica",)))
     pod, events, served = site.pods[0], 90_000, 0
     pod.serve(9000, slow=300)
-    own = Measures({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
+    own = SliSet({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
     counted = dict.fromkeys(own.by_slo, Counts())
     for look in range(8):
         site.clock.seconds += 10

@@ -8,7 +8,7 @@ import pytest
 
 from ingress_canary.adapters.prometheus import Dialect
 from ingress_canary.adapters.prometheus.range_readings import PORTION, portioned
-from ingress_canary.domain.metrics.counting import Book, advance
+from ingress_canary.domain.metrics.counting import CounterBook, advance
 from ingress_canary.domain.metrics.samples import Counts, Reading, Target
 from ingress_canary.settings import RENAMED
 from tests.adapters.small_prometheus import BUCKETS, REQUESTS, SCRAPED, Pod
@@ -78,7 +78,7 @@ async def test_the_counts_of_the_past_and_of_the_present_are_those_of_every_look
         live = [reading async for reading in ticks]
 
     def counted(readings: list[Reading]) -> list[Counts]:
-        book, sums = Book(), [Counts(), Counts()]
+        book, sums = CounterBook(), [Counts(), Counts()]
         for reading in readings:
             book, evidence = advance(book, reading, SIGNALS, MEASURES, timedelta(seconds=10))
             for number, one in enumerate(evidence.counts.values()):

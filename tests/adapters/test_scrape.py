@@ -23,9 +23,9 @@ from ingress_canary.adapters.scrape import (
     static_addresses,
 )
 from ingress_canary.adapters.scrape.metrics_page import PageError, PageReader, Wanted
-from ingress_canary.domain.metrics.counting import Book, advance
+from ingress_canary.domain.metrics.counting import CounterBook, advance
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Target
-from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, Signals, SliSet
 from ingress_canary.ports import PodAddress
 
 WEB = Target("shop", "web", "web", "web-canary", frozenset({0.5}))
@@ -230,11 +230,11 @@ SIGNALS = Signals(
     latency_count=f"{FAMILY}request_duration_seconds_count",
     side=lambda labels: {CANARY: Side.CANARY, "": Side.STABLE}.get(labels["canary"]),
 )
-MEASURES = Measures({"availability": Availability(("5..",)), "latency": Latency(0.5)})
+MEASURES = SliSet({"availability": Availability(("5..",)), "latency": Latency(0.5)})
 
 
 async def test_pages_become_evidence_through_resets_new_pods_and_vanished_ones(site: Site) -> None:
-    book, counts = Book(), []
+    book, counts = CounterBook(), []
 
     async def look() -> None:
         nonlocal book
@@ -399,7 +399,7 @@ async def test_without_the_controller_that_counted_the_message_says_which_one_is
     first, second = Controller("pod-a"), Controller("pod-b")
     site.controllers = [first, second]
     first.serve(4000)
-    book, _ = advance(Book(), await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
+    book, _ = advance(CounterBook(), await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
     first.answer = answering(status=503)
     _, evidence = advance(book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
     for absent in evidence.counts.values():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from ingress_canary.api.rollout import Probe
-from ingress_canary.api.schedule import Analysis, Approval, Freeze, ThresholdSli
+from ingress_canary.api.schedule import AnalysisSettings, Approval, Freeze, ThresholdSli
 from ingress_canary.api.units import AS_BEGUN, Weight, format_duration, format_points, parse_duration, parse_points
 
 WEIGHT = TypeAdapter(Weight)
@@ -79,8 +79,8 @@ def test_a_duration_out_of_its_bounds_is_told_with_them(timeout: str) -> None:
 
 def test_what_a_rollout_began_with_is_read_though_a_bound_came_since() -> None:
     with pytest.raises(ValidationError, match="must be 0s to 10m; got 20h"):
-        Analysis.model_validate({"settle": "20h"})
-    assert Analysis.model_validate({"settle": "20h"}, context=AS_BEGUN).settle == timedelta(minutes=10)
+        AnalysisSettings.model_validate({"settle": "20h"})
+    assert AnalysisSettings.model_validate({"settle": "20h"}, context=AS_BEGUN).settle == timedelta(minutes=10)
     freeze = Freeze.model_validate({"from": "0001-01-01T00:00", "to": "9999-12-31T23:59"}, context=AS_BEGUN)
     assert (freeze.from_, freeze.to) == ("2000-01-01T00:00", "2199-12-31T00:00")
     swapped = {"query": "q", "min": 2, "max": 1}

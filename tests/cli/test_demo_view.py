@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ingress_canary.api.rollout import LogE, Phase, RolloutStatus, SloStatus, StepStatus, Tally, Verdict
+from ingress_canary.api.rollout import LogE, Phase, RequestTally, RolloutStatus, SloStatus, StepStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.views.demo_journal import Entry
-from ingress_canary.cli.views.demo_screen import Seen, frame
+from ingress_canary.cli.views.demo_journal import JournalEntry
+from ingress_canary.cli.views.demo_screen import DemoSnapshot, frame
 
 SCHEDULE = ScheduleSpec.model_validate(
     {
@@ -22,11 +22,15 @@ SCHEDULE = ScheduleSpec.model_validate(
 )
 MISSING = "needs about 48 more canary requests without errors (27 of 75 seen), at the present 0.15/s about 5m20s"
 
-ENTRIES = [Entry(20 * n, "StepPassed", f"step {n}, {n} %", f"step {n} passed: {MISSING}") for n in range(1, 30)]
+ENTRIES = [JournalEntry(20 * n, "StepPassed", f"step {n}, {n} %", f"step {n} passed: {MISSING}") for n in range(1, 30)]
 
 
 def progressing(verdict: Verdict = Verdict.INCONCLUSIVE, **changes: Any) -> RolloutStatus:
-    counts = {"canary": Tally(total=27), "stable": Tally(total=34_567, bad=12), "step": Tally(total=27)}
+    counts = {
+        "canary": RequestTally(total=27),
+        "stable": RequestTally(total=34_567, bad=12),
+        "step": RequestTally(total=27),
+    }
     slos = [SloStatus(name="availability", verdict=verdict, message=MISSING, log_e=LogE(passing=1.5), **counts)]
     step = StepStatus(index=3, weight=9, started_at=datetime(2026, 1, 1, tzinfo=UTC), baked_seconds=20)
     status = RolloutStatus(
@@ -35,9 +39,9 @@ def progressing(verdict: Verdict = Verdict.INCONCLUSIVE, **changes: Any) -> Roll
     return status.model_copy(update=changes)
 
 
-def drawn(status: RolloutStatus, width: int, height: int, entries: list[Entry] = ENTRIES) -> list[str]:
+def drawn(status: RolloutStatus, width: int, height: int, entries: list[JournalEntry] = ENTRIES) -> list[str]:
     requests = {"total": 12_345, "canary": 678, "canaryFailed": 9}
-    seen = Seen(status, SCHEDULE, requests, 754.0, 20, "the canary has begun to fail", entries)
+    seen = DemoSnapshot(status, SCHEDULE, requests, 754.0, 20, "the canary has begun to fail", entries)
     console = Console(width=width, height=height, force_terminal=False)
     with console.capture() as capture:
         console.print(frame(seen, width, height))

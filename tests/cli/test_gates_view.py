@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ingress_canary.cli.views.status_text import one
+from ingress_canary.cli.views.status_text import render_rollout
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def test_each_gate_is_a_line_with_what_it_said_and_when_it_is_asked_next() -> No
         "metadata": {"name": "checkout", "namespace": "shop"},
         "status": {"phase": "Progressing", "gates": gates},
     }
-    shown = [" ".join(line.split()) for line in one(body, NOW).splitlines()]
+    shown = [" ".join(line.split()) for line in render_rollout(body, NOW).splitlines()]
     assert "GATE WHEN STEP VERDICT ASKED LAST NEXT MESSAGE" in shown
     assert "schema beforeStart 1 passed 1x 09:59:50Z - ok" in shown
     assert "load beforeStep 2 unknown 3x 09:59:50Z 10:00:10Z 503" in shown
@@ -28,4 +28,4 @@ def test_each_gate_is_a_line_with_what_it_said_and_when_it_is_asked_next() -> No
 
 
 def test_a_rollout_without_gates_shows_none() -> None:
-    assert "GATE" not in one({"metadata": {"name": "checkout", "namespace": "shop"}, "status": {}}, NOW)
+    assert "GATE" not in render_rollout({"metadata": {"name": "checkout", "namespace": "shop"}, "status": {}}, NOW)

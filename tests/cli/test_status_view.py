@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.views.status_text import one, table
+from ingress_canary.cli.views.status_text import render_rollout, render_table
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SLOS = [{"name": "availability", "objective": 99.5, "sli": {"requests": {}}}]
@@ -17,7 +17,7 @@ def shown(phase: str, reason: str, step: int | None = 1, **status: Any) -> list[
     content = ScheduleSpec.model_validate(CONTENT).dump()
     at = {"index": step, "weight": 5, "startedAt": "2026-03-02T09:00:00Z"} if step else None
     told = {"phase": phase, "reason": reason, "step": at, "schedule": {"hash": "x", "content": content}, **status}
-    return one({"metadata": {"name": "checkout", "namespace": "shop"}, "status": told}, NOW).splitlines()
+    return render_rollout({"metadata": {"name": "checkout", "namespace": "shop"}, "status": told}, NOW).splitlines()
 
 
 RESUME = "to go on: ingress-canary resume checkout -n shop"
@@ -54,5 +54,5 @@ def test_the_rail_marks_only_what_was_passed_as_passed(phase: str, reason: str, 
 
 
 def test_a_table_of_nothing_names_the_namespace_that_was_asked_for() -> None:
-    assert table([], NOW, "shopp") == "no CanaryRollout in namespace shopp"
-    assert table([], NOW) == "no CanaryRollout found"
+    assert render_table([], NOW, "shopp") == "no CanaryRollout in namespace shopp"
+    assert render_table([], NOW) == "no CanaryRollout found"

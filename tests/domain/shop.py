@@ -8,7 +8,7 @@ from typing import Any
 from ingress_canary.api.rollout import Phase, RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
@@ -172,7 +172,7 @@ def subject(
     sees_all_namespaces: bool = True,
     sees_classes: bool = True,
     **changed: Any,
-) -> Subject:
+) -> PreflightInputs:
     view = ClusterView(manifests, sees_all_namespaces=sees_all_namespaces, sees_classes=sees_classes)
     wanted = spec or rollout_spec()
     found = view.ingress(Key("shop", wanted.shadow_name))
@@ -188,7 +188,7 @@ def subject(
         "view": view,
         "prefix": NGINX,
     }
-    return Subject(**members | changed)
+    return PreflightInputs(**members | changed)
 
 
 def problems(manifests: Sequence[Manifest] = SHOP, **changed: Any) -> tuple[Problem, ...]:

@@ -13,21 +13,28 @@ from typing import Any
 from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Newer, Observation, Obstacle, hands_off, wanted
-from ingress_canary.domain.evaluation.evaluation import Mode, Session, Tick
-from ingress_canary.domain.evaluation.replay import caught_up
+from ingress_canary.domain.decision.observation import (
+    Decision,
+    NewerSchedule,
+    Observation,
+    Obstacle,
+    leaves_shadow_alone,
+    wanted_exposure,
+)
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
+from ingress_canary.domain.evaluation.replay import tick_with_past
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series
 from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import Ingress, Key, Owner, Workload
 from ingress_canary.domain.reasons.verbs import Action
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import published, unchanged, worth_writing
+from ingress_canary.domain.status.publish import published_status, unchanged, worth_writing
 from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
 from ingress_canary.domain.traffic.shadow_removal import OFF, terminating
 from ingress_canary.domain.workload import scale_canary
-from ingress_canary.domain.workload.copy_images import due
+from ingress_canary.domain.workload.copy_images import images_due
 
 ROUTER = NginxRouter()
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -109,9 +116,9 @@ def schedule(**changes: Any) -> ScheduleSpec:
 
 
 @cache
-def _course(content: str) -> Course:
+def _course(content: str) -> CompiledSchedule:
     """Return the course of a schedule, made once for each content."""
-    return Course.of(ScheduleSpec.model_validate_json(content))
+    return CompiledSchedule.of(ScheduleSpec.model_validate_json(content))
 
 
 @dataclass
@@ -157,7 +164,7 @@ class World:
     traffic: Traffic = field(default_factory=Traffic)
     outage: str | None = None
     orphaned: bool | None = None
-    session: Session | None = None
+    session: Evaluation | None = None
     action: str | None = None
     decisions: list[Decision] = field(default_factory=list)
     shadows: int = 0
@@ -220,7 +227,7 @@ class World:
         return exposure.weight if exposure else 0.0
 
     @property
-    def course(self) -> Course | None:
+    def course(self) -> CompiledSchedule | None:
         """The schedule as begun, or as it is."""
         if self.status.schedule is not None:
             return _course(json.dumps(self.status.schedule.content))
@@ -260,24 +267,24 @@ class World:
         shadow = Ingress.of(self.shadow) if self.shadow else None
         session = None if status.phase in AT_REST else self.session
         if session is None and course is not None and status.phase not in AT_REST:
-            session = Session.restored(course, status) if status.schedule else Session.new(course)
+            session = Evaluation.restored(course, status) if status.schedule else Evaluation.new(course)
         drift = None
         if shadow is not None and status.shadow is not None:
-            manifest = self.manifest(wanted(status))
-            drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted(status), manifest)
+            manifest = self.manifest(wanted_exposure(status))
+            drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted_exposure(status), manifest)
             waiting = merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
-            if session is not None and waiting and not hands_off(status):
+            if session is not None and waiting and not leaves_shadow_alone(status):
                 session = session.unapplied()
         if session is not None and course is not None and reading is not None:
-            session = caught_up(
+            session = tick_with_past(
                 session,
                 reading,
-                Tick(
+                TickInputs(
                     course,
                     ROUTER.signals(Ingress.of(self.primary), self.spec),
-                    Mode.of(status),
+                    EvidenceMode.of(status),
                     course.walk.at(status.step.index) if status.step else None,
-                    wanted(status),
+                    wanted_exposure(status),
                     ROUTER.sticky(Ingress.of(self.primary)),
                     INTERVAL,
                 ),
@@ -291,7 +298,7 @@ class World:
             generation=1,
             spec=self.spec,
             status=status,
-            course=course,
+            compiled=course,
             obstacles=self.obstacles,
             revision=self.spec.revision or revision if self.canary else None,
             canary=self.canary,
@@ -309,11 +316,11 @@ class World:
             fighting=self.fighting,
             rejected=self.rejected,
             frozen=self.frozen,
-            outdated=Newer(self.outdated, self.usable) if self.outdated is not None else None,
+            outdated=NewerSchedule(self.outdated, self.usable) if self.outdated is not None else None,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
-            session=session,
+            evaluation=session,
             interval=INTERVAL,
             warm_up=self.warm_up,
         )
@@ -325,10 +332,10 @@ class World:
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         """Make one pass; ``die`` after the write of the "status", or not at all."""
         seen = self.observe(reading)
-        self.session = seen.session
+        self.session = seen.evaluation
         decision = decide(seen, self.now)
         self.decisions.append(decision)
-        after = published(decision, self.now, seen=seen)
+        after = published_status(decision, self.now, seen=seen)
         if unchanged(self.status, decision, None, seen):
             assert not worth_writing(self.status, after)
         if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
@@ -342,13 +349,13 @@ class World:
         if die == "status":
             self.crash()
             return decision
-        self.session = decision.session
+        self.session = decision.evaluation
         self._shape()
-        images = due(self.status, self.stable)
+        images = images_due(self.status, self.stable)
         if images is not None and self.denied is None:
             self.stable = deployment("checkout", images["app"], rolled_out=False)
             self.images_set.append(images["app"])
-        replicas = scale_canary.due(self.status, self.canary)
+        replicas = scale_canary.replicas_due(self.status, self.canary)
         if replicas is not None and self.canary is not None and self.denied is None:
             self.canary = replace(self.canary, replicas=replicas, rolled_out=False)
             self.replicas_set.append(replicas)
@@ -360,7 +367,7 @@ class World:
             self._remove()
         elif self.shadow is not None and "deletionTimestamp" in self.shadow["metadata"]:
             return
-        elif hands_off(status):
+        elif leaves_shadow_alone(status):
             self._applied()
         elif self.shadow is None:
             if status.shadow.uid is None and self.rejected is None:
@@ -368,7 +375,7 @@ class World:
                 made = self.manifest(Exposure())
                 self.shadow = {**made, "metadata": {**made["metadata"], "uid": f"shadow-{self.shadows}"}}
         else:
-            manifest = self.manifest(wanted(status))
+            manifest = self.manifest(wanted_exposure(status))
             patched = merge_patch(ROUTER, Ingress.of(self.shadow), manifest) is not None
             if patched:
                 uid = self.shadow["metadata"]["uid"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.kubeapi import Drop, Empty, Page, requests
+from ingress_canary.lab.kubeapi import Drop, Empty, ForeignPage, requests
 from ingress_canary.lab.kubeapi.faults import Effect, Predicate
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
@@ -87,7 +87,7 @@ TROUBLES: dict[str, Trouble] = {
     "watches hang": frozen,
     "history is compacted": compacted,
     "watches answer 200 and nothing": outage(WATCHES, Empty(), 5),
-    "everything answers a proxy's 502 in HTML": outage(ANYTHING, Page(), 10),
+    "everything answers a proxy's 502 in HTML": outage(ANYTHING, ForeignPage(), 10),
     "the API server restarts": restarted,
 }
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.preflight.problem import Severity, blocking
+from ingress_canary.domain.preflight.problem import ProblemSeverity, blocking
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
@@ -264,7 +264,7 @@ async def test_a_canary_cookie_beats_weight_0_and_the_affinity_is_warned_of(tmp_
         async with asking(lab) as ask:
             assert await ask() == STABLE
             assert await ask(Cookie=cookie) == CANARY
-        assert [(one.rule, one.severity) for one in await findings(lab, tmp_path)] == [(16, Severity.WARNING)]
+        assert [(one.rule, one.severity) for one in await findings(lab, tmp_path)] == [(16, ProblemSeverity.WARNING)]
 
 
 async def _affinity_cookie(lab: Lab) -> str:
@@ -318,7 +318,7 @@ async def test_what_makes_a_judgement_doubtful_is_a_warning_and_refuses_nothing(
     async with open_lab() as lab:
         prepare(lab)
         found = await findings(lab, tmp_path)
-    assert [(one.rule, one.field, one.severity) for one in found] == [(number, field, Severity.WARNING)]
+    assert [(one.rule, one.field, one.severity) for one in found] == [(number, field, ProblemSeverity.WARNING)]
 
 
 RESOURCE = {"resource": {"apiGroup": "k8s.example", "kind": "Bucket", "name": "static"}}
@@ -366,7 +366,7 @@ async def test_a_shadow_with_annotations_that_do_nothing_is_warned_of_and_still_
         await applied(lab)
         async with asking(lab) as ask:
             await until_answered(ask, {HERE: CANARY})
-        assert [(one.rule, one.severity) for one in await findings(lab, tmp_path)] == [(17, Severity.WARNING)]
+        assert [(one.rule, one.severity) for one in await findings(lab, tmp_path)] == [(17, ProblemSeverity.WARNING)]
 
 
 async def test_without_the_rights_to_look_the_rules_are_not_checked_and_refused_unless_accepted(tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ async def test_without_the_rights_to_look_the_rules_are_not_checked_and_refused_
         refuse_cluster_wide(lab)
         found = await findings(lab, tmp_path, where=SHOP)
     assert {one.rule for one in found} == {1, 5, 6, 7, 8, 9}
-    assert {one.severity for one in found} == {Severity.NOT_CHECKED}
+    assert {one.severity for one in found} == {ProblemSeverity.NOT_CHECKED}
     assert blocking(found, accept_unchecked=False) == found
     assert blocking(found, accept_unchecked=True) == ()
 

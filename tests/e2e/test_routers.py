@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.adapters.gates import HttpGateKeeper
+from ingress_canary.adapters.gates import HttpGateClient
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
@@ -22,7 +22,7 @@ from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress
-from ingress_canary.domain.preflight.problem import Severity, blocking
+from ingress_canary.domain.preflight.problem import ProblemSeverity, blocking
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.engine.loop import Engine
@@ -67,7 +67,7 @@ async def driven(router: ToyRouter, tmp_path: Path) -> AsyncIterator[Lab]:
         http = aiohttp.ClientSession()
         telemetry = PrometheusTelemetry(CollectorRegistry())
         outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
-        asked = Asked(HttpProber(http, clock), HttpGateKeeper(http, clock, KubeSecrets(session)))
+        asked = Asked(HttpProber(http, clock), HttpGateClient(http, clock, KubeSecrets(session)))
         engine = Engine(
             cluster, ToyController(lab, clock), asked, Routers(NginxRouter(), {CONTROLLER: router}), clock, outlets,
             telemetry, Options(warm_up=30),
@@ -136,7 +136,7 @@ async def test_an_unknown_controller_is_refused_unless_the_settings_say_that_it_
         lab.create("ingressclasses", ingress_class())
         lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", {"spec": {"ingressClassName": "toy"}})
         (problem,) = await findings(lab, tmp_path)
-        assert (problem.rule, problem.severity) == (9, Severity.ERROR)
+        assert (problem.rule, problem.severity) == (9, ProblemSeverity.ERROR)
         assert CONTROLLER in problem.message
         assert await findings(lab, tmp_path, controllers=(CONTROLLER,)) == ()
 

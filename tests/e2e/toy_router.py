@@ -14,7 +14,7 @@ from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight import endpoint_rules, existence_rules
 from ingress_canary.domain.preflight.inputs import ControllerFacts
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
@@ -29,7 +29,7 @@ class ToyRouter:
     """``domain.router.Router`` of that controller."""
 
     prefix = "balance.example"
-    rules: Sequence[Rule] = (
+    rules: Sequence[PreflightRule] = (
         existence_rules.primary_exists,
         existence_rules.stable_service_exists,
         existence_rules.canary_service_exists,
@@ -50,9 +50,9 @@ class ToyRouter:
         return body
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
-        return self.told(shadow) if SHARE in shadow.meta.annotations else None
+        return self.exposure_if_marked(shadow) if SHARE in shadow.meta.annotations else None
 
-    def told(self, shadow: Ingress) -> Exposure:
+    def exposure_if_marked(self, shadow: Ingress) -> Exposure:
         values = shadow.meta.annotations
         header = HeaderRoute(name=values[FORCE]) if FORCE in values else None
         return Exposure(round(float(values.get(SHARE, "0")) * 100, 3), header)

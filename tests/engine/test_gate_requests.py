@@ -12,8 +12,8 @@ from ingress_canary.api.gate import GateVerdict, GateWhen
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.engine.gate_requests import APART, AT_ONCE, Webhooks
-from ingress_canary.engine.state.rollout_state import Ledger
+from ingress_canary.engine.gate_requests import APART, AT_ONCE, GateRequests
+from ingress_canary.engine.state.rollout_state import RolloutStates
 from tests.e2e.conftest import until
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -52,18 +52,18 @@ class Counted:
 @dataclass
 class Desk:
     keeper: Keeper
-    webhooks: Webhooks
-    ledger: Ledger
+    webhooks: GateRequests
+    ledger: RolloutStates
     passes: list[Key]
     telemetry: Counted
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
-    keeper, ledger, passes, telemetry = Keeper(), Ledger(), list[Key](), Counted()
-    ledger.entry(KEY, "uid")
+    keeper, ledger, passes, telemetry = Keeper(), RolloutStates(), list[Key](), Counted()
+    ledger.state_of(KEY, "uid")
     made = Desk(
-        keeper, Webhooks(keeper, ledger, CLOCK, telemetry, passes.append), ledger, passes, telemetry  # type: ignore[arg-type]
+        keeper, GateRequests(keeper, ledger, CLOCK, telemetry, passes.append), ledger, passes, telemetry  # type: ignore[arg-type]
     )  # fmt: skip
     yield made
     await made.webhooks.stop()
@@ -122,7 +122,7 @@ async def test_what_is_no_longer_wanted_is_not_asked_and_can_be_wanted_again(des
 
 async def test_passes_that_want_ever_new_questions_do_not_make_a_gate_answer_all_the_time(desk: Desk) -> None:
     slow = CompressedClock(10, BEGIN)
-    webhooks = Webhooks(desk.keeper, desk.ledger, slow, desk.telemetry, desk.passes.append)  # type: ignore[arg-type]
+    webhooks = GateRequests(desk.keeper, desk.ledger, slow, desk.telemetry, desk.passes.append)  # type: ignore[arg-type]
     desk.keeper.open.set()
     began = slow.monotonic()
     for number in range(300):

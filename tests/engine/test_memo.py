@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress_canary.engine.state.memo import Memory
+from ingress_canary.engine.state.memo import Memo
 
 
 def test_a_function_is_asked_again_only_for_other_arguments() -> None:
@@ -12,13 +12,13 @@ def test_a_function_is_asked_again_only_for_other_arguments() -> None:
         asked.append((number, word))
         return f"{number}{word}"
 
-    memory = Memory()
+    memory = Memo()
     assert [memory.of(joined, number, "a") for number in (1, 1, 2, 2, 1)] == ["1a", "1a", "2a", "2a", "1a"]
     assert asked == [(1, "a"), (2, "a"), (1, "a")]
 
 
 def test_each_function_has_its_own_place() -> None:
-    memory = Memory()
+    memory = Memo()
     assert [memory.of(str, 1), memory.of(repr, "1"), memory.of(str, 1)] == ["1", "'1'", "1"]
 
 
@@ -32,7 +32,7 @@ def test_equal_objects_are_compared_once_and_identical_ones_never() -> None:
 
         __hash__ = None  # type: ignore[assignment]
 
-    memory, first, second = Memory(), Large(), Large()
+    memory, first, second = Memo(), Large(), Large()
     answer = memory.of(id, first)
     assert memory.of(id, first) == answer
     assert compared == []
@@ -41,7 +41,7 @@ def test_equal_objects_are_compared_once_and_identical_ones_never() -> None:
 
 
 def test_what_failed_is_asked_again() -> None:
-    memory = Memory()
+    memory = Memo()
     for _ in range(2):
         with pytest.raises(ValueError, match="invalid"):
             memory.of(int, "x")

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 from structlog.testing import capture_logs
 
-from ingress_canary.domain.decision.observation import wanted
-from ingress_canary.domain.evaluation.evaluation import Mode, Tick, tick
+from ingress_canary.domain.decision.observation import wanted_exposure
+from ingress_canary.domain.evaluation.evaluation import EvidenceMode, TickInputs, tick
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.views import Ingress
-from ingress_canary.engine.state.reading_count import errors, ticked
-from ingress_canary.engine.state.rollout_state import Entry
+from ingress_canary.engine.state.reading_count import largest_bad_share, tick_reading
+from ingress_canary.engine.state.rollout_state import RolloutState
 from tests.domain.world import INTERVAL, ROUTER, World, at_step
 
 
-def looked(world: World) -> tuple[Entry, Tick, Reading]:
+def looked(world: World) -> tuple[RolloutState, TickInputs, Reading]:
     """Return the entry of a rollout that has been judged before, what its next tick needs, and the newest reading."""
     course, status = world.course, world.status
     assert course is not None
@@ -23,33 +23,37 @@ def looked(world: World) -> tuple[Entry, Tick, Reading]:
     signals, step = ROUTER.signals(primary, world.spec), course.walk.at(status.step.index)
     world.now += timedelta(seconds=INTERVAL)
     reading = world.read()
-    entry = Entry("uid", session=world.session, reading=reading, counting=(signals, course.measures))
-    return entry, Tick(course, signals, Mode.of(status), step, wanted(status), False, INTERVAL), reading
+    entry = RolloutState("uid", evaluation=world.session, reading=reading, counting=(signals, course.measures))
+    return (
+        entry,
+        TickInputs(course, signals, EvidenceMode.of(status), step, wanted_exposure(status), False, INTERVAL),
+        reading,
+    )
 
 
 def test_the_largest_part_of_the_canarys_requests_that_is_bad_counts() -> None:
     world = at_step(1)
     world.step(4)
     world.traffic.canary, world.traffic.stable = 0.5, 0.9
-    assert errors(looked(world)[0], INTERVAL) == 0.5
+    assert largest_bad_share(looked(world)[0], INTERVAL) == 0.5
 
 
 def test_a_canary_without_errors_is_nothing_to_hurry_for() -> None:
     world = at_step(1)
     world.step(4)
-    assert errors(looked(world)[0], INTERVAL) == 0
+    assert largest_bad_share(looked(world)[0], INTERVAL) == 0
 
 
 def test_what_cannot_be_counted_yet_is_nothing_to_hurry_for() -> None:
     world = at_step(1)
     world.traffic.canary = 1
     entry, _, _ = looked(world)
-    assert errors(replace(entry, clock_set=True), INTERVAL) == 0
-    assert errors(replace(entry, session=None), INTERVAL) == 0
-    assert errors(replace(entry, reading=None), INTERVAL) == 0
-    assert errors(replace(entry, counting=None), INTERVAL) == 0
+    assert largest_bad_share(replace(entry, clock_set=True), INTERVAL) == 0
+    assert largest_bad_share(replace(entry, evaluation=None), INTERVAL) == 0
+    assert largest_bad_share(replace(entry, reading=None), INTERVAL) == 0
+    assert largest_bad_share(replace(entry, counting=None), INTERVAL) == 0
     world.outage = "refused"
-    assert errors(looked(world)[0], INTERVAL) == 0
+    assert largest_bad_share(looked(world)[0], INTERVAL) == 0
 
 
 def test_the_pass_sees_what_it_would_have_seen_and_nothing_is_counted_twice() -> None:
@@ -57,36 +61,36 @@ def test_the_pass_sees_what_it_would_have_seen_and_nothing_is_counted_twice() ->
     world.step(4)
     world.traffic.canary = 0.1
     entry, at, reading = looked(world)
-    assert entry.session is not None
-    alone = tick(entry.session, reading, at)
-    assert errors(entry, INTERVAL) > 0
-    assert ticked(entry, entry.session, reading, at) == alone
-    assert ticked(entry, alone, reading, at).analysis.canary_requests == alone.analysis.canary_requests
+    assert entry.evaluation is not None
+    alone = tick(entry.evaluation, reading, at)
+    assert largest_bad_share(entry, INTERVAL) > 0
+    assert tick_reading(entry, entry.evaluation, reading, at) == alone
+    assert tick_reading(entry, alone, reading, at).analysis.canary_requests == alone.analysis.canary_requests
 
 
 def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
     world = at_step(1)
     world.step(4)
     entry, at, reading = looked(world)
-    assert entry.session is not None
+    assert entry.evaluation is not None
     entry.clock_set = True
-    after = ticked(entry, entry.session, reading, at)
+    after = tick_reading(entry, entry.evaluation, reading, at)
     assert not entry.clock_set
-    assert after.analysis.canary_requests == entry.session.analysis.canary_requests
+    assert after.analysis.canary_requests == entry.evaluation.analysis.canary_requests
 
 
 def test_a_look_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
     world = at_step(1)
     world.step(4)
     entry, at, reading = looked(world)
-    assert entry.session is not None
+    assert entry.evaluation is not None
     # as a settle beyond the calendar did before durations were bounded
-    analysis = at.course.spec.analysis.model_copy(update={"settle": timedelta.max})
-    broken = replace(at.course, spec=at.course.spec.model_copy(update={"analysis": analysis}))
-    before = entry.session
+    analysis = at.compiled.spec.analysis.model_copy(update={"settle": timedelta.max})
+    broken = replace(at.compiled, spec=at.compiled.spec.model_copy(update={"analysis": analysis}))
+    before = entry.evaluation
     with capture_logs() as lines:
-        after = ticked(entry, before, reading, at._replace(course=broken))
-        again = ticked(entry, after, reading, at._replace(course=broken))
+        after = tick_reading(entry, before, reading, at._replace(compiled=broken))
+        again = tick_reading(entry, after, reading, at._replace(compiled=broken))
     assert (after.analysis, after.baked, after.held) == (before.analysis, before.baked, before.held)
     assert after.no_data is not None
     assert "could not be judged: OverflowError" in after.no_data
@@ -96,4 +100,4 @@ def test_a_look_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -
     assert world.pass_().status.reason == "NoData"
     world.action = "abort#1"
     assert world.pass_().status.phase == "RolledBack"
-    assert ticked(entry, after, reading, at).no_data is None
+    assert tick_reading(entry, after, reading, at).no_data is None

@@ -4,7 +4,7 @@ import gc
 from typing import Any
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.engine.schedules.schedule_cache import course_like, spec_like
+from ingress_canary.engine.schedules.schedule_cache import shared_schedule, shared_spec
 
 
 def schedule(weight: int = 10) -> ScheduleSpec:
@@ -17,15 +17,15 @@ def schedule(weight: int = 10) -> ScheduleSpec:
 
 def test_what_says_the_same_is_kept_once() -> None:
     first = schedule(31)
-    assert spec_like(first) is first
-    assert spec_like(schedule(31)) is first
-    assert course_like(schedule(31)).spec is first
-    assert course_like(schedule(31)) is course_like(first)
-    assert course_like(schedule(32)).spec.steps[0].weight == 32
+    assert shared_spec(first) is first
+    assert shared_spec(schedule(31)) is first
+    assert shared_schedule(schedule(31)).spec is first
+    assert shared_schedule(schedule(31)) is shared_schedule(first)
+    assert shared_schedule(schedule(32)).spec.steps[0].weight == 32
 
 
 def test_what_nobody_uses_is_forgotten() -> None:
-    known = id(spec_like(schedule(33)))
+    known = id(shared_spec(schedule(33)))
     gc.collect()
     newer = [schedule(33) for _ in range(2)]
-    assert spec_like(newer[1]) is newer[1], f"{known} is kept though nobody has it"
+    assert shared_spec(newer[1]) is newer[1], f"{known} is kept though nobody has it"

@@ -14,10 +14,10 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.status.notices import Audience
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.probe_requests import Probes
+from ingress_canary.engine.probe_requests import ProbeRequests
 from ingress_canary.engine.queue import KeyedQueue
 from ingress_canary.engine.report import Reporter
-from ingress_canary.engine.state.rollout_state import Ledger
+from ingress_canary.engine.state.rollout_state import RolloutStates
 from ingress_canary.engine.ticker import Ticker
 from ingress_canary.ports import Outlets
 
@@ -76,7 +76,7 @@ class Looked:
 
 @dataclass
 class Ticking:
-    ledger: Ledger
+    ledger: RolloutStates
     queue: KeyedQueue[Key]
     source: Source
     telemetry: Looked
@@ -98,13 +98,13 @@ class Ticking:
 @asynccontextmanager
 async def ticking(answer: Answer) -> AsyncIterator[Ticking]:
     """Yield two rollouts that want evidence, after their first look."""
-    ledger, queue, clock, telemetry = Ledger(), KeyedQueue[Key](), TurnClock(), Looked()
+    ledger, queue, clock, telemetry = RolloutStates(), KeyedQueue[Key](), TurnClock(), Looked()
     for target in (WEB, API):
-        ledger.entry(Key("shop", target.ingress), target.ingress).target = target
+        ledger.state_of(Key("shop", target.ingress), target.ingress).target = target
     reporter = Reporter(Outlets(None, None), telemetry, clock, Audience("ingress-canary", ()))  # type: ignore[arg-type]
     source = Source(clock, answer)
     ticker = Ticker(
-        ledger, queue, source, Probes(Nobody(), ledger), clock, telemetry, reporter, Options()  # type: ignore[arg-type]
+        ledger, queue, source, ProbeRequests(Nobody(), ledger), clock, telemetry, reporter, Options()  # type: ignore[arg-type]
     )  # fmt: skip
     ticker.wake()
     task = asyncio.create_task(ticker.run())

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ingress_canary.lab.application import Profile
 from ingress_canary.lab.dataplane import Kind
-from ingress_canary.lab.dataplane.metrics import Metrics, Request, go_float
+from ingress_canary.lab.dataplane.metrics import ControllerMetrics, CountedRequest, go_float
 from ingress_canary.lab.listener import LOOPBACK, Listener
 from tests.lab.dataplane_shop import HOST, STARTED, Shop, canary_ingress, ingress, open_shop, path, slices, until
 
@@ -177,8 +177,8 @@ def test_numbers_are_read_back_unchanged(value: float) -> None:
 
 @given(host=st.text(st.sampled_from('ab"\\n\n{},=')), path=st.text(st.sampled_from('/"\\\n ü')))
 def test_any_label_value_survives_the_exposition(host: str, path: str) -> None:
-    metrics = Metrics("pod", 1.0)
-    metrics.count(Request("", host, "web", "GET", "shop", path, "stable", "200"), 0.1, None)
+    metrics = ControllerMetrics("pod", 1.0)
+    metrics.count(CountedRequest("", host, "web", "GET", "shop", path, "stable", "200"), 0.1, None)
     families = {one.name: one for one in text_string_to_metric_families(metrics.page())}
     (sample,) = families["nginx_ingress_controller_requests"].samples
     assert (sample.labels["host"], sample.labels["path"], sample.value) == (host, path, 1)

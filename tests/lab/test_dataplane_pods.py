@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.lab.dataplane import Kind, MetricsFault
-from ingress_canary.lab.dataplane.pod import POLL_INTERVAL, SYNC_INTERVAL, Pace
+from ingress_canary.lab.dataplane.pod import POLL_INTERVAL, SYNC_INTERVAL, SyncPace
 from ingress_canary.lab.listener import LOOPBACK, Listener
 from tests.lab.dataplane_shop import HOST, canary_ingress, ingress, open_shop, path, slices, until
 
@@ -20,7 +20,7 @@ WEB = ingress("web", path("stable"))
 
 @given(st.floats(1, 100), st.floats(0, 1), st.lists(st.floats(0, 20), min_size=2, max_size=20))
 def test_syncs_keep_their_rate_and_are_taken_up_within_a_poll(scale: float, phase: float, gaps: list[float]) -> None:
-    pace, now, syncs = Pace(scale, phase), 0.0, []
+    pace, now, syncs = SyncPace(scale, phase), 0.0, []
     for gap in gaps:
         now += gap
         synced = pace.sync(now)
@@ -54,7 +54,7 @@ async def test_changes_that_come_together_are_one_sync() -> None:
 
 
 def test_pods_apply_a_change_at_moments_of_their_own() -> None:
-    first, second = (Pace(scale=10, phase=phase).poll(7.0) for phase in (0.2, 0.7))
+    first, second = (SyncPace(scale=10, phase=phase).poll(7.0) for phase in (0.2, 0.7))
     assert first - second == pytest.approx(-0.05)
 
 

@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from scipy import stats
 
 from ingress_canary.lab.dataplane.annotations import Policy
-from ingress_canary.lab.dataplane.balancer import Balancer, Side, advance, choose
+from ingress_canary.lab.dataplane.balancer import BackendSide, Balancer, advance, choose
 from ingress_canary.lab.dataplane.routes import Upstream
 from tests.lab.dataplane_shop import Shop, canary_ingress, ingress, open_shop, path
 
@@ -74,7 +74,7 @@ def test_exactly_the_weights_share_of_all_draws_is_the_canarys(weight: int, tota
     canary = Balancer.of(Upstream("canary", ("192.0.2.2:80",), policy=Policy(weight, total)))
     highest = max(total, 100)
     sides = [choose(stable, canary, CIMultiDict(), lambda _, drawn=drawn: drawn) for drawn in range(1, highest + 1)]
-    assert sides.count(Side.CANARY) == min(max(weight, 0), highest)
+    assert sides.count(BackendSide.CANARY) == min(max(weight, 0), highest)
 
 
 @given(
@@ -91,4 +91,4 @@ def test_a_canary_without_endpoints_takes_nothing_whatever_the_request(
     if cookie:
         headers["Cookie"] = f"canary={cookie}"
     held = advance({}, {"canary": canary})
-    assert choose(stable, held.get("canary"), headers, lambda _: 1) is Side.STABLE
+    assert choose(stable, held.get("canary"), headers, lambda _: 1) is BackendSide.STABLE

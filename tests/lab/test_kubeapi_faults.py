@@ -13,10 +13,10 @@ from ingress_canary.lab.kubeapi import (
     Delay,
     Drop,
     Empty,
+    ForeignPage,
     Gone,
     Hang,
     KubeApi,
-    Page,
     Refuse,
     requests,
 )
@@ -59,7 +59,7 @@ async def test_refusals_have_a_status(lab: KubeApi, api: Client, code: int, reas
 
 
 async def test_answers_that_are_not_the_api_s(lab: KubeApi, api: Client) -> None:
-    lab.faults.add(requests(resource="widgets"), Page(502), times=1)
+    lab.faults.add(requests(resource="widgets"), ForeignPage(502), times=1)
     lab.faults.add(requests(resource="widgets"), Empty(), times=1)
     path = WIDGETS.format(ns="default")
     async with api.session.get(path) as response:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.lint.check import lint_files, lint_texts
-from ingress_canary.lint.findings import Finding, Severity
+from ingress_canary.lint.findings import LintFinding, LintSeverity
 from ingress_canary.lint.model_errors import example
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ INLINE = """  canaryService: c
       - {weight: 4, bake: 1m}"""
 
 
-def lint(text: str) -> list[Finding]:
+def lint(text: str) -> list[LintFinding]:
     return lint_texts([("f.yaml", text)])
 
 
@@ -213,7 +213,7 @@ def test_a_document_that_is_no_object_of_ours_but_was_meant_to_be(text: str, fie
 
 def test_documents_of_other_kinds_are_skipped_with_a_note() -> None:
     (found,) = lint("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\nspecc: 1\n")
-    assert found.severity is Severity.NOTE
+    assert found.severity is LintSeverity.NOTE
     assert "skipped" in found.message
 
 
@@ -566,4 +566,4 @@ def test_one_workload_on_both_sides_is_told() -> None:
 @pytest.mark.parametrize("text", ["", "\n", "# nothing but a comment\n", "---\n"])
 def test_a_file_with_nothing_in_it_is_noted(text: str) -> None:
     (found,) = lint(text)
-    assert (found.message, found.severity) == ("no CanarySchedule or CanaryRollout in it", Severity.NOTE)
+    assert (found.message, found.severity) == ("no CanarySchedule or CanaryRollout in it", LintSeverity.NOTE)

@@ -3,7 +3,7 @@
 import pytest
 
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.findings import Finding
+from ingress_canary.lint.findings import LintFinding
 
 
 def read(text: str) -> Document:
@@ -12,8 +12,8 @@ def read(text: str) -> Document:
     return document
 
 
-def complaints(text: str) -> list[Finding]:
-    return [one for one in read_documents("f", text) if isinstance(one, Finding)]
+def complaints(text: str) -> list[LintFinding]:
+    return [one for one in read_documents("f", text) if isinstance(one, LintFinding)]
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_what_is_wrong_in_the_syntax_is_told_with_its_line(text: str, line: int,
 
 def test_documents_before_a_syntax_error_are_still_read() -> None:
     kinds = [type(one) for one in read_documents("f", "a: 1\n---\nb: [\n")]
-    assert kinds == [Document, Finding]
+    assert kinds == [Document, LintFinding]

@@ -11,7 +11,7 @@ from ingress_canary.whatif.advice import advice
 from ingress_canary.whatif.detection import REGRESSIONS, Rates, regression
 from ingress_canary.whatif.plan import plan
 from ingress_canary.whatif.proof import Proof, proof
-from ingress_canary.whatif.simulated_rollout import Ending
+from ingress_canary.whatif.simulated_rollout import SimulatedEnding
 from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
 from ingress_canary.whatif.simulation_runs import Spread
 from tests.whatif.schedules import AVAILABILITY, LATENCY, outcomes, same, schedule, six, summary
@@ -57,7 +57,7 @@ def test_a_step_takes_as_long_as_simulated(ratio):
     spec, traffic = schedule([{"weight": 50, "bake": "1s"}]), same(10, ratio)
     seconds = plan(spec, traffic).steps[0].seconds
     assert seconds is not None
-    seen = [one.duration for one in outcomes(spec, traffic, 150, warm_up=0) if one.ending is Ending.PROMOTED]
+    seen = [one.duration for one in outcomes(spec, traffic, 150, warm_up=0) if one.ending is SimulatedEnding.PROMOTED]
     simulated = Spread.of(seen)
     assert len(seen) >= 148
     assert simulated.p50 == pytest.approx(seconds.p50, rel=0.15, abs=20)

@@ -6,7 +6,7 @@ import pytest
 
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.whatif.simulated_rollout import Ending, Outcome, Stage
+from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup
 from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
 from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary, simulate
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, below, outcomes, same, schedule, six, summary
@@ -105,7 +105,7 @@ def test_the_history_of_stable_is_what_makes_bursts_bearable():
 def test_a_regression_counts_from_its_onset_on():
     late = Traffic(200, Ratios(0.001, 0.2), onset=400)
     for outcome in outcomes(six(20), late, 20):
-        assert outcome.ending is Ending.ROLLED_BACK
+        assert outcome.ending is SimulatedEnding.ROLLED_BACK
         assert 400 < outcome.duration <= 500
         assert outcome.judged == outcome.duration - 400
         assert outcome.exposed == pytest.approx(40 * outcome.judged, rel=0.3)
@@ -145,7 +145,7 @@ def test_nothing_waits_for_people_or_other_systems():
     step = {"weight": 50, "bake": "1m", "approval": {"when": "After"}}
     windows = {"allow": [{"days": ["Sun"], "from": "03:00", "to": "03:01"}]}
     spec = schedule([step], windows=windows, gates=[GATE], notifications=[TOLD])
-    left = Stage.of(spec, same(1, 0.001), 10.0, 0.0).course.spec
+    left = SimulationSetup.of(spec, same(1, 0.001), 10.0, 0.0).compiled.spec
     assert (left.windows, left.gates, left.notifications, left.steps[0].approval) == (None, [], [], None)
     assert summary(spec, same(100, 0.001), 5).promoted == 5
 
@@ -168,7 +168,10 @@ def test_percentiles_are_nearest_ranks_and_none_of_nothing():
 
 
 def test_a_rollback_before_the_onset_is_not_one_of_the_regression():
-    early, late = Outcome(Ending.ROLLED_BACK, 60.0, 0.0, 0, 0), Outcome(Ending.ROLLED_BACK, 500.0, 90.0, 900, 40)
+    early, late = (
+        Outcome(SimulatedEnding.ROLLED_BACK, 60.0, 0.0, 0, 0),
+        Outcome(SimulatedEnding.ROLLED_BACK, 500.0, 90.0, 900, 40),
+    )
     seen = Summary.of([early, early, late])
     assert (seen.rolled_back, seen.rollback_seconds, seen.exposed_requests) == (3, (90.0, 90.0), (900, 900))
     assert Summary.of([early]).rollback_seconds == (None, None)

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from ingress_canary.adapters.kube.cache.affected_rollouts import Dependents, matters
-from ingress_canary.adapters.kube.cache.cluster_view import Caches
+from ingress_canary.adapters.kube.cache.affected_rollouts import AffectedRollouts, matters
+from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster
 from ingress_canary.adapters.kube.cache.listwatch import WatchSettings
-from ingress_canary.adapters.kube.cache.store import Store, version_of
+from ingress_canary.adapters.kube.cache.store import ObjectCache, version_of
 from ingress_canary.adapters.kube.cache.watches import Scope, Watches
-from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.resources import CRDS, INGRESSES, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
 from ingress_canary.domain.objects.views import Ingress, Json, Key, Meta, Workload
@@ -24,11 +24,11 @@ _DELETIONS = 5
 class KubeCluster:
     """The cluster's objects, and the few writes that the daemon does."""
 
-    def __init__(self, session: Session, scope: Scope, settings: WatchSettings | None = None) -> None:
-        self._session = session
-        self._caches = Caches()
-        self._watches = Watches(session, self._caches, scope, settings or WatchSettings())
-        self._dependents = Dependents(scope.home)
+    def __init__(self, client: KubeClient, scope: Scope, settings: WatchSettings | None = None) -> None:
+        self._session = client
+        self._caches = CachedCluster()
+        self._watches = Watches(client, self._caches, scope, settings or WatchSettings())
+        self._dependents = AffectedRollouts(scope.home)
         self._subscribers: dict[Callable[[Key], None], None] = {}
         self._writing: set[Key] = set()
         self._listen()
@@ -60,7 +60,7 @@ class KubeCluster:
         return self._watches.silence() if self.ready else math.inf
 
     @property
-    def view(self) -> Caches:
+    def view(self) -> CachedCluster:
         """The cluster's objects as the caches hold them now."""
         return self._caches
 
@@ -235,7 +235,7 @@ class KubeCluster:
         for store in caches.workloads.values():
             self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))
 
-    def _follow(self, store: Store[T], concerned: Callable[[T], Iterable[Key]]) -> None:
+    def _follow(self, store: ObjectCache[T], concerned: Callable[[T], Iterable[Key]]) -> None:
         def changed(before: T | None, after: T | None) -> None:
             if matters(before, after):
                 self._notify({key for one in (before, after) if one is not None for key in concerned(one)})
@@ -254,7 +254,7 @@ class KubeCluster:
                 changed(key)
 
 
-def _through(store: Store[T], stored: Json) -> T:
+def _through(store: ObjectCache[T], stored: Json) -> T:
     entry = store.entry(stored)
     store.put(entry)
     return entry.value

@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 
 from ingress_canary.adapters.clock import SystemClock
-from ingress_canary.adapters.kube.client.client import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.resources import EVENTS
 from ingress_canary.api import API_VERSION, FIELD_MANAGER, ROLLOUT_KIND
 from ingress_canary.domain.objects.views import Json, Key
@@ -45,9 +45,9 @@ class _Sent:
 class KubeRecorder:
     """Sends Events one after the other; repeated ones become a higher count."""
 
-    def __init__(self, session: Session, instance: str) -> None:
+    def __init__(self, client: KubeClient, instance: str) -> None:
         """``instance`` names this process among its replicas, usually the pod."""
-        self._session = session
+        self._session = client
         self._instance = instance[:128]
         self._clock = SystemClock()
         self._queue: deque[tuple[Event, datetime]] = deque()

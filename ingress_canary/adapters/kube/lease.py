@@ -20,7 +20,7 @@ import structlog
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.cache.store import version_of
 from ingress_canary.adapters.kube.client import errors
-from ingress_canary.adapters.kube.client.client import MERGE_PATCH, Session
+from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.errors import Denied, Garbled
 from ingress_canary.adapters.kube.client.resources import LEASES
 from ingress_canary.domain.objects.views import Json
@@ -64,9 +64,9 @@ class Record:
 class Lease:
     """One process's part in the election; implements ports.Leadership."""
 
-    def __init__(self, session: Session, namespace: str, name: str, identity: str, duration: float) -> None:
+    def __init__(self, client: KubeClient, namespace: str, name: str, identity: str, duration: float) -> None:
         """``identity`` tells this process from all others; ``duration`` is in seconds."""
-        self._session = session
+        self._session = client
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration = duration
         self._every = duration / RENEWALS

@@ -9,7 +9,7 @@ import binascii
 from base64 import b64decode
 from collections.abc import Mapping
 
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import SECRETS
 from ingress_canary.domain.objects.views import Key
 
@@ -20,8 +20,8 @@ KEPT = 60.0
 class KubeSecrets:
     """Implements ports.Secrets."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, client: KubeClient) -> None:
+        self._session = client
         self._read: dict[Key, tuple[float, Mapping[str, str]]] = {}
 
     async def read(self, key: Key) -> Mapping[str, str]:

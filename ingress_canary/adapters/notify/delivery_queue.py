@@ -32,7 +32,7 @@ class Undelivered(Exception):
         """Whether another try may help."""
 
 
-class Mailbox(Generic[T]):
+class DeliveryQueue(Generic[T]):
     """What waits for one place."""
 
     def __init__(

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import structlog
 
 from ingress_canary.adapters.notify import apprise_services
-from ingress_canary.adapters.notify.delivery_queue import Mailbox, Undelivered
+from ingress_canary.adapters.notify.delivery_queue import DeliveryQueue, Undelivered
 from ingress_canary.adapters.notify.threads import Hung, Threads
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -91,7 +91,7 @@ class Outbox:
         """``faltered`` hears, in words that can be shown, of the first failure of each address after a success."""
         self._secrets, self._count, self._tell = secrets, count, faltered
         self._threads = Threads()
-        self._boxes: dict[tuple[Key, str, str], Mailbox[Letter]] = {}
+        self._boxes: dict[tuple[Key, str, str], DeliveryQueue[Letter]] = {}
         """By Secret, entry, and address where it is known."""
         self._hung: dict[tuple[Key, str, str], asyncio.Future[None]] = {}
         """Sends that were given up and are not over yet."""
@@ -128,7 +128,7 @@ class Outbox:
         if box is None:
             self._forget()
             deliver = partial(self._send, key) if letter.url else self._address
-            box = self._boxes[key] = Mailbox(deliver, self._faltered, self._gave_up, partial(self._emptied, key))
+            box = self._boxes[key] = DeliveryQueue(deliver, self._faltered, self._gave_up, partial(self._emptied, key))
         if len(self) >= WAITING:
             self._dropped(max(self._boxes.values(), key=len).drop())
         self._dropped(box.put(letter))

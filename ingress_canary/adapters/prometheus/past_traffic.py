@@ -14,7 +14,7 @@ SPAN = "7d"
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastTraffic:
     """Averages of the last seven days."""
 
     rps: float
@@ -26,7 +26,7 @@ class Past:
 
 async def last_week(
     client: PrometheusClient, dialect: Dialect, target: Target, bad: str, excluded: str, threshold: float | None
-) -> Past:
+) -> PastTraffic:
     """Return what an Ingress had in the last seven days.
 
     ``bad`` and ``excluded`` are regular expressions of statuses, ``threshold`` is a bucket's bound in seconds. Of two
@@ -49,12 +49,12 @@ async def last_week(
         )
     errors = await number(exposition.requests, ",".join(one for one in (f'status=~"{bad}"', counted) if one))
     if threshold is None:
-        return Past(rps, _share(errors, rps), None)
+        return PastTraffic(rps, _share(errors, rps), None)
     every = await number(exposition.durations, counted)
     fast = await number(exposition.buckets, ",".join(one for one in (dialect.bound(threshold), counted) if one))
     if math.isnan(fast):
         raise PrometheusError(f"there is no bucket of {threshold:g} s; choose a bound of the controllers' histogram")
-    return Past(rps, _share(errors, rps), _share(every - fast, every))
+    return PastTraffic(rps, _share(errors, rps), _share(every - fast, every))
 
 
 def _share(part: float, whole: float) -> float:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Process, named, processes
 from ingress_canary.adapters.prometheus.queries import Dialect
-from ingress_canary.adapters.prometheus.readings import START_JITTER, Look, bounds_of
+from ingress_canary.adapters.prometheus.readings import START_JITTER, QueryAnswers, bounds_of
 from ingress_canary.adapters.prometheus.user_queries import counters, scrapes, turns
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
@@ -26,7 +26,7 @@ Rows = Mapping[str, Sequence[Row]]
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RangeRows:
     """The rows of a longer look."""
 
     scraped: Rows
@@ -43,7 +43,7 @@ class Memory:
         return next((self.failed[query] for query in (*target.totals, *target.parts) if query in self.failed), None)
 
 
-class Line(NamedTuple):
+class SeriesLine(NamedTuple):
     """One series of a process, ready to be read at any instant."""
 
     family: str
@@ -66,22 +66,22 @@ def portioned(targets: Sequence[Target]) -> list[list[Target]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class RangeReadings:
     """A memory made ready to be read at any instant."""
 
-    memory: Memory
-    now: Look
+    memory: RangeRows
+    now: QueryAnswers
     """The present look, whose past it is."""
     dialect: Dialect
     known: Mapping[str, Process]
     scraped: Mapping[str, Sequence[float]]
     """By process: when it was scraped."""
-    lines: Mapping[tuple[str, str], Sequence[Line]]
+    lines: Mapping[tuple[str, str], Sequence[SeriesLine]]
     """By namespace and Ingress."""
     bounds: frozenset[float]
 
     @classmethod
-    def of(cls, memory: Memory, now: Look, dialect: Dialect) -> Self:
+    def of(cls, memory: RangeRows, now: QueryAnswers, dialect: Dialect) -> Self:
         """Return the past of a look."""
         rows = [row for found in memory.scraped.values() for row in found]
         followed = {name: process for name, (process, _) in now.processes.items()}
@@ -93,7 +93,7 @@ class Past:
             if known[name].scrape == scrape
         }
         exposition = dialect.exposition
-        lines = dict[tuple[str, str], list[Line]]()
+        lines = dict[tuple[str, str], list[SeriesLine]]()
         for family in (exposition.requests, exposition.durations, exposition.buckets):
             for row in memory.families.get(family, ()):
                 name, scrape = named(row, dialect)
@@ -101,7 +101,7 @@ class Past:
                     own, _ = dialect.split(row.labels)
                     place = own.get(exposition.namespace, ""), own.get(exposition.ingress, "")
                     times = [at for at, _ in row.samples]
-                    lines.setdefault(place, []).append(Line(family, known[name], own, times, row))
+                    lines.setdefault(place, []).append(SeriesLine(family, known[name], own, times, row))
         bounds = now.bounds | bounds_of(memory.families.get(exposition.buckets, ()), dialect)
         return cls(memory, now, dialect, known, scraped, lines, bounds)
 
@@ -134,7 +134,7 @@ class Past:
                 )
 
 
-def _series(lines: Sequence[Line], present: Mapping[str, float], now: Look) -> Iterator[Series]:
+def _series(lines: Sequence[SeriesLine], present: Mapping[str, float], now: QueryAnswers) -> Iterator[Series]:
     """Yield what each process's newest scrape had."""
     for line in lines:
         last = present.get(line.process.name)
@@ -147,18 +147,20 @@ def _series(lines: Sequence[Line], present: Mapping[str, float], now: Look) -> I
             yield Series(line.family, line.process.instance, line.labels, value, now.instant(at))
 
 
-def _instance(name: str, last: float, known: Mapping[str, Process], now: Look) -> Instance:
+def _instance(name: str, last: float, known: Mapping[str, Process], now: QueryAnswers) -> Instance:
     start = _start(name, last, now)
     return Instance(known[name].instance, None if start is None else now.instant(start))
 
 
-def _start(name: str, last: float, now: Look) -> float | None:
+def _start(name: str, last: float, now: QueryAnswers) -> float | None:
     """Return when a process began, where it had by then; what it was before it restarted is not known any more."""
     start = now.processes[name][1] if name in now.processes else None
     return start if start is not None and start <= last else None
 
 
-def _own(memory: Memory, target: Target, now: Look, dialect: Dialect, upto: float, within: float) -> Iterator[Series]:
+def _own(
+    memory: RangeRows, target: Target, now: QueryAnswers, dialect: Dialect, upto: float, within: float
+) -> Iterator[Series]:
     """Yield the counters that a target asks for, as the scrapes before an instant left them."""
     if not target.totals:
         return

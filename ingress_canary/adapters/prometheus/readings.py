@@ -22,7 +22,7 @@ START_JITTER = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class QueryAnswers:
     """What one look brought, all of it in Prometheus's time."""
 
     at: datetime
@@ -63,7 +63,7 @@ def starts(
     return found
 
 
-def readings(targets: Sequence[Target], look: Look, dialect: Dialect) -> dict[Target, Reading]:
+def readings(targets: Sequence[Target], look: QueryAnswers, dialect: Dialect) -> dict[Target, Reading]:
     """Return the reading of each target."""
     exposition = dialect.exposition
     series: dict[tuple[str, str], list[Series]] = {}
@@ -118,7 +118,7 @@ def _place(row: Row, dialect: Dialect) -> tuple[str, str]:
     return own.get(dialect.exposition.namespace, ""), own.get(dialect.exposition.ingress, "")
 
 
-def _faults(look: Look, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
+def _faults(look: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
     """Return which families cannot be used for which Ingress, because one of its series cannot, and why."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for family, rows in look.rows.items():
@@ -128,7 +128,7 @@ def _faults(look: Look, dialect: Dialect) -> dict[tuple[str, str], dict[str, str
     return found
 
 
-def _of_processes(family: str, look: Look, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
+def _of_processes(family: str, look: QueryAnswers, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
     """Yield a family's usable rows that come through the scrape by which their process is read."""
     rows = look.rows.get(family, ())
     for row in () if isinstance(rows, str) else rows:
@@ -139,7 +139,7 @@ def _of_processes(family: str, look: Look, dialect: Dialect) -> Iterator[tuple[R
             yield row, process
 
 
-def _one(family: str, row: Row, process: Process, look: Look, dialect: Dialect) -> Series | None:
+def _one(family: str, row: Row, process: Process, look: QueryAnswers, dialect: Dialect) -> Series | None:
     """Return a series as the newest scrape of its process left it; None where that scrape did not have it."""
     sample, (_, start) = sample_of(row, process, look.every / 2), look.processes[process.name]
     if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):

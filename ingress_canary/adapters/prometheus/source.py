@@ -29,14 +29,14 @@ from ingress_canary.adapters.prometheus.client import (
 )
 from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Process, processes
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
-from ingress_canary.adapters.prometheus.range_readings import Memory, Past, portioned
-from ingress_canary.adapters.prometheus.readings import Look, bounds_of, readings, starts
+from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
+from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts
 from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.router.nginx_metrics import RELOADED
-from ingress_canary.engine.faults import Faults
+from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.ports import Clock
 
 AT_ONCE = 16
@@ -64,7 +64,7 @@ class PrometheusSource:
         self._clock = clock
         self._dialect = dialect or Dialect()
         self._sampling = sampling or Sampling()
-        self._faults = Faults()
+        self._faults = SourceFaults()
         self._known: dict[str, Process] = {}
         """Every process as it was read last, for as long as its counters are remembered."""
         self._followed: Mapping[tuple[str, str], Turn] = {}
@@ -101,7 +101,7 @@ class PrometheusSource:
         own = counters(both, last, replicas, self._followed, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
-        look = Look(
+        look = QueryAnswers(
             at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
             missing=missing, followed=self._followed,
         )  # fmt: skip
@@ -118,7 +118,7 @@ class PrometheusSource:
         return rows or await self._try(deadline, self._dialect.scraped(SEEN_WITHIN))
 
     async def _with_past(
-        self, read: Mapping[Target, Reading], memory: Memory | str, look: Look, within: float
+        self, read: Mapping[Target, Reading], memory: RangeRows | str, look: QueryAnswers, within: float
     ) -> dict[Target, Reading]:
         """Return readings with those of the instants that their targets want to know of."""
         past = memory if isinstance(memory, str) else self._made_ready(memory, look)
@@ -134,13 +134,13 @@ class PrometheusSource:
             await asyncio.sleep(0)
         return found
 
-    def _made_ready(self, memory: Memory, look: Look) -> Past | str:
+    def _made_ready(self, memory: RangeRows, look: QueryAnswers) -> RangeReadings | str:
         try:
-            return Past.of(memory, look, self._dialect)
+            return RangeReadings.of(memory, look, self._dialect)
         except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
             return self._faults.words("the past", error)
 
-    def _before(self, target: Target, past: Past, within: float) -> tuple[Reading, ...] | str:
+    def _before(self, target: Target, past: RangeReadings, within: float) -> tuple[Reading, ...] | str:
         """Return the readings that a target wants of the past, or why they cannot be had."""
         missing = past.memory.missing(target)
         if missing is not None:
@@ -153,11 +153,11 @@ class PrometheusSource:
 
     async def _memories(
         self, deadline: float, at: datetime, targets: Sequence[Target], within: float
-    ) -> list[tuple[Sequence[Target], Memory | str]]:
+    ) -> list[tuple[Sequence[Target], RangeRows | str]]:
         """Return what Prometheus remembers for targets that want to know of the past, or why there is nothing."""
         turns = asyncio.Semaphore(PAST_AT_ONCE)
 
-        async def one(portion: Sequence[Target]) -> Memory | str:
+        async def one(portion: Sequence[Target]) -> RangeRows | str:
             oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
             seconds = (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
             raw = f"[{ceil(seconds)}s]"
@@ -171,7 +171,7 @@ class PrometheusSource:
             needed = {RELOADED: scraped, **families}
             failed = next((why for why in needed.values() if isinstance(why, str)), None)
             own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
-            return failed or Memory(
+            return failed or RangeRows(
                 _answered({RELOADED: scraped}), _answered(families), _answered(totals), _answered(parts), own
             )  # fmt: skip
 

@@ -54,7 +54,7 @@ class Exposition:
     pod_namespace: str = "controller_namespace"
 
 
-class Line(NamedTuple):
+class SampleLine(NamedTuple):
     """A parsed sample."""
 
     family: str
@@ -72,14 +72,14 @@ class Pair(NamedTuple):
 
 
 @dataclass(slots=True)
-class Page:
+class MetricsPage:
     """What was kept of a page."""
 
     instance: str | None = None
     """The pod that the page itself names."""
     started: float | None = None
     """Seconds since 1970."""
-    lines: dict[Pair, list[Line]] = field(default_factory=dict)
+    lines: dict[Pair, list[SampleLine]] = field(default_factory=dict)
     bounds: set[float] = field(default_factory=set)
     """Every bucket bound seen; a controller has the same for all Ingresses."""
     orphans: dict[Pair, bool] = field(default_factory=dict)
@@ -93,8 +93,8 @@ class Wanted:
 
     def __init__(self, targets: Iterable[Target], exposition: Exposition, before: "Wanted | None" = None) -> None:
         self.exposition = exposition
-        self.known: dict[bytes, Line] = {}
-        self._known_before: Mapping[bytes, Line] = before.known if before is not None else {}
+        self.known: dict[bytes, SampleLine] = {}
+        self._known_before: Mapping[bytes, SampleLine] = before.known if before is not None else {}
         self.bounds: dict[Pair, set[float]] = {}
         self.shadows: set[Pair] = set()
         for target in targets:
@@ -114,7 +114,7 @@ class Wanted:
         self.bound_mark = f',{exposition.bound}="'.encode()
         self.any_bound = frozenset[float]().union(*self.bounds.values())
 
-    def parse(self, raw: bytes) -> Line:
+    def parse(self, raw: bytes) -> SampleLine:
         """Return a sample line's content. Raises PageError."""
         head, _, number = raw.rpartition(b"} ")
         try:
@@ -124,7 +124,7 @@ class Wanted:
         if b"#" in head:
             return _parse(raw)  # this may be an exemplar's value
         known = self._known_before.get(head)
-        line = _parse(raw) if known is None else Line(known.family, known.labels, value, None)
+        line = _parse(raw) if known is None else SampleLine(known.family, known.labels, value, None)
         self.known[head] = line
         return line
 
@@ -153,7 +153,7 @@ class PageReader:
         self._max_bytes = max_bytes
         self._marker = wanted.exposition.marker.encode()
         self._pod_marker = f'{wanted.exposition.pod}="'.encode()
-        self._page = Page()
+        self._page = MetricsPage()
         self._size = 0
         self._rest = b""
         self._is_marked = False
@@ -174,7 +174,7 @@ class PageReader:
         if len(self._rest) > MAX_LINE:
             raise PageError("a line is longer than 1 MiB; is it a metrics page?")
 
-    def close(self) -> Page:
+    def close(self) -> MetricsPage:
         """Return the page once all of it was fed. Raises PageError."""
         if not self._is_marked:
             raise PageError(
@@ -227,7 +227,7 @@ class PageReader:
                 self._page.bounds.add(bound)
         return known
 
-    def _keep(self, line: Line) -> None:
+    def _keep(self, line: SampleLine) -> None:
         exposition, page = self._wanted.exposition, self._page
         pair = Pair(line.labels.get(exposition.namespace, ""), line.labels.get(exposition.ingress, ""))
         if line.family == exposition.orphan:
@@ -256,7 +256,7 @@ def _bound(text: bytes) -> float | None:
         return None
 
 
-def _parse(raw: bytes) -> Line:
+def _parse(raw: bytes) -> SampleLine:
     """Return a sample line's content; an exemplar behind it is ignored. Raises PageError."""
     try:
         found = _LINE.fullmatch(raw.decode())
@@ -267,7 +267,7 @@ def _parse(raw: bytes) -> Line:
         raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
     # a page says the same few words thousands of times: each is kept once
     labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(found[2] or "")}
-    return Line(found[1], labels, value, float(found[4]) if found[4] else None)
+    return SampleLine(found[1], labels, value, float(found[4]) if found[4] else None)
 
 
 def _unescape(quoted: str) -> str:

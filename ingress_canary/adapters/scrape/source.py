@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import aiohttp
 
 from ingress_canary.adapters.scrape.addresses import Address
-from ingress_canary.adapters.scrape.metrics_page import Exposition, Page, PageError, PageReader, Pair, Wanted
+from ingress_canary.adapters.scrape.metrics_page import Exposition, MetricsPage, PageError, PageReader, Pair, Wanted
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
-from ingress_canary.engine.faults import Faults
+from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.ports import Clock
 
 SHOWN_FAILURES = 3
@@ -53,7 +53,7 @@ class ControllerScrape:
         self._if_none = if_none
         self._exposition = exposition or Exposition()
         self._limits = limits or Limits()
-        self._faults = Faults()
+        self._faults = SourceFaults()
         self._wanted: Wanted | None = None
         """At the last look."""
 
@@ -168,7 +168,7 @@ class _Answer:
 
     at: datetime
     instance: Instance
-    page: Page
+    page: MetricsPage
 
 
 def _listed(failures: Sequence[str]) -> str:

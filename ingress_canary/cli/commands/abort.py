@@ -11,17 +11,17 @@ import typer
 from ingress_canary.api.rollout import AT_REST
 from ingress_canary.cli.commands.verbs import (
     PATIENCE,
+    ActionRequest,
     Context,
     Kubeconfig,
     OutputOption,
     Reason,
-    Request,
     Revision,
     Timeout,
+    act_on_rollout,
     ask,
     check,
-    one,
-    told,
+    format_answer,
 )
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of
 from ingress_canary.cli.inputs.output_format import Output
@@ -51,11 +51,11 @@ def abort(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Take the canary off traffic now; with --all every canary of the cluster, or of a namespace."""
-    request = Request(Verb.ABORT, revision, None, reason, timeout)
+    request = ActionRequest(Verb.ABORT, revision, None, reason, timeout)
     if (name is None) != everything:
         raise typer.BadParameter("name one rollout, or say --all", param_hint="NAME")
     if name is not None:
-        one(request, namespace, name, kubeconfig, context, output)
+        act_on_rollout(request, namespace, name, kubeconfig, context, output)
         return
     if revision is not None:
         raise typer.BadParameter("a revision is one rollout's; leave it away with --all", param_hint="--revision")
@@ -70,14 +70,14 @@ def abort(
     if output is Output.JSON:
         print(json.dumps(answers))
     else:
-        print("\n".join(map(told, answers)) if answers else "nothing to abort: every rollout is at rest")
+        print("\n".join(map(format_answer, answers)) if answers else "nothing to abort: every rollout is at rest")
     if failed:
         print(f"error: {len(failed)} of {len(answers)} are not known to be off", file=sys.stderr)
         raise typer.Exit(1)
 
 
 async def _all(
-    request: Request, namespace: str | None, kubeconfig: str | None, context: str | None, *, sure: bool
+    request: ActionRequest, namespace: str | None, kubeconfig: str | None, context: str | None, *, sure: bool
 ) -> list[dict[str, Any]]:
     """Ask every rollout that is not at rest, and return their answers by namespace and name.
 

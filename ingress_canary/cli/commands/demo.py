@@ -32,7 +32,7 @@ INTERRUPTED = 130
 """What a shell calls an end by Ctrl-C."""
 
 
-class Ending(NamedTuple):
+class DemoResult(NamedTuple):
     """How a scenario ended."""
 
     good: bool
@@ -104,7 +104,7 @@ def _end_tidily_on(*signals: signal.Signals) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-async def _played(stage: "Stage", script: Callable[["Stage"], Awaitable[str]], patience: float | None) -> Ending:
+async def _played(stage: "Stage", script: Callable[["Stage"], Awaitable[str]], patience: float | None) -> DemoResult:
     """Play a script and return how it ended."""
     from ingress_canary.lab.stage import Surprise  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ async def _played(stage: "Stage", script: Callable[["Stage"], Awaitable[str]], p
     except TimeoutError:
         status = stage.status
         words, good = f"after {patience:g} s it is {status.phase}, {status.reason}: {status.message}", False
-    return Ending(good, words, await stage.rollback_seconds())
+    return DemoResult(good, words, await stage.rollback_seconds())
 
 
 async def _forever(_: "Stage") -> str:
@@ -125,7 +125,7 @@ async def _forever(_: "Stage") -> str:
     return ""
 
 
-async def _watched(playing: Awaitable[Ending], draw: Callable[[], None]) -> Ending:
+async def _watched(playing: Awaitable[DemoResult], draw: Callable[[], None]) -> DemoResult:
     """Draw what there is to see while something plays, once more when it has ended, and return its ending."""
     task = asyncio.ensure_future(playing)
     try:
@@ -181,5 +181,5 @@ def _announcement(name: Name, scenario: Scenario, scale: float) -> str:
     return f"{name}: {scenario.promise} It takes {lasts}: time runs {scale:g} times faster here."
 
 
-def _verdict(ending: Ending) -> str:
+def _verdict(ending: DemoResult) -> str:
     return "ended as it must" if ending.good else "did not end as it must"

@@ -10,7 +10,7 @@ import typer
 from ingress_canary.cli.commands.lint_live import lint_live
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.lint.check import lint_files
-from ingress_canary.lint.findings import Finding, Severity
+from ingress_canary.lint.findings import LintFinding, LintSeverity
 
 STDIN = Path("-")
 
@@ -63,11 +63,11 @@ def lint(
     else:
         for finding in findings:
             print(finding)
-    if any(finding.severity is Severity.ERROR for finding in findings):
+    if any(finding.severity is LintSeverity.ERROR for finding in findings):
         raise typer.Exit(1)
 
 
-def _read_and_check(files: list[Path]) -> list[Finding]:
+def _read_and_check(files: list[Path]) -> list[LintFinding]:
     """Check all files together, so that references between them are seen, standard input among them."""
     if STDIN not in files:
         return lint_files(files)

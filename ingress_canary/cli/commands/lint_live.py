@@ -59,7 +59,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.app import options_of, routers_of, scope_of  # noqa: PLC0415
-    from ingress_canary.engine.cluster_preflight import survey  # noqa: PLC0415
+    from ingress_canary.engine.cluster_preflight import preflight_cluster  # noqa: PLC0415
 
     path = kubeconfig_of(settings.kubeconfig)
     timeout = settings.request_timeout.total_seconds()
@@ -74,7 +74,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
             if problems := cluster.problems:
                 synced.cancel()
                 raise Unavailable("; ".join(problems))
-        return survey(cluster, routers_of(settings), options_of(settings), cluster.sees_schedules)
+        return preflight_cluster(cluster, routers_of(settings), options_of(settings), cluster.sees_schedules)
     finally:
         await cluster.stop()
         await session.close()

@@ -14,7 +14,7 @@ import typer
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of
 from ingress_canary.cli.inputs.notification_targets import Ask, audiences
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.domain.status.notices import Notice, trial
+from ingress_canary.domain.status.notices import Notice, trial_notice
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError
 from ingress_canary.settings import SettingsError
@@ -126,7 +126,9 @@ async def _notices(ask: Ask, session: Any) -> list[Notice]:
     from ingress_canary.adapters.clock import SystemClock  # noqa: PLC0415
 
     now = SystemClock().now()
-    return [notice for about, one in await audiences(ask, session) for notice in trial(about, one, now, ask.names)]
+    return [
+        notice for about, one in await audiences(ask, session) for notice in trial_notice(about, one, now, ask.names)
+    ]
 
 
 async def _send(letter: Any, *, own: bool) -> Result:

@@ -12,12 +12,12 @@ import typer
 import yaml
 
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
-from ingress_canary.cli.views.status_text import one, table
+from ingress_canary.cli.views.status_text import render_rollout, render_table
 from ingress_canary.domain.objects.views import Ingress, Json
 from ingress_canary.ports import ClusterError, Missing
 
 if TYPE_CHECKING:
-    from ingress_canary.adapters.kube.client.client import Session
+    from ingress_canary.adapters.kube.client.client import KubeClient
 
 LOOK_AGAIN = 2.0
 """Seconds between two looks with -w."""
@@ -26,7 +26,7 @@ INTERRUPTED = 130
 """What a shell calls an end by Ctrl-C."""
 
 
-class Format(StrEnum):
+class StatusFormat(StrEnum):
     """The value of -o."""
 
     TEXT = "text"
@@ -44,8 +44,8 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it again whenever it changes, until Ctrl-C.")
     ] = False,
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="text, or the objects as json or yaml.")
-    ] = Format.TEXT,
+        StatusFormat, typer.Option("--output", "-o", help="text, or the objects as json or yaml.")
+    ] = StatusFormat.TEXT,
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
 ) -> None:
@@ -56,7 +56,9 @@ def status(
     shown = _watched if watch else _once
     try:
         asyncio.run(
-            shown(View(None if everywhere else namespace_of(namespace, path, context), name, output), path, context)
+            shown(
+                StatusView(None if everywhere else namespace_of(namespace, path, context), name, output), path, context
+            )
         )
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -66,14 +68,14 @@ def status(
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StatusView:
     """What is looked at, and how it is shown."""
 
     namespace: str | None
     name: str | None
-    output: Format
+    output: StatusFormat
 
-    async def read(self, session: "Session") -> dict[str, Any]:
+    async def read(self, session: "KubeClient") -> dict[str, Any]:
         """Return a rollout, or a list of them, as the API has it. Raises ClusterError."""
         from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415 - as above
 
@@ -81,21 +83,21 @@ class View:
         items = [_plain(body) for body in found.get("items") or ()]
         return _plain(found) if self.name else {"apiVersion": "v1", "kind": "List", "items": items}
 
-    async def text(self, session: "Session", found: dict[str, Any], *, lines: bool = False) -> str:
+    async def text(self, session: "KubeClient", found: dict[str, Any], *, lines: bool = False) -> str:
         """Return what is printed; ``lines`` has each JSON document on one line."""
-        if self.output is Format.JSON:
+        if self.output is StatusFormat.JSON:
             return json.dumps(found, indent=None if lines else 2)
-        if self.output is Format.YAML:
+        if self.output is StatusFormat.YAML:
             return ("---\n" if lines else "") + yaml.safe_dump(found, sort_keys=False).rstrip("\n")
         from ingress_canary.adapters.clock import SystemClock  # noqa: PLC0415
 
         now = SystemClock().now()
         if not self.name:
-            return table(found["items"], now, self.namespace)
-        return one(found, now, await _primary(session, found))
+            return render_table(found["items"], now, self.namespace)
+        return render_rollout(found, now, await _primary(session, found))
 
 
-async def _once(view: View, kubeconfig: str | None, context: str | None) -> None:
+async def _once(view: StatusView, kubeconfig: str | None, context: str | None) -> None:
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415 - half a second that help need not cost
 
     session = await connect(kubeconfig=kubeconfig, context=context)
@@ -105,12 +107,12 @@ async def _once(view: View, kubeconfig: str | None, context: str | None) -> None
         await session.close()
 
 
-async def _watched(view: View, kubeconfig: str | None, context: str | None) -> None:
+async def _watched(view: StatusView, kubeconfig: str | None, context: str | None) -> None:
     """Show it, and again with each change. Raises ClusterError when the first look fails."""
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415
 
     session = await connect(kubeconfig=kubeconfig, context=context)
-    redraws = sys.stdout.isatty() and view.output is Format.TEXT
+    redraws = sys.stdout.isatty() and view.output is StatusFormat.TEXT
     shown: object = None
     try:
         while True:
@@ -125,7 +127,7 @@ async def _watched(view: View, kubeconfig: str | None, context: str | None) -> N
                 # on a terminal ages go on too; elsewhere only what the API tells counts
                 news = text if redraws else found
                 if news != shown:
-                    parted = "" if shown is None or view.output is not Format.TEXT else "\n"
+                    parted = "" if shown is None or view.output is not StatusFormat.TEXT else "\n"
                     print(f"{CLEAR if redraws else parted}{text}", flush=True)
                 shown = news
             await asyncio.sleep(LOOK_AGAIN)
@@ -133,7 +135,7 @@ async def _watched(view: View, kubeconfig: str | None, context: str | None) -> N
         await session.close()
 
 
-async def _primary(session: "Session", rollout: Json) -> Ingress | None:
+async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
     """Return the primary Ingress, for the request that reaches the canary now; None where there is none to tell."""
     from ingress_canary.adapters.kube.client.resources import INGRESSES  # noqa: PLC0415
 

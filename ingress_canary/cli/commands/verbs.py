@@ -20,7 +20,7 @@ from ingress_canary.domain.reasons.verbs import NEED_REVISION, NEED_STEP, NOTE, 
 from ingress_canary.ports import ClusterError
 
 if TYPE_CHECKING:
-    from ingress_canary.adapters.kube.client.client import Session
+    from ingress_canary.adapters.kube.client.client import KubeClient
 
 HELP = {
     Verb.APPROVE: "Consent to the step that waits for it.",
@@ -59,7 +59,7 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or js
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ActionRequest:
     """What is asked for, of whichever rollout."""
 
     verb: Verb
@@ -78,22 +78,37 @@ def command(verb: Verb) -> Callable[..., None]:
         timeout: Timeout = PATIENCE, kubeconfig: Kubeconfig = None, context: Context = None,
         output: OutputOption = Output.TEXT,
     ) -> None:  # fmt: skip
-        one(Request(verb, revision, None, reason, timeout), namespace, name, kubeconfig, context, output)
+        act_on_rollout(
+            ActionRequest(verb, revision, None, reason, timeout), namespace, name, kubeconfig, context, output
+        )
 
     def act_on_step(
-        name: Name, namespace: Namespace = None, revision: Revision = None, step: StepNumber = None,
-        reason: Reason = "", timeout: Timeout = PATIENCE, kubeconfig: Kubeconfig = None, context: Context = None,
+        name: Name,
+        namespace: Namespace = None,
+        revision: Revision = None,
+        step: StepNumber = None,
+        reason: Reason = "",
+        timeout: Timeout = PATIENCE,
+        kubeconfig: Kubeconfig = None,
+        context: Context = None,
         output: OutputOption = Output.TEXT,
-    ) -> None:  # fmt: skip
-        one(Request(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output)
+    ) -> None:
+        act_on_rollout(
+            ActionRequest(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output
+        )
 
     made = act_on_step if verb in NEED_STEP else act
     made.__doc__ = HELP[verb]
     return made
 
 
-def one(
-    request: Request, namespace: str | None, name: str, kubeconfig: Path | None, context: str | None, output: Output
+def act_on_rollout(
+    request: ActionRequest,
+    namespace: str | None,
+    name: str,
+    kubeconfig: Path | None,
+    context: str | None,
+    output: Output,
 ) -> None:
     """Ask one rollout and print its answer. Raises typer.Exit with 1 when nothing was done."""
     check(request)
@@ -106,24 +121,24 @@ def one(
     if output is Output.JSON:
         print(json.dumps(answer))
     else:
-        print(told(answer))
+        print(format_answer(answer))
     if answer["result"] not in DONE:
         raise typer.Exit(1)
 
 
-def check(request: Request) -> None:
+def check(request: ActionRequest) -> None:
     """Refuse a reason that would not fit. Raises typer.BadParameter."""
     if len(request.reason) > NOTE:
         raise typer.BadParameter(f"{len(request.reason)} characters; say it in {NOTE}", param_hint="--reason")
 
 
-def told(answer: Json) -> str:
+def format_answer(answer: Json) -> str:
     """Return an answer in one line."""
     return f"{answer['verb']} {answer['namespace']}/{answer['name']}: {answer['result']}"
 
 
 async def _ask(
-    request: Request, namespace: str, name: str, kubeconfig: str | None, context: str | None
+    request: ActionRequest, namespace: str, name: str, kubeconfig: str | None, context: str | None
 ) -> dict[str, Any]:
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415 - half a second that help need not cost
 
@@ -134,7 +149,7 @@ async def _ask(
         await session.close()
 
 
-async def ask(session: "Session", request: Request, namespace: str, name: str) -> dict[str, Any]:
+async def ask(session: "KubeClient", request: ActionRequest, namespace: str, name: str) -> dict[str, Any]:
     """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
     from ingress_canary.adapters.kube.client.client import MERGE_PATCH  # noqa: PLC0415
     from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415
@@ -144,7 +159,7 @@ async def ask(session: "Session", request: Request, namespace: str, name: str) -
     status: Json = {}
     if request.verb in NEED_REVISION:
         status = (await session.request("GET", path)).get("status") or {}
-        if lacking := _lacking(request, status):
+        if lacking := _missing_input(request, status):
             return answer | {"result": lacking, "phase": status.get("phase")}
     patch = {"metadata": {"annotations": {ACTION_ANNOTATION: _action(request, status, ident)}}}
     await session.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
@@ -160,7 +175,7 @@ async def ask(session: "Session", request: Request, namespace: str, name: str) -
     return answer
 
 
-def _lacking(request: Request, status: Json) -> str | None:
+def _missing_input(request: ActionRequest, status: Json) -> str | None:
     """Return why there is nothing that the action could name."""
     if request.revision is None and not status.get("revision"):
         return "no effect: no revision is being rolled out yet"
@@ -172,7 +187,7 @@ def _lacking(request: Request, status: Json) -> str | None:
     return None
 
 
-def _action(request: Request, status: Json, ident: str) -> str:
+def _action(request: ActionRequest, status: Json, ident: str) -> str:
     """Return the annotation: what its sender did not name is named as the status shows it now."""
     revision, step = request.revision, request.step
     if request.verb in NEED_REVISION:

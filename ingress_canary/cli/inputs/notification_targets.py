@@ -14,11 +14,11 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.status.notices import Audience, Subject
+from ingress_canary.domain.status.notices import Audience, NoticeSubject
 from ingress_canary.settings import SettingsError, unread
 
 if TYPE_CHECKING:
-    from ingress_canary.adapters.kube.client.client import Session
+    from ingress_canary.adapters.kube.client.client import KubeClient
 
 ALONE = Notification(name="test", secret_ref=Addresses(name="none", key="none"))
 """Where nothing but an address is named."""
@@ -41,10 +41,10 @@ class Ask:
         return self.rollout is not None or self.schedule is not None
 
 
-Found = list[tuple[Subject, Audience]]
+Found = list[tuple[NoticeSubject, Audience]]
 
 
-async def audiences(ask: Ask, session: "Session | None") -> Found:
+async def audiences(ask: Ask, session: "KubeClient | None") -> Found:
     """Return what is asked for, with what the message is about. Raises ClusterError, and SettingsError for a file."""
     if ask.file is not None:
         found = _of_file(ask.file, ask.namespace)
@@ -83,7 +83,7 @@ def _of_file(file: Path, namespace: str) -> Found:
     return [one for one in found if one is not None]
 
 
-def _of_document(body: dict[str, Any], namespace: str) -> tuple[Subject, Audience] | None:
+def _of_document(body: dict[str, Any], namespace: str) -> tuple[NoticeSubject, Audience] | None:
     """Return a document's notifications; None where a rollout names a shared schedule."""
     metadata = body["metadata"]
     about = _subject(
@@ -96,17 +96,17 @@ def _of_document(body: dict[str, Any], namespace: str) -> tuple[Subject, Audienc
     return None if inline is None else (about, Audience(about.key.namespace, tuple(inline.notifications)))
 
 
-async def _of_cluster(ask: Ask, session: "Session") -> tuple[Subject, Audience]:
+async def _of_cluster(ask: Ask, session: "KubeClient") -> tuple[NoticeSubject, Audience]:
     """Return the notifications of an object as the daemon would use them: a rollout's as begun, if it has begun."""
     kind, said = ("canaryrollouts", ask.rollout) if ask.rollout else ("canaryschedules", ask.schedule)
     about = _subject(*_split(said or ""))
     body = await _read(session, kind, about.key)
     if kind == "canaryschedules":
-        return about, Audience(about.key.namespace, _told(body.get("spec") or {}))
+        return about, Audience(about.key.namespace, _notifications_of(body.get("spec") or {}))
     status = RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
     if status.schedule is not None:
         return about, Audience(
-            status.schedule.namespace or about.key.namespace, _told(status.schedule.content, AS_BEGUN)
+            status.schedule.namespace or about.key.namespace, _notifications_of(status.schedule.content, AS_BEGUN)
         )
     spec = RolloutSpec.model_validate(body.get("spec") or {}, extra="ignore")
     if spec.schedule.inline is not None:
@@ -114,19 +114,19 @@ async def _of_cluster(ask: Ask, session: "Session") -> tuple[Subject, Audience]:
     assert spec.schedule.ref is not None
     where = Key(spec.schedule.ref.namespace or ask.namespace, spec.schedule.ref.name)
     shared = await _read(session, "canaryschedules", where)
-    return about, Audience(where.namespace, _told(shared.get("spec") or {}))
+    return about, Audience(where.namespace, _notifications_of(shared.get("spec") or {}))
 
 
-async def _read(session: "Session", kind: str, key: Key) -> Mapping[str, Any]:
+async def _read(session: "KubeClient", kind: str, key: Key) -> Mapping[str, Any]:
     return await session.request("GET", f"/apis/{API_VERSION}/namespaces/{key.namespace}/{kind}/{key.name}")
 
 
-def _told(content: Any, context: Mapping[str, Any] | None = None) -> tuple[Notification, ...]:
+def _notifications_of(content: Any, context: Mapping[str, Any] | None = None) -> tuple[Notification, ...]:
     return tuple(ScheduleSpec.model_validate(content, extra="ignore", context=context).notifications)
 
 
-def _subject(namespace: str, name: str) -> Subject:
-    return Subject(Key(namespace, name), "")
+def _subject(namespace: str, name: str) -> NoticeSubject:
+    return NoticeSubject(Key(namespace, name), "")
 
 
 def _split(said: str) -> tuple[str, str]:

@@ -9,24 +9,24 @@ import typer
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, Measures
+from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, SliSet
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
-    from ingress_canary.adapters.prometheus.past_traffic import Past
+    from ingress_canary.adapters.prometheus.past_traffic import PastTraffic
 
 PATIENCE = 60.0
 """Seconds that Prometheus may take to look back."""
 
 
-def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "Past":
+def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "PastTraffic":
     """Return what Prometheus tells of an Ingress; exit 1 when it does not, 64 when the settings are wrong."""
     from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - the other uses need none of it
 
     try:
         settings = load({"prometheus_url": url}, settings_file)
-        return asyncio.run(_ask(settings, key, Measures.of(spec.slos, spec.analysis)))
+        return asyncio.run(_ask(settings, key, SliSet.of(spec.slos, spec.analysis)))
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(64) from None
@@ -35,7 +35,7 @@ def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) ->
         raise typer.Exit(1) from None
 
 
-async def _ask(settings: Settings, key: Key, measures: Measures) -> "Past":
+async def _ask(settings: Settings, key: Key, measures: SliSet) -> "PastTraffic":
     from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415
     from ingress_canary.adapters.prometheus.past_traffic import last_week  # noqa: PLC0415
     from ingress_canary.sources import client_of, dialect_of  # noqa: PLC0415

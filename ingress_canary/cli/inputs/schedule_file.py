@@ -11,11 +11,11 @@ import typer
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
-from ingress_canary.domain.metrics.sli_kinds import Counters, Latency, Measures
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.metrics.sli_kinds import Counters, Latency, SliSet
+from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.lint.check import lint_texts
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.findings import Severity
+from ingress_canary.lint.findings import LintSeverity
 from ingress_canary.settings import unread
 
 File = Annotated[
@@ -32,7 +32,7 @@ def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise refused(unread(file, error)) from None
-    errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is Severity.ERROR]
+    errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is LintSeverity.ERROR]
     if errors:
         raise refused("\n".join(str(error) for error in errors))
     documents = [one for one in read_documents(str(file), text) if isinstance(one, Document)]
@@ -54,15 +54,15 @@ def _schedule(document: Document) -> ScheduleSpec | None:
             pass
         case _:
             return None
-    return ScheduleSpec.model_validate_json(json.dumps(_said(content)), extra="forbid")
+    return ScheduleSpec.model_validate_json(json.dumps(_plain_value(content)), extra="forbid")
 
 
-def _said(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     """Return a document without what is null: the API server takes that for not said, and so does lint."""
     if isinstance(value, list):
-        return [_said(item) for item in value]
+        return [_plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: _said(one) for name, one in value.items() if one is not None}
+        return {name: _plain_value(one) for name, one in value.items() if one is not None}
     return value
 
 
@@ -74,7 +74,7 @@ def refused(message: str) -> typer.Exit:
 
 def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) -> Iterator[str]:
     """Yield what was taken for granted because nothing was said of it."""
-    measures = Measures.of(spec.slos, spec.analysis)
+    measures = SliSet.of(spec.slos, spec.analysis)
     if own := [name for name, measure in measures.by_slo.items() if isinstance(measure, Counters)]:
         yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"
     if alone := sorted(measures.alone):
@@ -87,7 +87,7 @@ def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) ->
     latencies = [slo.name for slo in spec.slos if slo.sli.latency is not None]
     if latencies and not slow_ratio_said:
         yield f"{', '.join(latencies)}: no request is taken for slow; say --latency-slow-ratio"
-    if any(step.exposure.weight == 0 and step.exposure.forced for step in Walk.of(spec).steps):
+    if any(step.exposure.weight == 0 and step.exposure.forced for step in StepList.of(spec).steps):
         yield f"steps of weight 0 are taken to get {forced_rps:g} requests/s by header or cookie (--forced-rps)"
     if uncounted := [slo.name for slo in spec.slos if slo.sli.prometheus_threshold is not None]:
         yield f"{', '.join(uncounted)}: left out, a threshold is not a count of requests"

@@ -12,7 +12,7 @@ TITLE = re.compile(r"^step \d+ \([^)]*\): ")
 """How messages begin that say their step, which an entry has a column for."""
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """Something that changed."""
 
     at: float
@@ -28,7 +28,7 @@ class Journal:
     """Follows a stage: transitions, changes of reason, and what the scenario does."""
 
     def __init__(self, stage: Stage) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[JournalEntry] = []
         self._stage = stage
         self._told = 0
         self._last: tuple[Phase, str] | None = None
@@ -38,14 +38,14 @@ class Journal:
     def _changed(self) -> None:
         self.entries += self._new()
 
-    def _new(self) -> Iterator[Entry]:
+    def _new(self) -> Iterator[JournalEntry]:
         stage, status = self._stage, self._stage.status
         if stage.scene != self._scene:
             self._scene = stage.scene
-            yield Entry(stage.elapsed, "", "", stage.scene)
+            yield JournalEntry(stage.elapsed, "", "", stage.scene)
         for move in status.history[self._told :]:
             where = move.phase if move.phase is not Phase.PROGRESSING else f"step {move.step}, {move.weight:g} %"
-            yield Entry(stage.elapsed, move.reason, where, move.message)
+            yield JournalEntry(stage.elapsed, move.reason, where, move.message)
         moved, self._told = len(status.history) > self._told, len(status.history)
         now = (status.phase, status.reason)
         # every step begins by settling: no news beside the transition
@@ -53,7 +53,7 @@ class Journal:
         self._last = now
         if news:
             step = f"step {status.step.index}, {status.weight:g} %" if status.step else str(status.phase)
-            yield Entry(stage.elapsed, status.reason, step, TITLE.sub("", status.message))
+            yield JournalEntry(stage.elapsed, status.reason, step, TITLE.sub("", status.message))
 
 
 class Lines:
@@ -72,7 +72,7 @@ class Lines:
             print(line(entry), file=self._stream, flush=True)
 
 
-def line(entry: Entry) -> str:
+def line(entry: JournalEntry) -> str:
     """Return an entry as one line of text."""
     if not entry.word:
         return f"{clock(entry.at)}  -- {entry.message}"

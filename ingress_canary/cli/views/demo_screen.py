@@ -15,8 +15,8 @@ from rich.text import Text
 from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
-from ingress_canary.cli.views.demo_journal import Entry, Journal, clock
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.cli.views.demo_journal import Journal, JournalEntry, clock
+from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.lab.stage import Stage
 
 WIDEST = 110
@@ -34,7 +34,7 @@ VERDICTS = {
 }  # fmt: skip
 
 
-class Seen(NamedTuple):
+class DemoSnapshot(NamedTuple):
     """Everything that a frame shows."""
 
     status: RolloutStatus
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     """Seconds on the schedule's clock."""
     scale: float
     scene: str
-    entries: Sequence[Entry]
+    entries: Sequence[JournalEntry]
 
 
 class Screen:
@@ -68,7 +68,7 @@ class Screen:
         stage = self._stage
         if stage.schedule is None:
             return
-        seen = Seen(
+        seen = DemoSnapshot(
             stage.status,
             ScheduleSpec.model_validate(stage.schedule),
             stage.requests,
@@ -80,7 +80,7 @@ class Screen:
         self._live.update(frame(seen, self._console.width, self._console.height), refresh=True)
 
 
-def frame(seen: Seen, width: int, height: int) -> RenderableType:
+def frame(seen: DemoSnapshot, width: int, height: int) -> RenderableType:
     """Return one frame for a terminal of that size."""
     width = min(width, WIDEST) - 1
     blocks = (_head, _rail, _bars, _slos, _now)
@@ -92,18 +92,18 @@ def frame(seen: Seen, width: int, height: int) -> RenderableType:
     return Group(*lines)
 
 
-def _head(seen: Seen, width: int) -> Iterator[Text]:
+def _head(seen: DemoSnapshot, width: int) -> Iterator[Text]:
     status = seen.status
     left = Text.assemble(" ", (status.phase, f"bold {PHASES[status.phase]}"), f"  {status.reason}")
     if status.step is not None:
-        left.append(f"  step {status.step.index} of {len(Walk.of(seen.schedule))}", QUIET)
+        left.append(f"  step {status.step.index} of {len(StepList.of(seen.schedule))}", QUIET)
     right = Text.assemble((clock(seen.elapsed), "bold"), (f" ({seen.elapsed / seen.scale:.0f} s real)", QUIET))
     yield _spread(left, right, width)
 
 
-def _rail(seen: Seen, width: int) -> Iterator[Text]:
+def _rail(seen: DemoSnapshot, width: int) -> Iterator[Text]:
     """Yield the steps as stations on a line, and their weights below."""
-    weights = [step.exposure.weight for step in Walk.of(seen.schedule).steps]
+    weights = [step.exposure.weight for step in StepList.of(seen.schedule).steps]
     gap = (width - 8) // max(len(weights) - 1, 1)
     here = seen.status.step.index if seen.status.step else 0
     over = seen.status.phase in (Phase.PROMOTING, Phase.SUCCEEDED)
@@ -126,18 +126,18 @@ def _rail(seen: Seen, width: int) -> Iterator[Text]:
     yield labels
 
 
-def _bars(seen: Seen, width: int) -> Iterator[Text]:
+def _bars(seen: DemoSnapshot, width: int) -> Iterator[Text]:
     status = seen.status
     yield _bar("weight", status.weight / 100, CANARY, f"{status.weight:g} %", width)
     share = status.observed_share if status.weight else None
     yield _bar("share", share or 0, CANARY, "-" if share is None else f"{share * 100:.3g} %", width)
-    bake = Walk.of(seen.schedule).steps[status.step.index - 1].bake if status.step else 0.0
+    bake = StepList.of(seen.schedule).steps[status.step.index - 1].bake if status.step else 0.0
     baked = min(status.step.baked_seconds, bake) if status.step else 0.0
     words = f"{format_seconds(round(baked))} of {format_seconds(bake)}" if status.step else "-"
     yield _bar("bake", baked / bake if bake else 0, STABLE, words, width)
 
 
-def _slos(seen: Seen, width: int) -> Iterator[Text]:
+def _slos(seen: DemoSnapshot, width: int) -> Iterator[Text]:
     """Yield for each SLO its verdict, how near the proof is, its counts, and what is missing in words."""
     needed = log(1 / seen.schedule.analysis.beta)
     known = {slo.name: slo for slo in seen.status.slos}
@@ -153,7 +153,7 @@ def _slos(seen: Seen, width: int) -> Iterator[Text]:
         yield from (Text(f"   {words}", QUIET) for words in (*wrapped, "", "")[:2])
 
 
-def _now(seen: Seen, _width: int) -> Iterator[Text]:
+def _now(seen: DemoSnapshot, _width: int) -> Iterator[Text]:
     yield Text.assemble(" now      ", (seen.scene, "bold"))
     requests = seen.requests
     failed = requests["canaryFailed"]
@@ -163,7 +163,7 @@ def _now(seen: Seen, _width: int) -> Iterator[Text]:
     )  # fmt: skip
 
 
-def _event(entry: Entry) -> Text:
+def _event(entry: JournalEntry) -> Text:
     return Text.assemble(
         (f" {clock(entry.at)}  ", QUIET), f"{entry.where:<14} ", (f"{entry.word:<21}", "bold"), (entry.message, QUIET)
     )

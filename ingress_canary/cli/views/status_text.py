@@ -8,21 +8,21 @@ from pydantic import ValidationError
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_seconds
-from ingress_canary.domain.decision.observation import wanted
+from ingress_canary.domain.decision.observation import wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.slo.analysis import Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.slo.verdicts import percent
 from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
-from ingress_canary.domain.traffic.curl_hint import curl
+from ingress_canary.domain.traffic.curl_hint import curl_command
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 
 COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
 
 
-def table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
+def render_table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
     """Return one line a rollout, by namespace and name; ``namespace`` is the one that was asked for, None for all."""
     if not bodies:
         return f"no CanaryRollout in namespace {namespace}" if namespace else "no CanaryRollout found"
@@ -30,7 +30,7 @@ def table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -
     return _aligned([COLUMNS, *rows])
 
 
-def one(body: Json, now: datetime, primary: Ingress | None = None) -> str:
+def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) -> str:
     """Return all that is known of a rollout; with its primary also the request that reaches the canary now."""
     meta, status = Meta.of(body), _status(body)
     stable = f", stable {status.stable_revision}" if status.stable_revision else ""
@@ -64,7 +64,7 @@ def age(since: datetime | None, now: datetime) -> str:
 def _row(body: Json, now: datetime) -> tuple[str, ...]:
     meta, status = Meta.of(body), _status(body)
     schedule = _schedule(status)
-    of = f"/{len(Walk.of(schedule))}" if schedule else ""
+    of = f"/{len(StepList.of(schedule))}" if schedule else ""
     step = f"{status.step.index}{of}" if status.step else "-"
     share = "-" if status.observed_share is None else percent(status.observed_share)
     return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
@@ -97,7 +97,7 @@ def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED) and not overtaken
     stop = "-" if overtaken else {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")
     marks = []
-    for step in Walk.of(schedule).steps:
+    for step in StepList.of(schedule).steps:
         mark = "+" if step.index < at or beyond else stop if step.index == at else "."
         marks.append(f"{mark} {step.name or f'{step.exposure.weight:g} %'}")
     yield "steps     " + "   ".join(marks)
@@ -109,7 +109,7 @@ def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     yield f"weight    {status.weight:g} %{share}{shadow}"
     if status.step is None or schedule is None or status.phase in AT_REST:
         return
-    step = Walk.of(schedule).at(status.step.index)
+    step = StepList.of(schedule).at(status.step.index)
     baked = f"baked {format_seconds(status.step.baked_seconds)} of {format_seconds(step.bake)}"
     held = f"held {format_seconds(status.step.held_seconds)} of {format_seconds(schedule.max_hold.total_seconds())}"
     since = f"{status.step.started_at:%Y-%m-%d %H:%M:%SZ}"
@@ -122,7 +122,7 @@ def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterat
         return
     spec = body.get("spec") or {}
     send = (spec.get("probe") or {}).get("send")
-    line = curl(primary, spec.get("stableService") or "", wanted(status), NginxRouter(), send)
+    line = curl_command(primary, spec.get("stableService") or "", wanted_exposure(status), NginxRouter(), send)
     if line is not None:
         yield f"reach it  {line}"
 
@@ -131,7 +131,7 @@ def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[
     """Yield each SLO's counts, and its logarithms of E with the values at which they prove."""
     if not status.slos:
         return
-    plan = Plan.of(schedule, (None,) * len(Walk.of(schedule))) if schedule else None
+    plan = Plan.of(schedule, (None,) * len(StepList.of(schedule))) if schedule else None
     designs = {objective.name: objective.design for objective in plan.objectives} if plan else {}
     head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
     yield from _aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()

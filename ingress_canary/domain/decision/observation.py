@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
 from ingress_canary.domain.objects.views import Ingress, Key, Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
@@ -21,7 +21,7 @@ Obstacle = tuple[Reason, str]
 """Why something does not go on: the word, and a sentence with the remedy."""
 
 
-class Newer(NamedTuple):
+class NewerSchedule(NamedTuple):
     """Another schedule than the one that a rollout has begun with."""
 
     why: str
@@ -37,7 +37,7 @@ class Observation(NamedTuple):
     generation: int
     spec: RolloutSpec
     status: RolloutStatus
-    course: Course | None
+    compiled: CompiledSchedule | None
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
     shared_in: str | None = None
     """Namespace of a shared schedule; None for an inline one."""
@@ -71,7 +71,7 @@ class Observation(NamedTuple):
     """The other writer, whose changes have been undone too often to go on undoing them."""
     frozen: str | None = None
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
-    outdated: Newer | None = None
+    outdated: NewerSchedule | None = None
     """What there is now in the place of the schedule as begun; None while it is the same."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
@@ -82,20 +82,20 @@ class Observation(NamedTuple):
     """A request that has not been handled yet."""
     gates: tuple[GateStatus, ...] | None = None
     """What webhook gates have said by now; None where the stored status is the newest that is known."""
-    session: Session | None = None
+    evaluation: Evaluation | None = None
     interval: float = 10
     warm_up: float = 120
 
     @property
-    def schedule(self) -> Course:
+    def schedule(self) -> CompiledSchedule:
         """The course; only asked for where an obstacle would have been found without one."""
-        assert self.course is not None
-        return self.course
+        assert self.compiled is not None
+        return self.compiled
 
     @property
-    def evidence(self) -> Session:
+    def evidence(self) -> Evaluation:
         """The session; a new one where there is none."""
-        return self.session or Session.new(self.schedule)
+        return self.evaluation or Evaluation.new(self.schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ class Decision(NamedTuple):
     """What is to be so. The shadow follows from the status alone."""
 
     status: RolloutStatus
-    session: Session | None = None
+    evaluation: Evaluation | None = None
     moved: Transition | None = None
     """The newest entry of the history, when this decision made one."""
     alerts: tuple[Alert, ...] = ()
-    watch: bool = False
+    wants_evidence: bool = False
     """Whether the next tick's evidence is wanted."""
     words: Callable[[], str] | None = None
     """Makes the status's message, which is the last one until somebody reads it (``publish.py``)."""
@@ -122,7 +122,7 @@ class Decision(NamedTuple):
     """What a webhook gate is asked because nothing else is waited for."""
 
 
-def hands_off(status: RolloutStatus) -> bool:
+def leaves_shadow_alone(status: RolloutStatus) -> bool:
     """Return whether the shadow is left as another writer makes it, because undoing has become a fight."""
     return status.pause is not None and status.pause.hands_off
 
@@ -137,6 +137,6 @@ def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
     return status.shadow is not None and status.shadow.uid == ingress.meta.uid
 
 
-def wanted(status: RolloutStatus) -> Exposure:
+def wanted_exposure(status: RolloutStatus) -> Exposure:
     """Return the exposure that a status means."""
     return Exposure(status.weight, status.routing.header, status.routing.cookie)

@@ -19,58 +19,64 @@ from ingress_canary.api.rollout import (
 )
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.revision import digest
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = 20
 
-OFF: dict[str, Any] = {"weight": 0.0, "routing": RoutingStatus()}
+NO_TRAFFIC: dict[str, Any] = {"weight": 0.0, "routing": RoutingStatus()}
 """Nobody is sent to the canary."""
-GONE: dict[str, Any] = {**OFF, "shadow": None}
+NO_SHADOW: dict[str, Any] = {**NO_TRAFFIC, "shadow": None}
 """There is no shadow."""
-UNBEGUN: dict[str, Any] = {
-    **OFF, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
+NOT_STARTED: dict[str, Any] = {
+    **NO_TRAFFIC, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
     "baseline": None, "pause": None, "approval": None, "copying": None, "not_ready_since": None,
     "finishing": False, "started_at": None, "finished_at": None, "gates": [],
 }  # fmt: skip
 """As before the first step."""
 
 
-def stay(
-    seen: Observation, reason: Reason, message: str | Callable[[], str], *, watch: bool = False, alert: bool = False,
-    session: Session | None = None, **changes: Any,
-) -> Decision:  # fmt: skip
+def hold(
+    seen: Observation,
+    reason: Reason,
+    message: str | Callable[[], str],
+    *,
+    wants_evidence: bool = False,
+    alert: bool = False,
+    evaluation: Evaluation | None = None,
+    **changes: Any,
+) -> Decision:
     """Return the decision to remain in the phase, with the reason why; what numbers make of it may be said later."""
     if not isinstance(message, str) and not alert:
-        status = _with(seen, seen.status, reason=reason, **changes)
-        return Decision(status, session or seen.session, None, (), watch, words=message)
+        status = _status_with(seen, seen.status, reason=reason, **changes)
+        return Decision(status, evaluation or seen.evaluation, None, (), wants_evidence, words=message)
     message = message if isinstance(message, str) else message()
-    status = _with(seen, seen.status, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
+    status = _status_with(seen, seen.status, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
     alerts = (Alert(reason, message[:MESSAGE_LENGTH]),) if alert else ()
-    return Decision(status, session or seen.session, None, alerts, watch)
+    return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence)
 
 
-def keep(seen: Observation, *, watch: bool = False, **changes: Any) -> Decision:
+def leave_unchanged(seen: Observation, *, wants_evidence: bool = False, **changes: Any) -> Decision:
     """Return the decision to leave things as they are, whatever the reason is called."""
-    return Decision(_with(seen, seen.status, **changes), seen.session, watch=watch)
+    return Decision(_status_with(seen, seen.status, **changes), seen.evaluation, wants_evidence=wants_evidence)
 
 
-def move(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, watch: bool = False,
-    session: Session | None = None, **changes: Any,
+def transition(
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, wants_evidence: bool = False,
+    evaluation: Evaluation | None = None, **changes: Any,
 ) -> Decision:  # fmt: skip
     """Return the decision to go to a phase, with an entry in the history."""
-    status = _with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
+    status = _status_with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
         message=message[:MESSAGE_LENGTH],
     )  # fmt: skip
     status = status.model_copy(update={"history": [*status.history, entry][-HISTORY:]})
-    return Decision(status, session or seen.session, entry, (), watch)
+    return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence)
 
 
-def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Any) -> Decision:
+def finish(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Any) -> Decision:
     """Return the decision that ends a rollout: at rest, without a shadow."""
     assert phase in AT_REST
     failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
@@ -84,45 +90,45 @@ def end(seen: Observation, now: datetime, phase: Phase, reason: Reason, message:
         "analysis_state": None,
         "observed_share": None,
     }
-    return move(seen, now, phase, reason, message, **{**GONE, **over, **failed, **changes})
+    return transition(seen, now, phase, reason, message, **{**NO_SHADOW, **over, **failed, **changes})
 
 
 def open_shadow(seen: Observation, now: datetime) -> Decision:
     """Return the decision to have the shadow created, at weight 0; the step is entered once it is there."""
-    status, changes = seen.status, dict[str, Any](OFF)
+    status, changes = seen.status, dict[str, Any](NO_TRAFFIC)
     if status.schedule is None:
         content = seen.schedule.spec.dump()
         changes["schedule"] = ScheduleStatus(hash=digest(content), content=content, namespace=seen.shared_in)
         changes["baseline"] = BaselineStatus(
-            template=seen.stable_hash, target=target(seen.spec), ready_endpoints=seen.stable_ready
+            template=seen.stable_hash, target=target_digest(seen.spec), ready_endpoints=seen.stable_ready
         )
         changes["started_at"] = now
-    return stay(
-        seen, Reason.SETTLING, "the shadow is being created at weight 0", watch=True,
-        shadow=ShadowStatus(name=seen.spec.shadow_name), session=seen.evidence, **changes,
+    return hold(
+        seen, Reason.SETTLING, "the shadow is being created at weight 0", wants_evidence=True,
+        shadow=ShadowStatus(name=seen.spec.shadow_name), evaluation=seen.evidence, **changes,
     )  # fmt: skip
 
 
-def target(spec: RolloutSpec) -> str:
+def target_digest(spec: RolloutSpec) -> str:
     """Return what stands for the objects that a rollout is about: with others it is another rollout."""
-    return _target(spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name)
+    return _target_digest(spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name)
 
 
 @lru_cache(maxsize=4096)
-def _target(*names: str) -> str:
+def _target_digest(*names: str) -> str:
     return digest(list(names))
 
 
-def enter(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:
+def enter_step(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
     assert seen.shadow is not None
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline
     if baseline is not None:
         # the canary as it gets its traffic; in flight another one would have superseded by now
         changes["baseline"] = baseline.model_copy(update={"canary": seen.canary_hash or baseline.canary})
-    return move(
-        seen, now, Phase.PROGRESSING, reason, message, watch=True,
-        session=seen.evidence.enter(index),
+    return transition(
+        seen, now, Phase.PROGRESSING, reason, message, wants_evidence=True,
+        evaluation=seen.evidence.enter(index),
         step=StepStatus(index=index, name=step.name, weight=step.exposure.weight, started_at=now),
         weight=step.exposure.weight,
         routing=RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),
@@ -132,5 +138,5 @@ def enter(seen: Observation, now: datetime, index: int, reason: Reason, message:
     )  # fmt: skip
 
 
-def _with(seen: Observation, status: RolloutStatus, **changes: Any) -> RolloutStatus:
+def _status_with(seen: Observation, status: RolloutStatus, **changes: Any) -> RolloutStatus:
     return status.model_copy(update={"observed_generation": seen.generation, **changes})

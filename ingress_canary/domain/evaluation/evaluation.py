@@ -1,7 +1,7 @@
 """What is known of one rollout beside its status: evidence, and the time in which it could be judged.
 
 A value that each tick replaces. The daemon keeps it in memory and stores the part that must survive
-(:meth:`Session.checkpoint`); ``whatif`` drives the very same code in virtual time.
+(:meth:`Evaluation.checkpoint`); ``whatif`` drives the very same code in virtual time.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,21 @@ from typing import Any, NamedTuple, Self
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.resume import Resume
-from ingress_canary.domain.metrics.counting import Book, Evidence, advance
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Measures, Signals
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
-from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, Seen, effect
+from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, ShareObservation, judge_effect
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
-Counting = Callable[[Book, Reading, Signals, Measures, timedelta], tuple[Book, Evidence]]
+CountReading = Callable[[CounterBook, Reading, Signals, SliSet, timedelta], tuple[CounterBook, ReadingCounts]]
 UNTESTED = Effect(EffectState.UNKNOWN, lambda: "")
 
 
-class Mode(Enum):
+class EvidenceMode(Enum):
     """What a tick's evidence is for."""
 
     WARMING = auto()
@@ -38,19 +38,19 @@ class Mode(Enum):
     """Paused or promoting: evidence counts, bake does not."""
 
     @classmethod
-    def of(cls, status: RolloutStatus) -> "Mode":
+    def of(cls, status: RolloutStatus) -> "EvidenceMode":
         """Return what evidence is for while a rollout is where its status says; without a step none has begun."""
         if status.step is None:
             return cls.WARMING
         return cls.JUDGING if status.phase is Phase.PROGRESSING else cls.WATCHING
 
 
-class Tick(NamedTuple):
+class TickInputs(NamedTuple):
     """All that a tick needs besides the session and the reading."""
 
-    course: Course
+    compiled: CompiledSchedule
     signals: Signals
-    mode: Mode
+    mode: EvidenceMode
     step: PlannedStep | None
     exposure: Exposure
     sticky: bool
@@ -60,11 +60,11 @@ class Tick(NamedTuple):
     """The newest answer to a forced request."""
 
 
-class Session(NamedTuple):
+class Evaluation(NamedTuple):
     """The evidence of one rollout, and the time in which it could be judged."""
 
     analysis: Analysis
-    book: Book
+    book: CounterBook
     baked: float = 0
     held: float = 0
     warmed: float = 0
@@ -101,44 +101,44 @@ class Session(NamedTuple):
         return self.analysis.canary_requests / total if total else None
 
     @classmethod
-    def new(cls, course: Course) -> Self:
+    def new(cls, compiled: CompiledSchedule) -> Self:
         """Return a session without any evidence."""
-        return cls(Analysis.of(course.plan), Book())
+        return cls(Analysis.of(compiled.plan), CounterBook())
 
     @classmethod
-    def restored(cls, course: Course, status: RolloutStatus) -> Self:
+    def restored(cls, compiled: CompiledSchedule, status: RolloutStatus) -> Self:
         """Return the session that a checkpoint continues; without a usable one evidence starts anew at the step.
 
         What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
         new starting point. Nothing is counted twice.
         """
         stored, step = status.analysis_state or "", status.step
-        analysis, resume = decode(stored, course.plan), None
+        analysis, resume = decode(stored, compiled.plan), None
         if analysis is not None and step is not None and analysis.step == step.index:
             resume = Resume.decode(stored.removeprefix(VERSION).partition(".")[2])
         if analysis is None:
-            analysis = Analysis.of(course.plan)
+            analysis = Analysis.of(compiled.plan)
             if step is not None:
                 analysis = analysis.enter_step(step.index)
         baked, held = (step.baked_seconds, step.held_seconds) if step else (0.0, 0.0)
-        return cls(analysis, Book(), baked=baked, held=held, unread=False, resume=resume)
+        return cls(analysis, CounterBook(), baked=baked, held=held, unread=False, resume=resume)
 
-    def enter(self, index: int) -> "Session":
+    def enter(self, index: int) -> "Evaluation":
         """Return the session at the beginning of a step."""
         return self._replace(
             analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
             settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
-    def anew(self, index: int) -> "Session":
+    def anew(self, index: int) -> "Evaluation":
         """Return the session with fresh evidence at the same step."""
         return self.enter(index)._replace(analysis=self.analysis.enter_step(index).restart_evidence())
 
-    def applied(self, now: datetime) -> "Session":
+    def applied(self, now: datetime) -> "Evaluation":
         """Return the session from the moment on at which the shadow carries what is wanted."""
         return self._replace(settled_from=now)
 
-    def unapplied(self) -> "Session":
+    def unapplied(self) -> "Evaluation":
         """Return the session while a write to the shadow is still to come: the share so far was not the weight's."""
         if self.settled_from is None and self.resume is None:
             return self
@@ -147,14 +147,16 @@ class Session(NamedTuple):
             analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
-    def rebased(self, now: datetime) -> "Session":
+    def rebased(self, now: datetime) -> "Evaluation":
         """Return the session after the clock was set: counters and settling get a new starting point.
 
         What came in between is lost, like over a restart; nothing is counted twice, and no bake is credited.
         """
         settled = None if self.settled_from is None else now
         gap = None if self.no_data_since is None else now
-        return self._replace(book=Book(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None)
+        return self._replace(
+            book=CounterBook(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None
+        )
 
     def fresh(self, now: datetime, interval: float) -> bool:
         """Return whether the last look at the source is recent enough to act on."""
@@ -162,55 +164,57 @@ class Session(NamedTuple):
 
     def met(self, step: PlannedStep) -> bool:
         """Return whether the evidence satisfies a step's requirement; the bake is asked for elsewhere."""
-        return meets(self.analysis, step)
+        return meets_requirement(self.analysis, step)
 
 
-def meets(analysis: Analysis, step: PlannedStep) -> bool:
+def meets_requirement(analysis: Analysis, step: PlannedStep) -> bool:
     """Return whether an analysis satisfies a step's requirement."""
     return analysis.proven if step.require is Require.PROOF else analysis.unopposed
 
 
-def tick(session: Session, reading: Reading, at: Tick, count: Counting = advance) -> Session:
+def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance) -> Evaluation:
     """Return the session after one look at the source; ``count`` may know already what ``advance`` would return."""
     interval = timedelta(seconds=at.interval)
-    book, evidence = count(session.book, reading, at.signals, at.course.measures, interval)
-    return judge(session._replace(book=book), reading, evidence, at)
+    book, evidence = count(evaluation.book, reading, at.signals, at.compiled.measures, interval)
+    return judge(evaluation._replace(book=book), reading, evidence, at)
 
 
-def judge(session: Session, reading: Reading, evidence: Evidence, at: Tick) -> Session:
+def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
     """Return the session after one look whose series have been counted: ``evidence`` is what the look added."""
-    now, look = reading.at, _look(session, reading, evidence)
-    if at.mode is Mode.WARMING:
+    now, look = reading.at, _common_changes(evaluation, reading, evidence)
+    if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
-        gained = _elapsed(session.read_at, now, at.interval) if reading.error is None else 0.0
-        return session._replace(**look, analysis=session.analysis.warm(stable), warmed=session.warmed + gained)
+        gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
+        return evaluation._replace(**look, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
-    settle = at.course.spec.analysis.settle + 2 * reading.sampled_every
-    settled = None if session.settled_from is None else session.settled_from + settle
+    settle = at.compiled.spec.analysis.settle + 2 * reading.sampled_every
+    settled = None if evaluation.settled_from is None else evaluation.settled_from + settle
     if settled is None or now < settled:
-        return session._replace(**look, last=None, settling=True)
+        return evaluation._replace(**look, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
     values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
-    analysis = session.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
+    analysis = evaluation.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     # what was asked before the routing had settled speaks of another one
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
-    seen = Seen(at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe)
-    shown = effect(seen)
+    seen = ShareObservation(
+        at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
+    )
+    shown = judge_effect(seen)
     look |= {"settling": False, "analysis": analysis, "effect": shown}
     # what nobody is sent to cannot be judged, however long
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
-    if look["no_data"] is not None or ineffective or at.mode is not Mode.JUDGING or at.step is None:
-        return session._replace(**look, last=None)
-    elapsed = _elapsed(session.last, now, at.interval)
-    waited = 0.0 if meets(analysis, at.step) else elapsed
-    return session._replace(**look, last=now, baked=session.baked + elapsed, held=session.held + waited)
+    if look["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
+        return evaluation._replace(**look, last=None)
+    elapsed = _credited_seconds(evaluation.last, now, at.interval)
+    waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
+    return evaluation._replace(**look, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
 
 
-def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, Any]:
+def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> dict[str, Any]:
     """Return what a look changes whatever it is for."""
     missing: dict[str, NoData | UnknownBound] = {
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
@@ -220,10 +224,10 @@ def _look(session: Session, reading: Reading, evidence: Evidence) -> dict[str, A
     gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
     return {
         "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "answered": reading.error is None,
-        "no_data": gap, "no_data_since": (session.no_data_since or reading.at) if gap else None,
+        "no_data": gap, "no_data_since": (evaluation.no_data_since or reading.at) if gap else None,
     }  # fmt: skip
 
 
-def _elapsed(before: datetime | None, now: datetime, interval: float) -> float:
+def _credited_seconds(before: datetime | None, now: datetime, interval: float) -> float:
     """Return the seconds since a tick, of which a gap counts as two at most; 0 where the thread of time was cut."""
     return 0.0 if before is None else max(0.0, min((now - before).total_seconds(), 2 * interval))

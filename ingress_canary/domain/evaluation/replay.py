@@ -10,7 +10,7 @@ source without a memory gives none: then the present is a new starting point. ``
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from ingress_canary.domain.evaluation.evaluation import Counting, Mode, Session, Tick, tick
+from ingress_canary.domain.evaluation.evaluation import CountReading, Evaluation, EvidenceMode, TickInputs, tick
 from ingress_canary.domain.evaluation.resume import Resume
 from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.metrics.samples import Reading
@@ -23,18 +23,18 @@ GONE = 300.0
 """Seconds by which a process's newest sample is older than the newest of all when it is taken for gone."""
 
 
-def instants(session: Session, now: datetime, interval: float) -> tuple[float, ...]:
+def instants(evaluation: Evaluation, now: datetime, interval: float) -> tuple[float, ...]:
     """Return the instants, in seconds of the epoch and rising, of which a session wants readings before its first.
 
     After a restart each process's newest counted sample is one of them: it is where counting goes on.
     """
     until = now.timestamp()
-    if session.resume is not None:
-        every = {at.timestamp() for at in session.resume.counted.values()}
+    if evaluation.resume is not None:
+        every = {at.timestamp() for at in evaluation.resume.counted.values()}
         counted = {at for at in every if at >= max(every) - GONE}
         since = max(min(counted), until - REMEMBERED)
         exact = {at for at in counted if since <= at < until}
-    elif session.unread and not session.analysis.step:
+    elif evaluation.unread and not evaluation.analysis.step:
         since, exact = until - LEARNT_FROM, set[float]()
     else:
         return ()
@@ -48,46 +48,48 @@ def _grid(since: float, until: float, interval: float) -> Iterator[float]:
         at += interval
 
 
-def caught_up(session: Session, reading: Reading, at: Tick, count: Counting = advance) -> Session:
+def tick_with_past(
+    evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance
+) -> Evaluation:
     """Return the session after a look, and after what came before it where this is its first and the source knows.
 
     ``count`` may know already what ``advance`` would return.
     """
     if reading.error is not None:
-        return tick(session, reading, at, count)
-    resume, unread = session.resume, session.unread
-    session = session._replace(resume=None, unread=False)
+        return tick(evaluation, reading, at, count)
+    resume, unread = evaluation.resume, evaluation.unread
+    evaluation = evaluation._replace(resume=None, unread=False)
     # what was asked of the canary before it is not known
     then = at._replace(probe=None)
     if resume is not None and reading.past:
-        return _rebuilt(session, resume, reading, at, then)
-    if unread and at.mode is Mode.WARMING:
+        return _rebuilt(evaluation, resume, reading, at, then)
+    if unread and at.mode is EvidenceMode.WARMING:
         for past in reading.past:
-            session = tick(session, past, then)
-    return tick(session, reading, at, count)
+            evaluation = tick(evaluation, past, then)
+    return tick(evaluation, reading, at, count)
 
 
-def _rebuilt(session: Session, resume: Resume, reading: Reading, at: Tick, then: Tick) -> Session:
+def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickInputs, then: TickInputs) -> Evaluation:
     """Return the session with all that has come since the checkpoint.
 
     Neither bake nor hold go on in a time in which nobody could have acted. A fail of that time stands, whatever has
     come after it: an uninterrupted run would have acted on it.
     """
-    baked, held, known = session.baked, session.held, set[str]()
-    session = session._replace(settled_from=resume.settled_from)
-    looks = [track.looks[-1].at for track in session.analysis.tracks if track.looks]
+    baked, held, known = evaluation.baked, evaluation.held, set[str]()
+    evaluation = evaluation._replace(settled_from=resume.settled_from)
+    looks = [track.looks[-1].at for track in evaluation.analysis.tracks if track.looks]
     for past in reading.past:
         uncounted = _uncounted(past, resume, known)
         if looks and past.at.timestamp() <= max(looks):
             # the last look had these samples: they are where counting goes on
-            book, _ = advance(session.book, uncounted, then.signals, then.course.measures, timedelta(0))
-            session = session._replace(book=book)
+            book, _ = advance(evaluation.book, uncounted, then.signals, then.compiled.measures, timedelta(0))
+            evaluation = evaluation._replace(book=book)
             continue
-        session = tick(session, uncounted, then)
-        session = session._replace(last=None, baked=baked, held=held)
-        if session.analysis.failed:
-            return session
-    return tick(session, _uncounted(reading, resume, known), at)
+        evaluation = tick(evaluation, uncounted, then)
+        evaluation = evaluation._replace(last=None, baked=baked, held=held)
+        if evaluation.analysis.failed:
+            return evaluation
+    return tick(evaluation, _uncounted(reading, resume, known), at)
 
 
 def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from ingress_canary.domain.metrics.counting import Book, newest
+from ingress_canary.domain.metrics.counting import CounterBook, newest_samples
 from ingress_canary.domain.metrics.samples import TURN
 
 ANYONE = ""
@@ -31,10 +31,10 @@ class Resume:
     """By process: its newest sample that was counted; never empty."""
 
     @classmethod
-    def of(cls, book: Book, settled_from: datetime | None) -> Self | None:
+    def of(cls, book: CounterBook, settled_from: datetime | None) -> Self | None:
         """Return where a restart would go on; None while nothing counts."""
         counted = dict[str, datetime]()
-        for name, at in newest(book).items():
+        for name, at in newest_samples(book).items():
             process = name.partition(TURN)[0]
             counted[process] = max(at, counted.get(process, at))
         if settled_from is None or not counted:

@@ -16,7 +16,7 @@ from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, Sec
 from ingress_canary.api.rollout import RolloutStatus, SloStatus
 from ingress_canary.domain.objects.revision import template_hash
 from ingress_canary.domain.objects.views import Key, Workload
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 
 VERSION = "v1"
 READ = 4096
@@ -52,11 +52,11 @@ class AskedRollout(Protocol):
         """Namespace and name."""
 
     @property
-    def course(self) -> Course | None:
+    def compiled(self) -> CompiledSchedule | None:
         """The schedule that it follows; None when there is none that can be used."""
 
     @property
-    def schedule(self) -> Course:
+    def schedule(self) -> CompiledSchedule:
         """The same, where there must be one."""
 
     @property
@@ -64,9 +64,9 @@ class AskedRollout(Protocol):
         """The canary's workload."""
 
 
-def calls(seen: AskedRollout, status: RolloutStatus) -> Iterator[GateCall]:
+def gate_calls(seen: AskedRollout, status: RolloutStatus) -> Iterator[GateCall]:
     """Yield what the gates are to be asked of a rollout whose status is this."""
-    gates = {gate.name: gate for gate in seen.course.spec.gates} if seen.course is not None else {}
+    gates = {gate.name: gate for gate in seen.compiled.spec.gates} if seen.compiled is not None else {}
     for record in status.gates:
         gate = gates.get(record.name)
         if gate is not None and record.next_at is not None:
@@ -110,7 +110,7 @@ def signature(key: str, timestamp: str, body: str) -> str:
     return f"sha256={made.hexdigest()}"
 
 
-def answered(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
+def read_gate_answer(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
     """Return what an answer means, and its words. ``kind`` is its content type.
 
     An HTML page is nobody's answer, whatever its code: a login, an error page or an index that a proxy, an ingress or
@@ -119,7 +119,7 @@ def answered(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
     text = body.decode("utf-8", "replace")
     if kind in ("text/html", "application/xhtml+xml") or _HTML.match(text):
         return GateVerdict.UNKNOWN, f"{code} with an HTML page, which no gate answers with; correct the url"
-    said = _said(text)
+    said = _shown_text(text)
     if 200 <= code < 300:
         return GateVerdict.PASSED, said or str(code)
     if code == 409:
@@ -128,7 +128,7 @@ def answered(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
     return GateVerdict.UNKNOWN, f"{code}{moved}{': ' if said else ''}{said}"
 
 
-def _said(text: str) -> str:
+def _shown_text(text: str) -> str:
     """Return what a person is shown of an answer: its member ``message``, or all of it, on one line and not long."""
     try:
         found = json.loads(text)

@@ -69,7 +69,7 @@ def record_of(records: Iterable[GateStatus], asked: Question) -> GateStatus:
     return GateStatus(name=gate.name, when=gate.when, step=asked.step, question=asked.id)
 
 
-def heard(record: GateStatus, answer: GateAnswer) -> GateStatus:
+def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
     """Return a record with an answer; one to another question changes nothing."""
     if record.question != answer.question:
         return record
@@ -82,7 +82,7 @@ def heard(record: GateStatus, answer: GateAnswer) -> GateStatus:
     )  # fmt: skip
 
 
-def verdict(asked: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
+def current_verdict(asked: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
     """Return what a record is worth now: an answer that has grown old is unknown."""
     if record.at is None:
         return GateVerdict.UNKNOWN
@@ -91,7 +91,7 @@ def verdict(asked: Question, record: GateStatus, now: datetime, interval: float)
     return record.verdict if now - record.at <= limit else GateVerdict.UNKNOWN
 
 
-def due(asked: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
+def next_call_at(asked: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
     """Return when a question is asked next; None when nothing more is to be said."""
     if record.at is None:
         return record.next_at or now
@@ -111,20 +111,20 @@ def _backoff(gate: Gate, attempts: int) -> timedelta:
     return min(gate.backoff * (1 << min(max(attempts - 1, 0), 16)), LONGEST)
 
 
-def title(asked: Question) -> str:
+def gate_title(asked: Question) -> str:
     """Return what messages call a gate."""
     about = f", step {asked.step}" if asked.step else ""
     return f"gate {asked.gate.name} ({asked.gate.when}{about})"
 
 
-def wait(asked: Question, record: GateStatus, now: datetime, interval: float) -> str:
+def waiting_message(asked: Question, record: GateStatus, now: datetime, interval: float) -> str:
     """Return what a gate that has not passed is waited for with: what it said, and when it is asked next."""
     if record.at is None:
-        return f"{title(asked)} is asked"
-    age, then = now - record.at, due(asked, record, now, interval)
+        return f"{gate_title(asked)} is asked"
+    age, then = now - record.at, next_call_at(asked, record, now, interval)
     old = ""
-    if record.verdict is not verdict(asked, record, now, interval):
+    if record.verdict is not current_verdict(asked, record, now, interval):
         old = f", {format_seconds(age.total_seconds())} ago, which is too old"
     times = "once" if record.attempts == 1 else f"{record.attempts} times"
     again = f", next at {then:%H:%M:%S} UTC" if then is not None and then > now else ""
-    return f"{title(asked)} {record.verdict}: {record.message}{old}; asked {times}{again}"
+    return f"{gate_title(asked)} {record.verdict}: {record.message}{old}; asked {times}{again}"

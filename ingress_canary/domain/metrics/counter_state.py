@@ -43,7 +43,7 @@ class Increase(NamedTuple):
     by: tuple[float, ...]
 
 
-class _Look(NamedTuple):
+class _ProcessState(NamedTuple):
     """The last that is known of a process."""
 
     at: datetime
@@ -76,15 +76,17 @@ class _Floor(NamedTuple):
         return not rose and all(now >= low for now, low in zip(values, self.values, strict=True))
 
 
-class Ledger(NamedTuple):
+class CounterState(NamedTuple):
     """The last sample of each label set. A new one is made at each look; the empty one has seen nothing."""
 
     looked: datetime | None = None
-    instances: Mapping[str, _Look] = EMPTY
+    instances: Mapping[str, _ProcessState] = EMPTY
     samples: Mapping[SeriesKey, Sample] = EMPTY
     floors: Mapping[SeriesKey, _Floor] = EMPTY
 
-    def follow(self, reading: Reading, samples: Mapping[SeriesKey, Sample]) -> tuple["Ledger", tuple[Increase, ...]]:
+    def follow(
+        self, reading: Reading, samples: Mapping[SeriesKey, Sample]
+    ) -> tuple["CounterState", tuple[Increase, ...]]:
         """Return the ledger after this look, and what rose. ``reading`` tells who answered, and when."""
         newest: dict[str, datetime] = {}
         for (name, _), sample in samples.items():
@@ -96,7 +98,7 @@ class Ledger(NamedTuple):
         for name in answered.keys() - older:
             at = newest.get(name, reading.at)
             # a replica that is late takes nothing back
-            looks[name] = _Look(max(at, looks[name].at) if name in looks else at, answered[name])
+            looks[name] = _ProcessState(max(at, looks[name].at) if name in looks else at, answered[name])
         gone = {name for name, look in looks.items() if reading.at - look.at > FORGET_AFTER}
         anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
         restarted = anew | {name for name, started in answered.items() if self._is_another(name, started)}
@@ -124,7 +126,7 @@ class Ledger(NamedTuple):
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by))
         kept = {name: look for name, look in looks.items() if name not in gone}
-        return Ledger(reading.at, kept, after, floors), tuple(increases)
+        return CounterState(reading.at, kept, after, floors), tuple(increases)
 
     def _is_older(self, name: str, started: datetime | None, since: datetime) -> bool:
         """Return whether a process tells an earlier start than it told after ``since``."""

@@ -1,6 +1,6 @@
 """Samples become counts: raw cumulative counters in, whole-number counts of both sides out (judging.md, Evidence).
 
-The engine keeps one :class:`Book` a rollout and calls :func:`advance` with each reading; the tests of
+The engine keeps one :class:`CounterBook` a rollout and calls :func:`advance` with each reading; the tests of
 ``sequential_tests.py`` consume the counts. The book is memory only: a restarted daemon begins with an empty one, whose
 first look is a starting point and no evidence.
 """
@@ -13,10 +13,10 @@ from functools import lru_cache
 from math import isfinite, nan
 from typing import NamedTuple
 
-from ingress_canary.domain.metrics.counter_state import Increase, Ledger, Sample, SeriesKey
-from ingress_canary.domain.metrics.query_counters import own_counts, own_samples
+from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
+from ingress_canary.domain.metrics.query_counters import query_counts, query_samples
 from ingress_canary.domain.metrics.samples import EMPTY, Counts, NoData, Reading, Series, Side, UnknownBound, is_count
-from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Signals, SliSet
 
 STALE_AT_LEAST = timedelta(seconds=60)
 SHOWN = 3
@@ -30,7 +30,7 @@ class Requests(NamedTuple):
     stable: int = 0
 
 
-class Evidence(NamedTuple):
+class ReadingCounts(NamedTuple):
     """What one reading added."""
 
     counts: Mapping[str, Counts | NoData | UnknownBound]
@@ -43,19 +43,19 @@ class Evidence(NamedTuple):
     """By SLO that holds a number against a bound."""
 
 
-class Book(NamedTuple):
+class CounterBook(NamedTuple):
     """The memory of one rollout's counters, cheap to advance; never changed in place."""
 
     at: datetime | None = None
     """When the newest usable reading was made."""
-    requests: Ledger = Ledger()
-    latency: Mapping[float, Ledger] = EMPTY
+    requests: CounterState = CounterState()
+    latency: Mapping[float, CounterState] = EMPTY
     """By threshold: each sample is a label set's (count, bucket), so that both reset together."""
-    own: Mapping[str, Ledger] = EMPTY
+    own: Mapping[str, CounterState] = EMPTY
     """The users' own counters, by SLO."""
 
 
-def by_process(book: Book) -> Mapping[str, Requests]:
+def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
     """Return what each controller process has counted so far, those that have counted nothing included."""
     found = {name: Requests() for name in book.requests.instances}
     for (name, _), sample in book.requests.samples.items():
@@ -67,24 +67,24 @@ def by_process(book: Book) -> Mapping[str, Requests]:
     return found
 
 
-def newest(book: Book) -> dict[str, datetime]:
+def newest_samples(book: CounterBook) -> dict[str, datetime]:
     """Return the newest sample of each process that has any."""
     found: dict[str, datetime] = {}
-    for ledger in (book.requests, *book.latency.values(), *book.own.values()):
-        for (name, _), sample in ledger.samples.items():
+    for counters in (book.requests, *book.latency.values(), *book.own.values()):
+        for (name, _), sample in counters.samples.items():
             if name not in found or found[name] < sample.at:
                 found[name] = sample.at
     return found
 
 
-def rebase(book: Book) -> Book:
+def rebase(book: CounterBook) -> CounterBook:
     """Return a book that forgets its starting points, but takes nothing older than it has seen."""
-    return Book(at=book.at)
+    return CounterBook(at=book.at)
 
 
 def advance(
-    book: Book, reading: Reading, signals: Signals, measures: Measures, interval: timedelta
-) -> tuple[Book, Evidence]:
+    book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, interval: timedelta
+) -> tuple[CounterBook, ReadingCounts]:
     """Return the book with ``reading`` entered, and what it adds.
 
     ``interval`` is how often the source is read: data older than twice that, than twice its own sampling, and than
@@ -93,15 +93,17 @@ def advance(
     """
     values = {slo: _number(reading, gauge.filled(signals.variables)) for slo, gauge in measures.gauges.items()}
     if reading.error is not None:
-        return book, Evidence({slo: NoData(reading.error) for slo in measures.by_slo}, values=values)
+        return book, ReadingCounts({slo: NoData(reading.error) for slo in measures.by_slo}, values=values)
     if book.at is not None and reading.at <= book.at:
-        return book, Evidence({slo: Counts() for slo in measures.by_slo}, values=values)
+        return book, ReadingCounts({slo: Counts() for slo in measures.by_slo}, values=values)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
 
     nothing = _nothing_seen(book.requests, reading, signals)
     requests = _follow(book.requests, reading, _requests(reading, signals), oldest, nothing)
     latency = {
-        bound: _follow(book.latency.get(bound, Ledger()), reading, _latencies(reading, signals, bound), oldest, nothing)
+        bound: _follow(
+            book.latency.get(bound, CounterState()), reading, _latencies(reading, signals, bound), oldest, nothing
+        )
         for bound in measures.bounds
     }
     own = dict(book.own)
@@ -111,22 +113,24 @@ def advance(
             case Availability(bad):
                 counts[slo] = _availability(requests, bad, measures.excluded)
             case Latency(threshold):
-                counts[slo] = _slow(latency[threshold], measures.excluded)
+                counts[slo] = _slow_requests(latency[threshold], measures.excluded)
             case Counters():
-                samples = own_samples(reading, measure, signals.variables)
+                samples = query_samples(reading, measure, signals.variables)
                 followed = _follow(
-                    own.get(slo, Ledger()), reading, samples, oldest, f"no series yet of {measure.total}"
+                    own.get(slo, CounterState()), reading, samples, oldest, f"no series yet of {measure.total}"
                 )
                 own[slo] = followed.ledger
-                counts[slo] = followed.problem or own_counts(followed.increases, measure)
-    everything = _tally(requests.increases, measures.excluded, lambda _: 0)
-    evidence = Evidence(
+                counts[slo] = followed.problem or query_counts(followed.increases, measure)
+    everything = _sum_of_sides(requests.increases, measures.excluded, lambda _: 0)
+    evidence = ReadingCounts(
         counts,
         Requests(everything.n, everything.m),
         classes_only=bool(measures.excluded) and any(one.classes for one in (requests, *latency.values())),
         values=values,
     )
-    return Book(reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}, own), evidence
+    return CounterBook(
+        reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}, own
+    ), evidence
 
 
 def _number(reading: Reading, query: str) -> float | NoData:
@@ -141,14 +145,14 @@ def _number(reading: Reading, query: str) -> float | NoData:
 class _Followed(NamedTuple):
     """One ledger after a reading: the counters that rose, or why they are not usable."""
 
-    ledger: Ledger
+    ledger: CounterState
     increases: tuple[Increase, ...] = ()
     classes: bool = False
     problem: NoData | UnknownBound | None = None
 
 
 def _follow(
-    ledger: Ledger,
+    counters: CounterState,
     reading: Reading,
     samples: Mapping[SeriesKey, Sample] | NoData | UnknownBound,
     oldest: datetime,
@@ -156,25 +160,25 @@ def _follow(
 ) -> _Followed:
     """Enter samples in their ledger, unless they are unusable; ``nothing`` is what to say where there are none."""
     if isinstance(samples, NoData | UnknownBound):
-        return _Followed(ledger, problem=samples)
+        return _Followed(counters, problem=samples)
     if not samples:
         # the pages were read and are known from here on, so that the first series counts from 0
-        known, _ = ledger.follow(reading, samples)
+        known, _ = counters.follow(reading, samples)
         return _Followed(known, problem=NoData(nothing))
     newest = max(sample.at for sample in samples.values())
     if newest < oldest:
         age = (reading.at - newest).total_seconds()
-        return _Followed(ledger, problem=NoData(f"stale: the newest sample is {age:.0f} s old"))
+        return _Followed(counters, problem=NoData(f"stale: the newest sample is {age:.0f} s old"))
     classes = any(sample.status.endswith("xx") for sample in samples.values())
-    followed, increases = ledger.follow(reading, samples)
+    followed, increases = counters.follow(reading, samples)
     return _Followed(followed, increases, classes)
 
 
-def _nothing_seen(ledger: Ledger, reading: Reading, signals: Signals) -> str:
+def _nothing_seen(counters: CounterState, reading: Reading, signals: Signals) -> str:
     """Return why there may be no series of an Ingress: those that count it are not there, or nobody does."""
     if reading.missing is not None:
         return f"no series for Ingress {signals.ingress} in what could be read: {reading.missing}"
-    silent = {name for name, _ in ledger.samples} - {instance.name for instance in reading.instances}
+    silent = {name for name, _ in counters.samples} - {instance.name for instance in reading.instances}
     if silent:
         return (
             f"no series for Ingress {signals.ingress} any more: {', '.join(sorted(silent)[:SHOWN])}, which counted "
@@ -297,18 +301,20 @@ def _availability(
             "remove --report-status-classes, or count a whole class such as 5.."
         )
     matches = _matcher(bad).fullmatch
-    return _tally(
+    return _sum_of_sides(
         requests.increases, excluded, lambda increase: round(increase.by[0]) if matches(increase.status) else 0
     )
 
 
-def _slow(latency: _Followed, excluded: frozenset[str]) -> Counts | NoData | UnknownBound:
+def _slow_requests(latency: _Followed, excluded: frozenset[str]) -> Counts | NoData | UnknownBound:
     if latency.problem is not None:
         return latency.problem
-    return _tally(latency.increases, excluded, lambda increase: max(0, round(increase.by[0]) - round(increase.by[1])))
+    return _sum_of_sides(
+        latency.increases, excluded, lambda increase: max(0, round(increase.by[0]) - round(increase.by[1]))
+    )
 
 
-def _tally(increases: Iterable[Increase], excluded: frozenset[str], bad: Callable[[Increase], int]) -> Counts:
+def _sum_of_sides(increases: Iterable[Increase], excluded: frozenset[str], bad: Callable[[Increase], int]) -> Counts:
     """Return the sums of both sides; the first value of an increase is its number of requests."""
     n = e = m = f = 0
     for increase in increases:

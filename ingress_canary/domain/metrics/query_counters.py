@@ -13,7 +13,9 @@ PART, TOTAL = "part", "total"
 """What a sample counts, in the place of a status."""
 
 
-def own_samples(reading: Reading, measure: Counters, variables: Mapping[str, str]) -> dict[SeriesKey, Sample] | NoData:
+def query_samples(
+    reading: Reading, measure: Counters, variables: Mapping[str, str]
+) -> dict[SeriesKey, Sample] | NoData:
     """Return the samples of both sides, of what is counted apart and of all; or why there are none."""
     samples: dict[SeriesKey, Sample] = {}
     for side in Side:
@@ -31,7 +33,7 @@ def own_samples(reading: Reading, measure: Counters, variables: Mapping[str, str
     return samples
 
 
-def own_counts(increases: Iterable[Increase], measure: Counters) -> Counts:
+def query_counts(increases: Iterable[Increase], measure: Counters) -> Counts:
     """Return the counts of both sides; a good event more than all of them is left to the check of the counts."""
     sums = {(side, counts): 0 for side in Side for counts in (PART, TOTAL)}
     for increase in increases:

@@ -7,7 +7,7 @@ metrics sources are asked for the bounds and the users' queries.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ingress_canary.api.schedule import Analysis, Sli, Slo
+from ingress_canary.api.schedule import AnalysisSettings, Sli, Slo
 from ingress_canary.domain.metrics.promql import fill, is_sided, selector
 from ingress_canary.domain.metrics.samples import Side
 
@@ -89,7 +89,7 @@ class Gauge:
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class SliSet:
     """What is counted, by SLO."""
 
     by_slo: Mapping[str, Availability | Latency | Counters]
@@ -128,18 +128,18 @@ class Measures:
         return tuple(sorted({gauge.filled(variables) for gauge in self.gauges.values()}))
 
     @classmethod
-    def of(cls, slos: Iterable[Slo], analysis: Analysis) -> "Measures":
+    def of(cls, slos: Iterable[Slo], analysis: AnalysisSettings) -> "SliSet":
         """Return what the SLOs count and look at."""
         by_slo, gauges = {}, {}
         for slo in slos:
             if slo.sli.prometheus_threshold is not None:
                 gauges[slo.name] = Gauge(slo.sli.prometheus_threshold.query)
             else:
-                by_slo[slo.name] = _measure(slo.sli)
+                by_slo[slo.name] = _sli_kind(slo.sli)
         return cls(by_slo, frozenset(analysis.exclude_statuses), gauges)
 
 
-def _measure(sli: Sli) -> Availability | Latency | Counters:
+def _sli_kind(sli: Sli) -> Availability | Latency | Counters:
     if sli.requests is not None:
         return Availability(tuple(sli.requests.bad))
     if sli.latency is not None:

@@ -100,7 +100,7 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class IngressBackend:
     """Where a path leads. ``service`` is None for a resource backend."""
 
     service: str | None
@@ -120,21 +120,21 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class IngressPath:
     """One path of a rule."""
 
     path: str
     type: str
     """As written; empty when not said."""
-    backend: Backend
+    backend: IngressBackend
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class IngressRule:
     """One rule. ``paths`` is None for a rule without ``http``."""
 
     host: str
-    paths: tuple[Path, ...] | None
+    paths: tuple[IngressPath, ...] | None
 
     @classmethod
     def of(cls, body: Json) -> Self:
@@ -143,8 +143,10 @@ class Rule:
         if http is None:
             return cls(body.get("host") or "", None)
         paths = (
-            Path(
-                path.get("path") or "", path.get("pathType") or "", Backend.of(path.get("backend")) or Backend(None, "")
+            IngressPath(
+                path.get("path") or "",
+                path.get("pathType") or "",
+                IngressBackend.of(path.get("backend")) or IngressBackend(None, ""),
             )
             for path in http.get("paths") or ()
         )
@@ -157,8 +159,8 @@ class Ingress:
 
     meta: Meta
     class_name: str | None
-    default_backend: Backend | None
-    rules: tuple[Rule, ...]
+    default_backend: IngressBackend | None
+    rules: tuple[IngressRule, ...]
     spec: Json = field(repr=False, compare=False)
     """The whole spec, for comparisons with what was applied."""
 
@@ -169,12 +171,12 @@ class Ingress:
         return cls(
             meta=Meta.of(body),
             class_name=spec.get("ingressClassName"),
-            default_backend=Backend.of(spec.get("defaultBackend")),
-            rules=tuple(Rule.of(rule) for rule in spec.get("rules") or ()),
+            default_backend=IngressBackend.of(spec.get("defaultBackend")),
+            rules=tuple(IngressRule.of(rule) for rule in spec.get("rules") or ()),
             spec=spec,
         )
 
-    def backends(self) -> Iterable[Backend]:
+    def backends(self) -> Iterable[IngressBackend]:
         """Yield every backend, the default one included."""
         if self.default_backend:
             yield self.default_backend
@@ -312,7 +314,7 @@ class IngressClass:
         return cls(meta, (body.get("spec") or {}).get("controller") or "", default)
 
 
-class View(Protocol):
+class ClusterView(Protocol):
     """The cluster as the caches hold it now: every look-up is a dictionary's, so that rules may ask freely."""
 
     @property

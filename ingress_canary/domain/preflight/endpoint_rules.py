@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from ingress_canary.domain.objects.views import Service
 from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
-from ingress_canary.domain.preflight.inputs import Subject
-from ingress_canary.domain.preflight.problem import Severity
-from ingress_canary.domain.preflight.rule import Finding, rule
+from ingress_canary.domain.preflight.inputs import PreflightInputs
+from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.rule import RuleFinding, rule
 
 TOPOLOGY_ANNOTATION = "service.kubernetes.io/topology-mode"
 MOST_NAMED = 3
@@ -14,7 +14,7 @@ MOST_NAMED = 3
 
 
 @rule(14)
-def canary_has_endpoints(subject: Subject) -> Iterator[Finding]:
+def canary_has_endpoints(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary Service's port resolves and an endpoint is ready: else everything, `always` included, goes to stable.
 
     Remedy: add the port that the primary uses for stable to the canary Service; start the canary workload.
@@ -24,14 +24,14 @@ def canary_has_endpoints(subject: Subject) -> Iterator[Finding]:
         return
     for port in subject.ports:
         if not service.has_port(port):
-            yield Finding(
+            yield RuleFinding(
                 f"Service {subject.canary}",
                 "spec.ports",
                 f"it has no port {port}, by which the primary reaches stable and the shadow will reach the canary",
                 f"add the port {port} to it",
             )
     if not subject.view.endpoints(subject.canary).ready:
-        yield Finding(
+        yield RuleFinding(
             f"Service {subject.canary}",
             "spec.selector",
             "it has no ready endpoint, so every request would go to stable",
@@ -40,15 +40,15 @@ def canary_has_endpoints(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@rule(19, Severity.WARNING)
-def canary_is_in_the_cluster(subject: Subject) -> Iterator[Finding]:
+@rule(19, ProblemSeverity.WARNING)
+def canary_is_in_the_cluster(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary Service is no ExternalName: a DNS failure, or a controller that disables them, falls back to stable.
 
     Remedy: give the canary a Service with a selector.
     """
     service = subject.view.service(subject.canary)
     if service is not None and service.type == EXTERNAL_NAME:
-        yield Finding(
+        yield RuleFinding(
             f"Service {subject.canary}",
             "spec.type",
             "it is an ExternalName: when its name does not resolve, all requests go to stable in silence",
@@ -56,8 +56,8 @@ def canary_is_in_the_cluster(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@rule(22, Severity.WARNING)
-def routing_ignores_zones(subject: Subject) -> Iterator[Finding]:
+@rule(22, ProblemSeverity.WARNING)
+def routing_ignores_zones(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """Neither Service asks for topology-aware routing: in a zone without a canary endpoint all requests go to stable.
 
     Remedy: take the annotation or trafficDistribution off for the rollout, or run a canary pod in every zone.
@@ -67,7 +67,7 @@ def routing_ignores_zones(subject: Subject) -> Iterator[Finding]:
     for key in (subject.stable, subject.canary):
         service = subject.view.service(key)
         if service is not None and (field := _zoned(service)):
-            yield Finding(
+            yield RuleFinding(
                 f"Service {key}",
                 field,
                 "topology-aware routing falls back to stable in each zone without a ready canary endpoint",
@@ -83,7 +83,7 @@ def _zoned(service: Service) -> str | None:
 
 
 @rule(24)
-def sides_are_disjoint(subject: Subject) -> Iterator[Finding]:
+def sides_are_disjoint(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No endpoint is behind both Services: a stable selector that also matches the canary's pods voids every number.
 
     Remedy: add a label to the selectors that tells the two workloads apart.
@@ -92,7 +92,7 @@ def sides_are_disjoint(subject: Subject) -> Iterator[Finding]:
     both = sorted((stable.ready | stable.unready) & (canary.ready | canary.unready))
     if both:
         named = ", ".join(both[:MOST_NAMED]) + (f" and {len(both) - MOST_NAMED} more" if len(both) > MOST_NAMED else "")
-        yield Finding(
+        yield RuleFinding(
             f"Service {subject.stable}",
             "spec.selector",
             f"{named} also stand behind Service {subject.canary}",
@@ -100,8 +100,8 @@ def sides_are_disjoint(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@rule(25, Severity.WARNING)
-def canary_can_carry_its_share(subject: Subject) -> Iterator[Finding]:
+@rule(25, ProblemSeverity.WARNING)
+def canary_can_carry_its_share(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary has at least half of the ready endpoints that its weight's share of all of them asks for.
 
     Remedy: scale the canary workload up before the step.
@@ -112,7 +112,7 @@ def canary_can_carry_its_share(subject: Subject) -> Iterator[Finding]:
     canary = len(subject.view.endpoints(subject.canary).ready)
     asked = subject.next_weight / 100 * (stable + canary)
     if 0 < canary < asked / 2:
-        yield Finding(
+        yield RuleFinding(
             f"Service {subject.canary}",
             "spec.selector",
             f"{canary} of {stable + canary} ready endpoints are to carry {subject.next_weight:g} % of the requests",

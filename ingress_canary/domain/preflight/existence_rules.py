@@ -6,28 +6,28 @@ from datetime import datetime
 from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.rollout import AT_REST
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.preflight.inputs import CARRYING, Rival, Subject
-from ingress_canary.domain.preflight.rule import Finding, rule
+from ingress_canary.domain.preflight.inputs import CARRYING, PreflightInputs, Rival
+from ingress_canary.domain.preflight.rule import RuleFinding, rule
 
 EXTERNAL_NAME = "ExternalName"
 
 
 @rule(0)
-def primary_exists(subject: Subject) -> Iterator[Finding]:
+def primary_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary Ingress is there and is not being deleted.
 
     Remedy: create it, or name the right one in spec.ingresses.
     """
     key, field = Key(subject.key.namespace, subject.spec.primary), "spec.ingresses[0]"
     if subject.primary is None:
-        yield Finding(
+        yield RuleFinding(
             subject.label,
             field,
             f"Ingress {key} does not exist",
             "create it, or name the right one; mind its namespace",
         )
     elif subject.primary.meta.deleting:
-        yield Finding(
+        yield RuleFinding(
             subject.label,
             field,
             f"Ingress {key} is being deleted",
@@ -36,7 +36,7 @@ def primary_exists(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def stable_service_exists(subject: Subject) -> Iterator[Finding]:
+def stable_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The stable Service is there.
 
     Remedy: create it, or name the right one in spec.stableService.
@@ -45,7 +45,7 @@ def stable_service_exists(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def primary_leads_to_stable_service(subject: Subject) -> Iterator[Finding]:
+def primary_leads_to_stable_service(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """At least one path of a rule of the primary leads to the stable Service; a default backend is no path.
 
     Remedy: name the Service that the primary's paths lead to in spec.stableService.
@@ -54,7 +54,7 @@ def primary_leads_to_stable_service(subject: Subject) -> Iterator[Finding]:
         return
     led = sorted({path.backend.service or "" for one in subject.primary.rules for path in one.paths or ()} - {""})
     found = f"its paths lead to {', '.join(led)}" if led else "it has no path that leads to a Service"
-    yield Finding(
+    yield RuleFinding(
         subject.label,
         "spec.stableService",
         f"no path of Ingress {subject.primary.meta.key} leads to Service {subject.stable}: {found}",
@@ -63,7 +63,7 @@ def primary_leads_to_stable_service(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def stable_port_resolves(subject: Subject) -> Iterator[Finding]:
+def stable_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The port by which the primary reaches the stable Service is one of the Service's.
 
     Remedy: correct the port in the primary, or add it to the Service.
@@ -73,7 +73,7 @@ def stable_port_resolves(subject: Subject) -> Iterator[Finding]:
         return
     for port, field in subject.port_fields().items():
         if not service.has_port(port):
-            yield Finding(
+            yield RuleFinding(
                 f"Ingress {subject.primary.meta.key}",
                 field,
                 f"Service {subject.stable} has no port {port or '(none said)'}",
@@ -82,7 +82,7 @@ def stable_port_resolves(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def canary_service_exists(subject: Subject) -> Iterator[Finding]:
+def canary_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary Service is there.
 
     Remedy: create it, or name the right one in spec.canaryService.
@@ -91,7 +91,7 @@ def canary_service_exists(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
+def no_rival_comes_first(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """Of the unfinished CanaryRollouts on one Ingress or canary Service one goes on: the one begun, else the oldest.
 
     Remedy: wait until the other one has ended, or delete it.
@@ -102,7 +102,7 @@ def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
         if field is None or rival.key == subject.key or rival.phase in AT_REST:
             continue
         if _turn(rival.phase in CARRYING or rival.begun, rival.created, rival.key) < mine:
-            yield Finding(
+            yield RuleFinding(
                 subject.label,
                 field,
                 f"CanaryRollout {rival.key} ({rival.phase}) uses the same one and comes first",
@@ -111,7 +111,7 @@ def no_rival_comes_first(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(0)
-def shadow_name_is_free(subject: Subject) -> Iterator[Finding]:
+def shadow_name_is_free(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No Ingress of somebody else has the shadow's name: it is refused, never taken over.
 
     Remedy: choose another name in spec.shadow.name; never remove the other Ingress while a CanaryRollout owns it.
@@ -124,7 +124,7 @@ def shadow_name_is_free(subject: Subject) -> Iterator[Finding]:
     owner = f"{owned.kind} {owned.name}" if owned else "somebody else"
     live = owned is not None and owned.kind == ROLLOUT_KIND
     otherwise = "its removal would take that one's canary off" if live else "or remove that Ingress"
-    yield Finding(
+    yield RuleFinding(
         subject.label,
         "spec.shadow.name",
         f"Ingress {key} exists and belongs to {owner}",
@@ -132,7 +132,7 @@ def shadow_name_is_free(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _shared_field(subject: Subject, rival: Rival) -> str | None:
+def _shared_field(subject: PreflightInputs, rival: Rival) -> str | None:
     if rival.primary == subject.spec.primary:
         return "spec.ingresses[0]"
     return "spec.canaryService" if rival.canary_service == subject.spec.canary_service else None
@@ -142,14 +142,14 @@ def _turn(begun: bool, created: datetime, key: Key) -> tuple[bool, datetime, Key
     return not begun, created, key
 
 
-def _missing_service(subject: Subject, key: Key, field: str) -> Iterator[Finding]:
+def _missing_service(subject: PreflightInputs, key: Key, field: str) -> Iterator[RuleFinding]:
     service = subject.view.service(key)
     if service is None:
-        yield Finding(
+        yield RuleFinding(
             subject.label,
             field,
             f"Service {key} does not exist",
             "create it, or name the right one; mind its namespace",
         )
     elif service.meta.deleting:
-        yield Finding(subject.label, field, f"Service {key} is being deleted", "wait until it is created anew")
+        yield RuleFinding(subject.label, field, f"Service {key} is being deleted", "wait until it is created anew")

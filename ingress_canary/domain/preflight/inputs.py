@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ingress_canary.api.rollout import Phase, RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects.views import Ingress, Key, View
+from ingress_canary.domain.objects.views import ClusterView, Ingress, Key
 
 CARRYING = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 """Phases in which a shadow may be there."""
@@ -57,7 +57,7 @@ class ControllerFacts(NamedTuple):
     """Their own word that the shadow is inert."""
 
 
-class Subject(NamedTuple):
+class PreflightInputs(NamedTuple):
     """A rollout under scrutiny."""
 
     key: Key
@@ -70,7 +70,7 @@ class Subject(NamedTuple):
     primary: Ingress | None
     shadow: Ingress | None
     """The shadow, when it is there and this rollout's."""
-    view: View
+    view: ClusterView
     prefix: str
     """Prefix of the router's annotations."""
     rivals: tuple[Rival, ...] = ()

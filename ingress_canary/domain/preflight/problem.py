@@ -10,7 +10,7 @@ from enum import StrEnum
 from ingress_canary.api.units import MESSAGE_LENGTH
 
 
-class Severity(StrEnum):
+class ProblemSeverity(StrEnum):
     """What a problem does to a rollout."""
 
     ERROR = "Error"
@@ -28,7 +28,7 @@ class Problem:
     rule: int
     """Number in the reference; 0 for what has to exist at all."""
     name: str
-    severity: Severity
+    severity: ProblemSeverity
     object: str
     """Kind and key, such as ``Ingress shop/checkout``."""
     field: str
@@ -41,7 +41,7 @@ class Problem:
 
 def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Problem, ...]:
     """Return the problems that refuse a start or hold a weight."""
-    refused = {Severity.ERROR} if accept_unchecked else {Severity.ERROR, Severity.NOT_CHECKED}
+    refused = {ProblemSeverity.ERROR} if accept_unchecked else {ProblemSeverity.ERROR, ProblemSeverity.NOT_CHECKED}
     return tuple(problem for problem in problems if problem.severity in refused)
 
 
@@ -49,9 +49,9 @@ def summary(problems: Sequence[Problem]) -> str:
     """Return one sentence: the first of the gravest problems, and how many there are besides."""
     if not problems:
         return "preflight found nothing"
-    gravest = min(problems, key=lambda problem: list(Severity).index(problem.severity))
-    unchecked = [problem for problem in problems if problem.severity is Severity.NOT_CHECKED]
-    if gravest.severity is not Severity.ERROR and unchecked:
+    gravest = min(problems, key=lambda problem: list(ProblemSeverity).index(problem.severity))
+    unchecked = [problem for problem in problems if problem.severity is ProblemSeverity.NOT_CHECKED]
+    if gravest.severity is not ProblemSeverity.ERROR and unchecked:
         numbers = ", ".join(str(problem.rule) for problem in unchecked)
         return _clipped(f"not checked: rules {numbers} ({unchecked[0].message}); {unchecked[0].remedy}", "")
     others = len(problems) - 1

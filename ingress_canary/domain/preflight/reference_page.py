@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Sequence
 
-from ingress_canary.domain.preflight.problem import Severity
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.rule import PreflightRule
 
 SPEC_IS_SERVED, SCHEDULE_EXISTS = "spec-is-served", "schedule-exists"
 FIRST = (
@@ -27,13 +27,13 @@ say what must exist at all; the others are asked once those find nothing.
 """
 
 
-def reference(rules: Sequence[Rule]) -> str:
+def reference(rules: Sequence[PreflightRule]) -> str:
     """Return the page in Markdown, ending in a newline."""
-    first = (("0", f"`{name}`", Severity.ERROR.value, "-", what, remedy) for name, what, remedy in FIRST)
+    first = (("0", f"`{name}`", ProblemSeverity.ERROR.value, "-", what, remedy) for name, what, remedy in FIRST)
     return HEADER + "".join(f"| {' | '.join(cells)} |\n" for cells in (*first, *map(_cells, rules)))
 
 
-def _cells(rule: Rule) -> tuple[str, ...]:
+def _cells(rule: PreflightRule) -> tuple[str, ...]:
     text = " ".join((inspect.getdoc(rule.check) or "").split())
     what, _, remedy = text.partition(" Remedy: ")
     needs = rule.needs.value if rule.needs else "-"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from ingress_canary.domain.preflight.inputs import Subject
-from ingress_canary.domain.preflight.problem import Problem, Severity
+from ingress_canary.domain.preflight.inputs import PreflightInputs
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 
 
-class Finding(NamedTuple):
+class RuleFinding(NamedTuple):
     """What a rule found: a problem without the rule's own number, name and severity."""
 
     object: str
@@ -22,37 +22,37 @@ class Finding(NamedTuple):
     remedy: str
 
 
-class Sight(Enum):
+class NeededVisibility(Enum):
     """What a rule must be able to see beyond the rollout's own namespace."""
 
     NAMESPACES = "Ingresses of all namespaces"
     CLASSES = "IngressClasses"
 
-    def of(self, subject: Subject) -> bool:
+    def of(self, subject: PreflightInputs) -> bool:
         """Return whether it may be read."""
         match self:
-            case Sight.NAMESPACES:
+            case NeededVisibility.NAMESPACES:
                 return subject.view.sees_all_namespaces
-            case Sight.CLASSES:
+            case NeededVisibility.CLASSES:
                 return subject.view.sees_classes
 
 
-Check = Callable[[Subject], Iterator[Finding]]
+Check = Callable[[PreflightInputs], Iterator[RuleFinding]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PreflightRule:
     """One rule of the reference."""
 
     number: int
     name: str
-    severity: Severity
+    severity: ProblemSeverity
     check: Check
-    needs: Sight | None
-    waived: Callable[[Subject], bool]
+    needs: NeededVisibility | None
+    waived: Callable[[PreflightInputs], bool]
     """Whether the user has opted out of it."""
 
-    def problems(self, subject: Subject) -> Iterator[Problem]:
+    def problems(self, subject: PreflightInputs) -> Iterator[Problem]:
         """Yield what the rule finds, or that it could not see enough to find nothing."""
         if self.waived(subject):
             return
@@ -64,7 +64,7 @@ class Rule:
             yield Problem(
                 self.number,
                 self.name,
-                Severity.NOT_CHECKED,
+                ProblemSeverity.NOT_CHECKED,
                 subject.label,
                 "spec.ingresses[0]",
                 f"{self.needs.value} cannot be read",
@@ -74,14 +74,14 @@ class Rule:
 
 def rule(
     number: int,
-    severity: Severity = Severity.ERROR,
+    severity: ProblemSeverity = ProblemSeverity.ERROR,
     *,
-    needs: Sight | None = None,
-    waived: Callable[[Subject], bool] = lambda _: False,
-) -> Callable[[Check], Rule]:
+    needs: NeededVisibility | None = None,
+    waived: Callable[[PreflightInputs], bool] = lambda _: False,
+) -> Callable[[Check], PreflightRule]:
     """Return a decorator that makes a rule of a function; the function's name is the rule's."""
 
-    def made(check: Check) -> Rule:
-        return Rule(number, check.__name__.replace("_", "-"), severity, check, needs, waived)
+    def made(check: Check) -> PreflightRule:
+        return PreflightRule(number, check.__name__.replace("_", "-"), severity, check, needs, waived)
 
     return made

@@ -8,28 +8,28 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from ingress_canary.domain.objects.views import View
-from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.objects.views import ClusterView
+from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.preflight.run_rules import preflight
 
 
-class Preflight:
+class CachedPreflight:
     """What the rules found last, and what they looked at."""
 
     def __init__(self) -> None:
-        self._subject: Subject | None = None
-        self._rules: Sequence[Rule] = ()
+        self._subject: PreflightInputs | None = None
+        self._rules: Sequence[PreflightRule] = ()
         self._asked: Sequence[tuple[Callable[[], object], object]] = ()
         """Each question that the rules put to the view, with the answer that it had."""
         self._found: tuple[Problem, ...] = ()
 
-    def __call__(self, subject: Subject, rules: Sequence[Rule]) -> tuple[Problem, ...]:
+    def __call__(self, subject: PreflightInputs, rules: Sequence[PreflightRule]) -> tuple[Problem, ...]:
         """Return what the rules find, in their order, as :func:`preflight` does."""
         if subject != self._subject or rules != self._rules or not self._holds():
-            witness = _Witness(subject.view)
-            self._found = preflight(subject._replace(view=cast("View", witness)), rules)
+            witness = _RecordingInputs(subject.view)
+            self._found = preflight(subject._replace(view=cast("ClusterView", witness)), rules)
             self._asked = tuple(witness.asked.values())
         # of equal subjects the newest is kept: it shares most with the next
         self._subject, self._rules = subject, rules
@@ -40,10 +40,10 @@ class Preflight:
         return all((now := ask()) is answer or now == answer for ask, answer in self._asked)
 
 
-class _Witness:
+class _RecordingInputs:
     """A view that keeps every question with its answer."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: ClusterView) -> None:
         self._view = view
         self.asked: dict[tuple[Any, ...], tuple[Callable[[], object], object]] = {}
 

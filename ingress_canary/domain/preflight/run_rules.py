@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.rule import PreflightRule
 
 
-def preflight(subject: Subject, rules: Sequence[Rule]) -> tuple[Problem, ...]:
+def preflight(subject: PreflightInputs, rules: Sequence[PreflightRule]) -> tuple[Problem, ...]:
     """Return what the rules find, in their order; what must exist (rule 0) comes first and alone.
 
     A missing Service would make half of the others speak of its consequences, so they wait until it is there.

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 from typing import Self
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.metrics.sli_kinds import Measures
-from ingress_canary.domain.schedule.steps import Exposure, Walk
+from ingress_canary.domain.metrics.sli_kinds import SliSet
+from ingress_canary.domain.schedule.steps import Exposure, StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.slo.analysis import Plan
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class Course:
+class CompiledSchedule:
     """A schedule made ready to be walked: made once for each content, because ticks come often."""
 
     spec: ScheduleSpec
-    walk: Walk
+    walk: StepList
     plan: Plan
-    measures: Measures
+    measures: SliSet
     calendar: Calendar | None = None
     """When it may be walked; None when at any time."""
 
@@ -33,11 +33,11 @@ class Course:
     @classmethod
     def of(cls, spec: ScheduleSpec) -> Self:
         """Return the course of a schedule."""
-        walk = Walk.of(spec)
+        walk = StepList.of(spec)
         return cls(
             spec,
             walk,
             Plan.of(spec, tuple(step.min_requests for step in walk.steps)),
-            Measures.of(spec.slos, spec.analysis),
+            SliSet.of(spec.slos, spec.analysis),
             Calendar.of(spec.windows) if spec.windows is not None else None,
         )

@@ -54,7 +54,7 @@ def ramp_weights(ramp: Ramp) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class StepList:
     """All steps of a schedule."""
 
     steps: tuple[PlannedStep, ...]

@@ -102,7 +102,7 @@ class Calendar:
             ends.append(end - span.start)
         return max(ends, default=None)
 
-    def told(self, at: datetime) -> str:
+    def format_time(self, at: datetime) -> str:
         """Return an instant as people of the zone read it."""
         return at.astimezone(self.zone).strftime("%a %Y-%m-%d %H:%M ") + self.windows.timezone
 

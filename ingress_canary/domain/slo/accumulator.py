@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.sequential_tests import Design, Dispersion, Wealth
-from ingress_canary.domain.slo.verdicts import Evidence
+from ingress_canary.domain.slo.verdicts import SloEvidence
 
 MINUTE = 60.0
 """Seconds over which stable's present ratio is taken (theta_t)."""
@@ -20,7 +20,7 @@ NOTHING = Counts()
 UNKNOWN_SCATTER = Dispersion()
 
 
-class Look(NamedTuple):
+class TickCounts(NamedTuple):
     """The counts of one tick that theta_t and the pace are taken from."""
 
     at: float
@@ -34,7 +34,7 @@ def _ratio(requests: int, bad: int) -> float:
     return bad / requests if bad else 0.0
 
 
-def implausible(counts: Counts) -> str | None:
+def implausible_counts(counts: Counts) -> str | None:
     """Return why the counts of a tick cannot be true; None when they can.
 
     Two counters read at different moments can show more bad requests than requests: such a tick is no evidence.
@@ -46,7 +46,7 @@ def implausible(counts: Counts) -> str | None:
 
 
 @dataclass
-class Track:
+class Accumulator:
     """What one SLO's evidence has come to. Without slots: its E-values are worked out once a tick."""
 
     design: Design
@@ -58,24 +58,24 @@ class Track:
     step: Counts = NOTHING
     ticks: int = 0
     """Ticks with evidence since the step began."""
-    looks: tuple[Look, ...] = ()
+    looks: tuple[TickCounts, ...] = ()
     """Of the last minute, oldest first."""
     fresh: bool = False
     missing: str = ""
 
     @classmethod
-    def of(cls, design: Design) -> "Track":
+    def of(cls, design: Design) -> "Accumulator":
         """Return the beginning."""
         return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
 
-    def warm(self, *ticks: Counts) -> "Track":
+    def warm(self, *ticks: Counts) -> "Accumulator":
         """Return the track with more ticks of stable alone: the scatter of its errors sets phi."""
         dispersion = self.dispersion
         for counts in ticks:
             dispersion = dispersion.plus(counts.m, counts.f)
         return replace(self, dispersion=dispersion, phi=dispersion.phi)
 
-    def enter(self, step: int) -> "Track":
+    def enter(self, step: int) -> "Accumulator":
         """Return the track at the beginning of a step, counted from 1; copies of the tests up to it have begun."""
         return replace(
             self,
@@ -85,19 +85,19 @@ class Track:
             ticks=0,
         )
 
-    def anew(self, step: int) -> "Track":
+    def anew(self, step: int) -> "Accumulator":
         """Return the track without evidence at the same step; phi remains, no better one can be had any more."""
-        return replace(Track.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
+        return replace(Accumulator.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
 
-    def silent(self, missing: str) -> "Track":
+    def silent(self, missing: str) -> "Accumulator":
         """Return the track after a look that brought nothing, and why."""
         return replace(self, fresh=False, missing=missing)
 
-    def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Track":
+    def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Accumulator":
         """Return the track with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
         n, e, m, f = counts
         design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
-        looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], Look(at, n, m, f))
+        looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], TickCounts(at, n, m, f))
         if n:
             # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
             minute = _ratio(sum([look.m for look in looks]), sum([look.f for look in looks]))
@@ -108,7 +108,7 @@ class Track:
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
         # made anew rather than with replace(), which takes twice as long
-        return Track(
+        return Accumulator(
             design=design,
             absolute=absolute,
             relative=against_stable,
@@ -122,9 +122,9 @@ class Track:
         )
 
     @cached_property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> SloEvidence:
         """What the verdict is taken from; asked for several times a tick, computed once."""
-        return Evidence(
+        return SloEvidence(
             total=self.total,
             step=self.step,
             phi=self.phi,

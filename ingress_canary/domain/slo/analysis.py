@@ -14,10 +14,10 @@ from typing import Self
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.samples import Counts
-from ingress_canary.domain.slo.accumulator import NOTHING, Track, implausible
+from ingress_canary.domain.slo.accumulator import NOTHING, Accumulator, implausible_counts
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
-from ingress_canary.domain.slo.threshold_check import Bound, Watch
-from ingress_canary.domain.slo.verdicts import describe, judge, status, unopposed
+from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
+from ingress_canary.domain.slo.verdicts import describe, judge, slo_status, unopposed
 
 NO_VALUES: Mapping[str, float | str] = MappingProxyType({})
 UNREAD = "nothing was read for this SLO"
@@ -39,7 +39,7 @@ class Plan:
     objectives: tuple[Objective, ...]
     step_minimums: tuple[int | None, ...]
     """minRequests of each expanded step, where it overrides the SLOs' own."""
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[ThresholdBound, ...] = ()
     """The uncalibrated SLOs."""
 
     @property
@@ -74,7 +74,7 @@ class Plan:
                 for slo in calibrated
             ),
             tuple(step_minimums),
-            tuple(Bound.of(slo) for slo in spec.slos if slo.sli.prometheus_threshold is not None),
+            tuple(ThresholdBound.of(slo) for slo in spec.slos if slo.sli.prometheus_threshold is not None),
         )
 
 
@@ -83,7 +83,7 @@ class Analysis:
     """All evidence of one rollout. Without slots: what is asked of it many times a tick is worked out once."""
 
     plan: Plan
-    tracks: tuple[Track, ...]
+    tracks: tuple[Accumulator, ...]
     """One an objective, in the plan's order."""
     step: int = 0
     """Index in the expanded list, from 1; 0 before the first."""
@@ -92,14 +92,14 @@ class Analysis:
     stable_requests: int = 0
     first_fail_at: datetime | None = None
     """When the evidence was taken that first proved a fail."""
-    watches: tuple[Watch, ...] = ()
+    watches: tuple[ThresholdCheck, ...] = ()
     """One an uncalibrated SLO, in the plan's order."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Return the analysis of a rollout that has not begun."""
-        tracks = tuple(Track.of(objective.design) for objective in plan.objectives)
-        return cls(plan, tracks, watches=tuple(Watch(bound) for bound in plan.bounds))
+        tracks = tuple(Accumulator.of(objective.design) for objective in plan.objectives)
+        return cls(plan, tracks, watches=tuple(ThresholdCheck(bound) for bound in plan.bounds))
 
     def warm(self, *ticks: Mapping[str, Counts | str]) -> Self:
         """Return the analysis with more ticks of the stable side before the canary had traffic.
@@ -109,9 +109,9 @@ class Analysis:
         if self.step:
             return self
         tracks = []
-        for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
-            looks = (_look(counts, objective) for counts in ticks)
-            tracks.append(track.warm(*(look for look in looks if not isinstance(look, str))))
+        for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
+            looks = (_threshold_value(counts, objective) for counts in ticks)
+            tracks.append(accumulator.warm(*(look for look in looks if not isinstance(look, str))))
         return replace(self, tracks=tuple(tracks))
 
     def enter_step(self, index: int) -> Self:
@@ -121,13 +121,13 @@ class Analysis:
         """
         if not 1 <= index <= len(self.plan.step_minimums):
             raise IndexError(f"step {index} of {len(self.plan.step_minimums)}")
-        tracks = tuple(track.enter(index) for track in self.tracks)
+        tracks = tuple(accumulator.enter(index) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
         return replace(self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0)
 
     def restart_evidence(self) -> Self:
         """Return the analysis at the same step with nothing seen: stable is another version now."""
-        tracks = tuple(track.anew(self.step) for track in self.tracks)
+        tracks = tuple(accumulator.anew(self.step) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
         return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
 
@@ -144,9 +144,13 @@ class Analysis:
         """
         seconds = at.timestamp()
         tracks = []
-        for track, objective in zip(self.tracks, self.plan.objectives, strict=True):
-            look = _look(counts, objective)
-            tracks.append(track.silent(look) if isinstance(look, str) else track.tick(seconds, look, relative=relative))
+        for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
+            look = _threshold_value(counts, objective)
+            tracks.append(
+                accumulator.silent(look)
+                if isinstance(look, str)
+                else accumulator.tick(seconds, look, relative=relative)
+            )
         after = replace(
             self,
             tracks=tuple(tracks),
@@ -162,8 +166,8 @@ class Analysis:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each SLO's verdict, in the plan's order, the uncalibrated ones last."""
         calibrated = [
-            judge(objective.design, track.evidence, self._min_requests(objective))
-            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            judge(objective.design, accumulator.evidence, self._min_requests(objective))
+            for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         return (*calibrated, *(watch.verdict for watch in self.watches))
 
@@ -176,8 +180,8 @@ class Analysis:
     def sentences(self) -> tuple[str, ...]:
         """What each SLO's verdict stands for, in the same order."""
         calibrated = [
-            describe(objective.design, track.evidence, self._min_requests(objective), track.rate)
-            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            describe(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
+            for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         return (*calibrated, *(watch.sentence for watch in self.watches))
 
@@ -187,7 +191,10 @@ class Analysis:
         # the uncalibrated ones are last, and have no track
         parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
         return [
-            *(status(one.name, verdict, track.evidence, sentence) for one, verdict, track, sentence in parts),
+            *(
+                slo_status(one.name, verdict, accumulator.evidence, sentence)
+                for one, verdict, accumulator, sentence in parts
+            ),
             *(watch.status for watch in self.watches),
         ]
 
@@ -201,8 +208,8 @@ class Analysis:
     def unopposed_summary(self) -> str:
         """What a step of require: NoFail was passed on, of every SLO."""
         calibrated = [
-            unopposed(objective.design, track.evidence, self._min_requests(objective), track.rate)
-            for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+            unopposed(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
+            for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         sentences = (*calibrated, *(watch.sentence for watch in self.watches))
         return "; ".join(f"{name}: {sentence}" for name, sentence in zip(self.plan.names, sentences, strict=True))
@@ -229,8 +236,8 @@ class Analysis:
             not self.failed
             and all(watch.fresh for watch in self.watches)
             and all(
-                track.fresh and track.step.n >= self._min_requests(objective)
-                for objective, track in zip(self.plan.objectives, self.tracks, strict=True)
+                accumulator.fresh and accumulator.step.n >= self._min_requests(objective)
+                for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
             )
         )
 
@@ -242,7 +249,7 @@ class Analysis:
         return objective.min_requests if override is None else override
 
 
-def _look(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:
+def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:
     """Return the counts of an objective, or why there are none that could be used."""
     look = counts.get(objective.name, UNREAD)
-    return look if isinstance(look, str) else implausible(look) or look
+    return look if isinstance(look, str) else implausible_counts(look) or look

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from ingress_canary.domain.metrics.samples import Counts
-from ingress_canary.domain.slo.accumulator import Look, Track
+from ingress_canary.domain.slo.accumulator import Accumulator, TickCounts
 from ingress_canary.domain.slo.analysis import Analysis, Plan
 from ingress_canary.domain.slo.sequential_tests import GRID, Design, Dispersion, Wealth
 
@@ -36,16 +36,16 @@ def encode(analysis: Analysis) -> str:
         failed.isoformat() if failed else "",
         [
             [
-                track.absolute.begun,
-                track.absolute.bets,
-                track.relative.bets,
-                track.dispersion,
-                track.total,
-                track.step,
-                track.ticks,
-                track.looks,
+                accumulator.absolute.begun,
+                accumulator.absolute.bets,
+                accumulator.relative.bets,
+                accumulator.dispersion,
+                accumulator.total,
+                accumulator.step,
+                accumulator.ticks,
+                accumulator.looks,
             ]
-            for track in analysis.tracks
+            for accumulator in analysis.tracks
         ],
     ]
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
@@ -71,7 +71,10 @@ def decode(text: str, plan: Plan) -> Analysis | None:
             return None
         return Analysis(
             plan,
-            tuple(_track(row, objective.design, step) for row, objective in zip(tracks, plan.objectives, strict=True)),
+            tuple(
+                _accumulator(row, objective.design, step)
+                for row, objective in zip(tracks, plan.objectives, strict=True)
+            ),
             step,
             canary_requests,
             stable_requests,
@@ -94,7 +97,7 @@ def _fingerprint(plan: Plan) -> str:
     return hashlib.sha256(json.dumps([said, len(plan.step_minimums)]).encode()).hexdigest()[:16]
 
 
-def _track(row: list[object], design: Design, step: int) -> Track:
+def _accumulator(row: list[object], design: Design, step: int) -> Accumulator:
     begun, absolute, relative, dispersion, total, seen, ticks, looks = row
     copies, number = _integers([begun, ticks], 2)
     whole, part = _counts(total), _counts(seen)
@@ -103,7 +106,7 @@ def _track(row: list[object], design: Design, step: int) -> Track:
         raise ValueError("the numbers contradict each other")
     if not isinstance(looks, list):
         raise TypeError("looks are a list")
-    return Track(
+    return Accumulator(
         design,
         Wealth(_floats(absolute), copies, design.steps),
         Wealth(_floats(relative), copies, design.steps),
@@ -112,7 +115,7 @@ def _track(row: list[object], design: Design, step: int) -> Track:
         whole,
         part,
         number,
-        tuple(_look(look) for look in looks),
+        tuple(_tick_counts(look) for look in looks),
     )
 
 
@@ -123,11 +126,11 @@ def _counts(value: object) -> Counts:
     return Counts(n, e, m, f)
 
 
-def _look(value: object) -> Look:
+def _tick_counts(value: object) -> TickCounts:
     if not isinstance(value, list):
         raise TypeError("a look is a list")
     at, *counts = value
-    return Look(_floats([at], 1)[0], *_integers(counts, 3))
+    return TickCounts(_floats([at], 1)[0], *_integers(counts, 3))
 
 
 def _instant(value: str) -> datetime:

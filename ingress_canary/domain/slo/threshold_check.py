@@ -14,7 +14,7 @@ from ingress_canary.api.units import MESSAGE_LENGTH, format_seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class ThresholdBound:
     """What a number must be."""
 
     name: str
@@ -42,10 +42,10 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ThresholdCheck:
     """The looks of one step at one number."""
 
-    bound: Bound
+    bound: ThresholdBound
     inside: tuple[bool, ...] = ()
     """Of the last looks, oldest first."""
     looked: float | None = None
@@ -55,11 +55,11 @@ class Watch:
     fresh: bool = False
     missing: str = ""
 
-    def anew(self) -> "Watch":
+    def anew(self) -> "ThresholdCheck":
         """Return the watch at the beginning of a step."""
-        return Watch(self.bound)
+        return ThresholdCheck(self.bound)
 
-    def tick(self, at: float, value: float | str) -> "Watch":
+    def tick(self, at: float, value: float | str) -> "ThresholdCheck":
         """Return the watch after a tick that brought a number, or why there is none.
 
         Unknown is no look. What is more than two windows old is not in a row with what comes.
@@ -71,7 +71,7 @@ class Watch:
             return replace(self, value=value, fresh=True, missing="")
         before = self.inside if since is not None and 0 <= since <= 2 * self.bound.window else ()
         inside = (*before, self.bound.holds(value))[-self.bound.looks :]
-        return Watch(self.bound, inside, at, value, fresh=True)
+        return ThresholdCheck(self.bound, inside, at, value, fresh=True)
 
     @property
     def verdict(self) -> Verdict:

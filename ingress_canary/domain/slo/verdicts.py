@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import ceil, exp, floor, log
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import LogE, SloStatus, Tally, Verdict
+from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.api.units import MESSAGE_LENGTH, format_duration, format_points
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.sequential_tests import Design
@@ -22,7 +22,7 @@ LONG_WAIT = 60 * 86_400
 """Seconds beyond which the exact wait says nothing to a person."""
 
 
-class Evidence(NamedTuple):
+class SloEvidence(NamedTuple):
     """All that is known of one SLO."""
 
     total: Counts
@@ -43,7 +43,7 @@ class Evidence(NamedTuple):
     """Why the latest look brought none."""
 
 
-def judge(design: Design, evidence: Evidence, min_requests: int) -> Verdict:
+def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
     """Return the verdict; ``min_requests`` delays a pass and never a fail."""
     # what has been proven stays proven while the source is silent
     if _fails_absolute(design, evidence) or _fails_relative(design, evidence):
@@ -57,15 +57,15 @@ def judge(design: Design, evidence: Evidence, min_requests: int) -> Verdict:
     return Verdict.PASS if evidence.passing >= design.log_pass else Verdict.INCONCLUSIVE
 
 
-def status(name: str, verdict: Verdict, evidence: Evidence, sentence: str) -> SloStatus:
+def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: str) -> SloStatus:
     """Return the SLO's entry of the rollout's status: its verdict, its numbers, and the sentence that describes it."""
     total = evidence.total
     return SloStatus(
         name=name,
         verdict=verdict,
-        canary=Tally(total=total.n, bad=total.e),
-        stable=Tally(total=total.m, bad=total.f),
-        step=Tally(total=evidence.step.n, bad=evidence.step.e),
+        canary=RequestTally(total=total.n, bad=total.e),
+        stable=RequestTally(total=total.m, bad=total.f),
+        step=RequestTally(total=evidence.step.n, bad=evidence.step.e),
         log_e=LogE(
             absolute=round(evidence.absolute, 4),
             relative=round(evidence.relative, 4),
@@ -75,7 +75,7 @@ def status(name: str, verdict: Verdict, evidence: Evidence, sentence: str) -> Sl
     )
 
 
-def describe(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
+def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
     """Return the verdict's sentence: what was proven, or what is missing to pass.
 
     ``rate`` is the canary's requests a second, if known.
@@ -87,18 +87,18 @@ def describe(design: Design, evidence: Evidence, min_requests: int, rate: float 
         return f"no data: {evidence.missing}"[:MESSAGE_LENGTH]
     if verdict is Verdict.PASS:
         return (
-            f"canary {_seen(evidence.step.e, evidence.step.n)} in this step is proven better than "
+            f"canary {_ratio(evidence.step.e, evidence.step.n)} in this step is proven better than "
             f"{percent(design.theta)} allowed; E={e_value(evidence.passing)} >= {e_value(design.log_pass)}, "
             f"chance of a false pass <= {percent(design.beta)}"
         )
     return _shortage(design, evidence, min_requests, rate)
 
 
-def unopposed(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
+def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
     """Return what a step that asks for no proof was passed on (require: NoFail)."""
     if judge(design, evidence, min_requests) is Verdict.PASS:
         return describe(design, evidence, min_requests, rate)
-    seen = f"canary {_seen(evidence.step.e, evidence.step.n)}" if evidence.step.n else "no canary request was seen"
+    seen = f"canary {_ratio(evidence.step.e, evidence.step.n)}" if evidence.step.n else "no canary request was seen"
     return f"{seen} in this step, and nothing is proven bad; no proof was asked for"
 
 
@@ -117,15 +117,15 @@ def e_value(log_e: float) -> str:
     return f"{mantissa}e{exponent + int(shift)}"
 
 
-def _suspicion(evidence: Evidence) -> float:
+def _suspicion(evidence: SloEvidence) -> float:
     return max(evidence.absolute, evidence.relative)
 
 
-def _fails_absolute(design: Design, evidence: Evidence) -> bool:
+def _fails_absolute(design: Design, evidence: SloEvidence) -> bool:
     return evidence.absolute >= design.log_fail
 
 
-def _fails_relative(design: Design, evidence: Evidence) -> bool:
+def _fails_relative(design: Design, evidence: SloEvidence) -> bool:
     """Return whether the ratio is proven and the difference matters, over the rollout or in this step alone."""
     return evidence.relative >= design.log_fail and (
         _gap(evidence.total) >= design.delta or _gap(evidence.step) >= design.delta
@@ -137,16 +137,16 @@ def _gap(counts: Counts) -> float:
     return counts.e / counts.n - counts.f / counts.m if counts.n and counts.m else -1.0
 
 
-def _seen(bad: int, total: int) -> str:
+def _ratio(bad: int, total: int) -> str:
     return f"{percent(bad / total)} bad ({bad:,} of {total:,})"
 
 
-def _failure(design: Design, evidence: Evidence) -> str:
+def _failure(design: Design, evidence: SloEvidence) -> str:
     """Return what was proven, on the counts that show it best: a late regression drowns in the rollout's."""
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
     shown = step if late else total
-    since = f" in this step, {_seen(total.e, total.n)} since the start," if late else ""
+    since = f" in this step, {_ratio(total.e, total.n)} since the start," if late else ""
     stable = shown if shown.m else total
 
     limits: list[tuple[float, str]] = []
@@ -157,54 +157,54 @@ def _failure(design: Design, evidence: Evidence) -> str:
     if _fails_relative(design, evidence):
         proofs.append(evidence.relative)
     if stable.m:
-        limits.append((stable.f / stable.m, f"than stable {_seen(stable.f, stable.m)}"))
+        limits.append((stable.f / stable.m, f"than stable {_ratio(stable.f, stable.m)}"))
 
     # the proof may stem from a part of the time whose excess no longer shows in the sums
     shows = all(shown.e > bound * shown.n for bound, _ in limits)
     return (
-        f"canary {_seen(shown.e, shown.n)}{since} {'is' if shows else 'has for a time been'} worse "
+        f"canary {_ratio(shown.e, shown.n)}{since} {'is' if shows else 'has for a time been'} worse "
         f"{' and '.join(words for _, words in limits)}; E={e_value(max(proofs))} >= {e_value(design.log_fail)}, "
         f"chance of a false rollback <= {percent(design.alpha)}"
     )
 
 
-def _shortage(design: Design, evidence: Evidence, min_requests: int, rate: float | None) -> str:
+def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
     """Return what keeps the step from passing, and how much longer at the present pace."""
     n, e = evidence.step.n, evidence.step.e
     allowed = f"{percent(design.theta)} allowed"
     if evidence.relative >= design.log_fail:
         return (
-            f"canary {_seen(evidence.total.e, evidence.total.n)} is proven worse than {design.rho:g} times stable, "
+            f"canary {_ratio(evidence.total.e, evidence.total.n)} is proven worse than {design.rho:g} times stable, "
             f"but by less than the {format_points(design.delta)} that matter: it neither fails nor passes"
         )
     if _suspicion(evidence) >= LOG_SUSPICION:
         side = f"than {allowed}" if evidence.absolute >= evidence.relative else f"than {design.rho:g} times stable"
         return (
-            f"canary {_seen(evidence.total.e, evidence.total.n)} looks worse {side} without a proof yet: "
+            f"canary {_ratio(evidence.total.e, evidence.total.n)} looks worse {side} without a proof yet: "
             f"E={e_value(_suspicion(evidence))} of {e_value(design.log_fail)}; it cannot pass while that is 10 or more"
         )
     wait = design.wait(n, e, e / n if n else 0.0, evidence.phi)
     if wait is None:
         clean = design.wait(n, e, 0.0, evidence.phi)
         more = f"; about {clean:,} more requests without errors would do" if clean else ""
-        return f"canary {_seen(e, n)} in this step cannot be proven better than {allowed} at this ratio{more}"
+        return f"canary {_ratio(e, n)} in this step cannot be proven better than {allowed} at this ratio{more}"
     missing = max(wait, min_requests - n)
     if not missing:
         return "enough was seen to pass, and a fresh look at the evidence is missing"
     if not wait:
         return (
-            f"canary {_seen(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "
-            f"for minRequests of {min_requests:,}{_pace(missing, rate)}"
+            f"canary {_ratio(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "
+            f"for minRequests of {min_requests:,}{_expected_wait(missing, rate)}"
         )
     if e:
-        needs = f"canary {_seen(e, n)} in this step needs about {missing:,} more requests like these"
+        needs = f"canary {_ratio(e, n)} in this step needs about {missing:,} more requests like these"
     else:
         needs = f"needs about {missing:,} more canary requests without errors ({n:,} of {n + missing:,} seen)"
     also = f"for minRequests of {min_requests:,} and " if missing > wait else ""
-    return f"{needs}{_pace(missing, rate)}, {also}to be proven better than {allowed}"
+    return f"{needs}{_expected_wait(missing, rate)}, {also}to be proven better than {allowed}"
 
 
-def _pace(missing: int, rate: float | None) -> str:
+def _expected_wait(missing: int, rate: float | None) -> str:
     if rate is None:
         return ""
     if not rate:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Observation
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.traffic.effectiveness import EffectState
@@ -33,14 +33,14 @@ ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, 
 TO_THE_LETTER = frozenset({PREFLIGHT, SHADOW_REMOVED})
 """Conditions whose message is news though its answer is the same."""
 
-Answer = Literal["True", "False", "Unknown"]
+ConditionValue = Literal["True", "False", "Unknown"]
 
 
-class Fact(NamedTuple):
+class ConditionFact(NamedTuple):
     """What a condition says now."""
 
     kind: str
-    answer: Answer
+    answer: ConditionValue
     say: Callable[[], str]
     """Puts it into words."""
     reason: str = ""
@@ -48,16 +48,16 @@ class Fact(NamedTuple):
 
 
 def facts(
-    status: RolloutStatus, session: Session | None, findings: Findings | None, seen: Observation | None
-) -> Iterator[Fact]:
+    status: RolloutStatus, evaluation: Evaluation | None, findings: Findings | None, seen: Observation | None
+) -> Iterator[ConditionFact]:
     """Yield what is known by now; conditions of other kinds stay what they were.
 
     ``findings`` and ``seen`` are those of this very moment, or None.
     """
-    yield Fact("Ready", "False" if status.reason in NOT_READY else "True", lambda: status.message)
-    words = (lambda: session.effect.message) if session is not None else (lambda: status.message)
-    yield Fact("Effective", _effective(status, session), words)
-    yield Fact("Promoted", _promoted(status), lambda: status.message)
+    yield ConditionFact("Ready", "False" if status.reason in NOT_READY else "True", lambda: status.message)
+    words = (lambda: evaluation.effect.message) if evaluation is not None else (lambda: status.message)
+    yield ConditionFact("Effective", _effective(status, evaluation), words)
+    yield ConditionFact("Promoted", _promoted(status), lambda: status.message)
     if findings is not None:
         yield _preflight(findings)
     if seen is None:
@@ -75,7 +75,7 @@ def facts(
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
-def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int) -> bool:
+def as_stored(stored: Sequence[Condition], told: Iterator[ConditionFact], generation: int) -> bool:
     """Return whether conditions say what they say already, numbers left aside but in what is told to the letter."""
     known = {one.type: one for one in stored}
     for fact in told:
@@ -87,32 +87,34 @@ def as_stored(stored: Sequence[Condition], told: Iterator[Fact], generation: int
     return True
 
 
-def conditions(status: RolloutStatus, told: Iterator[Fact], now: datetime) -> list[Condition]:
+def conditions(status: RolloutStatus, told: Iterator[ConditionFact], now: datetime) -> list[Condition]:
     """Return the conditions in their order, with those that nothing is told of as they were."""
     made = {one.type: one for one in status.conditions}
     made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
     return [made[kind] for kind in ORDER if kind in made]
 
 
-def _preflight(findings: Findings) -> Fact:
+def _preflight(findings: Findings) -> ConditionFact:
     if findings.refused:
-        return Fact(PREFLIGHT, "False", lambda: findings.message, Reason.PREFLIGHT_FAILED)
+        return ConditionFact(PREFLIGHT, "False", lambda: findings.message, Reason.PREFLIGHT_FAILED)
     reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
-    return Fact(PREFLIGHT, "True", lambda: findings.message, reason)
+    return ConditionFact(PREFLIGHT, "True", lambda: findings.message, reason)
 
 
-def _lasting(kind: str, reason: Reason, words: str | None, answers: tuple[Answer, Answer]) -> Fact:
+def _lasting(
+    kind: str, reason: Reason, words: str | None, answers: tuple[ConditionValue, ConditionValue]
+) -> ConditionFact:
     """Return what lasts whatever is decided: the first answer while there is something to say, the second after it.
 
     Its reason is why something is so; what is over has none of its own.
     """
-    return Fact(kind, answers[words is None], lambda: words or "", "" if words is None else reason)
+    return ConditionFact(kind, answers[words is None], lambda: words or "", "" if words is None else reason)
 
 
-def _effective(status: RolloutStatus, session: Session | None) -> Answer:
-    if session is None or status.phase in AT_REST or status.weight == 0:
+def _effective(status: RolloutStatus, evaluation: Evaluation | None) -> ConditionValue:
+    if evaluation is None or status.phase in AT_REST or status.weight == 0:
         return "Unknown"
-    match session.effect.state:
+    match evaluation.effect.state:
         case EffectState.EFFECTIVE:
             return "True"
         case EffectState.NOT_EFFECTIVE:
@@ -121,7 +123,7 @@ def _effective(status: RolloutStatus, session: Session | None) -> Answer:
             return "Unknown"
 
 
-def _promoted(status: RolloutStatus) -> Answer:
+def _promoted(status: RolloutStatus) -> ConditionValue:
     if status.phase is Phase.SUCCEEDED:
         # as it ended: a spec that cannot be read any more does not take that back
         ended = status.history[-1].reason if status.history else status.reason
@@ -129,7 +131,7 @@ def _promoted(status: RolloutStatus) -> Answer:
     return "False" if status.phase is Phase.ROLLED_BACK else "Unknown"
 
 
-def _condition(fact: Fact, status: RolloutStatus, before: Condition | None, now: datetime) -> Condition:
+def _condition(fact: ConditionFact, status: RolloutStatus, before: Condition | None, now: datetime) -> Condition:
     same = before is not None and before.status == fact.answer
     return Condition(
         type=fact.kind,

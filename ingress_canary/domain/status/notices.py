@@ -47,7 +47,7 @@ USUAL_BODY = "{{message}}\n\n{{phase}}, step {{step}} at {{weight}} %, revision 
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class NoticeSubject:
     """What a message is about."""
 
     key: Key
@@ -66,7 +66,7 @@ class Audience:
 class Notice:
     """One message, ready to be sent."""
 
-    about: Subject
+    about: NoticeSubject
     reason: Reason
     severity: Severity
     notification: str
@@ -84,9 +84,9 @@ News = tuple[Reason, str, datetime]
 
 def audience(seen: Observation) -> Audience | None:
     """Return whom a rollout's schedule names; None where it cannot be read."""
-    if seen.course is None:
+    if seen.compiled is None:
         return None
-    return Audience(seen.shared_in or seen.key.namespace, tuple(seen.course.spec.notifications))
+    return Audience(seen.shared_in or seen.key.namespace, tuple(seen.compiled.spec.notifications))
 
 
 def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
@@ -114,40 +114,40 @@ def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Ite
 
 
 def notices(
-    about: Subject, found: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
+    about: NoticeSubject, found: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
 ) -> Iterator[Notice]:
     """Yield the messages of what there is to tell, to everybody who wants it; ``status`` is None when unreadable."""
     for reason, message, at in found:
         values = _values(about.key, status, reason, message, at)
         for one in audiences:
             for notification in one.notifications:
-                if wants(notification, reason):
+                if wants_notice(notification, reason):
                     secret = Key(one.namespace, notification.secret_ref.name)
                     yield Notice(
                         about, reason, severity(reason), notification.name, secret, notification.secret_ref.key,
-                        *text(notification, values),
+                        *render_text(notification, values),
                     )  # fmt: skip
 
 
-def trial(about: Subject, one: Audience, at: datetime, names: Sequence[str] = ()) -> Iterator[Notice]:
+def trial_notice(about: NoticeSubject, one: Audience, at: datetime, names: Sequence[str] = ()) -> Iterator[Notice]:
     """Yield a message that says it is a test for each notification, or for those named."""
     status = RolloutStatus(phase=Phase.PROGRESSING)
     for notification in one.notifications:
         if not names or notification.name in names:
             reason = next((Reason(word) for word in notification.reasons if word in list(Reason)), Reason.STEP_PASSED)
             secret = Key(one.namespace, notification.secret_ref.name)
-            title, body = text(notification, _values(about.key, status, reason, TRIAL, at))
+            title, body = render_text(notification, _values(about.key, status, reason, TRIAL, at))
             entry = notification.secret_ref.key
             yield Notice(about, reason, Severity.INFO, notification.name, secret, entry, f"[test] {title}", body)
 
 
-def wants(notification: Notification, reason: Reason) -> bool:
+def wants_notice(notification: Notification, reason: Reason) -> bool:
     """Return whether a notification is to tell of a reason."""
     severe = severity(reason).rank >= notification.severity.rank
     return severe and (not notification.reasons or reason in notification.reasons)
 
 
-def text(notification: Notification, values: Mapping[str, str]) -> tuple[str, str]:
+def render_text(notification: Notification, values: Mapping[str, str]) -> tuple[str, str]:
     """Return title and body, of a length that services take; a title is one line."""
     title = " ".join(render(notification.title or USUAL_TITLE, values).split())
     body = render(notification.body or USUAL_BODY, values).strip()

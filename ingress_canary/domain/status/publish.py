@@ -11,7 +11,7 @@ from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import AT_REST, RolloutStatus
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.conditions import TO_THE_LETTER, as_stored, conditions, facts
@@ -29,48 +29,48 @@ _MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos"
 _words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
 
 
-def published(
+def published_status(
     decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
     """Return the status as it is stored: the decision's own, with the evidence and the conditions."""
-    return checkpointed(shown(decision, now, findings, seen), decision.session)
+    return with_checkpoint(shown_status(decision, now, findings, seen), decision.evaluation)
 
 
-def shown(
+def shown_status(
     decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
     """Return the status but for the checkpoint, which is made only where it is stored: most ticks store nothing.
 
     ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
-    status, session = decision.status, decision.session
+    status, evaluation = decision.status, decision.evaluation
     if decision.words is not None:
         status = status.model_copy(update={"message": decision.words()[:MESSAGE_LENGTH]})
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     shows = status.phase not in AT_REST or decision.moved is not None
-    if session is not None and shows and status.started_at is not None:
-        status = _with_evidence(status, session)
-    told = conditions(status, facts(status, session, findings, seen), now)
+    if evaluation is not None and shows and status.started_at is not None:
+        status = _with_evidence(status, evaluation)
+    told = conditions(status, facts(status, evaluation, findings, seen), now)
     return status.model_copy(update={"conditions": told, "alerts": standing(decision, now)})
 
 
-def checkpointed(status: RolloutStatus, session: Session | None) -> RolloutStatus:
+def with_checkpoint(status: RolloutStatus, evaluation: Evaluation | None) -> RolloutStatus:
     """Return the status with the evidence of an active rollout as it is by now."""
-    if session is None or status.started_at is None or status.phase in AT_REST:
+    if evaluation is None or status.started_at is None or status.phase in AT_REST:
         return status
-    return status.model_copy(update={"analysis_state": session.checkpoint})
+    return status.model_copy(update={"analysis_state": evaluation.checkpoint})
 
 
-def _with_evidence(status: RolloutStatus, session: Session) -> RolloutStatus:
-    share = session.share
+def _with_evidence(status: RolloutStatus, evaluation: Evaluation) -> RolloutStatus:
+    share = evaluation.share
     changes: dict[str, Any] = {
-        "slos": session.analysis.statuses,
+        "slos": evaluation.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
     }
     if status.phase in AT_REST:
         changes |= {"analysis_state": None, "observed_share": None}
     if status.step is not None:
-        times = {"baked_seconds": round(session.baked, 3), "held_seconds": round(session.held, 3)}
+        times = {"baked_seconds": round(evaluation.baked, 3), "held_seconds": round(evaluation.held, 3)}
         changes["step"] = status.step.model_copy(update=times)
     return status.model_copy(update=changes)
 
@@ -85,8 +85,8 @@ def unchanged(before: RolloutStatus, decision: Decision, findings: Findings | No
 
     It may be False where :func:`worth_writing` would find nothing either, and is never True where that finds something.
     """
-    status, session = decision.status, decision.session
-    if decision.moved is not None or session is None or status.reason not in MEASURED:
+    status, evaluation = decision.status, decision.evaluation
+    if decision.moved is not None or evaluation is None or status.reason not in MEASURED:
         return False
     # people, gates and what stands since the last transition: each has times and words of its own
     if decision.alerts or decision.asks or before.alerts or before.gates or status.gates:
@@ -94,8 +94,8 @@ def unchanged(before: RolloutStatus, decision: Decision, findings: Findings | No
     return (
         _words(status) == _words(before)
         and _place(status) == _place(before)
-        and tuple((slo.name, slo.verdict) for slo in before.slos) == session.analysis.named_verdicts
-        and as_stored(before.conditions, facts(status, session, findings, seen), status.observed_generation)
+        and tuple((slo.name, slo.verdict) for slo in before.slos) == evaluation.analysis.named_verdicts
+        and as_stored(before.conditions, facts(status, evaluation, findings, seen), status.observed_generation)
     )
 
 
@@ -107,7 +107,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
     return (
         _words(status),
         "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
-        [_asked(gate) for gate in status.gates],
+        [_gate_substance(gate) for gate in status.gates],
         _place(status),
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
@@ -115,7 +115,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _asked(gate: GateStatus) -> tuple[object, ...]:
+def _gate_substance(gate: GateStatus) -> tuple[object, ...]:
     """Return what of a gate is worth a write: one that is asked each tick is as it was while it goes on passing."""
     about = gate.name, gate.question, gate.verdict
     if gate.when is not GateWhen.DURING_STEP:

@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadK
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
 from ingress_canary.domain.metrics.promql import counter_faults, is_sided, one_sided, value_faults
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.status.notices import notification_faults
 
@@ -39,7 +39,7 @@ def unsupported_schedule(
 
     ``prometheus`` says whether its evidence comes from there.
     """
-    if len(Walk.of(spec)) > MAX_STEPS:
+    if len(StepList.of(spec)) > MAX_STEPS:
         yield (
             f"{prefix}.steps",
             f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
@@ -84,7 +84,7 @@ def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
     """Yield the steps that gates name and that there are not."""
-    steps = Walk.of(spec).steps
+    steps = StepList.of(spec).steps
     known = {str(step.index) for step in steps} | {step.name for step in steps if step.name}
     names = [step.name for step in steps if step.name]
     there = f"{', '.join(dict.fromkeys(names))} or a number" if names else "a number"
@@ -101,7 +101,7 @@ def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]
     if windows is None or not windows.finish_in_window or not windows.allow:
         return
     longest = Calendar.of(windows).longest()
-    for step in Walk.of(spec).steps[:MAX_STEPS] if longest is not None else ():
+    for step in StepList.of(spec).steps[:MAX_STEPS] if longest is not None else ():
         needed = timedelta(seconds=step.bake) + spec.analysis.settle
         if longest is not None and needed > longest:
             why = f"{step.title} takes {format_duration(needed)}, no window more than {format_duration(longest)}"

@@ -12,7 +12,9 @@ _METACHARACTERS = re.compile(r"[][(){}|*+?^$\\]")
 """By these a path is taken for a pattern, of which nobody knows a match; a dot is more often one of a version."""
 
 
-def curl(primary: Ingress, stable: str, exposure: Exposure, router: Router, send: str | None = None) -> str | None:
+def curl_command(
+    primary: Ingress, stable: str, exposure: Exposure, router: Router, send: str | None = None
+) -> str | None:
     """Return the command line; None when only the weight leads to the canary.
 
     ``stable`` is the Service whose paths are canaried, ``send`` a value that the header's pattern matches, if known.

@@ -55,7 +55,7 @@ def untouched(router: Router, shadow: Ingress) -> bool:
 
 def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
     """Return how a shadow that another hand has touched differs from what is wanted, by direction."""
-    actual, target = router.told(shadow), Ingress.of(manifest)
+    actual, target = router.exposure_if_marked(shadow), Ingress.of(manifest)
     raised, lowered = _estranged(router, shadow, target), list[str]()
     if _intact(router, shadow):
         # whatever else is not as wanted is a write of ours that is still to come

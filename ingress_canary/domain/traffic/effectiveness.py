@@ -48,7 +48,7 @@ class Effect(NamedTuple):
         return hash((self.state, self.message))
 
 
-class Seen(NamedTuple):
+class ShareObservation(NamedTuple):
     """What was meant, and what was seen since the step settled."""
 
     weight: float
@@ -67,7 +67,7 @@ class Seen(NamedTuple):
     """What a forced request showed, when one has been sent since the step settled."""
 
 
-def effect(seen: Seen) -> Effect:
+def judge_effect(seen: ShareObservation) -> Effect:
     """Return whether the shadow's routing takes effect; Unknown wherever nothing can be tested."""
     shown, probe = _by_share(seen), seen.probe
     if probe is None:
@@ -82,7 +82,7 @@ def effect(seen: Seen) -> Effect:
     return shown
 
 
-def _by_share(seen: Seen) -> Effect:
+def _by_share(seen: ShareObservation) -> Effect:
     """Return what the requests of both sides say."""
     if seen.weight <= 0:
         return Effect(EffectState.UNKNOWN, lambda: _untested(seen))
@@ -134,7 +134,7 @@ def _by_share(seen: Seen) -> Effect:
     return Effect(EffectState.EFFECTIVE, lambda: f"{numbers()} ({percent(share)}), and {allowed()}")
 
 
-def _untested(seen: Seen) -> str:
+def _untested(seen: ShareObservation) -> str:
     if not seen.forced:
         return "weight 0: no request is meant for the canary"
     orphaned = "; the controllers report the shadow as orphaned" if seen.orphaned else ""

@@ -30,12 +30,12 @@ class Circumstances:
     unready: int = 0
 
 
-def causes(of: Circumstances) -> str:
+def likely_causes(of: Circumstances) -> str:
     """Return the likely causes in one text, the one to look at first coming first."""
-    return "; ".join(_causes(of)) or NONE_FOUND
+    return "; ".join(_likely_causes(of)) or NONE_FOUND
 
 
-def since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[str, Requests]:
+def requests_since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[str, Requests]:
     """Return the requests of each process since an earlier look; counters that fell have begun anew."""
     found = {}
     for name, seen in now.items():
@@ -45,12 +45,12 @@ def since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[
     return found
 
 
-def _causes(of: Circumstances) -> Iterator[str]:
+def _likely_causes(of: Circumstances) -> Iterator[str]:
     if of.problems:
         yield f"preflight: {summary(of.problems)}"
     if of.orphaned:
         yield "the controllers call the shadow an orphan: no Ingress of theirs takes it up"
-    if idle := _idle(of):
+    if idle := _idle_controllers(of):
         named = ", ".join(f"{name} (0 of {requests.stable:,} requests)" for name, requests in idle.items())
         yield f"not applied by every controller: {named}; restart what does not follow"
     if not of.ready:
@@ -59,7 +59,7 @@ def _causes(of: Circumstances) -> Iterator[str]:
         yield f"{of.unready} of {of.ready + of.unready} endpoints of the canary are not ready"
 
 
-def _idle(of: Circumstances) -> dict[str, Requests]:
+def _idle_controllers(of: Circumstances) -> dict[str, Requests]:
     """Return the processes that have sent nobody to the canary where they should have, while others have."""
     if not any(requests.canary for requests in of.processes.values()):
         return {}

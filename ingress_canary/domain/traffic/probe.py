@@ -54,14 +54,14 @@ def probe_request(probe: Probe, exposure: Exposure, router: Router, revision: st
     return ProbeRequest(probe.url, probe.host, headers, probe.header, value, seconds)
 
 
-def unaskable(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]:
+def unaskable_probe(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]:
     """Yield why a probe could not force its way to the canary at some step."""
     header = next((route.header for route in routes if route.header is not None and route.header.pattern), None)
     if header is not None and probe.send is None:
         yield f"header {header.name} is matched by a pattern; set send to a value that matches it"
 
 
-def answered(asked: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
+def read_probe_answer(asked: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
     """Return what an answer says. ``headers`` is looked up as HTTP does, whatever the case."""
     said = headers.get(asked.header)
     if said is not None and said.strip() == asked.value:

@@ -18,7 +18,9 @@ def uncopyable(canary: Workload, stable: Workload) -> str | None:
     """Return why the canary's images cannot be copied to stable; None when they can."""
     for one, other in ((canary, stable), (stable, canary)):
         if only := sorted(images(one).keys() - images(other).keys()):
-            return f"CopyImages copies by container name, and only {title(one)} has container {', '.join(only)}"
+            return (
+                f"CopyImages copies by container name, and only {workload_title(one)} has container {', '.join(only)}"
+            )
     return None
 
 
@@ -33,12 +35,12 @@ def ends(copying: CopyStatus) -> tuple[Images, Images]:
     return (before, after) if copying.undo is None else (after, before)
 
 
-def arrived(copying: CopyStatus, stable: Workload) -> bool:
+def images_arrived(copying: CopyStatus, stable: Workload) -> bool:
     """Return whether stable has the images that it is to get."""
     return images(stable) == ends(copying)[1]
 
 
-def due(status: RolloutStatus, stable: Workload | None) -> Images | None:
+def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
     """Return the images that stable must be given now; None when there is nothing to write.
 
     Only what stands where the copy began is written: another hand's images are nobody's to replace.
@@ -51,12 +53,12 @@ def due(status: RolloutStatus, stable: Workload | None) -> Images | None:
     return goal if not finished and images(stable) == origin != goal else None
 
 
-def title(workload: Workload) -> str:
+def workload_title(workload: Workload) -> str:
     """Return what messages call a workload."""
     return f"{workload.kind} {workload.meta.name}"
 
 
-def told(of: Images) -> str:
+def describe_images(of: Images) -> str:
     """Return images as messages tell them."""
     return ", ".join(f"{name}={image}" for name, image in of.items())
 

@@ -8,7 +8,7 @@ from ingress_canary.api.rollout import AT_REST, RolloutStatus, ScaleStatus
 from ingress_canary.domain.objects.views import Workload
 
 
-def due(status: RolloutStatus, canary: Workload | None) -> int | None:
+def replicas_due(status: RolloutStatus, canary: Workload | None) -> int | None:
     """Return the replicas that the canary must be given now; None when there is nothing to write."""
     scale = status.scale
     if scale is None or canary is None or scale.done or not concerns(scale, canary):

@@ -9,18 +9,18 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from ingress_canary.domain.objects.views import Ingress, Json, Key, View, Workload
+from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Workload
 from ingress_canary.ports import Cluster, Deposed, Leadership
 
 
-class GuardedCluster:
+class LeaderGuard:
     """Implements ports.Cluster; reads pass."""
 
     def __init__(self, cluster: Cluster, leadership: Leadership) -> None:
         self._cluster, self._leadership = cluster, leadership
 
     @property
-    def view(self) -> View:
+    def view(self) -> ClusterView:
         """The cluster's objects as the caches hold them now."""
         return self._cluster.view
 

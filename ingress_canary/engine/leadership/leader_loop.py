@@ -20,7 +20,7 @@ AFTER_A_FAULT = 1.0
 """Real seconds until leadership is sought again after a fault of our own."""
 
 
-class Alone:
+class SoleLeader:
     """Leads from the start to the end, because nobody else does; implements ports.Leadership."""
 
     problem: str | None = None
@@ -41,7 +41,7 @@ class Alone:
         """Give nothing back."""
 
 
-class Succession:
+class LeaderLoop:
     """Runs an engine while this process leads."""
 
     def __init__(self, leadership: Leadership, engine_of: Callable[[str], Engine], telemetry: Telemetry) -> None:

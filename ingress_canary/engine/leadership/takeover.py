@@ -7,7 +7,7 @@ the shadow, before anything else is done to a rollout. ``engine/loop.py`` does s
 from ingress_canary.api import LEADER_ANNOTATION
 from ingress_canary.api.rollout import AT_REST, RolloutSpec
 from ingress_canary.domain.decision.observation import is_shadow
-from ingress_canary.domain.objects.views import Ingress, Json, Key, Meta, View, Workload
+from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Meta, Workload
 from ingress_canary.engine.spec_parser import read_status
 from ingress_canary.ports import Cluster
 
@@ -31,12 +31,12 @@ async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, lead
     return body
 
 
-def _stable(view: View, body: Json, spec: RolloutSpec) -> Workload | None:
+def _stable(view: ClusterView, body: Json, spec: RolloutSpec) -> Workload | None:
     ref = spec.workload.stable
     return view.workload(ref.kind, Key(Meta.of(body).namespace, ref.name)) if ref is not None else None
 
 
-def own_shadow(view: View, body: Json, spec: RolloutSpec | None) -> Ingress | None:
+def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> Ingress | None:
     """Return the shadow that a rollout has: by the name that its status has stored, else by its spec's."""
     meta, status = Meta.of(body), read_status(body)
     name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None

@@ -7,23 +7,23 @@ from weakref import WeakValueDictionary
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.objects.revision import digest
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 
 _SPECS: WeakValueDictionary[str, ScheduleSpec] = WeakValueDictionary()
-_COURSES: WeakValueDictionary[str, Course] = WeakValueDictionary()
+_COMPILED: WeakValueDictionary[str, CompiledSchedule] = WeakValueDictionary()
 
 
-def spec_like(spec: ScheduleSpec) -> ScheduleSpec:
+def shared_spec(spec: ScheduleSpec) -> ScheduleSpec:
     """Return the schedule, or one that is kept already and says the same."""
     found = _SPECS.setdefault(digest(spec.dump()), spec)
     # a digest is short enough for somebody to make two schedules that share it
     return found if found == spec else spec
 
 
-def course_like(spec: ScheduleSpec) -> Course:
+def shared_schedule(spec: ScheduleSpec) -> CompiledSchedule:
     """Return the course of a schedule, made once for all that say the same."""
     key = digest(spec.dump())
-    course = _COURSES.get(key)
-    if course is None or course.spec != spec:
-        course = _COURSES[key] = Course.of(spec_like(spec))
-    return course
+    compiled = _COMPILED.get(key)
+    if compiled is None or compiled.spec != spec:
+        compiled = _COMPILED[key] = CompiledSchedule.of(shared_spec(spec))
+    return compiled

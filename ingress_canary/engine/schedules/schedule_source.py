@@ -9,21 +9,21 @@ from pydantic import ValidationError
 from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
-from ingress_canary.domain.decision.observation import Newer, Obstacle
+from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.objects.revision import digest
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.unsupported import unsupported_schedule
 from ingress_canary.engine.options import Options
-from ingress_canary.engine.schedules.schedule_cache import course_like
+from ingress_canary.engine.schedules.schedule_cache import shared_schedule
 from ingress_canary.engine.spec_parser import explain
-from ingress_canary.engine.state.rollout_state import Entry
+from ingress_canary.engine.state.rollout_state import RolloutState
 from ingress_canary.ports import Cluster
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CurrentSchedule:
     """A schedule as it is written now."""
 
     version: object
@@ -45,42 +45,44 @@ def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str
     return None if ref is None else ref.namespace or options.namespace
 
 
-def course_of(
-    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
-) -> tuple[Course | None, list[Obstacle]]:
+def compiled_schedule_of(
+    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, state: RolloutState, options: Options
+) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
     if status.schedule is not None:
         stored = status.schedule
-        return _course(entry, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
+        return _compiled_schedule(state, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
     source = _source(cluster, spec, options)
-    if not isinstance(source, Source):
+    if not isinstance(source, CurrentSchedule):
         return None, [source]
-    return _course(entry, source.version, source.content, source.where, options)
+    return _compiled_schedule(state, source.version, source.content, source.where, options)
 
 
 def newer_than(
-    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, entry: Entry, options: Options
-) -> Newer | None:
+    cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, state: RolloutState, options: Options
+) -> NewerSchedule | None:
     """Return what there is now in the place of the schedule that a rollout keeps to; None while it is the same."""
     if status.schedule is None or status.phase in AT_REST:
         return None
     source = _source(cluster, spec, options)
-    if not isinstance(source, Source):
-        return Newer(
+    if not isinstance(source, CurrentSchedule):
+        return NewerSchedule(
             f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}", usable=False
         )
     version, began = source.version, status.schedule.hash
-    if entry.present is None or (entry.present[0] is not version and entry.present[0] != version):
-        entry.present = version, _hash(source.content)
-    found = entry.present[1]
+    if state.present is None or (state.present[0] is not version and state.present[0] != version):
+        state.present = version, _hash(source.content)
+    found = state.present[1]
     # what an older release began with may lack members that this one fills in, and is no other schedule for that
     if found == began or (found is not None and found == _hash(status.schedule.content)):
         return None
     kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
         why = f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
-        return Newer(why, usable=False)
-    return Newer(f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it", usable=True)
+        return NewerSchedule(why, usable=False)
+    return NewerSchedule(
+        f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it", usable=True
+    )
 
 
 def _hash(content: Any) -> str | None:
@@ -91,13 +93,13 @@ def _hash(content: Any) -> str | None:
         return None
 
 
-def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> Source | Obstacle:
+def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSchedule | Obstacle:
     """Return the schedule that the spec means now, or why it has none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
             return Reason.INVALID_SPEC, why
-        return Source(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
+        return CurrentSchedule(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
@@ -111,24 +113,29 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> Source | O
     if body is None:
         return Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name"
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return Source((where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+    return CurrentSchedule((where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
 
 
-def _course(
-    entry: Entry, source: object, content: Any, where: str, options: Options, context: Mapping[str, Any] | None = None
-) -> tuple[Course | None, list[Obstacle]]:
+def _compiled_schedule(
+    state: RolloutState,
+    source: object,
+    content: Any,
+    where: str,
+    options: Options,
+    context: Mapping[str, Any] | None = None,
+) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the course of a schedule, made once for each version of it."""
-    if entry.course is None or entry.course[0] != source:
+    if state.compiled is None or state.compiled[0] != source:
         try:
             known = source if isinstance(source, ScheduleSpec) else None
             spec = known or ScheduleSpec.model_validate(content, extra="ignore", context=context)
         except ValidationError as error:
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
         found = unsupported_schedule(spec, where, prometheus=options.prometheus)
-        entry.course = (
+        state.compiled = (
             source,
-            course_like(spec),
+            shared_schedule(spec),
             tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found),
         )
-    _, course, obstacles = entry.course
-    return course, list(obstacles)
+    _, compiled, obstacles = state.compiled
+    return compiled, list(obstacles)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class Memory:
+class Memo:
     """The last answer of each pure function, with the arguments that it was for."""
 
     def __init__(self) -> None:

@@ -12,30 +12,30 @@ from datetime import datetime
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.decision.observation import Obstacle
-from ingress_canary.domain.evaluation.evaluation import Session
-from ingress_canary.domain.gates.schedule import GateAnswer, heard
+from ingress_canary.domain.evaluation.evaluation import Evaluation
+from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
 from ingress_canary.domain.metrics.counting import Requests
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.metrics.sli_kinds import Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
-from ingress_canary.domain.preflight.rule_cache import Preflight
+from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.notices import Audience
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.engine.state.memo import Memory
+from ingress_canary.engine.state.memo import Memo
 
 UNDONE = 20
 
 
 @dataclass(slots=True)
-class Entry:
+class RolloutState:
     """One rollout's working memory."""
 
     uid: str
-    session: Session | None = None
+    evaluation: Evaluation | None = None
     reading: Reading | None = None
     """The newest look at the source that no pass has taken yet."""
     target: Target | None = None
@@ -53,7 +53,7 @@ class Entry:
     spec: RolloutSpec | None = None
     spec_problem: str | None = None
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
-    course: tuple[object, Course, tuple[Obstacle, ...]] | None = None
+    compiled: tuple[object, CompiledSchedule, tuple[Obstacle, ...]] | None = None
     """The schedule last made ready, with what it was made from, and what of it is not served."""
     present: tuple[object, str | None] | None = None
     """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
@@ -91,24 +91,24 @@ class Entry:
     """The last pass failed by a fault of the daemon's own, and people have been told."""
     failures: int = 0
     """Passes in a row that could not do what they wanted."""
-    memory: Memory = field(default_factory=Memory)
+    memo: Memo = field(default_factory=Memo)
     """What passes work out of things that seldom change."""
-    counting: tuple[Signals, Measures] | None = None
+    counting: tuple[Signals, SliSet] | None = None
     """By which series, and of what, the last reading was counted."""
-    preflight: Preflight = field(default_factory=Preflight)
+    preflight: CachedPreflight = field(default_factory=CachedPreflight)
     """What its rules found last."""
 
-    def hear(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
+    def take_gate_answers(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
         """Take the answers of webhook gates, and return all that gates have said by now."""
         records = tuple(stored.gates) if self.gates is None else self.gates
         answers, self.answers = self.answers, {}
-        self.gates = tuple(heard(one, answers[one.name]) if one.name in answers else one for one in records)
+        self.gates = tuple(record_answer(one, answers[one.name]) if one.name in answers else one for one in records)
         return self.gates
 
 
-def _suspicion(entry: Entry) -> float:
+def _suspicion(state: RolloutState) -> float:
     """Return the strongest evidence against a canary, as the logarithm of an E-value."""
-    tracks = entry.session.analysis.tracks if entry.session is not None else ()
+    tracks = state.evaluation.analysis.tracks if state.evaluation is not None else ()
     return max((max(one.evidence.absolute, one.evidence.relative) for one in tracks), default=-math.inf)
 
 
@@ -118,41 +118,41 @@ def _claimed(rival: Rival) -> tuple[Key, Key]:
     return Key(namespace, f"ingress/{rival.primary}"), Key(namespace, f"service/{rival.canary_service}")
 
 
-class Ledger:
+class RolloutStates:
     """The entries by key."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key, Entry] = {}
+        self._entries: dict[Key, RolloutState] = {}
         self._claims: dict[Key, set[Key]] = {}
 
-    def entry(self, key: Key, uid: str) -> Entry:
+    def state_of(self, key: Key, uid: str) -> RolloutState:
         """Return the entry of a rollout; another object of the same name begins a new one."""
-        entry = self._entries.get(key)
-        if entry is not None and entry.uid == uid:
-            return entry
+        state = self._entries.get(key)
+        if state is not None and state.uid == uid:
+            return state
         self.forget(key)
-        entry = self._entries[key] = Entry(uid)
-        return entry
+        state = self._entries[key] = RolloutState(uid)
+        return state
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> RolloutState | None:
         """Return the entry of a key, if there is one."""
         return self._entries.get(key)
 
     def forget(self, key: Key) -> tuple[Key, ...]:
         """Drop the entry of a rollout that is gone, and return the others that wanted what it used."""
-        entry = self._entries.pop(key, None)
-        if entry is None or entry.rival is None:
+        state = self._entries.pop(key, None)
+        if state is None or state.rival is None:
             return ()
-        self._unclaim(entry.rival)
-        return tuple(one.key for one in self.rivals(entry.rival))
+        self._unclaim(state.rival)
+        return tuple(one.key for one in self.rivals(state.rival))
 
-    def claim(self, entry: Entry, rival: Rival) -> tuple[Key, ...]:
+    def claim(self, state: RolloutState, rival: Rival) -> tuple[Key, ...]:
         """Note which Ingress and which Service a rollout uses, and return the others whom a change of that concerns."""
-        if entry.rival == rival:
+        if state.rival == rival:
             return ()
-        concerned = self.rivals(entry.rival) if entry.rival else ()
-        self._unclaim(entry.rival)
-        entry.rival = rival
+        concerned = self.rivals(state.rival) if state.rival else ()
+        self._unclaim(state.rival)
+        state.rival = rival
         for claimed in _claimed(rival):
             self._claims.setdefault(claimed, set()).add(rival.key)
         return tuple({one.key: None for one in (*concerned, *self.rivals(rival))})
@@ -169,20 +169,20 @@ class Ledger:
         for claimed in _claimed(rival):
             self._claims[claimed].discard(rival.key)
 
-    def items(self) -> Iterator[tuple[Key, Entry]]:
+    def items(self) -> Iterator[tuple[Key, RolloutState]]:
         """Yield every key with its entry."""
         yield from list(self._entries.items())
 
     def clock_was_set(self) -> None:
         """Have every rollout take a new starting point with its next reading."""
-        for entry in self._entries.values():
-            entry.clock_set = True
+        for state in self._entries.values():
+            state.clock_set = True
 
     def watched(self) -> dict[Key, Target]:
         """Return whose evidence the next tick reads; what speaks most against its canary by now is judged first."""
         entries = sorted(self._entries.items(), key=lambda one: -_suspicion(one[1]))
-        return {key: entry.target for key, entry in entries if entry.target is not None}
+        return {key: state.target for key, state in entries if state.target is not None}
 
     def probes(self) -> dict[Key, ProbeRequest]:
         """Return what the next tick has asked beside the source."""
-        return {key: entry.probe for key, entry in self._entries.items() if entry.probe is not None}
+        return {key: state.probe for key, state in self._entries.items() if state.probe is not None}

@@ -22,7 +22,7 @@ Headers = MultiMapping[str]
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
-class Side(StrEnum):
+class BackendSide(StrEnum):
     """Which upstream takes a request."""
 
     STABLE = "stable"
@@ -121,7 +121,7 @@ def advance(held: Mapping[str, Balancer], upstreams: Mapping[str, Upstream]) -> 
     return balancers
 
 
-def choose(stable: Balancer, canary: Balancer | None, headers: Headers, draw: Callable[[int], int]) -> Side:
+def choose(stable: Balancer, canary: Balancer | None, headers: Headers, draw: Callable[[int], int]) -> BackendSide:
     """Return the side of one request.
 
     ``canary`` is the balancer of ``stable.alternative``, None when it has no endpoints or was never merged;
@@ -129,38 +129,38 @@ def choose(stable: Balancer, canary: Balancer | None, headers: Headers, draw: Ca
     """
     # a cookie of the stable side wins over everything
     if canary is None or stable.holds(headers):
-        return Side.STABLE
+        return BackendSide.STABLE
     # then one of the canary's, weight 0 and "never" included
     if canary.holds(headers):
-        return Side.CANARY
+        return BackendSide.CANARY
     shaping = canary.shaping
     if decided := _by_header(shaping, headers) or _by_cookie(shaping, headers):
         return decided
-    return Side.CANARY if draw(shaping.total) <= shaping.policy.weight else Side.STABLE
+    return BackendSide.CANARY if draw(shaping.total) <= shaping.policy.weight else BackendSide.STABLE
 
 
-def _by_header(shaping: Shaping, headers: Headers) -> Side | None:
+def _by_header(shaping: Shaping, headers: Headers) -> BackendSide | None:
     values = headers.getall(shaping.header, []) if shaping.header else []
     if not values:
         return None
     value, policy = ", ".join(values), shaping.policy
     # a value leaves no meaning to the pattern, and both leave none to always and never
     if policy.header_value:
-        return Side.CANARY if value == policy.header_value else None
+        return BackendSide.CANARY if value == policy.header_value else None
     if policy.header_pattern:
         if shaping.pattern is None:
-            return Side.STABLE  # an expression that fails ends the decision
-        return Side.CANARY if shaping.pattern.search(value) else None
+            return BackendSide.STABLE  # an expression that fails ends the decision
+        return BackendSide.CANARY if shaping.pattern.search(value) else None
     return _always_or_never(value)
 
 
-def _by_cookie(shaping: Shaping, headers: Headers) -> Side | None:
+def _by_cookie(shaping: Shaping, headers: Headers) -> BackendSide | None:
     match = shaping.cookie.search(headers.get("Cookie", "")) if shaping.cookie else None
     return _always_or_never(match[1]) if match else None
 
 
-def _always_or_never(value: str) -> Side | None:
-    return {"always": Side.CANARY, "never": Side.STABLE}.get(value)
+def _always_or_never(value: str) -> BackendSide | None:
+    return {"always": BackendSide.CANARY, "never": BackendSide.STABLE}.get(value)
 
 
 def _expression(pattern: str) -> re.Pattern[str] | None:

@@ -8,7 +8,7 @@ Used by ``plane.py``.
 from collections.abc import Sequence
 
 from ingress_canary.lab.dataplane.annotations import Annotations, Policy
-from ingress_canary.lab.dataplane.objects import CATCH_ALL, Backend, Cluster, Ingress, Path
+from ingress_canary.lab.dataplane.objects import CATCH_ALL, ControllerView, LabBackend, LabIngress, LabPath
 from ingress_canary.lab.dataplane.routes import DEFAULT_UPSTREAM, Affinity, Labels, Location, Routes, Server, Upstream
 
 NO_SERVICE = "no-service"
@@ -19,7 +19,7 @@ class ControllerPanic(Exception):
     """The controller would crash on this object: a canary Ingress has a rule without ``http``."""
 
 
-def compile_routes(cluster: Cluster, *, ignore_canaries: bool = False) -> Routes:
+def compile_routes(cluster: ControllerView, *, ignore_canaries: bool = False) -> Routes:
     """Return what the proxy is configured with. Raises ControllerPanic.
 
     A controller that ignores canaries calls each of them an orphan, and gives their traffic to nobody.
@@ -31,7 +31,7 @@ def compile_routes(cluster: Cluster, *, ignore_canaries: bool = False) -> Routes
 
 
 class _Compiler:
-    def __init__(self, cluster: Cluster, ingresses: Sequence[Ingress]) -> None:
+    def __init__(self, cluster: ControllerView, ingresses: Sequence[LabIngress]) -> None:
         self.cluster = cluster
         self.ingresses = ingresses
         self.upstreams = {DEFAULT_UPSTREAM: Upstream(DEFAULT_UPSTREAM)}
@@ -52,7 +52,7 @@ class _Compiler:
         self._replace_empty_upstreams()
         return Routes(self.servers.values(), self.upstreams.values(), self.orphans)
 
-    def _add_upstreams(self, ingress: Ingress) -> None:
+    def _add_upstreams(self, ingress: LabIngress) -> None:
         if ingress.default_backend:
             # made anew, even when another Ingress has made it already: this is how a default backend wipes a side
             name = ingress.default_backend.upstream(ingress.namespace)
@@ -63,7 +63,7 @@ class _Compiler:
                     self.upstreams[name] = self._upstream(name, ingress, path.backend)
                     self._note_orphan(ingress, path.backend, self.upstreams[name])
 
-    def _upstream(self, name: str, ingress: Ingress, backend: Backend) -> Upstream:
+    def _upstream(self, name: str, ingress: LabIngress, backend: LabBackend) -> Upstream:
         anns = ingress.annotations
         return Upstream(
             name,
@@ -73,13 +73,13 @@ class _Compiler:
             hash_by_subset=anns.hash_by_subset,
         )
 
-    def _note_orphan(self, ingress: Ingress, backend: Backend, upstream: Upstream) -> None:
+    def _note_orphan(self, ingress: LabIngress, backend: LabBackend, upstream: Upstream) -> None:
         exists = self.cluster.has_service(ingress.namespace, backend.service)
         self.orphans[ingress.namespace, ingress.name, NO_SERVICE] = int(not exists)
         if exists:
             self.orphans[ingress.namespace, ingress.name, NO_ENDPOINT] = int(not upstream.endpoints)
 
-    def _add_servers(self, plain: list[Ingress]) -> None:
+    def _add_servers(self, plain: list[LabIngress]) -> None:
         root = Location(CATCH_ALL, "/", "Prefix", DEFAULT_UPSTREAM, Labels(), by_default=True)
         self.servers[CATCH_ALL] = Server(CATCH_ALL, [root])
         for ingress in plain:
@@ -103,7 +103,7 @@ class _Compiler:
                     alias for alias in ingress.annotations.aliases if alias not in self.servers
                 )
 
-    def _add_locations(self, ingress: Ingress) -> None:
+    def _add_locations(self, ingress: LabIngress) -> None:
         for rule in ingress.rules:
             server = self.servers.get(rule.host) or self.servers[CATCH_ALL]
             for path in rule.paths or ():
@@ -114,7 +114,7 @@ class _Compiler:
                 self._claim(server, path, upstream, ingress)
                 self._make_sticky(upstream, server, path, ingress.annotations)
 
-    def _claim(self, server: Server, path: Path, upstream: Upstream, ingress: Ingress) -> None:
+    def _claim(self, server: Server, path: LabPath, upstream: Upstream, ingress: LabIngress) -> None:
         taken = next((one for one in server.locations if one.path == path.path), None)
         labels = _labels(ingress, server.host, path.path)
         if taken is None or taken.type != path.type:
@@ -127,14 +127,14 @@ class _Compiler:
             return  # an older Ingress owns it
         _annotate(location, ingress.annotations)
 
-    def _make_sticky(self, upstream: Upstream, server: Server, path: Path, anns: Annotations) -> None:
+    def _make_sticky(self, upstream: Upstream, server: Server, path: LabPath, anns: Annotations) -> None:
         if anns.affinity_cookie is None:
             return
         upstream.affinity = upstream.affinity or Affinity(anns.affinity_cookie)
         upstream.affinity.cookie = anns.affinity_cookie
         upstream.affinity.locations.add((server.host, path.path))
 
-    def _merge(self, canary: Ingress) -> None:
+    def _merge(self, canary: LabIngress) -> None:
         if canary.default_backend:
             self._merge_backend(canary, canary.default_backend, self.servers[CATCH_ALL], None)
         for rule in canary.rules:
@@ -145,7 +145,7 @@ class _Compiler:
                 if path.backend and server:
                     self._merge_backend(canary, path.backend, server, path)
 
-    def _merge_backend(self, ingress: Ingress, backend: Backend, server: Server, path: Path | None) -> None:
+    def _merge_backend(self, ingress: LabIngress, backend: LabBackend, server: Server, path: LabPath | None) -> None:
         """Make a canary's upstream an alternative of the upstreams behind the same path, or drop it altogether."""
         canary = self.upstreams.get(backend.upstream(ingress.namespace))
         if canary is None:
@@ -180,7 +180,7 @@ class _Compiler:
                     continue
                 namespace, service = location.labels.namespace, location.default_backend
                 port = self.cluster.first_port(namespace, service)
-                if endpoints := self.cluster.endpoints(namespace, Backend(service, port)):
+                if endpoints := self.cluster.endpoints(namespace, LabBackend(service, port)):
                     name = f"custom-default-backend-{namespace}-{service}"
                     self.upstreams[name] = Upstream(
                         name, endpoints, alternatives=upstream.alternatives, affinity=upstream.affinity
@@ -194,7 +194,7 @@ def _annotate(location: Location, anns: Annotations) -> None:
     location.default_backend = anns.default_backend
 
 
-def _labels(ingress: Ingress, host: str, path: str) -> Labels:
+def _labels(ingress: LabIngress, host: str, path: str) -> Labels:
     """Return the names that a location's requests are counted under: the Service of the first path that is equal."""
     service = ingress.default_backend.service if ingress.default_backend else ""
     for rule in ingress.rules:

@@ -38,7 +38,7 @@ class MetricsFault(StrEnum):
     """Nobody listens."""
 
 
-class Request(NamedTuple):
+class CountedRequest(NamedTuple):
     """The labels of one request, in the order of the exposition."""
 
     canary: str
@@ -71,19 +71,19 @@ class _Histogram:
         yield f"{family}_count{{{labels}}} {go_float(count)}"
 
 
-class Metrics:
+class ControllerMetrics:
     """The counters of one controller process."""
 
     def __init__(self, pod: str, started: float) -> None:
         self._pod = pod
         self._started = started
-        self._requests: dict[Request, _Histogram] = {}
-        self._upstream: dict[Request, _Histogram] = {}
+        self._requests: dict[CountedRequest, _Histogram] = {}
+        self._upstream: dict[CountedRequest, _Histogram] = {}
         self._orphans: dict[tuple[str, str, str], int] = {}
         self._reloads = 0
         self._failed = 0
 
-    def count(self, request: Request, seconds: float, upstream_seconds: float | None) -> None:
+    def count(self, request: CountedRequest, seconds: float, upstream_seconds: float | None) -> None:
         """Count a request that took so long, of which ``upstream_seconds`` were a backend's, None without one."""
         self._requests.setdefault(request, _Histogram()).observe(seconds)
         if upstream_seconds is not None:
@@ -142,7 +142,7 @@ class Metrics:
             "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", started
         )
 
-    def _labels(self, request: Request | None = None) -> str:
+    def _labels(self, request: CountedRequest | None = None) -> str:
         own = {"controller_class": CONTROLLER, "controller_namespace": NAMESPACE, "controller_pod": self._pod}
         labels = own | (request._asdict() if request else {})
         return ",".join(f"{name}={_quoted(labels[name])}" for name in sorted(labels))

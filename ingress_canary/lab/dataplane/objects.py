@@ -34,14 +34,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Backend:
+class LabBackend:
     """A Service and its port as a path names them; the port is "" when neither name nor number is said."""
 
     service: str
     port: str
 
     @classmethod
-    def of(cls, body: Json | None) -> "Backend | None":
+    def of(cls, body: Json | None) -> "LabBackend | None":
         """Return a service backend, None for a resource backend or none at all."""
         service = (body or {}).get("service")
         if not service:
@@ -55,55 +55,55 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class LabPath:
     """One path of a rule; the type is Exact or Prefix, as the controller maps the others."""
 
     path: str
     type: str
-    backend: Backend | None
+    backend: LabBackend | None
 
     @classmethod
-    def of(cls, body: Json) -> "Path":
+    def of(cls, body: Json) -> "LabPath":
         """Return the view of a path."""
         kind = "Exact" if body.get("pathType") == "Exact" else "Prefix"
-        return cls(body.get("path") or "/", kind, Backend.of(body.get("backend")))
+        return cls(body.get("path") or "/", kind, LabBackend.of(body.get("backend")))
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LabRule:
     """Paths of one host; None for a rule without ``http``."""
 
     host: str
-    paths: tuple[Path, ...] | None
+    paths: tuple[LabPath, ...] | None
 
     @classmethod
-    def of(cls, body: Json) -> "Rule":
+    def of(cls, body: Json) -> "LabRule":
         """Return the view of a rule."""
         http = body.get("http")
-        paths = None if http is None else tuple(Path.of(path) for path in http.get("paths") or ())
+        paths = None if http is None else tuple(LabPath.of(path) for path in http.get("paths") or ())
         return cls((body.get("host") or CATCH_ALL).lower(), paths)
 
 
 @dataclass(frozen=True, slots=True)
-class Ingress:
+class LabIngress:
     """An Ingress with its annotations parsed."""
 
     namespace: str
     name: str
     annotations: Annotations
-    default_backend: Backend | None
-    rules: tuple[Rule, ...]
+    default_backend: LabBackend | None
+    rules: tuple[LabRule, ...]
 
     @classmethod
-    def of(cls, body: Json) -> "Ingress":
+    def of(cls, body: Json) -> "LabIngress":
         """Return the view of an Ingress."""
         meta, spec = body["metadata"], body.get("spec") or {}
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
             annotations=Annotations.of(meta.get("annotations") or {}),
-            default_backend=Backend.of(spec.get("defaultBackend")),
-            rules=tuple(Rule.of(rule) for rule in spec.get("rules") or ()),
+            default_backend=LabBackend.of(spec.get("defaultBackend")),
+            rules=tuple(LabRule.of(rule) for rule in spec.get("rules") or ()),
         )
 
     @property
@@ -112,7 +112,7 @@ class Ingress:
         return self.namespace, self.name
 
 
-class Cluster:
+class ControllerView:
     """One version of all objects."""
 
     def __init__(self, objects: Mapping[Kind, Iterable[Json]]) -> None:
@@ -125,7 +125,7 @@ class Cluster:
         # the oldest first; of the same second, the greater name first
         mine.sort(key=lambda one: f"{one['metadata']['namespace']}/{one['metadata']['name']}", reverse=True)
         mine.sort(key=_created)
-        self.ingresses: Sequence[Ingress] = [Ingress.of(one) for one in mine]
+        self.ingresses: Sequence[LabIngress] = [LabIngress.of(one) for one in mine]
         self._services = {_key(one["metadata"]): one for one in objects.get(Kind.SERVICE, ())}
         self._slices: dict[tuple[str, str], list[Json]] = {}
         for one in objects.get(Kind.ENDPOINT_SLICE, ()):
@@ -143,7 +143,7 @@ class Cluster:
         ports = (self._services.get((namespace, name), {}).get("spec") or {}).get("ports") or [{}]
         return str(ports[0].get("port", ""))
 
-    def endpoints(self, namespace: str, backend: Backend) -> tuple[str, ...]:
+    def endpoints(self, namespace: str, backend: LabBackend) -> tuple[str, ...]:
         """Return ``address:port`` of every ready endpoint behind a Service's port, in order, without repetition.
 
         An ExternalName has none here: the lab has no DNS, which the controller treats in the same way.

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ingress_canary.lab.dataplane.controller import compile_routes
 from ingress_canary.lab.dataplane.metrics import MetricsFault
-from ingress_canary.lab.dataplane.objects import Cluster, Json, Kind
+from ingress_canary.lab.dataplane.objects import ControllerView, Json, Kind
 from ingress_canary.lab.dataplane.pod import ControllerPod
 from ingress_canary.lab.dataplane.routes import Routes
 from ingress_canary.lab.dataplane.watch import follow
@@ -106,7 +106,7 @@ class DataPlane:
     def _compiled(self) -> Routes:
         """Return the routes of the objects as they are now, the same to every pod."""
         if self._routes is None:
-            self._routes = compile_routes(Cluster(self._objects), ignore_canaries=self._ignore_canaries)
+            self._routes = compile_routes(ControllerView(self._objects), ignore_canaries=self._ignore_canaries)
         return self._routes
 
     def _new_pod(self) -> ControllerPod:

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from ingress_canary.lab.dataplane.controller import ControllerPanic
-from ingress_canary.lab.dataplane.metrics import NAMESPACE, Metrics, MetricsFault
+from ingress_canary.lab.dataplane.metrics import NAMESPACE, ControllerMetrics, MetricsFault
 from ingress_canary.lab.dataplane.proxy import Proxy, new_session
 from ingress_canary.lab.dataplane.routes import Routes
 from ingress_canary.lab.listener import LOOPBACK, Listener
@@ -27,7 +27,7 @@ POLL_INTERVAL = 1.0
 """Seconds between two looks of a worker at what was compiled."""
 
 
-class Pace:
+class SyncPace:
     """When a pod may act, on a clock that runs ``scale`` times faster than ingress-nginx's; all times in seconds."""
 
     def __init__(self, scale: float, phase: float) -> None:
@@ -81,11 +81,11 @@ class ControllerPod:
 
     async def start(self) -> None:
         """Begin as a new process: empty counters, the cluster as it is now, and listeners on the ports of before."""
-        self._metrics = Metrics(self.name, self._now())
+        self._metrics = ControllerMetrics(self.name, self._now())
         self._session = new_session()
         self._proxy = Proxy(self._session, self._metrics, self._rng)
         self._changed.clear()
-        pace = Pace(self._scale, self._rng.random())
+        pace = SyncPace(self._scale, self._rng.random())
         pace.sync(asyncio.get_running_loop().time())
         self._configure(self._compile())
         self._worker = asyncio.create_task(self._follow(pace), name=f"controller {self.name}")
@@ -149,7 +149,7 @@ class ControllerPod:
             },
         }
 
-    async def _follow(self, pace: Pace) -> None:
+    async def _follow(self, pace: SyncPace) -> None:
         """Act on changes: compile within the rate limit, apply at the next poll."""
         while True:
             await self._changed.wait()

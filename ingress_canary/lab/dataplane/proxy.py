@@ -14,8 +14,8 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 from yarl import URL
 
-from ingress_canary.lab.dataplane.balancer import Balancer, Side, Sticky, advance, choose
-from ingress_canary.lab.dataplane.metrics import Metrics, Request
+from ingress_canary.lab.dataplane.balancer import BackendSide, Balancer, Sticky, advance, choose
+from ingress_canary.lab.dataplane.metrics import ControllerMetrics, CountedRequest
 from ingress_canary.lab.dataplane.routes import DEFAULT_UPSTREAM, Location, Routes
 
 CLIENT_CLOSED = 499
@@ -38,7 +38,7 @@ _ONE_HOP = (
 class Proxy:
     """The traffic side of a controller pod."""
 
-    def __init__(self, session: aiohttp.ClientSession, metrics: Metrics, rng: random.Random) -> None:
+    def __init__(self, session: aiohttp.ClientSession, metrics: ControllerMetrics, rng: random.Random) -> None:
         self._session = session
         self._metrics = metrics
         self._rng = rng
@@ -69,7 +69,7 @@ class Proxy:
         finally:
             if self._routes.counts(host):
                 label = location.labels
-                series = Request(
+                series = CountedRequest(
                     exchange.canary,
                     host,
                     label.ingress,
@@ -111,7 +111,7 @@ class _Exchange:
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE)
         canary = balancers.get(stable.alternative) if stable.alternative else None
         side = choose(stable, canary, self._request.headers, lambda total: self._rng.randint(1, total))
-        if canary is None or side is Side.STABLE:
+        if canary is None or side is BackendSide.STABLE:
             return await self._forward(stable)
         self.canary = canary.name
         return await self._forward(canary)

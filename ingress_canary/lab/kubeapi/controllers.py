@@ -9,7 +9,7 @@ import asyncio
 from ingress_canary.lab.kubeapi import clock
 from ingress_canary.lab.kubeapi.errors import ApiError, Json
 from ingress_canary.lab.kubeapi.storage.managed_fields import Author
-from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, Change, Store
+from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, Change, ObjectStore
 from ingress_canary.lab.kubeapi.storage.strategy import Write
 
 _CRDS = "customresourcedefinitions"
@@ -18,7 +18,7 @@ _CRDS = "customresourcedefinitions"
 class Definitions:
     """Serves the resources of CustomResourceDefinitions, and says so in their status."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def __call__(self, change: Change) -> None:
@@ -61,7 +61,7 @@ class Definitions:
 class Collector:
     """Deletes objects all of whose owners are gone (``pkg/controller/garbagecollector``)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._living: set[str] = set()
         self._dependents: dict[str, set[tuple[str, str, str]]] = {}
@@ -107,7 +107,7 @@ def _owners(body: Json | None) -> set[str]:
 class Namespaces:
     """Empties a namespace that is being deleted, and removes it when nothing holds it any more."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def __call__(self, change: Change) -> None:

@@ -48,7 +48,7 @@ class ApiError(Exception):
             del self.status["reason"]
 
 
-class NotServed(ApiError):
+class VersionNotServed(ApiError):
     """404 of a path that nobody serves: answered in plain text, by the HTTP server under the API."""
 
     text = "404 page not found\n"

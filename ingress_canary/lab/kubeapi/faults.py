@@ -41,7 +41,7 @@ class Refuse:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ForeignPage:
     """An answer that is not the API's, such as a proxy's."""
 
     code: int = 502
@@ -77,7 +77,7 @@ class Delay:
     seconds: float
 
 
-Effect = Refuse | Page | Empty | Hang | Drop | Gone | Delay
+Effect = Refuse | ForeignPage | Empty | Hang | Drop | Gone | Delay
 
 
 @dataclass(eq=False, slots=True)

@@ -21,16 +21,16 @@ from ingress_canary.lab.kubeapi import clock, controllers
 from ingress_canary.lab.kubeapi.errors import (
     ApiError,
     Json,
-    NotServed,
+    VersionNotServed,
     expired,
     no_such_path,
     not_allowed,
     unauthorized,
 )
-from ingress_canary.lab.kubeapi.faults import Delay, Drop, Empty, Faults, Gone, Hang, Page, Refuse
+from ingress_canary.lab.kubeapi.faults import Delay, Drop, Empty, Faults, ForeignPage, Gone, Hang, Refuse
 from ingress_canary.lab.kubeapi.kinds.builtin_kinds import BUILTINS
 from ingress_canary.lab.kubeapi.kinds.installation_kinds import INSTALLED
-from ingress_canary.lab.kubeapi.kinds.resources import Registry, Resource
+from ingress_canary.lab.kubeapi.kinds.resources import Registry, ServedResource
 from ingress_canary.lab.kubeapi.requests import (
     INFO,
     RECORD,
@@ -45,7 +45,7 @@ from ingress_canary.lab.kubeapi.rest import discovery
 from ingress_canary.lab.kubeapi.rest.reads import Lister, answer, respond
 from ingress_canary.lab.kubeapi.rest.watches import Hub
 from ingress_canary.lab.kubeapi.rest.writes import Admission, Writer
-from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, Store
+from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, ObjectStore
 
 OnCommit = Callable[[AuditRecord], Awaitable[None] | None]
 
@@ -74,7 +74,7 @@ class KubeApi:
         tokens: Mapping[str, str] | None = None,
         authorize: Sequence[Middleware] = (),
     ) -> None:
-        self.store = Store(Registry((*BUILTINS, *INSTALLED)), history)
+        self.store = ObjectStore(Registry((*BUILTINS, *INSTALLED)), history)
         self.audit: list[AuditRecord] = []
         """Every request, in order of arrival."""
         self.faults = Faults()
@@ -190,7 +190,7 @@ class KubeApi:
             if not user:
                 raise unauthorized()
             response = await handler(request)
-        except NotServed as error:
+        except VersionNotServed as error:
             response = web.Response(status=error.code, text=error.text)
         except ApiError as error:
             response = respond(error.status, error.code)
@@ -206,7 +206,7 @@ class KubeApi:
         match fault.effect:
             case Refuse() as refusal:
                 raise ApiError(refusal.code, refusal.reason, refusal.message)
-            case Page(code, text):
+            case ForeignPage(code, text):
                 return web.Response(status=code, text=text, content_type="text/html")
             case Empty():
                 return web.Response(content_type="application/json")
@@ -249,7 +249,7 @@ class KubeApi:
             case _:
                 return await self._write(request, resource)
 
-    async def _write(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+    async def _write(self, request: web.Request, resource: ServedResource) -> web.StreamResponse:
         """Serve a request that changes objects, and tell the hooks once it is committed."""
         info, record = request[INFO], request[RECORD]
         match info.verb:
@@ -279,7 +279,7 @@ class KubeApi:
         found = discovery.document(self.store.registry, request.path)
         if found is None:
             parts = request.path.split("/")
-            raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else NotServed()
+            raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else VersionNotServed()
         return respond(found)
 
     async def _committed(self, record: AuditRecord) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.steps import Walk
+from ingress_canary.domain.schedule.steps import StepList
 from tests.domain.world import INTERVAL, World, deployment, schedule, with_spec
 
 TICK = timedelta(seconds=INTERVAL)
@@ -270,7 +270,7 @@ def test_the_look_that_proves_a_fail_advances_nothing_though_it_brings_consent()
 def test_a_ramp_asks_before_its_first_step_or_after_its_last() -> None:
     def asks(when: str) -> list[tuple[bool, bool]]:
         ramp = {"from": 1, "to": 50, "factor": 10, "bake": "1m"}
-        walk = Walk.of(schedule(steps=[{"ramp": ramp, "approval": {"when": when}}]))
+        walk = StepList.of(schedule(steps=[{"ramp": ramp, "approval": {"when": when}}]))
         return [(step.before is not None, step.after is not None) for step in walk.steps]
 
     assert asks("Before") == [(True, False), (False, False), (False, False)]

@@ -32,7 +32,7 @@ def test_a_rollout_begins_when_the_window_opens_and_learns_until_then() -> None:
     world.until(lambda w: w.status.reason == Reason.OUTSIDE_WINDOW)
     assert world.status.message == "the window is closed; goes on at Mon 2026-03-02 10:20 UTC"
     assert world.shadow is None
-    assert world.decisions[-1].watch
+    assert world.decisions[-1].wants_evidence
     world.until(lambda w: w.weight == 5)
     assert world.now - BEGIN == timedelta(minutes=20)
 

@@ -9,7 +9,7 @@ from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.objects.revision import images
 from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.workload.copy_images import copy_of, due, uncopyable
+from ingress_canary.domain.workload.copy_images import copy_of, images_due, uncopyable
 from tests.domain.world import World, deployment, rollout, schedule, with_spec
 
 COPY = {"promotion": {"strategy": "CopyImages"}}
@@ -297,8 +297,8 @@ def test_what_is_written_is_a_function_of_status_and_stable_alone() -> None:
     assert uncopyable(canary, V1) is None
     world = copying()
     status = world.status.model_copy(update={"copying": copy_of(canary, V1)})
-    assert due(status, V1) == {"app": "app:v2"}
-    assert due(status, V2) is None
-    assert due(status, None) is None
-    assert due(status.model_copy(update={"phase": Phase.PAUSED}), V1) is None
-    assert due(status.model_copy(update={"finishing": True}), V1) is None
+    assert images_due(status, V1) == {"app": "app:v2"}
+    assert images_due(status, V2) is None
+    assert images_due(status, None) is None
+    assert images_due(status.model_copy(update={"phase": Phase.PAUSED}), V1) is None
+    assert images_due(status.model_copy(update={"finishing": True}), V1) is None

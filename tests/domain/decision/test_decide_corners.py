@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from ingress_canary.api.rollout import PausedBy, Phase
-from ingress_canary.domain.decision.decide import unreadable
+from ingress_canary.domain.decision.decide import hold_unreadable_spec
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.publish import published
+from ingress_canary.domain.status.publish import published_status
 from tests.domain.world import INTERVAL, World, at_step, deployment, rollout, schedule, with_session, with_spec
 
 
@@ -59,7 +59,7 @@ def prove_a_fail(world: World) -> None:
     world.traffic.canary = 0.5
     while world.session is None or not world.session.analysis.failed:
         world.now += timedelta(seconds=INTERVAL)
-        world.session = world.observe(world.read()).session
+        world.session = world.observe(world.read()).evaluation
 
 
 def test_a_fail_that_only_pauses_leaves_a_lowered_weight_where_it_is() -> None:
@@ -500,7 +500,7 @@ def test_a_spec_that_cannot_be_read_for_a_while_does_not_change_how_a_rollout_en
     world.action = f"finish:{world.status.revision}#1" if ends is Phase.SUCCEEDED else "abort#1"
     world.settle()
     before = world.status
-    broken = published(unreadable(before, 2, "spec.x: no"), world.now)
+    broken = published_status(hold_unreadable_spec(before, 2, "spec.x: no"), world.now)
     assert broken.reason == Reason.INVALID_SPEC
     assert {c.type: c.status for c in broken.conditions}["Promoted"] == ("True" if ends is Phase.SUCCEEDED else "False")
     world.status = broken
@@ -519,7 +519,7 @@ def test_a_pause_says_why_again_once_everything_can_be_read() -> None:
     world.status = world.status.model_copy(update={"schedule": before.schedule})
     world.step(1)
     assert (world.status.reason, world.status.message) == (before.reason, before.message)
-    world.status = published(unreadable(before, 2, "spec.x: no"), world.now)
+    world.status = published_status(hold_unreadable_spec(before, 2, "spec.x: no"), world.now)
     world.step(1)
     assert (world.status.reason, world.status.message) == (before.reason, before.message)
 

@@ -25,14 +25,14 @@ from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation, hands_off, wanted
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.revision import images, template_hash
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.verbs import NEED_STEP, Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
-from ingress_canary.domain.status.publish import published, status_patch, worth_writing
+from ingress_canary.domain.status.publish import published_status, status_patch, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.shadow_removal import terminating
@@ -95,7 +95,7 @@ class Guarded(World):
         self.is_allowed(seen, decision)
         self.stable_can_carry_everybody(seen, decision)
         self.is_one_canary(seen, decision)
-        self.can_be_stored(before, stored, published(decision, now))
+        self.can_be_stored(before, stored, published_status(decision, now))
         if self.status is not before:
             self.follow(decision)
         if die != "status" and not self.refuse_status:
@@ -111,12 +111,14 @@ class Guarded(World):
 
     def is_allowed(self, seen: Observation, decision: Decision) -> None:
         """Rule 3: what lets the weight rise, and what unknown alone must not do."""
-        moved, status, session = decision.moved, seen.status, seen.session
+        moved, status, session = decision.moved, seen.status, seen.evaluation
         if moved is None:
-            assert within(wanted(decision.status), wanted(status)), "exposure rose without an entry in the history"
+            assert within(wanted_exposure(decision.status), wanted_exposure(status)), (
+                "exposure rose without an entry in the history"
+            )
             return
         if status.phase is not Phase.PENDING and seen.drift is not None and seen.drift.lowered:
-            assert moved.reason not in ADVANCES or seen.drift.honoured == wanted(status)
+            assert moved.reason not in ADVANCES or seen.drift.honoured == wanted_exposure(status)
         unknown = session is None or session.no_data is not None
         if unknown:
             assert moved.reason not in ENDS_BY_EVIDENCE or (session is not None and session.analysis.failed)
@@ -133,15 +135,15 @@ class Guarded(World):
                 self.may_be_steered(seen)
             case Reason.SETTLING:
                 assert status.phase is Phase.PENDING
-                assert seen.course is not None
-                assert seen.course.walk.at(1).before is None or consented(status, 1)
+                assert seen.compiled is not None
+                assert seen.compiled.walk.at(1).before is None or consented(status, 1)
                 assert not seen.obstacles
                 assert not seen.spec.paused
                 assert not seen.same_version
             case Reason.RESUMED if not asked and status.phase is Phase.PAUSED:
                 assert pause is not None
                 assert pause.by is PausedBy.SPEC
-                assert within(wanted(decision.status), wanted(status))
+                assert within(wanted_exposure(decision.status), wanted_exposure(status))
             case Reason.RESUMED if not asked:
                 assert self.owed
                 assert session is not None
@@ -152,17 +154,17 @@ class Guarded(World):
                 assert status.phase is Phase.PAUSED
                 assert not seen.spec.paused
             case _:
-                assert within(wanted(decision.status), wanted(status))
+                assert within(wanted_exposure(decision.status), wanted_exposure(status))
         if decision.status.phase in AT_REST:
             assert decision.status.shadow is None
 
     def has_passed(self, seen: Observation) -> None:
         """A step is left when its evidence suffices, nothing is in the way, and who must consent has."""
-        status, session = seen.status, seen.session
+        status, session = seen.status, seen.evaluation
         assert session is not None
         assert status.step is not None
-        assert seen.course is not None
-        step = seen.course.walk.at(status.step.index)
+        assert seen.compiled is not None
+        step = seen.compiled.walk.at(status.step.index)
         assert session.met(step)
         assert session.baked >= step.bake
         assert session.no_data is None
@@ -176,15 +178,15 @@ class Guarded(World):
 
     def is_consented(self, seen: Observation, step: PlannedStep) -> None:
         """A step that asks for a person's consent is neither left nor entered without it."""
-        assert seen.course is not None
+        assert seen.compiled is not None
         assert step.after is None or consented(seen.status, step.index)
-        onto = seen.course.walk.at(step.index + 1)
+        onto = seen.compiled.walk.at(step.index + 1)
         assert onto is step or onto.before is None or consented(seen.status, onto.index)
 
     def may_be_steered(self, seen: Observation) -> None:
         """What a person may not overrule: a proven fail, preflight, spec.paused, a freeze of the daemon."""
-        assert seen.session is not None
-        assert not seen.session.analysis.failed
+        assert seen.evaluation is not None
+        assert not seen.evaluation.analysis.failed
         assert not seen.obstacles
         assert not seen.spec.paused
         assert seen.frozen is None
@@ -215,7 +217,7 @@ class Guarded(World):
 
     def follow(self, decision: Decision) -> None:
         """Remember what a stored decision has allowed."""
-        moved, meant = decision.moved, wanted(decision.status)
+        moved, meant = decision.moved, wanted_exposure(decision.status)
         self.allowed = meant if moved and moved.reason in ADVANCES else lower(self.allowed, meant)
         if moved is None:
             return
@@ -240,14 +242,14 @@ class Guarded(World):
         if self.shadow is None:
             return
         assert self.status.phase not in AT_REST
-        if hands_off(self.status):
+        if leaves_shadow_alone(self.status):
             return
         shadow = Ingress.of(self.shadow)
         exposure = ROUTER.exposure(shadow)
         assert exposure is not None, "the shadow is no canary"
         assert within(exposure, self.allowed), f"{exposure} exceeds {self.allowed}"
         fresh = self.status.shadow is not None and self.status.shadow.uid is None
-        assert fresh or merge_patch(ROUTER, shadow, self.manifest(wanted(self.status))) is None
+        assert fresh or merge_patch(ROUTER, shadow, self.manifest(wanted_exposure(self.status))) is None
 
     def can_be_stored(self, before: RolloutStatus, stored: dict[str, Any], after: RolloutStatus) -> None:
         """What is published is JSON that the API server takes, reads back as itself, and spares what is unknown."""
@@ -584,11 +586,11 @@ class Rollouts(RuleBasedStateMachine):
         world = self.world
         world.now += timedelta(seconds=INTERVAL * ticks)
         world.pass_(world.read(), die=die)
-        before = wanted(world.status)
+        before = wanted_exposure(world.status)
         world.crash()
         world.pass_()
         # rule 6: a restart raises nothing
-        assert within(wanted(world.status), before)
+        assert within(wanted_exposure(world.status), before)
         self.settle()
 
     # -- always -------------------------------------------------------------------------------------------------------
@@ -600,9 +602,9 @@ class Rollouts(RuleBasedStateMachine):
         if seen.status.phase not in AT_REST or seen.action is not None or seen.revision != seen.status.revision:
             return
         decision = decide(seen, world.now)
-        after = published(decision, world.now)
+        after = published_status(decision, world.now)
         assert not worth_writing(world.status, after)
-        assert not decision.watch
+        assert not decision.wants_evidence
 
     @invariant()
     def history_never_shows_the_canary_after_a_rollback(self) -> None:

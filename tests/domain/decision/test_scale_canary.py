@@ -10,7 +10,7 @@ from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.unsupported import unsupported_rollout
-from ingress_canary.domain.workload.scale_canary import due
+from ingress_canary.domain.workload.scale_canary import replicas_due
 from tests.domain.world import World, deployment, rollout, with_spec
 
 CANARY: dict[str, Any] = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}}
@@ -55,7 +55,7 @@ def test_the_canary_is_scaled_up_before_it_is_waited_for_and_back_after_the_drai
     assert world.replicas_set == [3, 0]
     assert (world.status.phase, world.status.reason, world.status.scale) == (Phase.SUCCEEDED, Reason.PROMOTED, None)
     # and then nothing is watched any more
-    assert not world.pass_().watch
+    assert not world.pass_().wants_evidence
 
 
 def test_a_canary_with_replicas_enough_is_left_alone() -> None:
@@ -164,7 +164,7 @@ def test_a_rollout_that_ends_before_the_scaling_was_made_makes_none() -> None:
 
 def test_a_workload_that_the_spec_no_longer_names_is_not_scaled_back() -> None:
     world = rolled_back()
-    assert due(world.status, deployment("other", "app:v2")) is None
+    assert replicas_due(world.status, deployment("other", "app:v2")) is None
     world.canary = deployment("other", "app:v2")
     world.status = world.status.model_copy(update={"revision": None})
     world.pass_()

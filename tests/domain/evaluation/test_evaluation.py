@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.domain.evaluation.evaluation import Mode, Session
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule
 
 
@@ -18,17 +18,17 @@ def seconds(world: World) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("status", "mode"),
     [
-        ({"phase": "Pending"}, Mode.WARMING),
-        ({"phase": "Paused"}, Mode.WARMING),
-        ({"phase": "Progressing", "step": 1}, Mode.JUDGING),
-        ({"phase": "Paused", "step": 1}, Mode.WATCHING),
-        ({"phase": "Promoting", "step": 1}, Mode.WATCHING),
+        ({"phase": "Pending"}, EvidenceMode.WARMING),
+        ({"phase": "Paused"}, EvidenceMode.WARMING),
+        ({"phase": "Progressing", "step": 1}, EvidenceMode.JUDGING),
+        ({"phase": "Paused", "step": 1}, EvidenceMode.WATCHING),
+        ({"phase": "Promoting", "step": 1}, EvidenceMode.WATCHING),
     ],
     ids=str,
 )
-def test_what_evidence_is_for_follows_from_the_status(status: dict[str, object], mode: Mode) -> None:
+def test_what_evidence_is_for_follows_from_the_status(status: dict[str, object], mode: EvidenceMode) -> None:
     step = {"index": 1, "weight": 5, "startedAt": BEGIN} if status.pop("step", None) else None
-    assert Mode.of(RolloutStatus.model_validate({**status, "step": step})) is mode
+    assert EvidenceMode.of(RolloutStatus.model_validate({**status, "step": step})) is mode
 
 
 def test_settling_is_no_bake() -> None:
@@ -91,10 +91,10 @@ def test_an_unusable_checkpoint_begins_the_evidence_anew_at_the_step() -> None:
     course = world.course
     assert course is not None
     broken = world.status.model_copy(update={"analysis_state": "v0.from-the-past"})
-    session = Session.restored(course, broken)
+    session = Evaluation.restored(course, broken)
     assert session.analysis.step == 2
     assert session.analysis.canary_requests == 0
-    assert Session.restored(course, RolloutStatus()).analysis.step == 0
+    assert Evaluation.restored(course, RolloutStatus()).analysis.step == 0
 
 
 def test_warm_up_counts_only_time_in_which_the_source_answers() -> None:
@@ -125,4 +125,4 @@ def test_the_share_is_of_the_step_alone() -> None:
     assert world.session.share is None
     world.step(4)
     assert world.session.share == pytest.approx(0.5, abs=0.01)
-    assert Session.new(Course.of(schedule())).share is None
+    assert Evaluation.new(CompiledSchedule.of(schedule())).share is None

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.evaluation.replay import LEARNT_FROM, REMEMBERED, instants
 from ingress_canary.domain.evaluation.resume import ANYONE, MOST_NAMED, Resume
-from ingress_canary.domain.metrics.counter_state import Ledger, Sample
-from ingress_canary.domain.metrics.counting import Book
+from ingress_canary.domain.metrics.counter_state import CounterState, Sample
+from ingress_canary.domain.metrics.counting import CounterBook
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side
-from ingress_canary.domain.schedule.compiled_schedule import Course
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule
 
 LONG = schedule(steps=[{"weight": 20, "bake": "10h"}, {"weight": 50, "bake": "10h"}])
@@ -121,7 +121,9 @@ def test_a_fail_while_no_daemon_lived_ends_the_rollout_although_the_canary_has_r
     one.look()
     assert (one.world.status.phase, one.world.status.reason) == (Phase.ROLLED_BACK, "SLOViolated")
     first = next(
-        decision.session for decision in one.world.decisions if decision.session and decision.session.analysis.failed
+        decision.evaluation
+        for decision in one.world.decisions
+        if decision.evaluation and decision.evaluation.analysis.failed
     )
     assert first.analysis.first_fail_at is not None
     assert first.analysis.first_fail_at <= failed_at
@@ -227,9 +229,9 @@ def test_without_a_warm_up_no_history_is_judged() -> None:
 # --- which instants are wanted
 
 
-def resumed(**counted: float) -> Session:
+def resumed(**counted: float) -> Evaluation:
     resume = Resume(BEGIN, {name: BEGIN + timedelta(seconds=at) for name, at in counted.items()})
-    return Session.new(Course.of(LONG))._replace(resume=resume)
+    return Evaluation.new(CompiledSchedule.of(LONG))._replace(resume=resume)
 
 
 def after(seconds: float) -> datetime:
@@ -350,9 +352,9 @@ def test_a_pod_that_has_counted_is_not_new_before_its_own_sample_comes() -> None
 # --- as text
 
 
-def book(*names: str) -> Book:
+def book(*names: str) -> CounterBook:
     sample = Sample(BEGIN, Side.CANARY, "200", (1.0,))
-    return Book(requests=Ledger(samples={(name, frozenset()): sample for name in names}))
+    return CounterBook(requests=CounterState(samples={(name, frozenset()): sample for name in names}))
 
 
 def test_where_it_goes_on_survives_as_text_and_stays_small() -> None:

@@ -13,8 +13,8 @@ from ingress_canary.api.gate import GateStatus, GateVerdict
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.gates.request import calls
-from ingress_canary.domain.gates.schedule import GateAnswer, heard
+from ingress_canary.domain.gates.request import gate_calls
+from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import worth_writing
@@ -56,7 +56,7 @@ class Gated(World):
                 self.asked.append((one.name, one.step, one.question))
                 said = self.says.get(one.name, HANGS)
                 if said is not HANGS:
-                    record = heard(one, GateAnswer(one.question, said, f"says {said}", self.now))
+                    record = record_answer(one, GateAnswer(one.question, said, f"says {said}", self.now))
             records.append(record)
         self.gates = self.gates and tuple(records)
 
@@ -168,7 +168,7 @@ def test_each_occasion_is_asked_once_for_each_step_that_it_is_for_and_nothing_at
         ("first", 1), ("each", 1), ("each", 2), ("some", 2), ("each", 3), ("last", 3), ("told", 3),
     ]  # fmt: skip
     assert len({question for *_, question in made.asked}) == len(made.asked)
-    assert not made.decisions[-1].watch
+    assert not made.decisions[-1].wants_evidence
     assert [(one.name, one.verdict, one.next_at) for one in made.status.gates] == [
         (name, PASSED, None) for name in ("told", "last", "each", "some", "first")
     ]
@@ -335,7 +335,7 @@ def test_the_answer_for_one_revision_is_nothing_to_the_next() -> None:
     second = made.said().question
     assert first != second
     late = GateAnswer(first, PASSED, "", made.now)
-    made.gates = tuple(heard(one, late) for one in made.status.gates)
+    made.gates = tuple(record_answer(one, late) for one in made.status.gates)
     made.step()
     assert made.weight == 0
     made.says["qa"] = PASSED
@@ -415,10 +415,10 @@ def test_a_schedule_that_cannot_be_read_any_more_keeps_what_was_said_and_asks_no
     made = world(gate("duringStep"), says=PASSED)
     made.until(lambda w: w.weight == 5)
     made.step()
-    seen = made.observe()._replace(course=None, obstacles=((Reason.INVALID_SPEC, "broken"),))
+    seen = made.observe()._replace(compiled=None, obstacles=((Reason.INVALID_SPEC, "broken"),))
     kept = decide(seen, made.now).status.gates
     assert [(one.name, one.verdict, one.next_at) for one in kept] == [("qa", PASSED, None)]
-    assert list(calls(seen, decide(seen, made.now).status)) == []
+    assert list(gate_calls(seen, decide(seen, made.now).status)) == []
 
 
 def test_a_pause_by_the_spec_asks_again_what_was_rejected() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.gate import GateVerdict
-from ingress_canary.domain.gates.request import GateCall, answered, calls, signature
+from ingress_canary.domain.gates.request import GateCall, gate_calls, read_gate_answer, signature
 from tests.domain.gates.test_gates import Gated, gate, waits, world
 from tests.domain.world import deployment
 
@@ -17,7 +17,7 @@ PASSED, REJECTED, UNKNOWN = GateVerdict.PASSED, GateVerdict.REJECTED, GateVerdic
 
 def call_of(made: Gated) -> GateCall:
     decision = made.decisions[-1]
-    (call,) = calls(made.observe(), decision.status)
+    (call,) = gate_calls(made.observe(), decision.status)
     return call
 
 
@@ -62,7 +62,7 @@ def test_an_end_is_told_with_its_reason() -> None:
 def test_a_rollout_without_workloads_has_no_checksum() -> None:
     made = waits(world(gate("beforeStart")))
     made.canary = None
-    (call,) = calls(made.observe(), made.decisions[-1].status)
+    (call,) = gate_calls(made.observe(), made.decisions[-1].status)
     assert json.loads(call.body)["checksum"] is None
     made.canary = deployment("checkout-canary", "app:v2")
 
@@ -91,7 +91,7 @@ def test_a_rollout_without_workloads_has_no_checksum() -> None:
 def test_an_answer_means_what_its_code_means(
     code: int, kind: str, body: bytes, verdict: GateVerdict, message: str
 ) -> None:
-    found, said = answered(code, kind, body)
+    found, said = read_gate_answer(code, kind, body)
     assert found is verdict
     assert said.startswith(message)
     assert len(said) == len(message) or "HTML" in said
@@ -99,7 +99,7 @@ def test_an_answer_means_what_its_code_means(
 
 @pytest.mark.parametrize("body", [b"x" * 4096, b"[" * 4096, b'{"message": "' + b"y" * 2000 + b'"}'])
 def test_a_long_answer_is_cut(body: bytes) -> None:
-    verdict, said = answered(200, "application/json", body)
+    verdict, said = read_gate_answer(200, "application/json", body)
     assert verdict is PASSED
     assert len(said) == 256
     assert said.endswith("...")

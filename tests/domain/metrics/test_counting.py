@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.schedule import Analysis, Slo
-from ingress_canary.domain.metrics.counting import Book, Evidence, Requests, advance, rebase
+from ingress_canary.api.schedule import AnalysisSettings, Slo
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, Requests, advance, rebase
 from ingress_canary.domain.metrics.samples import Counts, Instance, NoData, Reading, Series, Side, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Gauge, Latency, Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Gauge, Latency, Signals, SliSet
 
 TICK = timedelta(seconds=10)
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,8 +26,8 @@ def side(labels: Mapping[str, str]) -> Side | None:
 
 
 SIGNALS = Signals(ingress="shop/web", requests="requests", latency_bucket="bucket", latency_count="count", side=side)
-MEASURES = Measures({"availability": Availability(("5..",))}, frozenset({"308"}))
-SLOW = Measures({"latency": Latency(0.5)}, frozenset({"308"}))
+MEASURES = SliSet({"availability": Availability(("5..",))}, frozenset({"308"}))
+SLOW = SliSet({"latency": Latency(0.5)}, frozenset({"308"}))
 
 
 def requests(
@@ -51,15 +51,15 @@ def reading(
     return Reading(at, instances, tuple(one._replace(at=at) for one in series))
 
 
-def told(readings: Sequence[Reading], measures: Measures = MEASURES) -> list[Evidence]:
-    book, evidence = Book(), []
+def told(readings: Sequence[Reading], measures: SliSet = MEASURES) -> list[ReadingCounts]:
+    book, evidence = CounterBook(), []
     for one in readings:
         book, added = advance(book, one, SIGNALS, measures, TICK)
         evidence.append(added)
     return evidence
 
 
-def last(readings: Sequence[Reading], measures: Measures = MEASURES) -> Counts | NoData | UnknownBound:
+def last(readings: Sequence[Reading], measures: SliSet = MEASURES) -> Counts | NoData | UnknownBound:
     (counts,) = told(readings, measures)[-1].counts.values()
     return counts
 
@@ -251,15 +251,15 @@ def test_unknown_is_no_data_with_its_reason(readings: list[Reading], says: str) 
 
 def test_data_of_a_slow_source_are_stale_after_two_of_its_intervals() -> None:
     old = Reading(BEGIN + 7 * TICK, (), (requests(5),))
-    _, evidence = advance(Book(), old, SIGNALS, MEASURES, timedelta(seconds=60))
+    _, evidence = advance(CounterBook(), old, SIGNALS, MEASURES, timedelta(seconds=60))
     assert evidence.counts == {"availability": Counts()}
-    _, evidence = advance(Book(), old._replace(sampled_every=timedelta(seconds=35)), SIGNALS, MEASURES, TICK)
+    _, evidence = advance(CounterBook(), old._replace(sampled_every=timedelta(seconds=35)), SIGNALS, MEASURES, TICK)
     assert evidence.counts == {"availability": Counts()}
 
 
 @pytest.mark.parametrize("family", ["count", "bucket"])
 def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
-    both = Measures({**MEASURES.by_slo, **SLOW.by_slo})
+    both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
     partly = reading(1, [requests(6)])._replace(failed={family: "answered 422"})
     counts = told([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
     assert counts == {"availability": Counts(m=1), "latency": NoData("answered 422")}
@@ -268,7 +268,7 @@ def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
 def test_a_count_and_a_bucket_of_two_moments_are_no_pair() -> None:
     count, bucket = histogram(50, 10)
     older = bucket._replace(at=BEGIN - TICK / 2)
-    _, evidence = advance(Book(), Reading(BEGIN, (), (count, older)), SIGNALS, SLOW, TICK)
+    _, evidence = advance(CounterBook(), Reading(BEGIN, (), (count, older)), SIGNALS, SLOW, TICK)
     assert isinstance(evidence.counts["latency"], NoData)
 
 
@@ -278,7 +278,7 @@ def test_what_came_during_unusable_data_is_counted_afterwards() -> None:
 
 
 def test_unusable_latency_leaves_availability_alone() -> None:
-    both = Measures({**MEASURES.by_slo, **SLOW.by_slo})
+    both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
     bad = [requests(6), Series("count", "a", requests(0).labels, nan, BEGIN)]
     counts = told([reading(0, [requests(5), *histogram(1, 1)]), reading(1, bad)], both)[-1].counts
     assert counts["availability"] == Counts(m=1)
@@ -297,7 +297,7 @@ def test_a_histogram_without_buckets_says_so() -> None:
 
 
 def test_single_statuses_cannot_be_counted_from_status_classes() -> None:
-    narrow = Measures({"gateway": Availability(("50.",))})
+    narrow = SliSet({"gateway": Availability(("50.",))})
     assert "50." in message(last([reading(0, [requests(5, "5xx")])], narrow))
 
 
@@ -307,7 +307,7 @@ def test_single_statuses_cannot_be_counted_from_status_classes() -> None:
 def test_status_classes_with_excluded_statuses_turn_the_relative_test_off(
     status: str, excluded: set[str], off: bool
 ) -> None:
-    measures = Measures(MEASURES.by_slo, frozenset(excluded))
+    measures = SliSet(MEASURES.by_slo, frozenset(excluded))
     assert told([reading(0, [requests(5, status)])], measures)[-1].classes_only is off
 
 
@@ -341,7 +341,7 @@ def test_a_process_that_restarted_between_its_last_sample_and_the_last_reading_c
 
 
 def test_a_rebased_book_takes_a_new_starting_point() -> None:
-    book, _ = advance(Book(), reading(0, [requests(5)]), SIGNALS, MEASURES, TICK)
+    book, _ = advance(CounterBook(), reading(0, [requests(5)]), SIGNALS, MEASURES, TICK)
     book = rebase(book)
     book, replayed = advance(book, reading(0, [requests(5)]), SIGNALS, MEASURES, TICK)
     book, began = advance(book, reading(1, [requests(900)]), SIGNALS, MEASURES, TICK)
@@ -350,7 +350,7 @@ def test_a_rebased_book_takes_a_new_starting_point() -> None:
 
 
 def test_the_memory_of_dead_pods_is_dropped() -> None:
-    book = Book()
+    book = CounterBook()
     for tick in range(0, 8000, 40):
         one = reading(tick, [requests(5, pod=f"pod-{tick}")], {f"pod-{tick}": BEGIN + (tick - 1) * TICK})
         book, _ = advance(book, one, SIGNALS, MEASURES, TICK)
@@ -364,9 +364,9 @@ def test_measures_are_made_from_slos() -> None:
         Slo.model_validate({"name": "gauge", "sli": {"prometheusThreshold": {"query": "up", "max": 1}}}),
         Slo.model_validate({"name": "good", "objective": 99, "sli": {"prometheus": {"good": "g", "total": "t"}}}),
     ]
-    measures = Measures.of(slos, Analysis())
+    measures = SliSet.of(slos, AnalysisSettings())
     own = Counters("g", "t", part_is_good=True)
-    assert measures == Measures(
+    assert measures == SliSet(
         {"availability": Availability(("5..",)), "slow": Latency(0.5), "good": own},
         frozenset({"308"}),
         {"gauge": Gauge("up")},
@@ -396,7 +396,7 @@ def scraped(history: History) -> list[Reading]:
     return readings
 
 
-def total(evidence: Sequence[Evidence]) -> Counts:
+def total(evidence: Sequence[ReadingCounts]) -> Counts:
     result = Counts()
     for one in evidence:
         counts = one.counts["availability"]

@@ -8,7 +8,7 @@ import pytest
 
 from ingress_canary.domain.metrics.promql import VARIABLES, counter_faults, fill, is_sided, selector, value_faults
 from ingress_canary.domain.metrics.samples import Side
-from ingress_canary.domain.metrics.sli_kinds import Measures
+from ingress_canary.domain.metrics.sli_kinds import SliSet
 from ingress_canary.domain.metrics.templates import names
 from ingress_canary.domain.status.unsupported import unsupported_schedule
 from tests.domain.world import schedule
@@ -148,7 +148,7 @@ def test_a_content_is_parsed_once_whoever_asks_and_whatever_the_answer(parses: l
             "spec.slos[0].sli.prometheus.total", "spec.slos[1].sli.prometheusThreshold.query",
         }  # fmt: skip
         for _ in range(3):  # looks
-            measures = Measures.of(spec.slos, spec.analysis)
+            measures = SliSet.of(spec.slos, spec.analysis)
             assert measures.parts(VALUES) == ('once_bad{a="canary"}', 'once_bad{a="stable"}')
             assert measures.totals(VALUES) == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')
     assert sorted(parses) == sorted(set(parses))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.domain.metrics.counting import Book, Evidence, advance
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Series
-from ingress_canary.domain.metrics.sli_kinds import Counters, Gauge, Measures, Signals
+from ingress_canary.domain.metrics.sli_kinds import Counters, Gauge, Signals, SliSet
 from tests.domain.metrics.test_counting import BEGIN, TICK
 
 SIGNALS = Signals(
@@ -35,9 +35,9 @@ def reading(tick: float, series: dict[str, float | tuple[str, float]], **more: A
 
 
 def last(readings: Sequence[Reading], measure: Counters = OWN) -> object:
-    book, evidence = Book(), Evidence({})
+    book, evidence = CounterBook(), ReadingCounts({})
     for one in readings:
-        book, evidence = advance(book, one, SIGNALS, Measures({"own": measure}), TICK)
+        book, evidence = advance(book, one, SIGNALS, SliSet({"own": measure}), TICK)
     return evidence.counts["own"]
 
 
@@ -68,9 +68,9 @@ def test_good_events_are_taken_off_all() -> None:
 
 
 def test_without_a_side_there_is_no_stable() -> None:
-    measures = Measures({"own": Counters("errors", "sum(events)", part_is_good=False)})
+    measures = SliSet({"own": Counters("errors", "sum(events)", part_is_good=False)})
     assert (measures.parts({}), measures.totals({})) == (("errors",), ("events",))
-    half = Measures({"own": Counters("errors", OWN.total, part_is_good=False)})
+    half = SliSet({"own": Counters("errors", OWN.total, part_is_good=False)})
     assert half.totals(SIGNALS.variables) == (FAMILIES["all"],)
 
 
@@ -101,7 +101,7 @@ def test_what_is_missing_is_no_data(given: Reading, why: str) -> None:
 
 
 def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:
-    wrong = Measures({"own": Counters("rate(x[5m])", "sum(x", part_is_good=False)})
+    wrong = SliSet({"own": Counters("rate(x[5m])", "sum(x", part_is_good=False)})
     assert (wrong.parts({}), wrong.totals({})) == (("rate(x[5m])",), ("sum(x",))
 
 
@@ -116,5 +116,7 @@ def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:
     ],
 )
 def test_a_number_is_taken_as_it_came(given: Reading, value: object) -> None:
-    _, evidence = advance(Book(), given, SIGNALS, Measures({}, gauges={"load": Gauge("load")}), timedelta(seconds=10))
+    _, evidence = advance(
+        CounterBook(), given, SIGNALS, SliSet({}, gauges={"load": Gauge("load")}), timedelta(seconds=10)
+    )
     assert evidence.values == {"load": value}

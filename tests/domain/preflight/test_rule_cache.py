@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.adapters.kube.cache.cluster_view import Caches
+from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.preflight.inputs import ControllerFacts, Subject
-from ingress_canary.domain.preflight.rule import Finding, rule
-from ingress_canary.domain.preflight.rule_cache import Preflight
+from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
+from ingress_canary.domain.preflight.rule import RuleFinding, rule
+from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from tests.domain.shop import (
@@ -54,7 +54,7 @@ class Cluster:
     """The daemon's own caches, changed as watches change them."""
 
     def __init__(self) -> None:
-        self.caches = Caches()
+        self.caches = CachedCluster()
         self.caches.see(lambda: True, lambda: True)
         self._version = 0
         for manifest in SHOP:
@@ -74,7 +74,7 @@ class Cluster:
         if held is not None:
             store.bury(key, held.meta.uid)
 
-    def subject(self, **changed: Any) -> Subject:
+    def subject(self, **changed: Any) -> PreflightInputs:
         found = self.caches.ingress(Key("shop", "checkout-canary"))
         primary_now = self.caches.ingress(Key("shop", "checkout"))
         return subject()._replace(view=self.caches, primary=primary_now, shadow=found, **changed)
@@ -82,7 +82,7 @@ class Cluster:
 
 @given(st.lists(st.tuples(st.sampled_from(CHANGES), st.booleans()), max_size=12))
 def test_it_finds_what_preflight_finds_whatever_comes_and_goes(changes: list[tuple[Manifest, bool]]) -> None:
-    cluster, remembers = Cluster(), Preflight()
+    cluster, remembers = Cluster(), CachedPreflight()
     for manifest, gone in [(SHOP[0], False), *changes]:
         (cluster.remove if gone else cluster.put)(manifest)
         looked = cluster.subject()
@@ -101,7 +101,7 @@ def test_it_finds_what_preflight_finds_whatever_comes_and_goes(changes: list[tup
     ids=str,
 )
 def test_what_is_asked_about_may_change_too(changed: dict[str, Any]) -> None:
-    cluster, remembers = Cluster(), Preflight()
+    cluster, remembers = Cluster(), CachedPreflight()
     cluster.put(pods("checkout", *(f"10.0.2.{number}" for number in range(20))))
     remembers(cluster.subject(), RULES)
     looked = cluster.subject(**changed)
@@ -112,13 +112,13 @@ def test_no_rule_is_asked_again_until_one_of_its_answers_is_another() -> None:
     asked: list[str] = []
 
     @rule(14)
-    def endpoints_are_there(looked: Subject) -> Iterator[Finding]:
+    def endpoints_are_there(looked: PreflightInputs) -> Iterator[RuleFinding]:
         """Somebody is there."""
         ready = looked.view.endpoints(looked.canary).ready
         asked.append(",".join(sorted(ready)))
-        yield from () if ready else [Finding("Service", "spec", "nobody", "start one")]
+        yield from () if ready else [RuleFinding("Service", "spec", "nobody", "start one")]
 
-    cluster, remembers = Cluster(), Preflight()
+    cluster, remembers = Cluster(), CachedPreflight()
     rules = [endpoints_are_there]
     for _ in range(3):
         assert remembers(cluster.subject(), rules) == ()

@@ -8,7 +8,7 @@ from ingress_canary.api.rollout import Phase
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.objects.views import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
-from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from tests.domain.shop import (
     HOST,
@@ -209,7 +209,7 @@ WARNINGS = {16, 17, 19, 20, 21, 22, 23, 25, 26}
 @pytest.mark.parametrize("case", BASICS, ids=str)
 def test_what_must_exist_is_said_first_and_alone(case: Case) -> None:
     (only,) = problems(case.manifests, **case.given)
-    assert (only.rule, only.severity, only.object, only.field) == (0, Severity.ERROR, case.object, case.field)
+    assert (only.rule, only.severity, only.object, only.field) == (0, ProblemSeverity.ERROR, case.object, case.field)
     assert case.says in only.message
     assert only.remedy
 
@@ -219,7 +219,7 @@ def test_each_rule_finds_what_it_is_for_and_says_where(case: Case) -> None:
     its = [problem for problem in problems(case.manifests, **case.given) if problem.rule == case.rule]
     assert [(problem.object, problem.field) for problem in its] == [(case.object, case.field)]
     assert case.says in its[0].message
-    assert its[0].severity is (Severity.WARNING if case.rule in WARNINGS else Severity.ERROR)
+    assert its[0].severity is (ProblemSeverity.WARNING if case.rule in WARNINGS else ProblemSeverity.ERROR)
     assert its[0].remedy
 
 

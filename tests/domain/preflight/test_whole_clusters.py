@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.api.units import MESSAGE_LENGTH
-from ingress_canary.domain.preflight.problem import Problem, Severity, blocking, summary
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity, blocking, summary
 from ingress_canary.domain.preflight.reference_page import FIRST, reference
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
@@ -56,16 +56,16 @@ def test_what_must_exist_is_reported_in_full_before_anything_else_is_asked() -> 
 def test_without_other_namespaces_the_rules_that_need_them_are_not_checked() -> None:
     unseen = problems(sees_all_namespaces=False)
     assert [(problem.rule, problem.severity) for problem in unseen] == [
-        (number, Severity.NOT_CHECKED) for number in (1, 5, 6, 7, 8)
+        (number, ProblemSeverity.NOT_CHECKED) for number in (1, 5, 6, 7, 8)
     ]
 
 
 def test_without_ingress_classes_the_class_is_not_checked() -> None:
     (only,) = problems(sees_classes=False)
-    assert (only.rule, only.severity) == (9, Severity.NOT_CHECKED)
+    assert (only.rule, only.severity) == (9, ProblemSeverity.NOT_CHECKED)
     assert "IngressClasses cannot be read" in only.message
     assert [problem.severity for problem in problems(shop(classed("gone")), sees_classes=False)] == [
-        Severity.NOT_CHECKED
+        ProblemSeverity.NOT_CHECKED
     ]
 
 
@@ -73,7 +73,7 @@ def test_what_is_found_in_the_namespaces_that_are_seen_is_an_error_all_the_same(
     found = {
         problem.rule: problem.severity for problem in problems(shop(foreign_canary("x")), sees_all_namespaces=False)
     }
-    assert found == dict.fromkeys((1, 6, 7, 8), Severity.NOT_CHECKED) | {5: Severity.ERROR}
+    assert found == dict.fromkeys((1, 6, 7, 8), ProblemSeverity.NOT_CHECKED) | {5: ProblemSeverity.ERROR}
 
 
 def test_a_rule_that_the_user_has_opted_out_of_needs_no_sight() -> None:
@@ -81,11 +81,15 @@ def test_a_rule_that_the_user_has_opted_out_of_needs_no_sight() -> None:
     assert [problem.rule for problem in shared] == [1, 5, 6, 7]
 
 
-def problem(severity: Severity, number: int = 1, message: str = "it is so") -> Problem:
+def problem(severity: ProblemSeverity, number: int = 1, message: str = "it is so") -> Problem:
     return Problem(number, "name", severity, "Ingress a/b", "spec.rules[0]", message, "change it")
 
 
-ERROR, WARNING, NOT_CHECKED = problem(Severity.ERROR), problem(Severity.WARNING), problem(Severity.NOT_CHECKED)
+ERROR, WARNING, NOT_CHECKED = (
+    problem(ProblemSeverity.ERROR),
+    problem(ProblemSeverity.WARNING),
+    problem(ProblemSeverity.NOT_CHECKED),
+)
 
 
 def test_errors_block_warnings_do_not_and_the_unchecked_do_unless_accepted() -> None:
@@ -101,7 +105,7 @@ def test_errors_block_warnings_do_not_and_the_unchecked_do_unless_accepted() -> 
         ((WARNING,), "Ingress a/b spec.rules[0]: it is so; change it"),
         ((WARNING, NOT_CHECKED, ERROR), "Ingress a/b spec.rules[0]: it is so; change it (and 2 more)"),
         (
-            (WARNING, NOT_CHECKED, problem(Severity.NOT_CHECKED, 5)),
+            (WARNING, NOT_CHECKED, problem(ProblemSeverity.NOT_CHECKED, 5)),
             "not checked: rules 1, 5 (it is so); change it",
         ),
     ],
@@ -111,7 +115,7 @@ def test_the_summary_is_one_sentence_about_the_gravest(found: tuple[Problem, ...
 
 
 def test_the_summary_fits_a_status_message() -> None:
-    long = summary((problem(Severity.ERROR, message="x" * 2000), WARNING))
+    long = summary((problem(ProblemSeverity.ERROR, message="x" * 2000), WARNING))
     assert len(long) == MESSAGE_LENGTH
     assert long.endswith("... (and 1 more)")
 

@@ -7,10 +7,10 @@ import pytest
 
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.decision.observation import Newer
-from ingress_canary.domain.preflight.problem import Findings, Problem, Severity
+from ingress_canary.domain.decision.observation import NewerSchedule
+from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.publish import published
+from ingress_canary.domain.status.publish import published_status
 from tests.domain.decision.test_approvals import approve, waiting
 from tests.domain.gates.test_gates import Gated
 from tests.domain.world import Traffic, World, at_step, deployment, rollout, schedule
@@ -143,11 +143,11 @@ def test_a_rollout_comes_to_it(reason: Reason) -> None:
     assert reason in decided | entered
 
 
-WARNING = Problem(23, "apply-times", Severity.WARNING, "Ingress shop/checkout", "-", "several pods", "wait")
-SHOWN: dict[Reason, tuple[tuple[Problem, ...], Newer | None]] = {
+WARNING = Problem(23, "apply-times", ProblemSeverity.WARNING, "Ingress shop/checkout", "-", "several pods", "wait")
+SHOWN: dict[Reason, tuple[tuple[Problem, ...], NewerSchedule | None]] = {
     Reason.PREFLIGHT_PASSED: ((), None),
     Reason.PREFLIGHT_WARNING: ((WARNING,), None),
-    Reason.SCHEDULE_CHANGED: ((), Newer("the schedule was edited", usable=True)),
+    Reason.SCHEDULE_CHANGED: ((), NewerSchedule("the schedule was edited", usable=True)),
 }
 """By what is published beside a decision: what preflight found, and that there is another schedule by now."""
 
@@ -157,7 +157,7 @@ def test_a_condition_says_it(reason: Reason) -> None:
     world = at_step(1)
     problems, outdated = SHOWN[reason]
     seen = world.observe()._replace(outdated=outdated)
-    status = published(world.decisions[-1], world.now, Findings(problems, accept_unchecked=False), seen)
+    status = published_status(world.decisions[-1], world.now, Findings(problems, accept_unchecked=False), seen)
     assert reason in {condition.reason for condition in status.conditions}
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import MAX_STEPS, HeaderRoute, Ramp, Require
-from ingress_canary.domain.schedule.compiled_schedule import Course
-from ingress_canary.domain.schedule.steps import Walk, ramp_weights
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
+from ingress_canary.domain.schedule.steps import StepList, ramp_weights
 from tests.domain.world import schedule
 
 
@@ -55,7 +55,7 @@ def test_steps_are_counted_from_1_across_ramps_and_inherit_what_they_do_not_say(
             {"weight": 100, "bake": "1h", "cookie": "everyone"},
         ],
     )
-    walk = Walk.of(made)
+    walk = StepList.of(made)
     assert [(s.index, s.exposure.weight, s.bake) for s in walk.steps] == [
         (1, 0, 30),
         (2, 1, 60),
@@ -70,6 +70,6 @@ def test_steps_are_counted_from_1_across_ramps_and_inherit_what_they_do_not_say(
     assert [s.min_requests for s in walk.steps] == [None, 7, 7, 7, None]
     assert [s.title for s in walk.steps[:2]] == ["step 1 (dogfood)", "step 2 (1 %)"]
     assert (len(walk), walk.at(9).index) == (5, 5)
-    course = Course.of(made)
+    course = CompiledSchedule.of(made)
     assert [course.next_weight(index) for index in (0, 1, 4, 5)] == [0, 1, 100, 100]
     assert course.routes == tuple(step.exposure for step in walk.steps)

@@ -139,7 +139,7 @@ def test_without_ranges_nothing_ends() -> None:
 
 
 def test_people_read_their_own_clock() -> None:
-    assert calendar(BERLIN).told(at("2026-07-06T07:00")) == "Mon 2026-07-06 09:00 Europe/Berlin"
+    assert calendar(BERLIN).format_time(at("2026-07-06T07:00")) == "Mon 2026-07-06 09:00 Europe/Berlin"
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berln", "", "../../etc/passwd", "Europe"])

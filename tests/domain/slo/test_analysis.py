@@ -17,7 +17,7 @@ from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.analysis import Analysis, Objective, Plan
 from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
-from ingress_canary.domain.slo.threshold_check import Bound
+from ingress_canary.domain.slo.threshold_check import ThresholdBound
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(seconds=10)
@@ -67,13 +67,13 @@ def test_a_plan_is_what_a_schedule_says():
     for one in made.objectives:
         assert one.design == Design(one.design.theta, rho=2, delta=0.005, alpha=0.02, beta=0.1, slos=3, steps=2)
     assert made.step_minimums == (None, 1000)
-    assert made.bounds == (Bound("load", None, 1, 60, 3),)
+    assert made.bounds == (ThresholdBound("load", None, 1, 60, 3),)
     assert made.names == ("availability", "latency", "tiny", "load")
 
 
 def watching(*values, calibrated=True):
     """Feed an uncalibrated SLO, a window apart, beside a healthy canary."""
-    bounds = (Bound("load", None, 1, 60, 2),)
+    bounds = (ThresholdBound("load", None, 1, 60, 2),)
     made = replace(plan(("availability",) if calibrated else ()), bounds=bounds)
     analysis = Analysis.of(made).enter_step(1)
     for number, value in enumerate(values):

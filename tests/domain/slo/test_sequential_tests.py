@@ -10,7 +10,7 @@ from scipy.special import expit, logsumexp
 from scipy.stats import beta as beta_distribution
 
 from ingress_canary.domain.metrics.samples import Counts
-from ingress_canary.domain.slo.accumulator import Track
+from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.sequential_tests import (
     GRID,
     LARGEST_THETA,
@@ -171,7 +171,7 @@ def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta, ticks):
     st.lists(parts(), max_size=4),
 )
 def test_every_value_stays_finite_for_any_counts(design, ticks, stable):
-    track = Track.of(design)
+    track = Accumulator.of(design)
     for m, f in stable:
         track = track.warm(Counts(m=m, f=f))
     for at, (step, counts) in enumerate(ticks):
@@ -213,7 +213,7 @@ def test_the_null_follows_stable_only_upwards_and_only_so_far():
 
 def test_a_total_outage_is_no_evidence_against_the_canary_and_what_follows_it_is():
     outage, after = Counts(200, 200, 800, 800), Counts(200, 200, 800, 1)
-    before = track = Track.of(Design(0.01))
+    before = track = Accumulator.of(Design(0.01))
     for tick in range(18):
         track = track.tick(tick * 10.0, outage)
     assert track.absolute == before.absolute
@@ -226,7 +226,7 @@ def test_a_total_outage_is_no_evidence_against_the_canary_and_what_follows_it_is
 
 
 def test_where_stable_has_no_requests_nothing_is_left_out():
-    alone = Track.of(Design(0.01)).tick(0.0, Counts(200, 200))
+    alone = Accumulator.of(Design(0.01)).tick(0.0, Counts(200, 200))
     assert alone.evidence.absolute > alone.design.log_fail
 
 
@@ -257,7 +257,7 @@ def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(thet
     design = Design(theta, steps=steps)
     failed = passed = 0
     for rollout in rollouts((runs, steps * length), theta, stable, sizes):
-        track, fails, passes = Track.of(design), False, set()
+        track, fails, passes = Accumulator.of(design), False, set()
         for tick, counts in enumerate(rollout):
             if tick % length == 0:
                 track = track.enter(tick // length + 1)
@@ -274,7 +274,7 @@ def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(thet
 
 def ticks_to_fail(rng, design, onset, length):
     """Ticks from the onset of a regression of two percentage points to its proof."""
-    track = Track.of(design)
+    track = Accumulator.of(design)
     for tick in range(10_000):
         if tick % length == 0:
             track = track.enter(min(tick // length + 1, design.steps))
@@ -306,7 +306,7 @@ def test_an_incident_on_both_sides_does_not_condemn_the_canary(share, onset, siz
     design, rng = Design(0.01, steps=6), np.random.default_rng(RNG_SEED)
     failed = 0
     for _ in range(50):
-        track, fails = Track.of(design), False
+        track, fails = Accumulator.of(design), False
         for tick in range(onset + 30):
             if tick % 30 == 0:
                 track = track.enter(tick // 30 + 1)
@@ -321,7 +321,7 @@ def test_an_incident_on_both_sides_does_not_condemn_the_canary(share, onset, siz
 def test_the_epoch_is_what_looks_are_timed_by():
     """Looks older than a minute, or from a clock that was set back since, are forgotten."""
     start = 1.8e9
-    track = Track.of(Design(0.01))
+    track = Accumulator.of(Design(0.01))
     for offset in (0, 10, 60, 65):
         track = track.tick(start + offset, Counts(1, 0, 10, 5))
     assert [look.at - start for look in track.looks] == [10, 60, 65]

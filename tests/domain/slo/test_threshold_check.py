@@ -3,15 +3,15 @@
 import pytest
 
 from ingress_canary.api.rollout import Verdict
-from ingress_canary.domain.slo.threshold_check import Bound, Watch
+from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
 
-BOUND = Bound("load", 0.1, 0.8, window=60, looks=3)
+BOUND = ThresholdBound("load", 0.1, 0.8, window=60, looks=3)
 IN, OUT = 0.5, 0.9
 UNSURE = " (uncalibrated)"
 
 
-def after(*ticks: tuple[float, float | str]) -> Watch:
-    watch = Watch(BOUND)
+def after(*ticks: tuple[float, float | str]) -> ThresholdCheck:
+    watch = ThresholdCheck(BOUND)
     for at, value in ticks:
         watch = watch.tick(at, value)
     return watch
@@ -50,7 +50,7 @@ def test_a_look_between_two_windows_is_shown_and_does_not_count() -> None:
     [(None, 1, 1, True), (None, 1, 1.1, False), (1, None, 1, True), (1, None, 0.9, False), (0, 1, -0.1, False)],
 )
 def test_bounds_are_part_of_what_is_accepted(low: float | None, high: float | None, value: float, holds: bool) -> None:
-    assert Bound("a", low, high, 60, 3).holds(value) is holds
+    assert ThresholdBound("a", low, high, 60, 3).holds(value) is holds
 
 
 @pytest.mark.parametrize(

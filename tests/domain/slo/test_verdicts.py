@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import LogE, Tally, Verdict
+from ingress_canary.api.rollout import LogE, RequestTally, Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.sequential_tests import Design
-from ingress_canary.domain.slo.verdicts import Evidence, describe, e_value, judge, percent, status, unopposed
+from ingress_canary.domain.slo.verdicts import SloEvidence, describe, e_value, judge, percent, slo_status, unopposed
 
 DESIGN = Design(0.01, slos=2, steps=3)
 """Fails at E >= 400, passes at E >= 20."""
@@ -17,7 +17,7 @@ DESIGN = Design(0.01, slos=2, steps=3)
 
 def evidence(**changes):
     """Evidence that passes, with changes."""
-    base = Evidence(
+    base = SloEvidence(
         total=Counts(1000, 1, 9000, 9),
         step=Counts(600, 0, 5000, 5),
         phi=1.0,
@@ -227,12 +227,12 @@ def test_a_proof_out_of_reach_is_not_promised():
 
 def test_a_status_holds_counts_logarithms_and_a_bounded_sentence():
     seen = evidence(fresh=False, missing="x" * 5000)
-    got = status("availability", judge(DESIGN, seen, 50), seen, describe(DESIGN, seen, 50, None))
+    got = slo_status("availability", judge(DESIGN, seen, 50), seen, describe(DESIGN, seen, 50, None))
     assert got.verdict is Verdict.NO_DATA
     assert (got.canary, got.stable, got.step) == (
-        Tally(total=1000, bad=1),
-        Tally(total=9000, bad=9),
-        Tally(total=600, bad=0),
+        RequestTally(total=1000, bad=1),
+        RequestTally(total=9000, bad=9),
+        RequestTally(total=600, bad=0),
     )
     assert got.log_e == LogE(absolute=-1, relative=-1, passing=3.912)
     assert len(got.message) == 1024
@@ -267,7 +267,7 @@ SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1],
 
 @given(
     st.builds(
-        Evidence, SIDES, SIDES, st.floats(1, 1e3), LOGS, LOGS, LOGS, st.booleans(), st.sampled_from(["", "gone"])
+        SloEvidence, SIDES, SIDES, st.floats(1, 1e3), LOGS, LOGS, LOGS, st.booleans(), st.sampled_from(["", "gone"])
     ),
     st.integers(0, 10**9),
     st.none() | st.floats(0, 1e6),
@@ -283,5 +283,5 @@ def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_senten
         assert seen.fresh
     if seen.absolute >= design.log_fail:
         assert verdict is Verdict.FAIL
-    got = status("slo", verdict, seen, describe(design, seen, min_requests, rate))
+    got = slo_status("slo", verdict, seen, describe(design, seen, min_requests, rate))
     assert got.message

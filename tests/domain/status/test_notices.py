@@ -16,19 +16,19 @@ from ingress_canary.domain.status.notices import (
     VARIABLES,
     Audience,
     Notice,
-    Subject,
+    NoticeSubject,
     news,
     notices,
     notification_faults,
     standing,
-    trial,
-    wants,
+    trial_notice,
+    wants_notice,
 )
-from ingress_canary.domain.status.publish import published, worth_writing
+from ingress_canary.domain.status.publish import published_status, worth_writing
 from tests.domain.world import BEGIN, INTERVAL, Traffic, World, at_step
 
 KEY = Key("shop", "checkout")
-SUBJECT = Subject(KEY, "uid-1")
+SUBJECT = NoticeSubject(KEY, "uid-1")
 
 
 def notification(**members: Any) -> Notification:
@@ -67,7 +67,7 @@ def test_every_reason_has_one_severity() -> None:
     ],
 )
 def test_a_notification_tells_of_what_it_asks_for(members: dict[str, Any], reason: Reason, wanted: bool) -> None:
-    assert wants(notification(**members), reason) is wanted
+    assert wants_notice(notification(**members), reason) is wanted
 
 
 def rolled_back() -> World:
@@ -124,7 +124,7 @@ HELD = Alert(Reason.SLO_VIOLATED, "held")
 
 def after(before: RolloutStatus, now: datetime, *alerts: Alert, reason: str = "Baking") -> RolloutStatus:
     """Return what is stored after a pass that stays."""
-    return published(Decision(before.model_copy(update={"reason": reason}), alerts=alerts), now)
+    return published_status(Decision(before.model_copy(update={"reason": reason}), alerts=alerts), now)
 
 
 def test_an_alert_is_stored_and_told_once_while_it_lasts_though_the_process_changes() -> None:
@@ -152,9 +152,9 @@ def test_what_comes_and_goes_is_told_again_after_an_hour_only() -> None:
 @pytest.mark.parametrize("reason", sorted(ASKING))
 def test_a_reason_that_asks_for_a_person_is_told_when_it_begins_with_its_sentence(reason: Reason) -> None:
     before = status(message="was well")
-    waiting = published(Decision(before.model_copy(update={"reason": reason, "message": "look here"})), BEGIN)
+    waiting = published_status(Decision(before.model_copy(update={"reason": reason, "message": "look here"})), BEGIN)
     assert list(news(before, waiting, Decision(waiting))) == [(reason, "look here", BEGIN)]
-    assert list(news(waiting, published(Decision(waiting), BEGIN), Decision(waiting))) == []
+    assert list(news(waiting, published_status(Decision(waiting), BEGIN), Decision(waiting))) == []
 
 
 def test_a_transition_is_told_and_ends_what_was_told_before_it() -> None:
@@ -162,7 +162,7 @@ def test_a_transition_is_told_and_ends_what_was_told_before_it() -> None:
     ended = world.status.model_copy(update={"alerts": after(status(), BEGIN, HELD).alerts})
     moved = Decision(ended, moved=ended.history[-1])
     assert standing(moved, BEGIN) == []
-    assert [one[0] for one in news(ended, published(moved, BEGIN), moved)] == [Reason.SLO_VIOLATED]
+    assert [one[0] for one in news(ended, published_status(moved, BEGIN), moved)] == [Reason.SLO_VIOLATED]
 
 
 def test_what_a_transition_has_just_said_is_not_said_again_for_an_hour() -> None:
@@ -212,8 +212,8 @@ def test_a_good_notification_has_no_fault() -> None:
 
 def test_a_trial_says_that_it_is_one_whatever_the_filter() -> None:
     two = Audience("shop", (notification(severity="critical", reasons=["DriftFight"]), notification(name="other")))
-    first, second = trial(SUBJECT, two, BEGIN)
+    first, second = trial_notice(SUBJECT, two, BEGIN)
     assert first.title == "[test] [critical] shop/checkout: DriftFight"
     assert TRIAL in first.body
-    assert [one.notification for one in trial(SUBJECT, two, BEGIN, ["other"])] == ["other"]
+    assert [one.notification for one in trial_notice(SUBJECT, two, BEGIN, ["other"])] == ["other"]
     assert second.reason is Reason.STEP_PASSED

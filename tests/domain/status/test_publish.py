@@ -7,9 +7,9 @@ import pytest
 from ingress_canary.api.rollout import Phase, RolloutStatus, Verdict
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
-from ingress_canary.domain.preflight.problem import Findings, Problem, Severity
+from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.publish import published, shown, status_patch, unchanged, worth_writing
+from ingress_canary.domain.status.publish import published_status, shown_status, status_patch, unchanged, worth_writing
 from tests.domain.world import BEGIN, World, at_step
 
 
@@ -62,7 +62,9 @@ def test_what_lasts_is_told_while_it_does_and_a_checkpoint_takes_nothing_back(
     assert told() == {kind: (while_so, "because")}
     assert why() == reason
     # as the daemon does when it ends
-    assert published(Decision(world.status, world.session), world.now).conditions[-1] == world.status.conditions[-1]
+    assert (
+        published_status(Decision(world.status, world.session), world.now).conditions[-1] == world.status.conditions[-1]
+    )
     setattr(world, member, None)
     world.step()
     assert told() == {kind: ({"True": "False", "False": "True"}[while_so], "")}
@@ -136,7 +138,7 @@ def test_conditions_keep_the_time_of_their_last_change() -> None:
     [("Succeeded", "Promoted", "True"), ("Succeeded", "Superseded", "False"), ("RolledBack", "SLOViolated", "False")],
 )
 def test_promoted_says_how_it_ended_also_where_the_history_is_lost(phase: str, ended: str, promoted: str) -> None:
-    made = published(Decision(status(phase=phase, reason=ended)), BEGIN)
+    made = published_status(Decision(status(phase=phase, reason=ended)), BEGIN)
     assert {c.type: c.status for c in made.conditions}["Promoted"] == promoted
 
 
@@ -169,7 +171,7 @@ def test_a_tick_that_changes_numbers_alone_is_known_without_words() -> None:
     assert decision.words is not None
     assert decision.status.message == world.status.message
     assert unchanged(world.status, decision, None, seen)
-    after = shown(decision, world.now, None, seen)
+    after = shown_status(decision, world.now, None, seen)
     assert after.message != world.status.message
     assert not worth_writing(world.status, after)
 
@@ -190,7 +192,7 @@ def test_what_was_stored_otherwise_is_news(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"alerts": (Alert(Reason.NO_DATA, "none"),)}, {"session": None}, {"moved": object()}, {"asks": (object(),)},
+        {"alerts": (Alert(Reason.NO_DATA, "none"),)}, {"evaluation": None}, {"moved": object()}, {"asks": (object(),)},
     ],
     ids=lambda change: next(iter(change)),
 )  # fmt: skip
@@ -203,10 +205,10 @@ def test_findings_are_compared_to_the_letter_and_a_freeze_is_news() -> None:
     world, seen, decision = baking()
     clean = Findings((), accept_unchecked=False)
     assert not unchanged(world.status, decision, clean, seen)
-    stored = shown(decision, world.now, clean, seen)
+    stored = shown_status(decision, world.now, clean, seen)
     assert unchanged(stored, decision._replace(status=stored), clean, seen)
     frozen = seen._replace(frozen="holidays")
     assert not unchanged(stored, decision._replace(status=stored), clean, frozen)
-    odd = Problem(7, "odd", Severity.WARNING, "Ingress shop/checkout", "spec", "is odd", "mend it")
+    odd = Problem(7, "odd", ProblemSeverity.WARNING, "Ingress shop/checkout", "spec", "is odd", "mend it")
     warned = Findings((odd,), accept_unchecked=False)
     assert not unchanged(stored, decision._replace(status=stored), warned, seen)

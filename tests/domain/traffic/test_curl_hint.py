@@ -7,7 +7,7 @@ import pytest
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.traffic.curl_hint import curl
+from ingress_canary.domain.traffic.curl_hint import curl_command
 from tests.domain.world import PRIMARY, ROUTER
 
 
@@ -46,7 +46,7 @@ def header(**members: str) -> Exposure:
 def test_the_line_forces_a_request_to_the_canary_as_the_step_routes(
     exposure: Exposure, send: str | None, line: str | None
 ) -> None:
-    assert curl(ingress(), "checkout", exposure, ROUTER, send) == line
+    assert curl_command(ingress(), "checkout", exposure, ROUTER, send) == line
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_the_line_forces_a_request_to_the_canary_as_the_step_routes(
     ],
 )
 def test_the_address_is_that_of_a_path_that_leads_to_stable_and_is_no_pattern(primary: Ingress, url: str) -> None:
-    line = curl(primary, "checkout", header(), ROUTER)
+    line = curl_command(primary, "checkout", header(), ROUTER)
     assert line == f"curl -H 'X-Canary: always' {url}"
 
 
 def test_everything_that_has_to_be_filled_in_is_told_of() -> None:
-    line = curl(ingress(path="/a|b"), "checkout", header(pattern="^v2"), ROUTER)
+    line = curl_command(ingress(path="/a|b"), "checkout", header(pattern="^v2"), ROUTER)
     assert line is not None
     assert line.endswith("/PATH   # VALUE: one that ^v2 matches; PATH: one that /a|b matches")

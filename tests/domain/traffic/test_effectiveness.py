@@ -5,43 +5,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta as beta_distribution
 
-from ingress_canary.domain.traffic.effectiveness import EffectState, Seen, binomial_interval, effect
+from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObservation, binomial_interval, judge_effect
 
 EFFECTIVE, NOT_EFFECTIVE, UNKNOWN = EffectState.EFFECTIVE, EffectState.NOT_EFFECTIVE, EffectState.UNKNOWN
 
 CASES = {
     "the share is the weight": (
-        Seen(0.05, 50, 1000),
+        ShareObservation(0.05, 50, 1000),
         EFFECTIVE,
         "canary got 50 of 1,000 requests (5%), and a weight of 5% stands for 2.5% to 10%",
     ),
     "everything at weight 100": (
-        Seen(1.0, 1000, 1000),
+        ShareObservation(1.0, 1000, 1000),
         EFFECTIVE,
         "canary got 1,000 of 1,000 requests (100%), and a weight of 100% stands for 50% to 100%",
     ),
     "nothing where 50 were expected": (
-        Seen(0.05, 0, 1000),
+        ShareObservation(0.05, 0, 1000),
         NOT_EFFECTIVE,
         "canary got 0 of 1,000 requests, where about 50 were expected",
     ),
     "nothing where 20 were expected, with affinity": (
-        Seen(0.05, 0, 400, forced=True, sticky=True),
+        ShareObservation(0.05, 0, 400, forced=True, sticky=True),
         NOT_EFFECTIVE,
         "canary got 0 of 400 requests, where about 20 were expected",
     ),
     "nothing where fewer were expected": (
-        Seen(0.05, 0, 140, sticky=True),
+        ShareObservation(0.05, 0, 140, sticky=True),
         UNKNOWN,
         "canary got 0 of 140 requests, too few to tell at a weight of 5%",
     ),
     "nothing, already excluded": (
-        Seen(0.05, 0, 390),
+        ShareObservation(0.05, 0, 390),
         NOT_EFFECTIVE,
         "canary got 0 of 390 requests (0%, 99.9% interval 0% to 1.93%), and a weight of 5% stands for 2.5% to 10%",
     ),
     "a share far too low": (
-        Seen(0.5, 100, 1000),
+        ShareObservation(0.5, 100, 1000),
         NOT_EFFECTIVE,
         (
             "canary got 100 of 1,000 requests (10%, 99.9% interval 7.14% to 13.5%), "
@@ -49,12 +49,12 @@ CASES = {
         ),
     ),
     "a share far too low, with affinity": (
-        Seen(0.5, 100, 1000, sticky=True),
+        ShareObservation(0.5, 100, 1000, sticky=True),
         EFFECTIVE,
         "canary got 100 of 1,000 requests (10%), and a weight of 50% stands for 25% to 100%",
     ),
     "a share far too high": (
-        Seen(0.05, 300, 1000),
+        ShareObservation(0.05, 300, 1000),
         NOT_EFFECTIVE,
         (
             "canary got 300 of 1,000 requests (30%, 99.9% interval 25.3% to 35%), "
@@ -62,28 +62,28 @@ CASES = {
         ),
     ),
     "a share far too high, with a header route": (
-        Seen(0.05, 300, 1000, forced=True),
+        ShareObservation(0.05, 300, 1000, forced=True),
         EFFECTIVE,
         "canary got 300 of 1,000 requests (30%), and a weight of 5% stands for 2.5% to 10%",
     ),
     "a share that may still be chance": (
-        Seen(0.05, 3, 20),
+        ShareObservation(0.05, 3, 20),
         UNKNOWN,
         "canary got 3 of 20 requests (15%, 99.9% interval 0.786% to 53.2%), and a weight of 5% stands for 2.5% to 10%",
     ),
     "too few to tell": (
-        Seen(0.05, 5, 100),
+        ShareObservation(0.05, 5, 100),
         UNKNOWN,
         "canary got 5 of 100 requests, too few to tell at a weight of 5%",
     ),
     "no stable traffic to compare with": (
-        Seen(0.01, 10_000, 10_000, forced=True),
+        ShareObservation(0.01, 10_000, 10_000, forced=True),
         UNKNOWN,
         "canary got 10,000 of 10,000 requests: without stable traffic the share says nothing",
     ),
-    "no traffic": (Seen(0.05, 0, 0), UNKNOWN, "no request of either side seen yet"),
+    "no traffic": (ShareObservation(0.05, 0, 0), UNKNOWN, "no request of either side seen yet"),
     "orphaned": (
-        Seen(0.05, 0, 10, orphaned=True),
+        ShareObservation(0.05, 0, 10, orphaned=True),
         NOT_EFFECTIVE,
         (
             "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it up; "
@@ -91,15 +91,15 @@ CASES = {
         ),
     ),
     "not orphaned": (
-        Seen(0.05, 50, 1000, orphaned=False),
+        ShareObservation(0.05, 50, 1000, orphaned=False),
         EFFECTIVE,
         "canary got 50 of 1,000 requests (5%), and a weight of 5% stands for 2.5% to 10%",
     ),
-    "weight 0": (Seen(0.0, 0, 1000), UNKNOWN, "weight 0: no request is meant for the canary"),
-    "weight 0 with a route": (Seen(0.0, 0, 1000, forced=True), UNKNOWN, "no forced traffic seen yet"),
-    "weight 0 with a route in use": (Seen(0.0, 7, 1000, forced=True), UNKNOWN, "7 forced requests seen"),
+    "weight 0": (ShareObservation(0.0, 0, 1000), UNKNOWN, "weight 0: no request is meant for the canary"),
+    "weight 0 with a route": (ShareObservation(0.0, 0, 1000, forced=True), UNKNOWN, "no forced traffic seen yet"),
+    "weight 0 with a route in use": (ShareObservation(0.0, 7, 1000, forced=True), UNKNOWN, "7 forced requests seen"),
     "weight 0 with a route, orphaned": (
-        Seen(0.0, 0, 1000, forced=True, orphaned=True),
+        ShareObservation(0.0, 0, 1000, forced=True, orphaned=True),
         UNKNOWN,
         "no forced traffic seen yet; the controllers report the shadow as orphaned",
     ),
@@ -108,7 +108,7 @@ CASES = {
 
 @pytest.mark.parametrize(("seen", "state", "message"), CASES.values(), ids=CASES)
 def test_an_effect_has_its_state_and_its_numbers(seen, state, message):
-    got = effect(seen)
+    got = judge_effect(seen)
     assert (got.state, got.message) == (state, message)
 
 
@@ -128,7 +128,7 @@ def test_the_interval_is_that_of_clopper_and_pearson(seen):
     st.sampled_from([None, True, False]),
 )
 def test_nothing_is_called_effective_that_sends_nobody_to_the_canary(seen, weight, forced, sticky, orphaned):
-    got = effect(Seen(weight, *seen, forced, sticky, orphaned))
+    got = judge_effect(ShareObservation(weight, *seen, forced, sticky, orphaned))
     if not seen[0] or orphaned:
         assert got.state is not EFFECTIVE
     if not weight:

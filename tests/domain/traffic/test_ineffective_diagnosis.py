@@ -4,13 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingress_canary.domain.metrics.counter_state import Ledger, Sample
-from ingress_canary.domain.metrics.counting import Book, Requests, by_process
+from ingress_canary.domain.metrics.counter_state import CounterState, Sample
+from ingress_canary.domain.metrics.counting import CounterBook, Requests, requests_by_process
 from ingress_canary.domain.metrics.samples import Instance, Reading, Side
-from ingress_canary.domain.preflight.problem import Problem, Severity
-from ingress_canary.domain.traffic.ineffective_diagnosis import NONE_FOUND, Circumstances, causes, since
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
+from ingress_canary.domain.traffic.ineffective_diagnosis import NONE_FOUND, Circumstances, likely_causes, requests_since
 
-FOUND = Problem(22, "routing-ignores-zones", Severity.WARNING, "Service shop/checkout", "spec", "zones", "remove it")
+FOUND = Problem(
+    22, "routing-ignores-zones", ProblemSeverity.WARNING, "Service shop/checkout", "spec", "zones", "remove it"
+)
 APPLIED, NOT_APPLIED = Requests(canary=50, stable=450), Requests(canary=0, stable=500)
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -31,12 +33,12 @@ AT = datetime(2026, 3, 2, tzinfo=UTC)
     ids=["nothing", "preflight", "orphan", "one controller", "no endpoint", "few endpoints"],
 )
 def test_each_cause_is_named(given: Circumstances, says: str) -> None:
-    assert causes(given).startswith(says)
+    assert likely_causes(given).startswith(says)
 
 
 def test_the_causes_come_in_the_order_in_which_to_look() -> None:
     everything = Circumstances(0.1, [FOUND], True, {"a": APPLIED, "b": NOT_APPLIED}, 0, 1)
-    places = [causes(everything).index(word) for word in ("preflight", "orphan", "not applied", "no endpoint")]
+    places = [likely_causes(everything).index(word) for word in ("preflight", "orphan", "not applied", "no endpoint")]
     assert places == sorted(places)
 
 
@@ -48,7 +50,7 @@ def test_the_causes_come_in_the_order_in_which_to_look() -> None:
 def test_a_controller_is_suspected_only_where_others_follow_and_enough_was_to_be_expected(
     processes: dict[str, Requests],
 ) -> None:
-    assert causes(Circumstances(0.1, processes=processes)) == NONE_FOUND
+    assert likely_causes(Circumstances(0.1, processes=processes)) == NONE_FOUND
 
 
 def test_a_process_that_has_counted_nothing_is_known_and_one_that_began_anew_counts_from_0() -> None:
@@ -58,8 +60,8 @@ def test_a_process_that_has_counted_nothing_is_known_and_one_that_began_anew_cou
         ("a", frozenset({("status", "500")})): Sample(reading.at, Side.STABLE, "500", (70,)),
         ("a", frozenset({("status", "200")})): Sample(reading.at, Side.STABLE, "200", (200,)),
     }
-    ledger, _ = Ledger().follow(reading, samples)
-    now = by_process(Book(reading.at, ledger))
+    ledger, _ = CounterState().follow(reading, samples)
+    now = requests_by_process(CounterBook(reading.at, ledger))
     assert now == {"a": Requests(30, 270), "b": Requests(0, 0)}
-    assert since(now, {"a": Requests(10, 100)})["a"] == Requests(20, 170)
-    assert since(now, {"a": Requests(10, 1000)})["a"] == Requests(30, 270)
+    assert requests_since(now, {"a": Requests(10, 100)})["a"] == Requests(20, 170)
+    assert requests_since(now, {"a": Requests(10, 1000)})["a"] == Requests(30, 270)

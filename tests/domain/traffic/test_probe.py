@@ -7,8 +7,14 @@ import pytest
 from ingress_canary.api.rollout import Probe
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.traffic.effectiveness import EffectState, Seen, effect
-from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest, answered, probe_request, unaskable
+from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObservation, judge_effect
+from ingress_canary.domain.traffic.probe import (
+    ProbeAnswer,
+    ProbeRequest,
+    probe_request,
+    read_probe_answer,
+    unaskable_probe,
+)
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -41,9 +47,9 @@ def test_a_probe_goes_the_way_that_the_step_forces(
 
 def test_a_pattern_needs_a_value_that_matches_it() -> None:
     routes = (Exposure(0, HeaderRoute(name="X-Staff", value="yes")), Exposure(5, PATTERN))
-    assert list(unaskable(PROBE.model_copy(update={"send": "staff-7"}), routes)) == []
-    assert list(unaskable(PROBE, routes[:1])) == []
-    (why,) = unaskable(PROBE, routes)
+    assert list(unaskable_probe(PROBE.model_copy(update={"send": "staff-7"}), routes)) == []
+    assert list(unaskable_probe(PROBE, routes[:1])) == []
+    (why,) = unaskable_probe(PROBE, routes)
     assert "X-Canary" in why
     assert "set send to a value" in why
 
@@ -65,7 +71,7 @@ def test_a_pattern_needs_a_value_that_matches_it() -> None:
 def test_only_an_answer_that_one_of_the_versions_gave_says_anything(
     code: int, headers: dict[str, str], by_canary: bool | None, said: str
 ) -> None:
-    answer = answered(ASKED, NOW, code, headers)
+    answer = read_probe_answer(ASKED, NOW, code, headers)
     assert (answer.by_canary, answer.at) == (by_canary, NOW)
     assert said in answer.message
 
@@ -78,18 +84,22 @@ MUTE = ProbeAnswer(NOW - timedelta(seconds=1), by_canary=None, message="mute")
 @pytest.mark.parametrize(
     ("seen", "state", "message"),
     [
-        (Seen(0, 0, 0, forced=True, probe=WRONG), EffectState.NOT_EFFECTIVE, "wrong"),
-        (Seen(0.5, 500, 1000, probe=WRONG), EffectState.NOT_EFFECTIVE, "wrong"),
-        (Seen(0, 0, 0, forced=True, probe=RIGHT), EffectState.EFFECTIVE, "right; no forced traffic seen yet"),
-        (Seen(0.05, 0, 1000, probe=RIGHT), EffectState.NOT_EFFECTIVE, "canary got 0 of 1,000"),
-        (Seen(0.5, 500, 1000, probe=RIGHT), EffectState.EFFECTIVE, "canary got 500 of 1,000"),
-        (Seen(0, 0, 0, forced=True, probe=MUTE), EffectState.UNKNOWN, "no forced traffic seen yet; mute"),
-        (Seen(0.05, 0, 1000, probe=MUTE), EffectState.NOT_EFFECTIVE, "; mute"),
+        (ShareObservation(0, 0, 0, forced=True, probe=WRONG), EffectState.NOT_EFFECTIVE, "wrong"),
+        (ShareObservation(0.5, 500, 1000, probe=WRONG), EffectState.NOT_EFFECTIVE, "wrong"),
+        (
+            ShareObservation(0, 0, 0, forced=True, probe=RIGHT),
+            EffectState.EFFECTIVE,
+            "right; no forced traffic seen yet",
+        ),
+        (ShareObservation(0.05, 0, 1000, probe=RIGHT), EffectState.NOT_EFFECTIVE, "canary got 0 of 1,000"),
+        (ShareObservation(0.5, 500, 1000, probe=RIGHT), EffectState.EFFECTIVE, "canary got 500 of 1,000"),
+        (ShareObservation(0, 0, 0, forced=True, probe=MUTE), EffectState.UNKNOWN, "no forced traffic seen yet; mute"),
+        (ShareObservation(0.05, 0, 1000, probe=MUTE), EffectState.NOT_EFFECTIVE, "; mute"),
     ],
 )
 def test_a_wrong_answer_is_no_effect_a_right_one_fills_what_the_share_leaves_open(
-    seen: Seen, state: EffectState, message: str
+    seen: ShareObservation, state: EffectState, message: str
 ) -> None:
-    shown = effect(seen)
+    shown = judge_effect(seen)
     assert shown.state is state
     assert message in shown.message

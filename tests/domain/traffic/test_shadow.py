@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.domain.objects.views import Ingress, Owner
-from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from tests.domain.shop import NGINX, OURS, meta, problems, rollout_spec, shop
@@ -58,6 +58,6 @@ def test_every_shadow_keeps_the_rules_by_which_a_canary_works(primary: dict[str,
     assert shadow["metadata"]["annotations"][f"{NGINX}/canary"] == "true"
     for rule in shadow["spec"]["rules"]:
         assert {path["backend"]["service"]["name"] for path in rule["http"]["paths"]} == {"checkout-canary"}
-    found = {one.rule for one in problems(shop(primary, shadow)) if one.severity is Severity.ERROR}
+    found = {one.rule for one in problems(shop(primary, shadow)) if one.severity is ProblemSeverity.ERROR}
     assert not found & {2, 3, 4, 18}
     assert 17 not in {one.rule for one in problems(shop(primary, shadow))}

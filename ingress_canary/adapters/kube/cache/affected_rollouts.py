@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from ingress_canary.adapters.kube.cache.cluster_view import Caches, hosts_of, owners_of, services_of, upstream_of
+from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster, hosts_of, owners_of, services_of, upstream_of
 from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Key, Meta, Service, Workload
 
 
-class Dependents:
+class AffectedRollouts:
     """Rollouts by what they depend on."""
 
     def __init__(self, home: str) -> None:
@@ -46,7 +46,7 @@ class Dependents:
         """Return the rollouts that name a Service, or one with the same upstream name."""
         return self._rollouts.get(("upstream", upstream_of(key)), frozenset())
 
-    def of_ingress(self, ingress: Ingress, caches: Caches) -> set[Key]:
+    def of_ingress(self, ingress: Ingress, caches: CachedCluster) -> set[Key]:
         """Return the rollouts whose primary or shadow an Ingress is, or with whom it shares a Service or a host."""
         found = {*self._named(ingress.meta.key), *owners_of(ingress)}
         for service in services_of(ingress):

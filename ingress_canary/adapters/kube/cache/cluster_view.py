@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from ingress_canary.adapters.kube.cache.store import Store
+from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import WORKLOADS
 from ingress_canary.api import FREEZE_ANNOTATION, ROLLOUT_KIND
 from ingress_canary.domain.objects.views import (
@@ -42,23 +42,31 @@ def owners_of(ingress: Ingress) -> set[Key]:
     return {Key(ingress.meta.namespace, owner.name)} if owner and owner.kind == ROLLOUT_KIND else set()
 
 
-class Caches:
+class CachedCluster:
     """All stores; implements ``domain.objects.View``."""
 
     def __init__(self) -> None:
-        self.rollouts: Store[Json] = Store(_lean)
-        self.schedules: Store[Json] = Store(_lean)
-        self.ingresses: Store[Ingress] = Store(
+        self.rollouts: ObjectCache[Json] = ObjectCache(_lean)
+        self.schedules: ObjectCache[Json] = ObjectCache(_lean)
+        self.ingresses: ObjectCache[Ingress] = ObjectCache(
             Ingress.of, {"service": services_of, "host": hosts_of, "owner": owners_of}
         )
-        self.classes: Store[IngressClass] = Store(IngressClass.of, {"default": lambda one: {one.is_default}})
-        self.services: Store[Service] = Store(Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}})
-        self.slices: Store[EndpointSlice] = Store(
+        self.classes: ObjectCache[IngressClass] = ObjectCache(
+            IngressClass.of, {"default": lambda one: {one.is_default}}
+        )
+        self.services: ObjectCache[Service] = ObjectCache(
+            Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}}
+        )
+        self.slices: ObjectCache[EndpointSlice] = ObjectCache(
             EndpointSlice.of, {"service": lambda one: {Key(one.meta.namespace, one.service)}}
         )
-        self.workloads: dict[str, Store[Workload]] = {one.kind: Store(_workload(one.kind)) for one in WORKLOADS}
-        self.configs: Store[Mapping[str, str]] = Store(lambda body: MappingProxyType(body.get("data") or {}))
-        self.freezes: Store[str | None] = Store(_freeze)
+        self.workloads: dict[str, ObjectCache[Workload]] = {
+            one.kind: ObjectCache(_workload(one.kind)) for one in WORKLOADS
+        }
+        self.configs: ObjectCache[Mapping[str, str]] = ObjectCache(
+            lambda body: MappingProxyType(body.get("data") or {})
+        )
+        self.freezes: ObjectCache[str | None] = ObjectCache(_freeze)
         """Of the daemon's own namespace, the only one that is watched."""
         self._arguments: Callable[[], Sequence[str] | None] = lambda: None
         self._endpoints: dict[Key, Endpoints] = {}

@@ -12,10 +12,10 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from ingress_canary.adapters.kube.cache.retry_pace import Pace
-from ingress_canary.adapters.kube.cache.store import Entry, Odd, Store, is_older, version_of
+from ingress_canary.adapters.kube.cache.retry_pace import RetryPace
+from ingress_canary.adapters.kube.cache.store import CachedObject, ObjectCache, Odd, is_older, version_of
 from ingress_canary.adapters.kube.client import errors
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.errors import Denied, Expired, Garbled, NotServed, Silent
 from ingress_canary.adapters.kube.client.resources import Resource
 from ingress_canary.api import APPLY_CRDS, GROUP
@@ -62,9 +62,9 @@ class ListWatch(Generic[T]):
 
     def __init__(
         self,
-        session: Session,
+        client: KubeClient,
         resource: Resource,
-        store: Store[T],
+        store: ObjectCache[T],
         settings: WatchSettings,
         *,
         namespace: str | None = None,
@@ -72,7 +72,7 @@ class ListWatch(Generic[T]):
         within: Callable[[Key], bool] | None = None,
         optional: bool = False,
     ) -> None:
-        self._session = session
+        self._session = client
         self._resource = resource
         self._path = resource.path(namespace)
         self._store = store
@@ -80,7 +80,7 @@ class ListWatch(Generic[T]):
         self._selector = selector or {}
         self._within = within or (lambda key: namespace in (None, key.namespace))
         self._optional = optional
-        self._pace = Pace()
+        self._pace = RetryPace()
         self._version: str | None = None
         self._seen = ""
         self._what = resource.title(namespace)
@@ -108,7 +108,7 @@ class ListWatch(Generic[T]):
                 self._failed(Garbled(f"{self._what}: {type(error).__name__}: {error}"))
 
     async def _list(self) -> None:
-        entries: list[Entry[T]] = []
+        entries: list[CachedObject[T]] = []
         query = {"limit": str(_PAGE), **self._selector}
         while True:
             await self._pace.turn()
@@ -183,7 +183,7 @@ class ListWatch(Generic[T]):
             case kind:
                 raise Garbled(f"watch {self._what}: an event of type {kind!r}")
 
-    def _apply(self, body: object, change: Callable[[Entry[T]], None]) -> str:
+    def _apply(self, body: object, change: Callable[[CachedObject[T]], None]) -> str:
         entry = self._store.entry(body)
         if self._within(entry.key):
             change(entry)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
-from ingress_canary.adapters.kube.cache.store import Store
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.cache.store import ObjectCache
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import PODS
 from ingress_canary.domain.objects.views import Json
 from ingress_canary.ports import PodAddress
@@ -24,11 +24,11 @@ class KubePods:
     """The pods that a label selector matches, in one namespace or in all."""
 
     def __init__(
-        self, session: Session, selector: str, namespace: str | None = None, settings: WatchSettings | None = None
+        self, client: KubeClient, selector: str, namespace: str | None = None, settings: WatchSettings | None = None
     ) -> None:
-        self._store: Store[_Pod] = Store(_pod)
+        self._store: ObjectCache[_Pod] = ObjectCache(_pod)
         self._watch = ListWatch(
-            session,
+            client,
             PODS,
             self._store,
             settings or WatchSettings(),

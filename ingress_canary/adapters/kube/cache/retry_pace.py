@@ -9,7 +9,7 @@ CEILING = 15.0
 """Longest wait after failures, in seconds: a cache that is older than that is of little use for a rollback."""
 
 
-class Pace:
+class RetryPace:
     """Spaces the requests of one watch, in real time."""
 
     def __init__(self) -> None:

@@ -17,13 +17,13 @@ T = TypeVar("T")
 
 _REMEMBERED_DEATHS = 10_000
 
-Index = Callable[[T], Iterable[Hashable]]
+CacheIndex = Callable[[T], Iterable[Hashable]]
 Changed = Callable[[T | None, T | None], None]
 """Told of a change: the object before, and after; None when it was not there, or is gone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
+class CachedObject(Generic[T]):
     """One version of an object."""
 
     key: Key
@@ -53,16 +53,16 @@ def is_older(version: str, held: str) -> bool:
     return version.isdecimal() and held.isdecimal() and int(version) < int(held)
 
 
-class Store(Generic[T]):
+class ObjectCache(Generic[T]):
     """The objects of one resource by key.
 
     ``parse`` makes the view of an object's JSON. ``indexes`` name functions that return the values under which
     :meth:`by` finds an object.
     """
 
-    def __init__(self, parse: Callable[[Json], T], indexes: Mapping[str, Index[T]] | None = None) -> None:
+    def __init__(self, parse: Callable[[Json], T], indexes: Mapping[str, CacheIndex[T]] | None = None) -> None:
         self._parse = parse
-        self._entries: dict[Key, Entry[T]] = {}
+        self._entries: dict[Key, CachedObject[T]] = {}
         self._dead: OrderedDict[str, None] = OrderedDict()
         self._indexes = indexes or {}
         self._found: dict[tuple[str, Hashable], dict[Key, None]] = {}
@@ -89,18 +89,18 @@ class Store(Generic[T]):
         """Return the values under which ``index`` files any object."""
         return [value for name, value in self._found if name == index]
 
-    def entry(self, body: object) -> Entry[T]:
+    def entry(self, body: object) -> CachedObject[T]:
         """Return a version of an object. Raises Garbled for JSON that is no object, Odd for an object beyond us."""
         version, meta = version_of(body), _meta(body)
         if not isinstance(meta.get("name"), str) or not isinstance(meta.get("uid"), str):
             raise Garbled("an object without name and uid")
         key = Key(meta.get("namespace") or "", meta["name"])
         try:
-            return Entry(key, meta["uid"], version, self._parse(cast("Json", body)))
+            return CachedObject(key, meta["uid"], version, self._parse(cast("Json", body)))
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise Odd(f"{key}: {type(error).__name__}: {error}") from error
 
-    def put(self, entry: Entry[T]) -> None:
+    def put(self, entry: CachedObject[T]) -> None:
         """Hold a version that a watch, a list or an own write has brought, unless a newer one is held."""
         held = self._entries.get(entry.key)
         if entry.uid in self._dead or (
@@ -109,7 +109,7 @@ class Store(Generic[T]):
             return
         self._set(entry.key, held, entry)
 
-    def remove(self, entry: Entry[T]) -> None:
+    def remove(self, entry: CachedObject[T]) -> None:
         """Let go of an object that a watch has seen deleted; one that was created since under its name stays."""
         self.bury(entry.key, entry.uid)
         held = self._entries.get(entry.key)
@@ -125,7 +125,7 @@ class Store(Generic[T]):
         if held and held.uid == uid:
             self._set(key, held, None)
 
-    def replace(self, entries: Iterable[Entry[T]], version: str, within: Callable[[Key], bool]) -> None:
+    def replace(self, entries: Iterable[CachedObject[T]], version: str, within: Callable[[Key], bool]) -> None:
         """Hold what a complete list of resourceVersion ``version`` says of the keys ``within`` its reach.
 
         What is held and newer than the list stays: it was created after the list was made.
@@ -147,7 +147,7 @@ class Store(Generic[T]):
         self._dead.clear()
         self.replace((), "", within)
 
-    def _set(self, key: Key, before: Entry[T] | None, after: Entry[T] | None) -> None:
+    def _set(self, key: Key, before: CachedObject[T] | None, after: CachedObject[T] | None) -> None:
         if before:
             del self._entries[key]
             self._file(before, remove=True)
@@ -157,7 +157,7 @@ class Store(Generic[T]):
         for changed in self._listeners:
             changed(before.value if before else None, after.value if after else None)
 
-    def _file(self, entry: Entry[T], *, remove: bool) -> None:
+    def _file(self, entry: CachedObject[T], *, remove: bool) -> None:
         for name, values in self._indexes.items():
             for value in values(entry.value):
                 place = (name, value)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ingress_canary.adapters.kube.cache.cluster_view import Caches
+from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster
 from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
-from ingress_canary.adapters.kube.cache.store import Store
-from ingress_canary.adapters.kube.client.client import Session
+from ingress_canary.adapters.kube.cache.store import ObjectCache
+from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import (
     CLASSES,
     CONFIGMAPS,
@@ -43,27 +43,27 @@ class Scope:
 class Watches:
     """All list+watches of the cluster, started and stopped as one."""
 
-    def __init__(self, session: Session, caches: Caches, scope: Scope, settings: WatchSettings) -> None:
-        self._session = session
+    def __init__(self, client: KubeClient, caches: CachedCluster, scope: Scope, settings: WatchSettings) -> None:
+        self._session = client
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []
         everywhere = ListWatch(
-            session,
+            client,
             INGRESSES,
             caches.ingresses,
             settings,
             within=lambda key: key.namespace not in scope.namespaces,
             optional=bool(scope.namespaces),
         )
-        classes = ListWatch(session, CLASSES, caches.classes, settings, optional=True)
-        home = ListWatch(session, NAMESPACES, caches.freezes, settings, selector=_named(scope.home), optional=True)
+        classes = ListWatch(client, CLASSES, caches.classes, settings, optional=True)
+        home = ListWatch(client, NAMESPACES, caches.freezes, settings, selector=_named(scope.home), optional=True)
         self._schedules: dict[str | None, ListWatch[Any]] = {}
         self._all: list[ListWatch[Any]] = [everywhere, classes, home, *self._in_scope(caches, scope)]
         if scope.controllers is not None:
             namespace, name = scope.controllers
             self._all.append(
                 ListWatch(
-                    session,
+                    client,
                     CONFIGMAPS,
                     caches.configs,
                     settings,
@@ -110,8 +110,8 @@ class Watches:
         now = asyncio.get_running_loop().time()
         return max((now - one.contact for one in self._all if one.visible and one.contact is not None), default=0.0)
 
-    def _in_scope(self, caches: Caches, scope: Scope) -> Iterator[ListWatch[Any]]:
-        resources: list[tuple[Resource, Store[Any]]] = [
+    def _in_scope(self, caches: CachedCluster, scope: Scope) -> Iterator[ListWatch[Any]]:
+        resources: list[tuple[Resource, ObjectCache[Any]]] = [
             (ROLLOUTS, caches.rollouts),
             (SERVICES, caches.services),
             (SLICES, caches.slices),

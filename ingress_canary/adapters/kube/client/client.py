@@ -37,7 +37,7 @@ def unobserved(_verb: str, _resource: str, _code: str, _seconds: float) -> None:
     """Observe nothing."""
 
 
-class Session:
+class KubeClient:
     """Requests to one API server. Never retries: whoever asks knows best what a failure means."""
 
     def __init__(

@@ -16,7 +16,7 @@ import aiohttp
 
 from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
-from ingress_canary.adapters.kube.client.client import Observe, Session, unobserved
+from ingress_canary.adapters.kube.client.client import KubeClient, Observe, unobserved
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def connect(
     context: str | None = None,
     request_timeout: float = 10.0,
     observe: Observe = unobserved,
-) -> Session:
+) -> KubeClient:
     """Return a session with the API server; nothing is requested yet.
 
     ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in
@@ -65,7 +65,7 @@ async def connect(
     client.user_agent = f"ingress-canary/{__version__}"
     client.rest_client.pool_manager = _pool(client.rest_client.ssl_context)
     rejected = credentials.reject if credentials else lambda: None
-    return Session(client, timeout=request_timeout, observe=observe, rejected=rejected)
+    return KubeClient(client, timeout=request_timeout, observe=observe, rejected=rejected)
 
 
 def _proxy(url: str) -> str | None:

@@ -9,13 +9,13 @@ from datetime import datetime
 from ingress_canary.api.rollout import ApprovalStatus, Phase
 from ingress_canary.api.schedule import Approval, ApprovalWhen, OnTimeout
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, move, stay
-from ingress_canary.domain.decision.phases.paused import stop
+from ingress_canary.domain.decision.outcomes import finish, hold, transition
+from ingress_canary.domain.decision.phases.paused import pause_by_daemon
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import PlannedStep
 
 
-def unapproved(seen: Observation, now: datetime, onto: int) -> Decision | None:
+def await_approval(seen: Observation, now: datetime, onto: int) -> Decision | None:
     """Wait for the consent that leaving one step or entering the next needs; None without such, or when it is given.
 
     Of two the one to leave is asked for first, so whatever is recorded for the other speaks for both.
@@ -44,10 +44,10 @@ def approve(seen: Observation, now: datetime, step: int | None) -> Decision | st
     phase = pause.returns_to if pause is not None and ends else status.phase
     given = record.model_copy(update={"given_at": now})
     message = (
-        f"a person approved {seen.schedule.walk.at(record.step).title}" if seen.course else f"step {step} approved"
+        f"a person approved {seen.schedule.walk.at(record.step).title}" if seen.compiled else f"step {step} approved"
     )
-    return move(
-        seen, now, phase, Reason.APPROVED, message, watch=True, approval=given, pause=None if ends else pause
+    return transition(
+        seen, now, phase, Reason.APPROVED, message, wants_evidence=True, approval=given, pause=None if ends else pause
     )  # fmt: skip
 
 
@@ -62,25 +62,36 @@ def _asking(seen: Observation, onto: int) -> list[tuple[PlannedStep, Approval]]:
 def _ask(seen: Observation, now: datetime, step: PlannedStep, asked: Approval) -> Decision:
     record = ApprovalStatus(step=step.index, asked_at=now, until=now + asked.timeout)
     message = _message(seen, step, asked, record)
-    return move(seen, now, seen.status.phase, Reason.AWAITING_APPROVAL, message, watch=True, approval=record)
+    return transition(
+        seen, now, seen.status.phase, Reason.AWAITING_APPROVAL, message, wants_evidence=True, approval=record
+    )
 
 
 def _wait(seen: Observation, now: datetime, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> Decision:
     if now < record.until:
-        return stay(seen, Reason.AWAITING_APPROVAL, _message(seen, step, asked, record), watch=True)
-    late = f"nobody approved {step.title} until {_told(record.until)}"
+        return hold(seen, Reason.AWAITING_APPROVAL, _message(seen, step, asked, record), wants_evidence=True)
+    late = f"nobody approved {step.title} until {_format_time(record.until)}"
     if asked.on_timeout is OnTimeout.ROLLBACK:
-        return end(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
+        return finish(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
     overdue = record.model_copy(update={"overdue": True})
-    message = f"{late}; to go on: {command(seen)}"
+    message = f"{late}; to go on: {approve_command(seen)}"
     if asked.on_timeout is OnTimeout.PAUSE:
-        pause = stop(seen, until_approved=True)
-        return move(
-            seen, now, Phase.PAUSED, Reason.APPROVAL_TIMED_OUT, message, watch=True, pause=pause, approval=overdue
-        )  # fmt: skip
+        pause = pause_by_daemon(seen, until_approved=True)
+        return transition(
+            seen,
+            now,
+            Phase.PAUSED,
+            Reason.APPROVAL_TIMED_OUT,
+            message,
+            wants_evidence=True,
+            pause=pause,
+            approval=overdue,
+        )
     if record.overdue:
-        return stay(seen, Reason.APPROVAL_TIMED_OUT, message, watch=True)
-    return move(seen, now, seen.status.phase, Reason.APPROVAL_TIMED_OUT, message, watch=True, approval=overdue)
+        return hold(seen, Reason.APPROVAL_TIMED_OUT, message, wants_evidence=True)
+    return transition(
+        seen, now, seen.status.phase, Reason.APPROVAL_TIMED_OUT, message, wants_evidence=True, approval=overdue
+    )
 
 
 def _message(seen: Observation, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> str:
@@ -90,13 +101,15 @@ def _message(seen: Observation, step: PlannedStep, asked: Approval, record: Appr
         OnTimeout.PAUSE: "then it pauses",
         OnTimeout.ROLLBACK: "then it is rolled back",
     }[asked.on_timeout]
-    return f"{what} when a person approves it, asked until {_told(record.until)} ({then}): {command(seen)}"
+    return (
+        f"{what} when a person approves it, asked until {_format_time(record.until)} ({then}): {approve_command(seen)}"
+    )
 
 
-def command(seen: Observation) -> str:
+def approve_command(seen: Observation) -> str:
     """Return what a person types to consent."""
     return f"ingress-canary approve {seen.key.name} -n {seen.key.namespace}"
 
 
-def _told(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%SZ}"

@@ -8,13 +8,13 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.actions.approval import approve
 from ingress_canary.domain.decision.actions.step_control import promote, restart, skip
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, keep, move
+from ingress_canary.domain.decision.outcomes import finish, leave_unchanged, transition
 from ingress_canary.domain.decision.phases.paused import resume
-from ingress_canary.domain.decision.rules.copy_images import restore
-from ingress_canary.domain.decision.rules.external_changes import intervened
-from ingress_canary.domain.decision.rules.new_revision import begin
-from ingress_canary.domain.decision.rules.rollout_facts import copy_began, replaced
-from ingress_canary.domain.decision.rules.slo_failure import failed
+from ingress_canary.domain.decision.rules.copy_images import begin_restore
+from ingress_canary.domain.decision.rules.external_changes import external_change
+from ingress_canary.domain.decision.rules.new_revision import begin_rollout
+from ingress_canary.domain.decision.rules.rollout_facts import has_copy_begun, is_target_replaced
+from ingress_canary.domain.decision.rules.slo_failure import slo_failure
 from ingress_canary.domain.reasons.verbs import NOTE, Action, Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 
@@ -25,21 +25,21 @@ ON_SIGHT = RAISING | {Verb.FINISH}
 PROVEN_BAD = "no effect: this very look proves the canary bad"
 
 
-def requested(seen: Observation, now: datetime) -> Decision | None:
+def handle_action(seen: Observation, now: datetime) -> Decision | None:
     """Carry out the one-shot action, or say why it does nothing; either way it is handled once."""
     action = seen.action
     if action is None:
         return None
-    hand = intervened(seen, now)
+    hand = external_change(seen, now)
     if hand is not None:
         # what another hand took away stays away, whatever is asked for in the same breath
         seen = seen._replace(status=hand.status, drift=None)
-    found = _prevented(seen, action, raced=hand is not None) or _carried_out(seen, now, action)
+    found = _refusal(seen, action, raced=hand is not None) or _carry_out(seen, now, action)
     if isinstance(found, Decision):
-        decision, result = _noted(found, action.note), "done"
+        decision, result = _with_note(found, action.note), "done"
     else:
-        fail = failed(seen, now) if found == PROVEN_BAD else None
-        decision, result = fail or keep(seen, watch=seen.status.phase not in AT_REST), found
+        fail = slo_failure(seen, now) if found == PROVEN_BAD else None
+        decision, result = fail or leave_unchanged(seen, wants_evidence=seen.status.phase not in AT_REST), found
     record = ActionStatus(
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip
@@ -47,7 +47,7 @@ def requested(seen: Observation, now: datetime) -> Decision | None:
     return decision._replace(status=status, moved=decision.moved or (hand.moved if hand else None))
 
 
-def _noted(decision: Decision, note: str) -> Decision:
+def _with_note(decision: Decision, note: str) -> Decision:
     """Return a decision whose entry in the history also says why, in the sender's words."""
     if not note or decision.moved is None:
         return decision
@@ -58,32 +58,32 @@ def _noted(decision: Decision, note: str) -> Decision:
     return decision._replace(status=status, moved=entry)
 
 
-def _prevented(seen: Observation, action: Action, *, raced: bool) -> str | None:
+def _refusal(seen: Observation, action: Action, *, raced: bool) -> str | None:
     """Return why an action does nothing whatever the phase: it cannot be understood, comes late, or is locked."""
     status = seen.status
     if action.verb is None or action.problem:
         return f"malformed: {action.problem}"
     if action.revision is not None and action.revision != status.revision:
         return f"stale: it names revision {action.revision}, this is {status.revision}"
-    if action.verb is not Verb.ABORT and _restores(seen):
+    if action.verb is not Verb.ABORT and _is_restoring(seen):
         return "no effect: stable gets its images back, and then the canary goes; abort takes it off at once"
-    if action.verb in ON_SIGHT and (raced or replaced(seen)):
+    if action.verb in ON_SIGHT and (raced or is_target_replaced(seen)):
         return "stale: the shadow, the spec or the canary has just been changed; look again"
     if action.verb is Verb.RESUME and seen.spec.paused:
         return "no effect: spec.paused is true; set it to false"
-    if action.verb is Verb.RESUME and seen.course is None:
+    if action.verb is Verb.RESUME and seen.compiled is None:
         return f"no effect: {seen.obstacles[0][1]}"
     return None
 
 
-def _restores(seen: Observation) -> bool:
+def _is_restoring(seen: Observation) -> bool:
     return seen.status.copying is not None and seen.status.copying.undo is not None
 
 
-def _carried_out(seen: Observation, now: datetime, action: Action) -> Decision | str:
+def _carry_out(seen: Observation, now: datetime, action: Action) -> Decision | str:
     """Return what an action leads to, or why there is nothing that it could change."""
     assert action.verb is not None
-    if action.verb in RAISING and failed(seen, now) is not None:
+    if action.verb in RAISING and slo_failure(seen, now) is not None:
         # weight does not rise in the very look that proves a fail
         return PROVEN_BAD
     nothing = f"no effect: nothing to {action.verb} in phase {seen.status.phase}"
@@ -116,9 +116,9 @@ def _abort(seen: Observation, now: datetime) -> Decision | None:
     # one that is aborted before it was ever looked at is off all the same
     named = seen.status.revision or seen.revision
     message = "a person took the canary off"
-    if copy_began(seen) and not _restores(seen):
-        return restore(seen, now, Reason.ABORTED_BY_USER, message)
-    return end(seen, now, Phase.ROLLED_BACK, Reason.ABORTED_BY_USER, message, revision=named, failed_revision=named)
+    if has_copy_begun(seen) and not _is_restoring(seen):
+        return begin_restore(seen, now, Reason.ABORTED_BY_USER, message)
+    return finish(seen, now, Phase.ROLLED_BACK, Reason.ABORTED_BY_USER, message, revision=named, failed_revision=named)
 
 
 def _pause(seen: Observation, now: datetime) -> Decision | None:
@@ -128,18 +128,20 @@ def _pause(seen: Observation, now: datetime) -> Decision | None:
     before = status.pause or PauseStatus(by=PausedBy.USER, returns_to=status.phase)
     pause = before.model_copy(update={"by": PausedBy.USER})
     message = f"paused by a person at {status.weight:g} %; resume to go on"
-    return move(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, watch=True, pause=pause)
+    return transition(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, wants_evidence=True, pause=pause)
 
 
 def _retry(seen: Observation, now: datetime) -> Decision | None:
     if seen.status.phase is not Phase.ROLLED_BACK:
         return None
     again = seen.revision or seen.status.revision
-    return begin(seen, now, Phase.PENDING, Reason.RETRIED, f"revision {again} is tried again", failed_revision=None)
+    return begin_rollout(
+        seen, now, Phase.PENDING, Reason.RETRIED, f"revision {again} is tried again", failed_revision=None
+    )
 
 
 def _finish(seen: Observation, now: datetime) -> Decision | None:
     if seen.status.phase is not Phase.PROMOTING:
         return None
     message = "a person said that stable is the new version"
-    return move(seen, now, Phase.PROMOTING, Reason.FINISHED, message, watch=True, finishing=True)
+    return transition(seen, now, Phase.PROMOTING, Reason.FINISHED, message, wants_evidence=True, finishing=True)

@@ -7,16 +7,16 @@ for. Whatever tells of harm, or is another person's word for everybody, still ho
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
-from ingress_canary.domain.decision.observation import Decision, Observation, hands_off, wanted
-from ingress_canary.domain.decision.outcomes import GONE, OFF, enter, move
-from ingress_canary.domain.decision.rules.new_revision import begin
-from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, promotes, stable_began
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.outcomes import NO_SHADOW, NO_TRAFFIC, enter_step, transition
+from ingress_canary.domain.decision.rules.new_revision import begin_rollout
+from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def skip(seen: Observation, now: datetime, step: int | None) -> Decision | str:
     """Leave a step for the next as if its requirement were met; the last one for the promotion."""
-    held = _held(seen)
+    held = _refusal(seen)
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -25,14 +25,16 @@ def skip(seen: Observation, now: datetime, step: int | None) -> Decision | str:
         return f"stale: it names step {step}, this is step {index}"
     message = f"a person skipped {walk.at(index).title}"
     if index < len(walk):
-        return enter(_fresh(seen, index), now, index + 1, Reason.SKIPPED, message, pause=None)
+        return enter_step(_has_fresh_evidence(seen, index), now, index + 1, Reason.SKIPPED, message, pause=None)
     message += "; waiting for stable to become the new version"
-    return move(seen, now, Phase.PROMOTING, Reason.SKIPPED, message, watch=True, pause=None, approval=None)
+    return transition(
+        seen, now, Phase.PROMOTING, Reason.SKIPPED, message, wants_evidence=True, pause=None, approval=None
+    )
 
 
 def promote(seen: Observation, now: datetime) -> Decision | str:
     """Go to the last step, whatever lies between; it is judged as it always would be."""
-    held = _held(seen)
+    held = _refusal(seen)
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -40,7 +42,7 @@ def promote(seen: Observation, now: datetime) -> Decision | str:
     if index >= last:
         return "no effect: this is the last step; skip leaves it for the promotion"
     message = f"a person went from step {index} to {seen.schedule.walk.at(last).title}"
-    return enter(_fresh(seen, index), now, last, Reason.SKIPPED, message, pause=None)
+    return enter_step(_has_fresh_evidence(seen, index), now, last, Reason.SKIPPED, message, pause=None)
 
 
 def restart(seen: Observation, now: datetime) -> Decision | str:
@@ -50,20 +52,20 @@ def restart(seen: Observation, now: datetime) -> Decision | str:
         return "no effect: it was rolled back; say retry"
     if status.phase not in IN_FLIGHT:
         return f"no effect: nothing to restart in phase {status.phase}"
-    if promotes(seen) and (status.copying is not None or status.finishing or stable_began(seen)):
+    if is_promoting(seen) and (status.copying is not None or status.finishing or is_stable_replaced(seen)):
         return "no effect: stable is becoming the new version; finish that, or abort"
     if seen.outdated is not None and not seen.outdated.usable:
         return f"no effect: {seen.outdated.why}"
     # as when a new revision supersedes: neither affinity nor another writer lets weight 0 take everybody off
-    off = GONE if seen.sticky or hands_off(status) else OFF
+    off = NO_SHADOW if seen.sticky or leaves_shadow_alone(status) else NO_TRAFFIC
     message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
-    return begin(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
+    return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 
 
-def _held(seen: Observation) -> str | None:
+def _refusal(seen: Observation) -> str | None:
     """Return why a person cannot send more requests to the canary now."""
     status, pause = seen.status, seen.status.pause
-    if promotes(seen) or status.phase not in IN_FLIGHT or status.step is None:
+    if is_promoting(seen) or status.phase not in IN_FLIGHT or status.step is None:
         return f"no effect: no step is under way in phase {status.phase}"
     if seen.spec.paused or (pause is not None and pause.by is PausedBy.SPEC):
         return "no effect: spec.paused is true; set it to false"
@@ -71,11 +73,11 @@ def _held(seen: Observation) -> str | None:
         return f"no effect: nothing advances anywhere: {seen.frozen}"
     if seen.obstacles:
         return f"no effect: {seen.obstacles[0][1]}"
-    if hands_off(status):
+    if leaves_shadow_alone(status):
         return "no effect: another writer keeps changing the shadow; find it, then resume"
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
         return "no effect: the canary is off traffic, and the step is taken again first"
-    if wanted(status) != seen.schedule.walk.at(status.step.index).exposure:
+    if wanted_exposure(status) != seen.schedule.walk.at(status.step.index).exposure:
         return "no effect: another hand has lowered what the step exposes; resume first"
     if not seen.canary_ready:
         return f"no effect: Service {seen.spec.canary_service} has no ready endpoint"
@@ -84,9 +86,9 @@ def _held(seen: Observation) -> str | None:
     return None
 
 
-def _fresh(seen: Observation, index: int) -> Observation:
+def _has_fresh_evidence(seen: Observation, index: int) -> Observation:
     """Return the observation with its evidence begun anew where the pause says that it had been judged already."""
     pause = seen.status.pause
     if pause is None or not pause.fresh_evidence:
         return seen
-    return seen._replace(session=seen.evidence.anew(index))
+    return seen._replace(evaluation=seen.evidence.anew(index))

@@ -5,27 +5,27 @@ from datetime import datetime
 from ingress_canary.api.rollout import Phase
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, keep
-from ingress_canary.domain.decision.rules.new_revision import begin
-from ingress_canary.domain.decision.rules.scale_canary import scaled_back
+from ingress_canary.domain.decision.outcomes import finish, leave_unchanged
+from ingress_canary.domain.decision.rules.new_revision import begin_rollout
+from ingress_canary.domain.decision.rules.scale_canary import restore_replicas
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
-def resting(seen: Observation, now: datetime) -> Decision:
+def phase_at_rest(seen: Observation, now: datetime) -> Decision:
     """Begin with a revision that is new; one that failed, or that stable runs already, starts nothing."""
     status = seen.status
     if seen.revision in (None, status.revision):
         # how it ended is what is told, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
-        changes = scaled_back(seen, now)
+        changes = restore_replicas(seen, now)
         scales = changes.get("scale", status.scale) is not None
         left = f"; {seen.terminating}" if seen.terminating is not None else ""
         message = f"{ended.message[: MESSAGE_LENGTH - len(left)]}{left}"
-        return keep(seen, watch=scales, reason=ended.reason, message=message, **changes)
+        return leave_unchanged(seen, wants_evidence=scales, reason=ended.reason, message=message, **changes)
     if seen.same_version:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
-        return end(
+        return finish(
             seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, revision=seen.revision, stable_revision=seen.revision,
             failed_revision=None, started_at=None, gates=[],
         )  # fmt: skip
-    return begin(seen, now, Phase.PENDING, Reason.WARMING_UP, f"revision {seen.revision} is new")
+    return begin_rollout(seen, now, Phase.PENDING, Reason.WARMING_UP, f"revision {seen.revision} is new")

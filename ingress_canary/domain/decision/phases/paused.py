@@ -3,22 +3,22 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus, RoutingStatus
-from ingress_canary.domain.decision.observation import Decision, Observation, wanted
-from ingress_canary.domain.decision.outcomes import GONE, enter, keep, move
-from ingress_canary.domain.decision.rules.rollout_facts import stable_began
+from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
+from ingress_canary.domain.decision.outcomes import NO_SHADOW, enter_step, leave_unchanged, transition
+from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNREAD = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING})
 """Reasons that hide those of a pause while nothing can be read; no pause begins with one."""
 
 
-def paused_by_spec(seen: Observation, now: datetime) -> Decision | None:
+def pause_by_spec(seen: Observation, now: datetime) -> Decision | None:
     """Follow spec.paused, both ways; only a pause that the spec began ends with it."""
     status = seen.status
     if seen.spec.paused and status.phase in (Phase.PROGRESSING, Phase.PROMOTING):
         pause = PauseStatus(by=PausedBy.SPEC, returns_to=status.phase)
         message = f"spec.paused is true; holding {status.weight:g} %"
-        return move(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, watch=True, pause=pause)
+        return transition(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, wants_evidence=True, pause=pause)
     if not seen.spec.paused and status.pause is not None and status.pause.by is PausedBy.SPEC:
         return resume(seen, now)
     return None
@@ -29,55 +29,66 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
 
     Evidence starts anew if it had been judged already.
     """
-    seen = seen._replace(status=unasked(seen.status))
+    seen = seen._replace(status=without_open_approval(seen.status))
     status, pause = seen.status, seen.status.pause
     if status.phase is not Phase.PAUSED or pause is None:
         return None
     message = "resumed by a person"
     if status.step is None:
-        return move(seen, now, Phase.PENDING, Reason.RESUMED, message, watch=True, pause=None)
+        return transition(seen, now, Phase.PENDING, Reason.RESUMED, message, wants_evidence=True, pause=None)
     promotes = pause.returns_to is Phase.PROMOTING
     if seen.shadow is None or status.shadow is None:
-        if promotes and stable_began(seen):
-            return move(seen, now, Phase.PROMOTING, Reason.RESUMED, message, watch=True, pause=None, **GONE)
+        if promotes and is_stable_replaced(seen):
+            return transition(
+                seen, now, Phase.PROMOTING, Reason.RESUMED, message, wants_evidence=True, pause=None, **NO_SHADOW
+            )
         # nothing is put back at once: the shadow is made at weight 0 and the step taken again, after a fresh look
         fresh = seen.evidence.anew(status.step.index)
-        return move(
-            seen, now, Phase.PROGRESSING, Reason.RESUMED, message, watch=True, session=fresh, pause=None, copying=None,
-            approval=None, **GONE,
-        )  # fmt: skip
+        return transition(
+            seen,
+            now,
+            Phase.PROGRESSING,
+            Reason.RESUMED,
+            message,
+            wants_evidence=True,
+            evaluation=fresh,
+            pause=None,
+            copying=None,
+            approval=None,
+            **NO_SHADOW,
+        )
     if pause.fresh_evidence:
-        afresh = seen._replace(session=seen.evidence.anew(status.step.index))
-        return enter(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
+        afresh = seen._replace(evaluation=seen.evidence.anew(status.step.index))
+        return enter_step(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
     exposure = seen.schedule.walk.at(status.step.index).exposure
-    if not promotes and wanted(status) != exposure:
-        return enter(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
+    if not promotes and wanted_exposure(status) != exposure:
+        return enter_step(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
     # images that another hand has taken back are set once more: that is what a person asks for with this
     again = status.copying and status.copying.model_copy(update={"done": False})
-    return move(
-        seen, now, pause.returns_to, Reason.RESUMED, message, watch=True, pause=None, weight=exposure.weight,
+    return transition(
+        seen, now, pause.returns_to, Reason.RESUMED, message, wants_evidence=True, pause=None, weight=exposure.weight,
         routing=routing, copying=again,
     )  # fmt: skip
 
 
-def paused(seen: Observation) -> Decision:
+def paused_phase(seen: Observation) -> Decision:
     """Wait on; once what hid why (a spec or a schedule that could not be read) is gone, say it again."""
     # watching goes on while the canary may have traffic
-    watch, status = seen.status.shadow is not None, seen.status
+    wants_evidence, status = seen.status.shadow is not None, seen.status
     began = next((one for one in reversed(status.history) if one.phase is Phase.PAUSED), None)
     if began is None or status.reason not in UNREAD:
-        return keep(seen, watch=watch)
-    return keep(seen, watch=watch, reason=began.reason, message=began.message)
+        return leave_unchanged(seen, wants_evidence=wants_evidence)
+    return leave_unchanged(seen, wants_evidence=wants_evidence, reason=began.reason, message=began.message)
 
 
-def unasked(status: RolloutStatus) -> RolloutStatus:
+def without_open_approval(status: RolloutStatus) -> RolloutStatus:
     """Return a status in which a consent that was not given is asked for anew, with its whole time, after a stop."""
     waits = status.approval is not None and status.approval.given_at is None
     return status.model_copy(update={"approval": None}) if waits else status
 
 
-def stop(seen: Observation, **changes: object) -> PauseStatus:
+def pause_by_daemon(seen: Observation, **changes: object) -> PauseStatus:
     """Return a pause that waits for a person; one that was there already loses nothing that its end must know."""
     before = seen.status.pause or PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
     return before.model_copy(update={"by": PausedBy.DAEMON, "until_approved": False, **changes})

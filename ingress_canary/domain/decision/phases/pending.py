@@ -5,51 +5,51 @@ from datetime import datetime
 from ingress_canary.api.rollout import Phase, PromotionStrategy
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
-from ingress_canary.domain.decision.outcomes import end, enter, open_shadow, stay
-from ingress_canary.domain.decision.phases.paused import unasked
-from ingress_canary.domain.decision.phases.step_barriers import barred
-from ingress_canary.domain.decision.rules.scale_canary import scaled_up
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow
+from ingress_canary.domain.decision.phases.paused import without_open_approval
+from ingress_canary.domain.decision.phases.step_barriers import step_barrier
+from ingress_canary.domain.decision.rules.scale_canary import await_replicas
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import uncopyable
 
 
-def pending(seen: Observation, now: datetime) -> Decision:
+def pending_phase(seen: Observation, now: datetime) -> Decision:
     """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
     if seen.revision is not None and seen.revision != seen.status.revision:
         # counts from the first look on, so that a revision that is replaced before it began leaves no trace
         seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
     if seen.same_version:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
-        return end(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
+        return finish(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
     obstacle = obstacle_of(seen)
     if obstacle is None or obstacle[0] in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
-        scaling = scaled_up(seen, now)
+        scaling = await_replicas(seen, now)
         if scaling is not None:
             return scaling
     if obstacle is not None:
-        return stay(seen, *obstacle, revision=seen.status.revision)
+        return hold(seen, *obstacle, revision=seen.status.revision)
     if seen.spec.paused:
-        seen = seen._replace(status=unasked(seen.status))
-        return stay(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
-    session = seen.evidence
-    if session.misconfigured is not None:
-        return stay(seen, Reason.INVALID_SPEC, session.misconfigured, watch=True)
+        seen = seen._replace(status=without_open_approval(seen.status))
+        return hold(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
+    evaluation = seen.evidence
+    if evaluation.misconfigured is not None:
+        return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
     if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
         # asked once more: the canary may have become another one since the shadow was asked for
         first = f"{seen.schedule.walk.at(1).title} begins"
-        return barred(seen, now, 1) or enter(seen, now, 1, Reason.SETTLING, first)
-    if session.warmed < seen.warm_up:
-        left = format_seconds(seen.warm_up - session.warmed)
-        reason = Reason.NO_DATA if _dark(session) else Reason.WARMING_UP
-        why = session.no_data if _dark(session) else f"learning how stable's errors come, {left} to go"
-        return stay(seen, reason, why or "", watch=True, session=session)
-    return barred(seen, now, 1) or open_shadow(seen, now)
+        return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
+    if evaluation.warmed < seen.warm_up:
+        left = format_seconds(seen.warm_up - evaluation.warmed)
+        reason = Reason.NO_DATA if _shadow_at_zero(evaluation) else Reason.WARMING_UP
+        why = evaluation.no_data if _shadow_at_zero(evaluation) else f"learning how stable's errors come, {left} to go"
+        return hold(seen, reason, why or "", wants_evidence=True, evaluation=evaluation)
+    return step_barrier(seen, now, 1) or open_shadow(seen, now)
 
 
-def _dark(session: Session) -> bool:
+def _shadow_at_zero(evaluation: Evaluation) -> bool:
     """Return whether the source does not answer at all; an Ingress without traffic is not that."""
-    return session.no_data is not None and not session.answered
+    return evaluation.no_data is not None and not evaluation.answered
 
 
 def obstacle_of(seen: Observation) -> Obstacle | None:

@@ -7,67 +7,67 @@ from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase
 from ingress_canary.api.schedule import OnInconclusive, OnNoData, Require
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import GONE, end, enter, move, open_shadow, stay
+from ingress_canary.domain.decision.outcomes import NO_SHADOW, enter_step, finish, hold, open_shadow, transition
 from ingress_canary.domain.decision.phases.pending import obstacle_of
-from ingress_canary.domain.decision.phases.step_barriers import barred
-from ingress_canary.domain.decision.rules.calendar import closed, everywhere
-from ingress_canary.domain.evaluation.evaluation import Session
+from ingress_canary.domain.decision.phases.step_barriers import step_barrier
+from ingress_canary.domain.decision.rules.calendar import calendar_obstacle, freeze_obstacle
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.traffic.effectiveness import EffectState
 
-Held = tuple[Reason, str | Callable[[], str]]
+HoldReason = tuple[Reason, str | Callable[[], str]]
 """What is waited for; a sentence made of numbers is made when somebody reads it."""
 ALERTING = frozenset({Reason.WEIGHT_NOT_EFFECTIVE, Reason.PREFLIGHT_FAILED, Reason.INVALID_SPEC})
 
 
-def progressing(seen: Observation, now: datetime) -> Decision:
+def progressing_phase(seen: Observation, now: datetime) -> Decision:
     """Advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
-    status, session = seen.status, seen.evidence
+    status, evaluation = seen.status, seen.evidence
     assert status.step is not None
     index = status.step.index
     step = seen.schedule.walk.at(index)
     if status.shadow is None or status.shadow.uid is None:
         return _reopen(seen, now, index)
-    if session.misconfigured is not None:
-        return stay(seen, Reason.INVALID_SPEC, session.misconfigured, watch=True, alert=True)
-    if session.no_data is not None:
-        return _without_data(seen, now, session)
-    if session.held >= seen.schedule.spec.max_hold.total_seconds() and not session.met(step):
+    if evaluation.misconfigured is not None:
+        return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True, alert=True)
+    if evaluation.no_data is not None:
+        return _without_data(seen, now, evaluation)
+    if evaluation.held >= seen.schedule.spec.max_hold.total_seconds() and not evaluation.met(step):
         return _timed_out(seen, now, step)
-    held = _held(seen, session, step, now)
+    held = _hold_reason(seen, evaluation, step, now)
     if held is not None:
-        return stay(seen, *held, watch=True, alert=held[0] in ALERTING)
-    decision = barred(seen, now, index + 1)
+        return hold(seen, *held, wants_evidence=True, alert=held[0] in ALERTING)
+    decision = step_barrier(seen, now, index + 1)
     if decision is not None:
         return decision
     if index < len(seen.schedule.walk):
-        return enter(seen, now, index + 1, Reason.STEP_PASSED, f"{step.title} passed: {_proof(seen, step)}")
+        return enter_step(seen, now, index + 1, Reason.STEP_PASSED, f"{step.title} passed: {_proof(seen, step)}")
     message = f"the last step passed: {_proof(seen, step)}; waiting for stable to become the new version"
-    return move(seen, now, Phase.PROMOTING, Reason.STEP_PASSED, message, watch=True)
+    return transition(seen, now, Phase.PROMOTING, Reason.STEP_PASSED, message, wants_evidence=True)
 
 
-def _held(seen: Observation, session: Session, step: PlannedStep, now: datetime) -> Held | None:
+def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, now: datetime) -> HoldReason | None:
     """Return what keeps a rollout at its step, the thing to look at first coming first."""
     if seen.obstacles:
         return seen.obstacles[0]
-    if session.settling:
+    if evaluation.settling:
         return Reason.SETTLING, lambda: f"{step.title}: waiting for the controllers to apply the weight"
-    if not session.fresh(now, seen.interval):
+    if not evaluation.fresh(now, seen.interval):
         return (
             Reason.SETTLING,
-            lambda: f"{step.title}: waiting for a fresh look at the source; {_last_look(session, now)}",
+            lambda: f"{step.title}: waiting for a fresh look at the source; {_last_look(evaluation, now)}",
         )
-    if session.effect.state is EffectState.NOT_EFFECTIVE:
+    if evaluation.effect.state is EffectState.NOT_EFFECTIVE:
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
-        return Reason.WEIGHT_NOT_EFFECTIVE, f"{session.effect.message}{causes}"
+        return Reason.WEIGHT_NOT_EFFECTIVE, f"{evaluation.effect.message}{causes}"
     if seen.frozen is not None:
-        reason, message = everywhere(seen.frozen)
+        reason, message = freeze_obstacle(seen.frozen)
         return reason, lambda: f"{message}; {step.title}: {_evidence(seen)}"
-    if session.baked < step.bake:
-        left = step.bake - session.baked
+    if evaluation.baked < step.bake:
+        left = step.bake - evaluation.baked
         return Reason.BAKING, lambda: f"{step.title}: {format_seconds(left)} of judged time to go; {_evidence(seen)}"
-    if not session.met(step):
+    if not evaluation.met(step):
         return Reason.INSUFFICIENT_EVIDENCE, lambda: f"{step.title}: {_evidence(seen)}"
     return None
 
@@ -76,43 +76,52 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
     """Have the shadow made anew, at weight 0, and take the step again once it is there."""
     obstacle = obstacle_of(seen)
     if obstacle is not None:
-        return stay(seen, *obstacle, watch=True)
-    session = seen.evidence
-    if session.no_data is not None:
-        message = f"off traffic until data return: {session.no_data}"
-        return stay(seen, Reason.NO_DATA, message, watch=True, alert=_overdue(seen, now))
-    if not session.fresh(now, seen.interval):
-        return stay(seen, Reason.SETTLING, f"step {index} is taken again after a fresh look at the source", watch=True)
-    shut = closed(seen, now, index)
+        return hold(seen, *obstacle, wants_evidence=True)
+    evaluation = seen.evidence
+    if evaluation.no_data is not None:
+        message = f"off traffic until data return: {evaluation.no_data}"
+        return hold(seen, Reason.NO_DATA, message, wants_evidence=True, alert=_overdue(seen, now))
+    if not evaluation.fresh(now, seen.interval):
+        return hold(
+            seen, Reason.SETTLING, f"step {index} is taken again after a fresh look at the source", wants_evidence=True
+        )
+    shut = calendar_obstacle(seen, now, index)
     if shut is not None:
-        return stay(seen, *shut, watch=True)
+        return hold(seen, *shut, wants_evidence=True)
     if seen.status.shadow is not None and seen.shadow is not None:
-        return enter(seen, now, index, Reason.RESUMED, f"step {index} is taken again")
+        return enter_step(seen, now, index, Reason.RESUMED, f"step {index} is taken again")
     return open_shadow(seen, now)
 
 
-def _without_data(seen: Observation, now: datetime, session: Session) -> Decision:
+def _without_data(seen: Observation, now: datetime, evaluation: Evaluation) -> Decision:
     """Hold, or retreat once the gap is longer than a stale sample may be; tell a person after noDataTimeout."""
-    message = session.no_data or ""
+    message = evaluation.no_data or ""
     retreats = seen.schedule.spec.on_no_data is OnNoData.RETREAT
-    if retreats and _silence(session, now) >= max(60.0, 2 * seen.interval):
+    if retreats and _silence(evaluation, now) >= max(60.0, 2 * seen.interval):
         assert seen.status.step is not None
-        fresh = session.anew(seen.status.step.index)
-        return move(
-            seen, now, Phase.PROGRESSING, Reason.NO_DATA, f"off traffic until data return: {message}", watch=True,
-            session=fresh, approval=None, **GONE,
-        )  # fmt: skip
-    return stay(seen, Reason.NO_DATA, message, watch=True, alert=_overdue(seen, now))
+        fresh = evaluation.anew(seen.status.step.index)
+        return transition(
+            seen,
+            now,
+            Phase.PROGRESSING,
+            Reason.NO_DATA,
+            f"off traffic until data return: {message}",
+            wants_evidence=True,
+            evaluation=fresh,
+            approval=None,
+            **NO_SHADOW,
+        )
+    return hold(seen, Reason.NO_DATA, message, wants_evidence=True, alert=_overdue(seen, now))
 
 
-def _last_look(session: Session, now: datetime) -> str:
-    if session.read_at is None:
+def _last_look(evaluation: Evaluation, now: datetime) -> str:
+    if evaluation.read_at is None:
         return "there was none yet"
-    return f"the last one began {format_seconds((now - session.read_at).total_seconds())} ago: is the source slow?"
+    return f"the last one began {format_seconds((now - evaluation.read_at).total_seconds())} ago: is the source slow?"
 
 
-def _silence(session: Session, now: datetime) -> float:
-    return (now - session.no_data_since).total_seconds() if session.no_data_since else 0.0
+def _silence(evaluation: Evaluation, now: datetime) -> float:
+    return (now - evaluation.no_data_since).total_seconds() if evaluation.no_data_since else 0.0
 
 
 def _overdue(seen: Observation, now: datetime) -> bool:
@@ -123,9 +132,9 @@ def _timed_out(seen: Observation, now: datetime, step: PlannedStep) -> Decision:
     spent = format_seconds(seen.evidence.held)
     message = f"{step.title} was not decided in {spent} of judged time: {_evidence(seen)}"
     if seen.schedule.spec.on_inconclusive is OnInconclusive.ROLLBACK:
-        return end(seen, now, Phase.ROLLED_BACK, Reason.STEP_TIMED_OUT, message)
+        return finish(seen, now, Phase.ROLLED_BACK, Reason.STEP_TIMED_OUT, message)
     pause = PauseStatus(by=PausedBy.DAEMON, returns_to=Phase.PROGRESSING, fresh_evidence=True)
-    return move(seen, now, Phase.PAUSED, Reason.STEP_TIMED_OUT, message, watch=True, pause=pause)
+    return transition(seen, now, Phase.PAUSED, Reason.STEP_TIMED_OUT, message, wants_evidence=True, pause=pause)
 
 
 def _evidence(seen: Observation) -> str:

@@ -8,28 +8,31 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.windows import Calendar
 
 
-def closed(seen: Observation, now: datetime, onto: int) -> Obstacle | None:
+def calendar_obstacle(seen: Observation, now: datetime, onto: int) -> Obstacle | None:
     """Return what keeps a rollout from step ``onto`` at this hour; the one after the last is the promotion."""
     if seen.frozen is not None:
-        return everywhere(seen.frozen)
+        return freeze_obstacle(seen.frozen)
     calendar = seen.schedule.calendar
     if calendar is None:
         return None
     freeze = calendar.frozen(now)
     if freeze is not None:
         why = f" ({freeze.reason})" if freeze.reason else ""
-        return Reason.FROZEN, f"frozen{why} until {calendar.told(freeze.span.end)}; {_next(seen, calendar, now, onto)}"
+        return (
+            Reason.FROZEN,
+            f"frozen{why} until {calendar.format_time(freeze.span.end)}; {_next(seen, calendar, now, onto)}",
+        )
     if not calendar.open(now):
         return Reason.OUTSIDE_WINDOW, f"the window is closed; {_next(seen, calendar, now, onto)}"
     needed, closes = _needed(seen, onto), calendar.closes(now)
     if closes is not None and closes - now < needed:
         takes = f"step {onto} takes at least {format_seconds(needed.total_seconds())}"
-        why = f"{takes}, and the window closes at {calendar.told(closes)}"
+        why = f"{takes}, and the window closes at {calendar.format_time(closes)}"
         return Reason.OUTSIDE_WINDOW, f"{why}; {_next(seen, calendar, now, onto)}"
     return None
 
 
-def everywhere(reason: str) -> Obstacle:
+def freeze_obstacle(reason: str) -> Obstacle:
     """Return what a freeze of the whole daemon says."""
     return Reason.FROZEN, f"nothing advances anywhere: {reason}"
 
@@ -44,4 +47,4 @@ def _needed(seen: Observation, onto: int) -> timedelta:
 
 def _next(seen: Observation, calendar: Calendar, now: datetime, onto: int) -> str:
     opens = calendar.opens(now, _needed(seen, onto))
-    return "it never opens for that long" if opens is None else f"goes on at {calendar.told(opens)}"
+    return "it never opens for that long" if opens is None else f"goes on at {calendar.format_time(opens)}"

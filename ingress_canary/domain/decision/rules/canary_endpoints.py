@@ -5,38 +5,44 @@ from datetime import datetime
 from ingress_canary.api.rollout import Phase
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, keep, stay
-from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, promoted, promotes, stable_began
+from ingress_canary.domain.decision.outcomes import finish, hold, leave_unchanged
+from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoted, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
-def unreachable(seen: Observation, now: datetime) -> Decision | None:
+def no_ready_endpoints(seen: Observation, now: datetime) -> Decision | None:
     """Hold while the canary has no ready endpoint, and roll back after notReadyTimeout of that."""
     status, since = seen.status, seen.status.not_ready_since
     if status.phase is Phase.PENDING:
         # one that was scaled up for the rollout is waited for by rules/scale_canary.py
         return None
     if not _matters(seen):
-        return None if since is None else keep(seen, watch=status.shadow is not None, not_ready_since=None)
+        return (
+            None
+            if since is None
+            else leave_unchanged(seen, wants_evidence=status.shadow is not None, not_ready_since=None)
+        )
     limit = seen.spec.workload.not_ready_timeout.total_seconds()
     spent = max(0.0, (now - since).total_seconds()) if since else 0.0
     service = seen.spec.canary_service
     if spent >= limit:
         message = f"Service {service} had no ready endpoint for {format_seconds(spent)}"
-        return end(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
+        return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if status.phase is Phase.PAUSED:
         # what it is paused for is what a person must know first
-        return keep(seen, watch=True, not_ready_since=since or now)
+        return leave_unchanged(seen, wants_evidence=True, not_ready_since=since or now)
     message = (
         f"Service {service} has no ready endpoint, and all requests go to stable; "
         f"rolled back after {format_seconds(limit)} of that, {format_seconds(limit - spent)} to go"
     )
-    return stay(seen, Reason.CANARY_NOT_READY, message, watch=True, alert=True, not_ready_since=since or now)
+    return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, alert=True, not_ready_since=since or now)
 
 
 def _matters(seen: Observation) -> bool:
     """Return whether the canary is meant to have traffic and cannot take any; stable's promotion goes on without it."""
     if seen.canary_ready or seen.status.shadow is None or seen.status.phase not in IN_FLIGHT:
         return False
-    becomes_stable = seen.status.copying is not None or seen.status.finishing or stable_began(seen) or promoted(seen)
-    return not (promotes(seen) and becomes_stable)
+    becomes_stable = (
+        seen.status.copying is not None or seen.status.finishing or is_stable_replaced(seen) or is_promoted(seen)
+    )
+    return not (is_promoting(seen) and becomes_stable)

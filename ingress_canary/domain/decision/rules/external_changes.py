@@ -4,62 +4,69 @@ from datetime import datetime
 from typing import Any
 
 from ingress_canary.api.rollout import Phase, RoutingStatus
-from ingress_canary.domain.decision.observation import Decision, Observation, hands_off, wanted
-from ingress_canary.domain.decision.outcomes import GONE, keep, move, stay
-from ingress_canary.domain.decision.phases.paused import stop
-from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, deleted
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.outcomes import NO_SHADOW, hold, leave_unchanged, transition
+from ingress_canary.domain.decision.phases.paused import pause_by_daemon
+from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_shadow_deleted
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
-def intervened(seen: Observation, now: datetime) -> Decision | None:
+def external_change(seen: Observation, now: datetime) -> Decision | None:
     """Honour a hand that took exposure away: pause, and put nothing back until told to."""
     status = seen.status
     if status.phase is not Phase.PENDING and status.phase not in IN_FLIGHT:
         return None
-    gone = deleted(seen)
+    gone = is_shadow_deleted(seen)
     if status.phase is Phase.PENDING:
         # nothing is on yet, so there is nothing to pause: a shadow that went is made anew when the rollout begins
-        return stay(seen, Reason.SETTLING, "the shadow is gone", watch=True, **GONE) if gone else None
+        return hold(seen, Reason.SETTLING, "the shadow is gone", wants_evidence=True, **NO_SHADOW) if gone else None
     if status.copying is not None and status.copying.undo is not None:
         # stable gets its images back meanwhile, and that goes on
-        changes = taken_away(seen)
-        return keep(seen, watch=True, **changes) if changes else None
+        changes = exposure_taken_away(seen)
+        return leave_unchanged(seen, wants_evidence=True, **changes) if changes else None
     if gone:
         message = "the shadow was deleted by another hand; nothing is put back until resume"
-        return move(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=stop(seen), **GONE)
+        return transition(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=pause_by_daemon(seen), **NO_SHADOW)
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
     left = drift.honoured
-    if status.phase is Phase.PAUSED and left == wanted(status):
+    if status.phase is Phase.PAUSED and left == wanted_exposure(status):
         # honoured already: what is still missing of the shadow is not put back while hands are off
         return None
     manager = seen.shadow.meta.manager if seen.shadow else ""
     message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
-    return move(
-        seen, now, Phase.PAUSED, Reason.INTERVENED, message, watch=True, pause=stop(seen), weight=left.weight,
+    return transition(
+        seen,
+        now,
+        Phase.PAUSED,
+        Reason.INTERVENED,
+        message,
+        wants_evidence=True,
+        pause=pause_by_daemon(seen),
+        weight=left.weight,
         routing=RoutingStatus(header=left.header, cookie=left.cookie),
-    )  # fmt: skip
+    )
 
 
-def taken_away(seen: Observation) -> dict[str, Any]:
+def exposure_taken_away(seen: Observation) -> dict[str, Any]:
     """Return the changes to a status that leave away what another hand has just taken away; empty without such."""
-    if deleted(seen):
-        return GONE
+    if is_shadow_deleted(seen):
+        return NO_SHADOW
     if seen.drift is None or not seen.drift.lowered:
         return {}
     left = seen.drift.honoured
     return {"weight": left.weight, "routing": RoutingStatus(header=left.header, cookie=left.cookie)}
 
 
-def fighting(seen: Observation, now: datetime) -> Decision | None:
+def conflicting_writer(seen: Observation, now: datetime) -> Decision | None:
     """Stop undoing what another writer keeps doing."""
     status = seen.status
-    if not seen.fighting or hands_off(status) or status.phase not in IN_FLIGHT or status.shadow is None:
+    if not seen.fighting or leaves_shadow_alone(status) or status.phase not in IN_FLIGHT or status.shadow is None:
         return None
-    pause = stop(seen, hands_off=True)
+    pause = pause_by_daemon(seen, hands_off=True)
     message = (
         f"another writer ({seen.fighting}) keeps changing the shadow, which is left as it makes it from now on; "
         "find it, then resume, or abort to take the canary off"
     )
-    return move(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, watch=True, pause=pause)
+    return transition(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, wants_evidence=True, pause=pause)

@@ -12,9 +12,18 @@ from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnR
 from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, move, stay
-from ingress_canary.domain.decision.rules.rollout_facts import deleted
-from ingress_canary.domain.gates.schedule import Question, due, question, record_of, selects, title, verdict, wait
+from ingress_canary.domain.decision.outcomes import finish, hold, transition
+from ingress_canary.domain.decision.rules.rollout_facts import is_shadow_deleted
+from ingress_canary.domain.gates.schedule import (
+    Question,
+    current_verdict,
+    gate_title,
+    next_call_at,
+    question,
+    record_of,
+    selects,
+    waiting_message,
+)
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNANSWERED = 3
@@ -22,73 +31,77 @@ UNANSWERED = 3
 BEFORE_A_STEP = (GateWhen.BEFORE_START, GateWhen.BEFORE_STEP)
 
 
-def recalled(seen: Observation) -> Observation:
+def with_gate_answers(seen: Observation) -> Observation:
     """Return an observation whose status knows what gates have said since it was stored."""
     if seen.gates is None or list(seen.gates) == seen.status.gates:
         return seen
     return seen._replace(status=seen.status.model_copy(update={"gates": list(seen.gates)}))
 
 
-def objected(seen: Observation, now: datetime) -> Decision | None:
+def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
     """Act on a rejection while at a step, where the gate says pause or roll back; holding is the barrier's."""
     for asked in _during(seen, seen.status):
         if _verdict(seen, asked, now) is not GateVerdict.REJECTED or asked.gate.on_reject is OnReject.HOLD:
             continue
         if asked.gate.on_reject is OnReject.ROLLBACK:
-            return end(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
+            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
         # what another hand has just taken away comes first: a pause would put it back
-        if seen.status.pause is None and not deleted(seen) and not (seen.drift and seen.drift.lowered):
-            return _paused(seen, now, asked)
+        if seen.status.pause is None and not is_shadow_deleted(seen) and not (seen.drift and seen.drift.lowered):
+            return _pause_on_rejection(seen, now, asked)
     return None
 
 
-def gated(seen: Observation, now: datetime, onto: int) -> Decision | None:
+def await_gates(seen: Observation, now: datetime, onto: int) -> Decision | None:
     """Wait for the gates of the step that is left and of the one that comes, one after the other."""
     for asked in (*_during(seen, seen.status), *_before(seen, onto)):
         found = _verdict(seen, asked, now)
         if found is GateVerdict.PASSED:
             continue
-        decision = _rejected(seen, now, asked) if found is GateVerdict.REJECTED else _awaited(seen, now, asked)
+        decision = (
+            _on_rejection(seen, now, asked) if found is GateVerdict.REJECTED else _hold_for_answer(seen, now, asked)
+        )
         # those of the present step are asked whatever is decided
         waits = decision.moved is None and asked.gate.when is not GateWhen.DURING_STEP
         return decision._replace(asks=(asked,)) if waits else decision
     return None
 
 
-def _awaited(seen: Observation, now: datetime, asked: Question) -> Decision:
+def _hold_for_answer(seen: Observation, now: datetime, asked: Question) -> Decision:
     record = record_of(seen.status.gates, asked)
-    message, alert = wait(asked, record, now, seen.interval), record.attempts >= UNANSWERED
-    return stay(seen, Reason.AWAITING_GATE, message, watch=True, alert=alert)
+    message, alert = waiting_message(asked, record, now, seen.interval), record.attempts >= UNANSWERED
+    return hold(seen, Reason.AWAITING_GATE, message, wants_evidence=True, alert=alert)
 
 
-def _rejected(seen: Observation, now: datetime, asked: Question) -> Decision:
+def _on_rejection(seen: Observation, now: datetime, asked: Question) -> Decision:
     match asked.gate.on_reject:
         case OnReject.HOLD:
-            message = wait(asked, record_of(seen.status.gates, asked), now, seen.interval)
-            return stay(seen, Reason.GATE_REJECTED, message, watch=True, alert=True)
+            message = waiting_message(asked, record_of(seen.status.gates, asked), now, seen.interval)
+            return hold(seen, Reason.GATE_REJECTED, message, wants_evidence=True, alert=True)
         case OnReject.PAUSE:
-            return _paused(seen, now, asked)
+            return _pause_on_rejection(seen, now, asked)
         case OnReject.ROLLBACK:
-            return end(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
+            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
         case other:
             assert_never(other)
 
 
-def _paused(seen: Observation, now: datetime, asked: Question) -> Decision:
+def _pause_on_rejection(seen: Observation, now: datetime, asked: Question) -> Decision:
     message = f"{_rejection(seen, asked)}; resume asks it again"
     pause = PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
-    watch = seen.status.shadow is not None
-    return move(seen, now, Phase.PAUSED, Reason.GATE_REJECTED, message, watch=watch, pause=pause)
+    wants_evidence = seen.status.shadow is not None
+    return transition(
+        seen, now, Phase.PAUSED, Reason.GATE_REJECTED, message, wants_evidence=wants_evidence, pause=pause
+    )
 
 
-def told(seen: Observation, decision: Decision, now: datetime) -> Decision:
+def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> Decision:
     """Return a decision with the record of each gate: what it said last, and when it is asked next, if it is."""
     status = decision.status
-    gates = seen.course.spec.gates if seen.course is not None else []
+    gates = seen.compiled.spec.gates if seen.compiled is not None else []
     if not gates and not status.gates:
         return decision
     records = {one.name: one.model_copy(update={"next_at": None}) for one in status.gates}
-    if seen.course is not None:
+    if seen.compiled is not None:
         records = {gate.name: records[gate.name] for gate in gates if gate.name in records}
     if seen.status.phase is Phase.PAUSED and status.phase is not Phase.PAUSED:
         # a person wants to go on: what was rejected before is asked again
@@ -97,32 +110,32 @@ def told(seen: Observation, decision: Decision, now: datetime) -> Decision:
     before = [one for one in status.gates if one.name in records]
     for one in asked:
         record = record_of(before, one)
-        records[one.gate.name] = record.model_copy(update={"next_at": due(one, record, now, seen.interval)})
+        records[one.gate.name] = record.model_copy(update={"next_at": next_call_at(one, record, now, seen.interval)})
     kept = [records[gate.name] for gate in gates if gate.name in records] if gates else list(records.values())
-    alerts = (*decision.alerts, *_objections(asked, records))
+    alerts = (*decision.alerts, *_rejection_alerts(asked, records))
     return decision._replace(status=status.model_copy(update={"gates": kept}), alerts=alerts)
 
 
-def _objections(asked: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
+def _rejection_alerts(asked: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
     """Yield what a person should hear of though the step goes on until it would end."""
     for one in asked:
         record = records[one.gate.name]
         if one.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
-            yield Alert(Reason.GATE_REJECTED, f"{title(one)} {record.verdict}: {record.message}"[:MESSAGE_LENGTH])
+            yield Alert(Reason.GATE_REJECTED, f"{gate_title(one)} {record.verdict}: {record.message}"[:MESSAGE_LENGTH])
 
 
 def _verdict(seen: Observation, asked: Question, now: datetime) -> GateVerdict:
-    return verdict(asked, record_of(seen.status.gates, asked), now, seen.interval)
+    return current_verdict(asked, record_of(seen.status.gates, asked), now, seen.interval)
 
 
 def _rejection(seen: Observation, asked: Question) -> str:
     record = record_of(seen.status.gates, asked)
-    return f"{title(asked)} {record.verdict}: {record.message}"
+    return f"{gate_title(asked)} {record.verdict}: {record.message}"
 
 
-def _of(seen: Observation, *when: GateWhen) -> list[Gate]:
+def _gates_of(seen: Observation, *when: GateWhen) -> list[Gate]:
     """Return the gates of these occasions, in the order of the occasions and then the schedule's."""
-    gates = seen.course.spec.gates if seen.course is not None else []
+    gates = seen.compiled.spec.gates if seen.compiled is not None else []
     return [gate for one in when for gate in gates if gate.when is one]
 
 
@@ -130,11 +143,11 @@ def _before(seen: Observation, onto: int) -> Iterator[Question]:
     """Yield what is asked before step ``onto``; the one after the last is the promotion."""
     status, walk = seen.status, seen.schedule.walk
     if onto > len(walk):
-        gates = _of(seen, GateWhen.BEFORE_PROMOTION)
+        gates = _gates_of(seen, GateWhen.BEFORE_PROMOTION)
     elif status.phase is Phase.PENDING:
-        gates = _of(seen, *BEFORE_A_STEP)
+        gates = _gates_of(seen, *BEFORE_A_STEP)
     else:
-        gates = _of(seen, GateWhen.BEFORE_STEP)
+        gates = _gates_of(seen, GateWhen.BEFORE_STEP)
     for gate in gates:
         if gate.when is not GateWhen.BEFORE_STEP or selects(gate, walk.at(onto)):
             yield question(seen.key, status, gate, min(onto, len(walk)))
@@ -148,7 +161,7 @@ def _during(seen: Observation, status: RolloutStatus) -> Iterator[Question]:
     )
     if not at_a_step or step is None or status.shadow is None:
         return
-    for gate in _of(seen, GateWhen.DURING_STEP):
+    for gate in _gates_of(seen, GateWhen.DURING_STEP):
         if selects(gate, seen.schedule.walk.at(step.index)):
             yield question(seen.key, status, gate, step.index)
 
@@ -157,5 +170,5 @@ def _after(seen: Observation, status: RolloutStatus) -> Iterator[Question]:
     """Yield what is told once the end of a rollout that had begun is stored."""
     if seen.status.phase not in AT_REST or status.phase not in AT_REST or status.started_at is None:
         return
-    for gate in _of(seen, GateWhen.AFTER_FINISH):
+    for gate in _gates_of(seen, GateWhen.AFTER_FINISH):
         yield question(seen.key, status, gate, status.step.index if status.step else 0)

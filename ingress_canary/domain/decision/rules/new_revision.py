@@ -3,39 +3,52 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.decision.observation import Decision, Observation, hands_off
-from ingress_canary.domain.decision.outcomes import GONE, OFF, UNBEGUN, end, keep, move
-from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, elsewhere, promotes, replaced, stable_began
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
+from ingress_canary.domain.decision.outcomes import (
+    NO_SHADOW,
+    NO_TRAFFIC,
+    NOT_STARTED,
+    finish,
+    leave_unchanged,
+    transition,
+)
+from ingress_canary.domain.decision.rules.rollout_facts import (
+    IN_FLIGHT,
+    is_promoting,
+    is_stable_replaced,
+    is_target_replaced,
+    targets_other_objects,
+)
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
-def superseded(seen: Observation, now: datetime) -> Decision | None:
+def newer_revision(seen: Observation, now: datetime) -> Decision | None:
     """Take the canary off traffic when in mid-rollout it has become another version, or the spec means another one.
 
     A pause that waits for a person goes on waiting for one: what was taken away does not come back by itself.
     """
     status, pause = seen.status, seen.status.pause
-    if not replaced(seen):
+    if not is_target_replaced(seen):
         return None
-    moved_away = elsewhere(seen)
+    moved_away = targets_other_objects(seen)
     if seen.same_version and not moved_away:
         message = f"the canary was set back to stable's version; revision {status.revision} is off"
-        return end(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
+        return finish(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
     message = f"revision {seen.revision} replaces {status.revision}"
     if seen.revision == status.revision:
         message = f"the canary's pod template has changed under revision {status.revision}"
     if moved_away:
         message = "the spec names another Ingress, Service or shadow than the rollout began with"
     # with cookie affinity weight 0 does not take clients off (rule 16), and another writer would not let it be
-    off = GONE if seen.sticky or moved_away or hands_off(status) else OFF
+    off = NO_SHADOW if seen.sticky or moved_away or leaves_shadow_alone(status) else NO_TRAFFIC
     if pause is None or pause.fresh_evidence:
-        return begin(seen, now, Phase.PENDING, Reason.SUPERSEDED, message, **off)
+        return begin_rollout(seen, now, Phase.PENDING, Reason.SUPERSEDED, message, **off)
     waits = pause.model_copy(update={"returns_to": Phase.PENDING, "hands_off": False})
     message += "; still paused, resume to begin"
-    return begin(seen, now, Phase.PAUSED, Reason.SUPERSEDED, message, **{**off, "pause": waits})
+    return begin_rollout(seen, now, Phase.PAUSED, Reason.SUPERSEDED, message, **{**off, "pause": waits})
 
 
-def stable_changed(seen: Observation, now: datetime) -> Decision | None:
+def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
     """Begin the step's evidence anew when what the canary is compared with has become another version."""
     status, baseline = seen.status, seen.status.baseline
     if status.phase not in IN_FLIGHT or baseline is None or seen.stable_hash is None:
@@ -43,19 +56,21 @@ def stable_changed(seen: Observation, now: datetime) -> Decision | None:
     if baseline.template is None:
         # the spec names stable's workload only now, or it was not there: it is compared from here on
         known = baseline.model_copy(update={"template": seen.stable_hash})
-        return keep(seen, watch=status.shadow is not None, baseline=known)
-    if status.step is None or promotes(seen) or not stable_began(seen):
+        return leave_unchanged(seen, wants_evidence=status.shadow is not None, baseline=known)
+    if status.step is None or is_promoting(seen) or not is_stable_replaced(seen):
         return None
-    return move(
+    return transition(
         seen, now, status.phase, Reason.STABLE_CHANGED,
-        "stable became another version; evidence starts anew at the same step", watch=True,
-        session=seen.evidence.anew(status.step.index), approval=None,
+        "stable became another version; evidence starts anew at the same step", wants_evidence=True,
+        evaluation=seen.evidence.anew(status.step.index), approval=None,
         baseline=baseline.model_copy(update={"compared": seen.stable_hash}),
         step=status.step.model_copy(update={"started_at": now, "baked_seconds": 0.0, "held_seconds": 0.0}),
     )  # fmt: skip
 
 
-def begin(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: object) -> Decision:
+def begin_rollout(
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: object
+) -> Decision:
     """Return the decision to start over with the canary's present revision."""
-    fresh = {**UNBEGUN, "revision": seen.revision or seen.status.revision, **changes}
-    return move(seen, now, phase, reason, message, watch=True, **fresh)._replace(session=None)
+    fresh = {**NOT_STARTED, "revision": seen.revision or seen.status.revision, **changes}
+    return transition(seen, now, phase, reason, message, wants_evidence=True, **fresh)._replace(evaluation=None)

@@ -2,19 +2,19 @@
 
 from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
-from ingress_canary.domain.decision.outcomes import target
+from ingress_canary.domain.decision.outcomes import target_digest
 from ingress_canary.domain.objects.revision import images
 
 IN_FLIGHT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 
 
-def promotes(seen: Observation) -> bool:
+def is_promoting(seen: Observation) -> bool:
     """Return whether stable is becoming the new version, be it that the rollout is paused meanwhile."""
     pause = seen.status.pause
     return seen.status.phase is Phase.PROMOTING or (pause is not None and pause.returns_to is Phase.PROMOTING)
 
 
-def promoted(seen: Observation) -> bool:
+def is_promoted(seen: Observation) -> bool:
     """Return whether stable has changed since the start and carries the canary's images."""
     if seen.stable is None or seen.canary is None:
         return False
@@ -26,14 +26,14 @@ def promoted(seen: Observation) -> bool:
     return changed and images(seen.stable) == images(seen.canary)
 
 
-def stable_began(seen: Observation) -> bool:
+def is_stable_replaced(seen: Observation) -> bool:
     """Return whether stable is another version than the one that the canary has been compared with."""
     baseline = seen.status.baseline
     compared = (baseline.compared or baseline.template) if baseline else None
     return None not in (compared, seen.stable_hash) and compared != seen.stable_hash
 
 
-def copy_began(seen: Observation) -> bool:
+def has_copy_begun(seen: Observation) -> bool:
     """Return whether CopyImages may have changed a pod of stable, so that a fail must put its images back first."""
     copying, stable = seen.status.copying, seen.stable
     if copying is None or stable is None or seen.status.finishing:
@@ -41,7 +41,7 @@ def copy_began(seen: Observation) -> bool:
     return copying.done or images(stable) != {one.name: one.image for one in copying.before} or not stable.rolled_out
 
 
-def unready(seen: Observation) -> str | None:
+def why_stable_unready(seen: Observation) -> str | None:
     """Return why stable cannot carry everybody: fewer ready endpoints than at the start, or a roll-out."""
     baseline = seen.status.baseline
     needed = max(baseline.ready_endpoints if baseline else 1, 1)
@@ -52,28 +52,30 @@ def unready(seen: Observation) -> str | None:
     return f"stable has {seen.stable_ready} of {needed} ready endpoints{state}"
 
 
-def replaced(seen: Observation) -> bool:
+def is_target_replaced(seen: Observation) -> bool:
     """Return whether what is on the way is no longer what is to be rolled out."""
     changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)
-    return changed or redeployed(seen) or elsewhere(seen)
+    return changed or is_canary_redeployed(seen) or targets_other_objects(seen)
 
 
-def redeployed(seen: Observation) -> bool:
+def is_canary_redeployed(seen: Observation) -> bool:
     """Return whether the canary's pod template is another one than got the traffic, whatever the revision is called."""
     baseline = seen.status.baseline
     began = baseline.canary if baseline is not None else None
     return seen.status.phase in IN_FLIGHT and None not in (began, seen.canary_hash) and began != seen.canary_hash
 
 
-def elsewhere(seen: Observation) -> bool:
+def targets_other_objects(seen: Observation) -> bool:
     """Return whether the spec names other objects than the rollout began with."""
     baseline = seen.status.baseline
     return (
-        seen.status.phase not in AT_REST and baseline is not None and baseline.target not in (None, target(seen.spec))
+        seen.status.phase not in AT_REST
+        and baseline is not None
+        and baseline.target not in (None, target_digest(seen.spec))
     )
 
 
-def deleted(seen: Observation) -> bool:
+def is_shadow_deleted(seen: Observation) -> bool:
     """Return whether the shadow in status is gone, or on its way, by another hand than this daemon's."""
     status, shadow = seen.status, seen.shadow
     if status.shadow is None or status.shadow.uid is None:

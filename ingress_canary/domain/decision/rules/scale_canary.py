@@ -6,24 +6,24 @@ from typing import Any
 from ingress_canary.api.rollout import Phase, ScaleStatus, WorkloadKind
 from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import end, stay
+from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.objects.views import Workload
-from ingress_canary.domain.preflight.problem import Severity
+from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.workload.copy_images import title
-from ingress_canary.domain.workload.scale_canary import concerns, due
+from ingress_canary.domain.workload.copy_images import workload_title
+from ingress_canary.domain.workload.scale_canary import concerns, replicas_due
 
 WITHOUT_ENDPOINTS = 14
 """The preflight rule that a canary scaled to zero cannot keep."""
 
 
-def scaled_up(seen: Observation, now: datetime) -> Decision | None:
+def await_replicas(seen: Observation, now: datetime) -> Decision | None:
     """Have the canary given its replicas, with what it has stored first, and wait for them; None when it need not be.
 
     A canary that does not become ready is rolled back after notReadyTimeout, so that it does not run for ever.
     """
     canary = seen.canary
-    if canary is None or seen.spec.paused or _otherwise_barred(seen):
+    if canary is None or seen.spec.paused or _is_otherwise_barred(seen):
         return None
     scale = _asked(seen, canary)
     if scale is None:
@@ -34,19 +34,18 @@ def scaled_up(seen: Observation, now: datetime) -> Decision | None:
     since = None if seen.canary_ready else seen.status.not_ready_since or now
     spent = max(0.0, (now - since).total_seconds()) if since else 0.0
     if spent >= limit:
-        message = (
-            f"{title(canary)} was given {scale.wanted} replicas and had no ready endpoint for {format_seconds(spent)}"
-        )
-        return end(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
+        without = f"had no ready endpoint for {format_seconds(spent)}"
+        message = f"{workload_title(canary)} was given {scale.wanted} replicas and {without}"
+        return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if seen.denied is not None:
-        message = f"{title(canary)} is to get {scale.wanted} replicas, and that was refused: {seen.denied}"
+        message = f"{workload_title(canary)} is to get {scale.wanted} replicas, and that was refused: {seen.denied}"
     else:
         left = format_seconds(limit - spent)
-        message = f"{title(canary)} gets {scale.wanted} replicas; rolled back unless one is ready in {left}"
-    return stay(seen, Reason.CANARY_NOT_READY, message, watch=True, scale=scale, not_ready_since=since)
+        message = f"{workload_title(canary)} gets {scale.wanted} replicas; rolled back unless one is ready in {left}"
+    return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, scale=scale, not_ready_since=since)
 
 
-def scaled_back(seen: Observation, now: datetime) -> dict[str, Any]:
+def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
     """Return what changes at rest until the canary has the replicas again that it had before, after the drain."""
     status, canary, asked = seen.status, seen.canary, seen.spec.workload.scale_canary
     scale = status.scale
@@ -73,12 +72,12 @@ def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
     if scale.wanted != asked.to:
         # it was on its way back after the last rollout, or the spec asks for another number
         return scale.model_copy(update={"wanted": asked.to, "done": False})
-    there = due(seen.status, canary) is None
+    there = replicas_due(seen.status, canary) is None
     return scale.model_copy(update={"done": True}) if there and not scale.done else scale
 
 
-def _otherwise_barred(seen: Observation) -> bool:
+def _is_otherwise_barred(seen: Observation) -> bool:
     """Return whether more keeps the rollout from beginning than a canary without endpoints."""
     if seen.foreign or any(reason is not Reason.PREFLIGHT_FAILED for reason, _ in seen.obstacles):
         return True
-    return any(one.severity is Severity.ERROR and one.rule != WITHOUT_ENDPOINTS for one in seen.problems)
+    return any(one.severity is ProblemSeverity.ERROR and one.rule != WITHOUT_ENDPOINTS for one in seen.problems)

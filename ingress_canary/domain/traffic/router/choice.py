@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ingress_canary.domain.objects.views import Ingress, View
+from ingress_canary.domain.objects.views import ClusterView, Ingress
 from ingress_canary.domain.traffic.router.ingress_classes import controller_of
 from ingress_canary.domain.traffic.router.router import Router
 
@@ -17,7 +17,7 @@ class Routers:
     by_controller: Mapping[str, Router] = field(default_factory=dict)
     """By ``spec.controller`` of the IngressClass."""
 
-    def of(self, primary: Ingress | None, view: View, before: Router | None = None) -> Router:
+    def of(self, primary: Ingress | None, view: ClusterView, before: Router | None = None) -> Router:
         """Return the router of a primary; ``before``, the last one, while its controller cannot be told."""
         controller = controller_of(view, primary) if primary is not None else None
         if controller is None:

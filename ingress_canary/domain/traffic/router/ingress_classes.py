@@ -1,6 +1,6 @@
 """Which controller serves an Ingress, as Kubernetes says it. Used to choose a router, and by rules."""
 
-from ingress_canary.domain.objects.views import Ingress, View
+from ingress_canary.domain.objects.views import ClusterView, Ingress
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 """The legacy way to name a class."""
@@ -13,7 +13,7 @@ def class_name(ingress: Ingress) -> str | None:
     return ingress.meta.annotations.get(CLASS_ANNOTATION)
 
 
-def controller_of(view: View, ingress: Ingress) -> str | None:
+def controller_of(view: ClusterView, ingress: Ingress) -> str | None:
     """Return ``spec.controller`` of an Ingress's class, of the default one when it names none; None without a class."""
     name = class_name(ingress)
     found = view.default_class() if name is None else view.ingress_class(name)

@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 
 
@@ -23,7 +23,7 @@ class Router(Protocol):
         """Prefix of the annotations that the rules read."""
 
     @property
-    def rules(self) -> Sequence[Rule]:
+    def rules(self) -> Sequence[PreflightRule]:
         """Every known way in which its canaries do nothing or do harm, in the order in which they are reported."""
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
@@ -32,7 +32,7 @@ class Router(Protocol):
     def exposure(self, shadow: Ingress) -> Exposure | None:
         """Return what a shadow does now by the controller's own reading; None when it is no canary at all."""
 
-    def told(self, shadow: Ingress) -> Exposure:
+    def exposure_if_marked(self, shadow: Ingress) -> Exposure:
         """Return what a shadow would do if it were marked as a canary."""
 
     def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:

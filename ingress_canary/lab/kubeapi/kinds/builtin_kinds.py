@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from ingress_canary.lab.kubeapi.errors import Cause, Json, Undecodable
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.rest.columns import COLUMNS
 
 _addresses = count(10)
@@ -220,8 +220,10 @@ _EVENT_FIELDS = (
 )
 
 
-def _one(group: str, plural: str, kind: str, *short_names: str, version: str = "v1", **more: Any) -> Resource:
-    return Resource(group, version, plural, kind, short_names=short_names, columns=COLUMNS.get(plural, ()), **more)
+def _one(group: str, plural: str, kind: str, *short_names: str, version: str = "v1", **more: Any) -> ServedResource:
+    return ServedResource(
+        group, version, plural, kind, short_names=short_names, columns=COLUMNS.get(plural, ()), **more
+    )
 
 
 _APPS: dict[str, Any] = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ingress_canary.lab.kubeapi.errors import Cause, Json
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -42,8 +42,8 @@ def _budget_rules(body: Json) -> Sequence[Cause]:
     return (Cause("FieldValueInvalid", "spec", "Invalid value: minAvailable and maxUnavailable cannot be both set"),)
 
 
-def _one(group: str, plural: str, kind: str, *short_names: str, **more: Any) -> Resource:
-    return Resource(group, "v1", plural, kind, short_names=short_names, **more)
+def _one(group: str, plural: str, kind: str, *short_names: str, **more: Any) -> ServedResource:
+    return ServedResource(group, "v1", plural, kind, short_names=short_names, **more)
 
 
 INSTALLED = (

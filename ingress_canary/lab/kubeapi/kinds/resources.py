@@ -1,4 +1,4 @@
-"""What kinds of object there are: one :class:`Resource` for each served version of each kind, and their registry.
+"""What kinds of object there are: one :class:`ServedResource` for each served version of each kind, and their registry.
 
 Built-in ones come from ``builtin_kinds.py``, custom ones from their CustomResourceDefinitions while the server runs.
 """
@@ -6,7 +6,7 @@ Built-in ones come from ``builtin_kinds.py``, custom ones from their CustomResou
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ingress_canary.lab.kubeapi.errors import ApiError, Cause, Json, NotServed, no_such_path, qualified
+from ingress_canary.lab.kubeapi.errors import ApiError, Cause, Json, VersionNotServed, no_such_path, qualified
 
 
 def _nothing(_: Json) -> None:
@@ -29,7 +29,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class ServedResource:
     """A resource, as one version of its group serves it."""
 
     group: str
@@ -99,14 +99,14 @@ class Resource:
 class Registry:
     """The resources that are served now."""
 
-    def __init__(self, resources: Sequence[Resource]) -> None:
+    def __init__(self, resources: Sequence[ServedResource]) -> None:
         self._resources = {(one.group, one.version, one.plural): one for one in resources}
         self._built_in = {one.group for one in resources}
 
-    def __iter__(self) -> Iterator[Resource]:
+    def __iter__(self) -> Iterator[ServedResource]:
         return iter(list(self._resources.values()))
 
-    def find(self, group: str, version: str, plural: str) -> Resource:
+    def find(self, group: str, version: str, plural: str) -> ServedResource:
         """Return a resource. Raises ApiError (404)."""
         try:
             return self._resources[group, version, plural]
@@ -115,9 +115,9 @@ class Registry:
 
     def unknown(self, group: str) -> ApiError:
         """Return the refusal of a path in a group: a built-in one knows itself what it does not serve."""
-        return no_such_path() if group in self._built_in else NotServed()
+        return no_such_path() if group in self._built_in else VersionNotServed()
 
-    def named(self, name: str) -> Resource:
+    def named(self, name: str) -> ServedResource:
         """Return a resource as it is stored, by its plural, with or without its group. Raises ApiError (404)."""
         for one in self:
             if name in (one.plural, one.name) and not one.stored_version:
@@ -136,14 +136,14 @@ class Registry:
         self._resources = {key: one for key, one in self._resources.items() if (key[0], key[2]) != gone}
 
 
-def of_crd(crd: Json) -> Iterator[Resource]:
+def of_crd(crd: Json) -> Iterator[ServedResource]:
     """Yield the served versions of a CustomResourceDefinition, the stored one first."""
     spec, names = crd["spec"], crd["spec"]["names"]
     stored = next(version["name"] for version in spec["versions"] if version.get("storage"))
     for version in sorted(spec["versions"], key=lambda version: not version.get("storage")):
         if not version.get("served"):
             continue
-        one = Resource(
+        one = ServedResource(
             group=spec["group"],
             version=version["name"],
             plural=names["plural"],

@@ -7,7 +7,7 @@ the server. Aggregated discovery is not offered; clients fall back to these docu
 from collections.abc import Sequence
 
 from ingress_canary.lab.kubeapi.errors import Json
-from ingress_canary.lab.kubeapi.kinds.resources import Registry, Resource
+from ingress_canary.lab.kubeapi.kinds.resources import Registry, ServedResource
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _VERSION = {
@@ -50,7 +50,7 @@ def document(registry: Registry, path: str) -> Json | None:
             return None
 
 
-def _path(resource: Resource) -> str:
+def _path(resource: ServedResource) -> str:
     return f"{'apis' if resource.group else 'api'}/{resource.api_version}"
 
 
@@ -60,7 +60,7 @@ def _group(registry: Registry, group: str) -> Json:
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _resources(served: Sequence[Resource]) -> Json:
+def _resources(served: Sequence[ServedResource]) -> Json:
     listed: list[Json] = []
     for one in served:
         entry = {"name": one.plural, "singularName": one.kind.lower(), "namespaced": one.namespaced, "kind": one.kind}
@@ -77,7 +77,7 @@ def _resources(served: Sequence[Resource]) -> Json:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": listed}
 
 
-def _openapi(served: Sequence[Resource]) -> Json:
+def _openapi(served: Sequence[ServedResource]) -> Json:
     paths: Json = {}
     schemas: Json = {}
     for one in served:

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from aiohttp import web
 
 from ingress_canary.lab.kubeapi.errors import Json, bad_request, expired, too_large_version
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.requests import INFO, encode, integer
 from ingress_canary.lab.kubeapi.rest import tables
 from ingress_canary.lab.kubeapi.storage import selectors
-from ingress_canary.lab.kubeapi.storage.store import Store
+from ingress_canary.lab.kubeapi.storage.store import ObjectStore
 
 _SNAPSHOTS = 100
 _TOO_OLD = (
@@ -20,7 +20,7 @@ _TOO_OLD = (
 )
 
 
-def answer(request: web.Request, resource: Resource, body: Json, code: int = 200) -> web.Response:
+def answer(request: web.Request, resource: ServedResource, body: Json, code: int = 200) -> web.Response:
     """Return one object, as its version or as a Table."""
     served = resource.served(body)
     if request.method == "GET" and tables.wanted(request.headers.get("Accept", "")):
@@ -37,7 +37,7 @@ def respond(body: Json, code: int = 200) -> web.Response:
 class Lister:
     """Lists. A page's continue token leads into a snapshot of the first page's moment, as with a real server."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._snapshots: OrderedDict[str, list[Json]] = OrderedDict()
         self._taken = 0
@@ -46,7 +46,7 @@ class Lister:
         """Drop the snapshots: who pages on now gets a 410."""
         self._snapshots.clear()
 
-    def __call__(self, request: web.Request, resource: Resource) -> web.Response:
+    def __call__(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a list request. Raises ApiError (400, 410, 504)."""
         query = request.query
         asked = integer(query.get("resourceVersion") or "0")
@@ -67,7 +67,7 @@ class Lister:
             meta |= {"continue": _token(version, snapshot, start + limit), "remainingItemCount": left}
         return respond(_listed(request, resource, page, meta))
 
-    def _select(self, request: web.Request, resource: Resource) -> list[Json]:
+    def _select(self, request: web.Request, resource: ServedResource) -> list[Json]:
         query, info = request.query, request[INFO]
         chosen = selectors.parse(query.get("labelSelector", ""), query.get("fieldSelector", ""), resource.selectable)
         return self._store.list(resource, info.namespace if resource.namespaced else "", selector=chosen)
@@ -95,7 +95,7 @@ def _token(version: int, snapshot: str, start: int) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _listed(request: web.Request, resource: Resource, page: list[Json], meta: Json) -> Json:
+def _listed(request: web.Request, resource: ServedResource, page: list[Json], meta: Json) -> Json:
     served = [resource.served(body) for body in page]
     if tables.wanted(request.headers.get("Accept", "")):
         return tables.table(resource, served, meta, request.query.get("includeObject", "Metadata"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingress_canary.lab.kubeapi import clock
 from ingress_canary.lab.kubeapi.errors import Json
-from ingress_canary.lab.kubeapi.kinds.resources import Column, Resource
+from ingress_canary.lab.kubeapi.kinds.resources import Column, ServedResource
 
 _AGE = Column("Age", ".metadata.creationTimestamp", "date")
 _STEP = re.compile(
@@ -24,7 +24,7 @@ def wanted(accept: str) -> bool:
     return "as=Table" in first and "v=v1;" in f"{first};"
 
 
-def table(resource: Resource, bodies: Sequence[Json], meta: Json, include: str, *, headed: bool = True) -> Json:
+def table(resource: ServedResource, bodies: Sequence[Json], meta: Json, include: str, *, headed: bool = True) -> Json:
     """Return objects as a Table. ``include`` is None, Metadata or Object; later events of a watch have no head."""
     columns = resource.columns or (_AGE,)
     head = [{"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0}]

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from ingress_canary.lab.kubeapi.errors import ApiError, Json, malformed_version
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.requests import INFO, RECORD, encode, integer
 from ingress_canary.lab.kubeapi.rest import tables
 from ingress_canary.lab.kubeapi.storage import selectors
 from ingress_canary.lab.kubeapi.storage.selectors import Selector
-from ingress_canary.lab.kubeapi.storage.store import Change, Store
+from ingress_canary.lab.kubeapi.storage.store import Change, ObjectStore
 
 _INITIAL_END = "k8s.io/initial-events-end"
 _SECONDS = 1800
@@ -26,7 +26,7 @@ _SECONDS = 1800
 class Stream:
     """One open watch."""
 
-    resource: Resource
+    resource: ServedResource
     namespace: str
     selector: Selector
     render: Callable[[Json], Json]
@@ -70,7 +70,7 @@ class Stream:
 class Hub:
     """All open watches."""
 
-    def __init__(self, store: Store, bookmark_seconds: float) -> None:
+    def __init__(self, store: ObjectStore, bookmark_seconds: float) -> None:
         self._store = store
         self._bookmark_seconds = bookmark_seconds
         self._streams: set[Stream] = set()
@@ -106,7 +106,7 @@ class Hub:
             stream.frozen = False
             stream.woken.set()
 
-    async def serve(self, request: web.Request, resource: Resource) -> web.StreamResponse:
+    async def serve(self, request: web.Request, resource: ServedResource) -> web.StreamResponse:
         """Answer a watch request until it times out, the client goes away or the server stops."""
         query, info = request.query, request[INFO]
         namespace, name = info.namespace if resource.namespaced else "", info.name
@@ -190,7 +190,7 @@ async def _wait(event: asyncio.Event, deadline: float | None) -> None:
     event.clear()
 
 
-def _renderer(request: web.Request, resource: Resource) -> Callable[[Json], Json]:
+def _renderer(request: web.Request, resource: ServedResource) -> Callable[[Json], Json]:
     if not tables.wanted(request.headers.get("Accept", "")):
         return lambda body: body
     include, heads = request.query.get("includeObject", "Metadata"), iter([True])

@@ -18,12 +18,12 @@ from ingress_canary.lab.kubeapi.errors import (
     invalid,
     unsupported,
 )
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.requests import INFO, RequestInfo, decode, finite
 from ingress_canary.lab.kubeapi.rest.reads import answer, respond
 from ingress_canary.lab.kubeapi.storage import managed_fields, patches, selectors
 from ingress_canary.lab.kubeapi.storage.managed_fields import Author
-from ingress_canary.lab.kubeapi.storage.store import Store
+from ingress_canary.lab.kubeapi.storage.store import ObjectStore
 from ingress_canary.lab.kubeapi.storage.strategy import Write
 
 Admission = Callable[[str, str, Json | None, Json | None], str | None]
@@ -47,25 +47,25 @@ class _Options:
 class Writer:
     """Writes. ``admission`` is asked before each commit; it may change while the server runs."""
 
-    def __init__(self, store: Store, collector: Collector, admission: Sequence[Admission]) -> None:
+    def __init__(self, store: ObjectStore, collector: Collector, admission: Sequence[Admission]) -> None:
         self._store = store
         self._collector = collector
         self._admission = admission
 
-    async def create(self, request: web.Request, resource: Resource) -> web.Response:
+    async def create(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a POST. Raises ApiError."""
         info, body = request[INFO], decode(await request.read())
         if resource.namespaced and not info.namespace:
             raise bad_request("an empty namespace may not be set during creation")
         return self._create(request, resource, body, _options(request, resource))
 
-    async def update(self, request: web.Request, resource: Resource) -> web.Response:
+    async def update(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a PUT. Raises ApiError."""
         body, options = decode(await request.read()), _options(request, resource)
         options.write = replace(options.write, whole=True)
         return self._replace(request, resource, options, lambda _: body)
 
-    async def patch(self, request: web.Request, resource: Resource) -> web.Response:
+    async def patch(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a PATCH of any kind. Raises ApiError."""
         options, raw = _options(request, resource), await request.read()
         try:
@@ -73,7 +73,7 @@ class Writer:
         except Undecodable as error:
             raise error.patched from None
 
-    def _patch(self, request: web.Request, resource: Resource, options: _Options, raw: bytes) -> web.Response:
+    def _patch(self, request: web.Request, resource: ServedResource, options: _Options, raw: bytes) -> web.Response:
         match request.content_type:
             case "application/merge-patch+json":
                 patch = decode(raw)
@@ -89,7 +89,7 @@ class Writer:
             case _:
                 raise unsupported([_JSON, _MERGE, *([] if resource.custom else [_STRATEGIC]), _APPLY])
 
-    async def scale(self, request: web.Request, resource: Resource) -> web.Response:
+    async def scale(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a GET or a merge PATCH of the scale subresource. Raises ApiError."""
         info = request[INFO]
         body = self._store.get(resource, info.namespace, info.name)
@@ -100,7 +100,7 @@ class Writer:
             body = self._store.update(resource, info.namespace, info.name, scaled, _options(request, resource).write)
         return respond(_scale(body))
 
-    async def delete(self, request: web.Request, resource: Resource) -> web.Response:
+    async def delete(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a DELETE of one object. Raises ApiError."""
         info, options = request[INFO], await _delete_options(request)
         old = self._store.get(resource, _scope(resource, info), info.name)
@@ -111,7 +111,7 @@ class Writer:
         details = {key: value for key, value in named.items() if value}
         return respond({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 
-    async def delete_collection(self, request: web.Request, resource: Resource) -> web.Response:
+    async def delete_collection(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a DELETE of what selectors choose. Raises ApiError."""
         info, options, query = request[INFO], await _delete_options(request), request.query
         chosen = selectors.parse(query.get("labelSelector", ""), query.get("fieldSelector", ""), resource.selectable)
@@ -123,7 +123,7 @@ class Writer:
         meta = {"resourceVersion": str(self._store.version)}
         return respond({"kind": kind, "apiVersion": resource.api_version, "metadata": meta, "items": items})
 
-    def _create(self, request: web.Request, resource: Resource, body: Any, options: _Options) -> web.Response:
+    def _create(self, request: web.Request, resource: ServedResource, body: Any, options: _Options) -> web.Response:
         namespace = _scope(resource, request[INFO])
         if self._admission:
             candidate = self._store.create(resource, namespace, body, replace(options.write, dry_run=True))
@@ -132,7 +132,7 @@ class Writer:
         return _written(request, resource, new, options, 201)
 
     def _replace(
-        self, request: web.Request, resource: Resource, options: _Options, change: Callable[[Json], Any]
+        self, request: web.Request, resource: ServedResource, options: _Options, change: Callable[[Json], Any]
     ) -> web.Response:
         info = request[INFO]
         key = (_scope(resource, info), info.name)
@@ -143,7 +143,7 @@ class Writer:
             self._admit("update", resource, candidate, old)
         return _written(request, resource, self._store.update(resource, *key, body, options.write), options, 200)
 
-    def _apply(self, request: web.Request, resource: Resource, options: _Options, raw: bytes) -> web.Response:
+    def _apply(self, request: web.Request, resource: ServedResource, options: _Options, raw: bytes) -> web.Response:
         info, config = request[INFO], _config(raw)
         if not request.query.get("fieldManager"):
             cause = Cause("FieldValueRequired", "fieldManager", "Required value: is required for apply patch")
@@ -161,7 +161,7 @@ class Writer:
             raise conflict(resource.plural, resource.group, info.name, why)
         return self._replace(request, resource, options, lambda served: _applied(served, old, config, author))
 
-    def _delete(self, resource: Resource, namespace: str, name: str, options: Json) -> Json | None:
+    def _delete(self, resource: ServedResource, namespace: str, name: str, options: Json) -> Json | None:
         old = self._store.get(resource, namespace, name)
         self._admit("delete", resource, None, old)
         dry_run = bool(options.get("dryRun"))
@@ -171,7 +171,7 @@ class Writer:
         uid, version = given.get("uid"), given.get("resourceVersion")
         return self._store.delete(resource, namespace, name, uid=uid, version=version, dry_run=dry_run)
 
-    def _admit(self, verb: str, resource: Resource, new: Json | None, old: Json | None) -> None:
+    def _admit(self, verb: str, resource: ServedResource, new: Json | None, old: Json | None) -> None:
         for webhook in self._admission:
             why = webhook(verb, resource.plural, new, old)
             if why:
@@ -186,18 +186,18 @@ def _scale(body: Json) -> Json:
     return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": spec, "status": status}
 
 
-def _scope(resource: Resource, info: RequestInfo) -> str:
+def _scope(resource: ServedResource, info: RequestInfo) -> str:
     return info.namespace if resource.namespaced else ""
 
 
-def _written(request: web.Request, resource: Resource, body: Json, options: _Options, code: int) -> web.Response:
+def _written(request: web.Request, resource: ServedResource, body: Json, options: _Options, code: int) -> web.Response:
     response = answer(request, resource, body, code)
     for warning in dict.fromkeys(options.warnings):
         response.headers.add("Warning", f'299 - "{warning}"')
     return response
 
 
-def _options(request: web.Request, resource: Resource) -> _Options:
+def _options(request: web.Request, resource: ServedResource) -> _Options:
     """Return how a write is made: by whom, dry or not, and what becomes of unknown fields."""
     info, query = request[INFO], request.query
     manager = query.get("fieldManager") or info.user_agent.partition("/")[0][:128] or "unknown"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ingress_canary.lab.kubeapi import clock
 from ingress_canary.lab.kubeapi.errors import ApiError, Json, already_exists, conflict, expired, forbidden, not_found
-from ingress_canary.lab.kubeapi.kinds.resources import Registry, Resource
+from ingress_canary.lab.kubeapi.kinds.resources import Registry, ServedResource
 from ingress_canary.lab.kubeapi.storage import strategy
 from ingress_canary.lab.kubeapi.storage.managed_fields import Author
 from ingress_canary.lab.kubeapi.storage.patches import merge
@@ -34,7 +34,7 @@ class Change:
     """The object as the watchers of a removal see it, with the removal's own version; ``new`` otherwise."""
 
 
-class Store:
+class ObjectStore:
     """The state of the lab's cluster."""
 
     def __init__(self, registry: Registry, history: int) -> None:
@@ -47,7 +47,7 @@ class Store:
         self._history: deque[Change] = deque(maxlen=history)
         self._oldest = 1
 
-    def get(self, resource: str | Resource, namespace: str, name: str) -> Json:
+    def get(self, resource: str | ServedResource, namespace: str, name: str) -> Json:
         """Return an object. Raises ApiError (404)."""
         one = self._resource(resource)
         try:
@@ -56,14 +56,14 @@ class Store:
             raise not_found(one.plural, one.group, name) from None
 
     def list(
-        self, resource: str | Resource, namespace: str = "", labels: str = "", selector: Selector = everything
+        self, resource: str | ServedResource, namespace: str = "", labels: str = "", selector: Selector = everything
     ) -> list[Json]:
         """Return the objects of a namespace, or of all of them, by namespace and name."""
         chosen = parse(labels, "") if labels else selector
         held = self._objects.get(self._resource(resource).storage, {})
         return [held[key] for key in sorted(held) if namespace in ("", key[0]) and chosen(held[key])]
 
-    def create(self, resource: str | Resource, namespace: str, body: Json, write: Write = _BY_THE_LAB) -> Json:
+    def create(self, resource: str | ServedResource, namespace: str, body: Json, write: Write = _BY_THE_LAB) -> Json:
         """Store a new object and return it, without its status where that is a subresource. Raises ApiError."""
         one = self._resource(resource)
         scope = namespace if one.namespaced else ""
@@ -76,7 +76,7 @@ class Store:
         return new if write.dry_run else self._commit(one.storage, None, new)
 
     def update(
-        self, resource: str | Resource, namespace: str, name: str, body: Json, write: Write = _BY_THE_LAB
+        self, resource: str | ServedResource, namespace: str, name: str, body: Json, write: Write = _BY_THE_LAB
     ) -> Json:
         """Replace an object, or its status by a ``write`` to that subresource, and return it. Raises ApiError."""
         one = self._resource(resource)
@@ -89,14 +89,16 @@ class Store:
             self._commit(one.storage, committed, None)
         return committed
 
-    def patch(self, resource: str | Resource, namespace: str, name: str, patch: Json, *, subresource: str = "") -> Json:
+    def patch(
+        self, resource: str | ServedResource, namespace: str, name: str, patch: Json, *, subresource: str = ""
+    ) -> Json:
         """Apply a merge patch to an object, or to its status with ``subresource="status"``. Raises ApiError."""
         body = merge(self.get(resource, namespace, name), patch)
         return self.update(resource, namespace, name, body, Write(Author(subresource=subresource)))
 
     def delete(
         self,
-        resource: str | Resource,
+        resource: str | ServedResource,
         namespace: str,
         name: str,
         *,
@@ -131,7 +133,7 @@ class Store:
             marked["status"] = {"phase": "Terminating"}
         return self._commit(one.storage, old, marked)
 
-    def remove(self, resource: str | Resource, namespace: str, name: str) -> None:
+    def remove(self, resource: str | ServedResource, namespace: str, name: str) -> None:
         """Remove an object whatever its finalizers say: for the server's own controllers."""
         one = self._resource(resource)
         self._commit(one.storage, self.get(one, namespace, name), None)
@@ -147,10 +149,10 @@ class Store:
         self._history.clear()
         self._oldest = self.version
 
-    def _resource(self, resource: str | Resource) -> Resource:
+    def _resource(self, resource: str | ServedResource) -> ServedResource:
         return self.registry.named(resource) if isinstance(resource, str) else resource
 
-    def _check_namespace(self, resource: Resource, namespace: str, name: str) -> None:
+    def _check_namespace(self, resource: ServedResource, namespace: str, name: str) -> None:
         try:
             found = self.get(NAMESPACES, "", namespace)
         except ApiError:

@@ -22,7 +22,7 @@ from ingress_canary.lab.kubeapi.errors import (
     malformed_version,
 )
 from ingress_canary.lab.kubeapi.kinds import builtin_schemas, schema
-from ingress_canary.lab.kubeapi.kinds.resources import Resource
+from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.storage import managed_fields
 from ingress_canary.lab.kubeapi.storage.managed_fields import Author
 from ingress_canary.lab.kubeapi.storage.patches import clone
@@ -54,7 +54,7 @@ class Write:
     """Told the paths of unknown fields; may raise."""
 
 
-def created(resource: Resource, namespace: str, body: Json, write: Write) -> Json:
+def created(resource: ServedResource, namespace: str, body: Json, write: Write) -> Json:
     """Return a new object as it will be stored, still without a resourceVersion. Raises ApiError (400, 422)."""
     new = _decoded(resource, body, write)
     given = new["metadata"]
@@ -81,7 +81,7 @@ def created(resource: Resource, namespace: str, body: Json, write: Write) -> Jso
     return new
 
 
-def updated(resource: Resource, old: Json, body: Json, write: Write) -> Json:
+def updated(resource: ServedResource, old: Json, body: Json, write: Write) -> Json:
     """Return what ``body`` makes of ``old``; ``old`` itself when nothing changes. Raises ApiError (400, 409, 422)."""
     new = _decoded(resource, body, write)
     _check_identity(resource, old["metadata"], new["metadata"], write)
@@ -103,7 +103,7 @@ def updated(resource: Resource, old: Json, body: Json, write: Write) -> Json:
     return old if new == old else new
 
 
-def _decoded(resource: Resource, body: Any, write: Write) -> Json:
+def _decoded(resource: ServedResource, body: Any, write: Write) -> Json:
     """Return a copy of ``body`` in its stored form, without unknown fields. Raises ApiError when it cannot be one."""
     if not isinstance(body, dict):
         raise bad_request(f"couldn't decode the body as a {resource.kind}: not an object")
@@ -132,7 +132,7 @@ def _decoded(resource: Resource, body: Any, write: Write) -> Json:
     return new
 
 
-def _check_kind(resource: Resource, body: Json) -> None:
+def _check_kind(resource: ServedResource, body: Json) -> None:
     found = body["kind"]
     if found == resource.kind:
         return
@@ -143,7 +143,7 @@ def _check_kind(resource: Resource, body: Json) -> None:
     raise invalid(found, resource.group, body["metadata"].get("name") or "", [cause])
 
 
-def _check_identity(resource: Resource, old: Json, given: Json, write: Write) -> None:
+def _check_identity(resource: ServedResource, old: Json, given: Json, write: Write) -> None:
     name = old["name"]
     if given.get("name") not in (None, name):
         message = f"the name of the object ({given['name']}) does not match the name on the URL ({name})"
@@ -168,7 +168,7 @@ def _check_identity(resource: Resource, old: Json, given: Json, write: Write) ->
         raise invalid(resource.kind, resource.group, name, [cause])
 
 
-def _finish(resource: Resource, new: Json) -> None:
+def _finish(resource: ServedResource, new: Json) -> None:
     """Default and validate in place. Raises ApiError (422)."""
     causes: list[Cause] = []
     if resource.schema is None:
@@ -198,7 +198,7 @@ def _body(whole: Json) -> Json:
     return {**whole, "properties": properties, "required": required}
 
 
-def _bumps(resource: Resource, old: Json, new: Json) -> bool:
+def _bumps(resource: ServedResource, old: Json, new: Json) -> bool:
     """Whether the change counts as a new generation: anything but metadata, and status where it has its own path."""
     if not resource.counts_generations:
         return False

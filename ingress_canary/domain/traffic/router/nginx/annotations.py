@@ -5,7 +5,7 @@ Source: internal/ingress/annotations/parser of ingress-nginx v1.15.
 """
 
 from ingress_canary.domain.objects.views import Ingress
-from ingress_canary.domain.preflight.inputs import Subject
+from ingress_canary.domain.preflight.inputs import PreflightInputs
 
 CONTROLLER = "k8s.io/ingress-nginx"
 """``spec.controller`` of ingress-nginx and of Chainguard's fork."""
@@ -30,17 +30,17 @@ EFFECTIVE_PREFIXES = ("affinity-canary-", "session-cookie-")
 TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
-def said(subject: Subject, ingress: Ingress, key: str) -> str:
+def annotation_value(subject: PreflightInputs, ingress: Ingress, key: str) -> str:
     """Return the value of an annotation of the router's prefix, empty when it is not there."""
     return ingress.meta.annotations.get(f"{subject.prefix}/{key}") or ""
 
 
-def enabled(subject: Subject, ingress: Ingress, key: str) -> bool:
+def enabled(subject: PreflightInputs, ingress: Ingress, key: str) -> bool:
     """Return whether the controller reads an annotation as true (Go's strconv.ParseBool)."""
-    return said(subject, ingress, key) in TRUE
+    return annotation_value(subject, ingress, key) in TRUE
 
 
-def annotation_field(subject: Subject, key: str) -> str:
+def annotation_field(subject: PreflightInputs, key: str) -> str:
     """Return an annotation's path as problems name it."""
     return f"metadata.annotations[{subject.prefix}/{key}]"
 
@@ -50,6 +50,6 @@ def takes_effect(name: str) -> bool:
     return name in CANARY_KEYS or name in EFFECTIVE or name.startswith(EFFECTIVE_PREFIXES)
 
 
-def label(ingress: Ingress) -> str:
+def ingress_label(ingress: Ingress) -> str:
     """Return an Ingress as problems name it."""
     return f"Ingress {ingress.meta.key}"

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ingress_canary.domain.objects.views import Ingress, Key
-from ingress_canary.domain.preflight.inputs import Subject
-from ingress_canary.domain.preflight.problem import Severity
-from ingress_canary.domain.preflight.rule import Finding, Sight, rule
+from ingress_canary.domain.preflight.inputs import PreflightInputs
+from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.rule import NeededVisibility, RuleFinding, rule
 from ingress_canary.domain.traffic.router.ingress_classes import class_name, controller_of
 from ingress_canary.domain.traffic.router.nginx.annotations import (
     CONTROLLER,
     LEGACY_CLASS,
     annotation_field,
     enabled,
-    label,
+    ingress_label,
 )
 
 
-class Location(NamedTuple):
+class ServedLocation(NamedTuple):
     """Where requests arrive, as the controller compares it (rule 4)."""
 
     host: str
@@ -34,50 +34,50 @@ class Location(NamedTuple):
         return f"{self.host or '*'}{self.path} ({self.type})"
 
 
-class Use(NamedTuple):
+class UpstreamUse(NamedTuple):
     """One backend of an Ingress."""
 
     ingress: Ingress
-    location: Location | None
+    location: ServedLocation | None
     """None for the default backend."""
     service: str
     port: str
     field: str
 
 
-def uses(ingress: Ingress) -> Iterator[Use]:
+def uses(ingress: Ingress) -> Iterator[UpstreamUse]:
     """Yield every backend that is a Service, the default one first."""
     default = ingress.default_backend
     if default and default.service:
-        yield Use(ingress, None, default.service, default.port, "spec.defaultBackend")
+        yield UpstreamUse(ingress, None, default.service, default.port, "spec.defaultBackend")
     for r, one in enumerate(ingress.rules):
         for p, path in enumerate(one.paths or ()):
             if path.backend.service:
                 kind = "Prefix" if path.type in {"", "ImplementationSpecific"} else path.type
-                location = Location(one.host, path.path or "/", kind)
+                location = ServedLocation(one.host, path.path or "/", kind)
                 field = f"spec.rules[{r}].http.paths[{p}]"
-                yield Use(ingress, location, path.backend.service, path.backend.port, field)
+                yield UpstreamUse(ingress, location, path.backend.service, path.backend.port, field)
 
 
-def stable_locations(subject: Subject) -> dict[Location, str]:
+def stable_locations(subject: PreflightInputs) -> dict[ServedLocation, str]:
     """Return the primary's locations that lead to the stable Service, each with its field."""
     stable = subject.stable.name
     return {use.location: use.field for use in uses(subject.ingress) if use.location and use.service == stable}
 
 
-def is_canary(subject: Subject, ingress: Ingress) -> bool:
+def is_canary(subject: PreflightInputs, ingress: Ingress) -> bool:
     """Return whether the controller takes an Ingress for a canary."""
     return enabled(subject, ingress, "canary")
 
 
-def served_together(subject: Subject, other: Ingress) -> bool:
+def served_together(subject: PreflightInputs, other: Ingress) -> bool:
     """Return whether the primary's controller may serve another Ingress too; in doubt it does."""
     mine = _controller(subject, subject.ingress)
     theirs = _controller(subject, other)
     return mine is None or theirs is None or mine == theirs
 
 
-def upstream_uses(subject: Subject, service: Key) -> Iterator[Use]:
+def upstream_uses(subject: PreflightInputs, service: Key) -> Iterator[UpstreamUse]:
     """Yield every use of a Service's upstreams that the shadow is concerned with, by any Ingress but the own shadow."""
     ports = subject.ports
     keys = dict.fromkeys((service, *subject.view.services_by_upstream(f"{service.namespace}-{service.name}")))
@@ -90,8 +90,8 @@ def upstream_uses(subject: Subject, service: Key) -> Iterator[Use]:
                     yield use
 
 
-@rule(1, needs=Sight.NAMESPACES)
-def canary_service_is_no_other_backend(subject: Subject) -> Iterator[Finding]:
+@rule(1, needs=NeededVisibility.NAMESPACES)
+def canary_service_is_no_other_backend(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No non-canary Ingress uses the canary Service and port.
 
     If the canary is the older one, that Ingress's paths vanish; if it is the newer one, its weight stays 0.
@@ -100,16 +100,16 @@ def canary_service_is_no_other_backend(subject: Subject) -> Iterator[Finding]:
     """
     for use in upstream_uses(subject, subject.canary):
         if not is_canary(subject, use.ingress):
-            yield Finding(
-                label(use.ingress),
+            yield RuleFinding(
+                ingress_label(use.ingress),
                 f"{use.field}.backend.service" if use.location else f"{use.field}.service",
                 f"it leads to the canary Service {subject.canary}: its path would vanish, or the weight stay 0",
                 "point it at another Service, or give the canary a Service of its own (spec.canaryService)",
             )
 
 
-@rule(5, needs=Sight.NAMESPACES)
-def stable_upstream_has_no_canary(subject: Subject) -> Iterator[Finding]:
+@rule(5, needs=NeededVisibility.NAMESPACES)
+def stable_upstream_has_no_canary(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No other canary Ingress, of any namespace, matches a location of the stable Service.
 
     Only the oldest is ever used, and the admission webhook accepts a second.
@@ -128,16 +128,16 @@ def stable_upstream_has_no_canary(subject: Subject) -> Iterator[Finding]:
             use = next(joins, None)
             if use and served_together(subject, ingress):
                 seen.add(ingress.meta.key)
-                yield Finding(
-                    label(ingress),
+                yield RuleFinding(
+                    ingress_label(ingress),
                     use.field,
                     f"it is a canary of {use.location or 'all paths without a host'} too; only the oldest is used",
                     "remove it, or wait until its rollout has ended",
                 )
 
 
-@rule(6, needs=Sight.NAMESPACES)
-def canary_service_has_one_canary(subject: Subject) -> Iterator[Finding]:
+@rule(6, needs=NeededVisibility.NAMESPACES)
+def canary_service_has_one_canary(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary Service and port are in no other canary Ingress.
 
     The first one's weight, headers and cookies would count for both.
@@ -146,16 +146,16 @@ def canary_service_has_one_canary(subject: Subject) -> Iterator[Finding]:
     """
     for use in upstream_uses(subject, subject.canary):
         if is_canary(subject, use.ingress):
-            yield Finding(
-                label(use.ingress),
+            yield RuleFinding(
+                ingress_label(use.ingress),
                 use.field,
                 f"it is a canary Ingress of Service {subject.canary} too, and the first one's weight counts for both",
                 "remove it, or give this canary a Service of its own (spec.canaryService)",
             )
 
 
-@rule(7, needs=Sight.NAMESPACES)
-def primary_owns_its_locations(subject: Subject) -> Iterator[Finding]:
+@rule(7, needs=NeededVisibility.NAMESPACES)
+def primary_owns_its_locations(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary owns its host, path and type.
 
     Among Ingresses that claim the same the oldest wins; a canary Ingress owns nothing.
@@ -163,8 +163,8 @@ def primary_owns_its_locations(subject: Subject) -> Iterator[Finding]:
     Remedy: remove the path from one of the Ingresses, or name the Ingress that owns it in spec.ingresses.
     """
     if is_canary(subject, subject.ingress):
-        yield Finding(
-            label(subject.ingress),
+        yield RuleFinding(
+            ingress_label(subject.ingress),
             annotation_field(subject, "canary"),
             "the primary is a canary Ingress itself and owns no path",
             "name the Ingress that owns the paths in spec.ingresses",
@@ -177,16 +177,16 @@ def primary_owns_its_locations(subject: Subject) -> Iterator[Finding]:
             claimed = [use.location for use in uses(ingress) if use.location and use.location.host == host]
             taken = [location for location in claimed if location in mine]
             if taken and served_together(subject, ingress):
-                yield Finding(
-                    label(subject.ingress),
+                yield RuleFinding(
+                    ingress_label(subject.ingress),
                     mine[taken[0]],
                     f"{_listed(taken)} belongs to Ingress {ingress.meta.key}, which is older",
                     "remove the path from one of the two, or name the older one in spec.ingresses",
                 )
 
 
-@rule(8, needs=Sight.NAMESPACES, waived=lambda subject: subject.spec.shadow.share_upstream)
-def stable_upstream_is_not_shared(subject: Subject) -> Iterator[Finding]:
+@rule(8, needs=NeededVisibility.NAMESPACES, waived=lambda subject: subject.spec.shadow.share_upstream)
+def stable_upstream_is_not_shared(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No other host or path uses the stable Service and port.
 
     It would be canaried too: a canary is an alternative of an upstream, not of a path.
@@ -194,22 +194,22 @@ def stable_upstream_is_not_shared(subject: Subject) -> Iterator[Finding]:
     Remedy: accept it with spec.shadow.shareUpstream, or give those paths a Service of their own.
     """
     mine = stable_locations(subject)
-    others: dict[Key, list[Use]] = {}
+    others: dict[Key, list[UpstreamUse]] = {}
     for use in upstream_uses(subject, subject.stable):
         if use.location not in mine and not is_canary(subject, use.ingress):
             others.setdefault(use.ingress.meta.key, []).append(use)
     for found in others.values():
         where = _listed([use.location or "the default backend" for use in found])
-        yield Finding(
-            label(found[0].ingress),
+        yield RuleFinding(
+            ingress_label(found[0].ingress),
             found[0].field,
             f"{where} leads to Service {subject.stable} too and would be canaried with the primary",
             "accept that with spec.shadow.shareUpstream: true, or give it a Service of its own",
         )
 
 
-@rule(9, needs=Sight.CLASSES)
-def class_is_served(subject: Subject) -> Iterator[Finding]:
+@rule(9, needs=NeededVisibility.CLASSES)
+def class_is_served(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary's class resolves to a known controller.
 
     It is looked up by spec.ingressClassName, else the legacy annotation, else the default class.
@@ -223,23 +223,23 @@ def class_is_served(subject: Subject) -> Iterator[Finding]:
         message = (
             f"there is no IngressClass {name}" if name is not None else "it has no class, and no class is the default"
         )
-        yield Finding(
-            label(subject.ingress),
+        yield RuleFinding(
+            ingress_label(subject.ingress),
             "spec.ingressClassName",
             message,
             "name the IngressClass of the controller that serves it",
         )
     elif controller not in subject.controllers | {CONTROLLER}:
-        yield Finding(
-            label(subject.ingress),
+        yield RuleFinding(
+            ingress_label(subject.ingress),
             "spec.ingressClassName",
             f"its controller is {controller or '(none said)'}, which is not known to behave like ingress-nginx",
             "if it obeys the canary annotations alike, add it to the known controllers in the daemon's settings",
         )
 
 
-@rule(21, Severity.WARNING)
-def upstream_name_is_unique(subject: Subject) -> Iterator[Finding]:
+@rule(21, ProblemSeverity.WARNING)
+def upstream_name_is_unique(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No Service of another namespace shares an upstream name: namespace a with Service b-c, and a-b with c.
 
     Remedy: rename one of the Services.
@@ -248,7 +248,7 @@ def upstream_name_is_unique(subject: Subject) -> Iterator[Finding]:
         name = f"{key.namespace}-{key.name}"
         for other in subject.view.services_by_upstream(name):
             if other != key:
-                yield Finding(
+                yield RuleFinding(
                     f"Service {key}",
                     "metadata.name",
                     f"Service {other} has the upstream name {name}-<port> too: where the ports agree they are one",
@@ -256,7 +256,7 @@ def upstream_name_is_unique(subject: Subject) -> Iterator[Finding]:
                 )
 
 
-def _listed(found: list[Location] | list[Location | str]) -> str:
+def _listed(found: list[ServedLocation] | list[ServedLocation | str]) -> str:
     return str(found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
 
 
@@ -267,7 +267,7 @@ def _older(one: Ingress, other: Ingress) -> bool:
     return one.meta.created < other.meta.created
 
 
-def _controller(subject: Subject, ingress: Ingress) -> str | None:
+def _controller(subject: PreflightInputs, ingress: Ingress) -> str | None:
     """Return who serves an Ingress, None when that cannot be told."""
     found = controller_of(subject.view, ingress)
     if found is not None:

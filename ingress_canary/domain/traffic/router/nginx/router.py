@@ -15,7 +15,7 @@ from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
-from ingress_canary.domain.preflight.rule import Rule
+from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, REQUESTS
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
@@ -57,7 +57,7 @@ class NginxRouter:
     prefix: str = PREFIX
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[PreflightRule, ...]:
         """The 26 rules, and what must exist first."""
         return RULES
 
@@ -97,9 +97,11 @@ class NginxRouter:
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
         """Return what the controller makes of a shadow's annotations; None when it is no canary (rule 18)."""
-        return self.told(shadow) if shadow.meta.annotations.get(f"{self.prefix}/canary") == "true" else None
+        return (
+            self.exposure_if_marked(shadow) if shadow.meta.annotations.get(f"{self.prefix}/canary") == "true" else None
+        )
 
-    def told(self, shadow: Ingress) -> Exposure:
+    def exposure_if_marked(self, shadow: Ingress) -> Exposure:
         """Return what the controller would make of a shadow's annotations if it were marked as a canary."""
         values = shadow.meta.annotations
         name = values.get(f"{self.prefix}/canary-by-header")

@@ -8,12 +8,17 @@ from collections.abc import Iterator
 
 from ingress_canary.domain.preflight import endpoint_rules, existence_rules
 from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
-from ingress_canary.domain.preflight.inputs import CARRYING, Subject
-from ingress_canary.domain.preflight.problem import Severity
-from ingress_canary.domain.preflight.rule import Finding, rule
+from ingress_canary.domain.preflight.inputs import CARRYING, PreflightInputs
+from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.rule import RuleFinding, rule
 from ingress_canary.domain.traffic.router.nginx import conflict_rules as claims
 from ingress_canary.domain.traffic.router.nginx import shadow_rules as shadows
-from ingress_canary.domain.traffic.router.nginx.annotations import annotation_field, enabled, label, said
+from ingress_canary.domain.traffic.router.nginx.annotations import (
+    annotation_field,
+    annotation_value,
+    enabled,
+    ingress_label,
+)
 from ingress_canary.domain.traffic.router.nginx.value_rules import cookie_faults, header_faults, is_integer
 
 INTEGERS = ("canary-weight", "canary-weight-total")
@@ -21,16 +26,19 @@ REDIRECTS = ("permanent-redirect", "temporal-redirect")
 
 
 @rule(10)
-def requests_reach_the_balancer(subject: Subject) -> Iterator[Finding]:
+def requests_reach_the_balancer(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No ssl-passthrough on the primary's hosts and no redirect on the primary: the canary would be bypassed.
 
     Remedy: remove the annotation.
     """
     for key in REDIRECTS:
-        if said(subject, subject.ingress, key):
+        if annotation_value(subject, subject.ingress, key):
             message = "every request is redirected before a side is drawn"
-            yield Finding(
-                label(subject.ingress), annotation_field(subject, key), message, "remove it while the rollout runs"
+            yield RuleFinding(
+                ingress_label(subject.ingress),
+                annotation_field(subject, key),
+                message,
+                "remove it while the rollout runs",
             )
     # passthrough is the host's: one Ingress that asks for it turns it on for all of them
     hosts = sorted({location.host for location in claims.stable_locations(subject)})
@@ -40,11 +48,13 @@ def requests_reach_the_balancer(subject: Subject) -> Iterator[Finding]:
         passes = enabled(subject, ingress, "ssl-passthrough") and not claims.is_canary(subject, ingress)
         if passes and claims.served_together(subject, ingress):
             message = "TLS is passed through to stable before a side can be drawn"
-            yield Finding(label(ingress), annotation_field(subject, "ssl-passthrough"), message, "remove it")
+            yield RuleFinding(
+                ingress_label(ingress), annotation_field(subject, "ssl-passthrough"), message, "remove it"
+            )
 
 
 @rule(11)
-def values_are_read_as_written(subject: Subject) -> Iterator[Finding]:
+def values_are_read_as_written(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """Weights are plain integers; header, value, pattern and cookie hold only what the controller accepts.
 
     Anything else is not rejected: it becomes 0 or empty in silence, which turns a value match into always/never.
@@ -53,21 +63,21 @@ def values_are_read_as_written(subject: Subject) -> Iterator[Finding]:
     """
     for header in dict.fromkeys(route.header for route in subject.routes if route.header):
         for fault in header_faults(header):
-            yield Finding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
     for cookie in dict.fromkeys(route.cookie for route in subject.routes if route.cookie):
         for fault in cookie_faults(cookie):
-            yield Finding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
     if subject.shadow is None:
         return
     for key in INTEGERS:
-        value = said(subject, subject.shadow, key)
+        value = annotation_value(subject, subject.shadow, key)
         if value and not is_integer(value):
             message = f"{value!r} is no plain integer and is read as {100 if key.endswith('total') else 0}"
-            yield Finding(label(subject.shadow), annotation_field(subject, key), message, shadows.REPAIR)
+            yield RuleFinding(ingress_label(subject.shadow), annotation_field(subject, key), message, shadows.REPAIR)
 
 
 @rule(12)
-def controller_allows_routes(subject: Subject) -> Iterator[Finding]:
+def controller_allows_routes(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No header or cookie route where the controllers' annotations-risk-level is Low.
 
     They reject the shadow, and the previous configuration stays in force.
@@ -78,7 +88,7 @@ def controller_allows_routes(subject: Subject) -> Iterator[Finding]:
     if level is None or level.lower() in {"medium", "high", "critical"}:
         return
     if any(route.header or route.cookie for route in subject.routes):
-        yield Finding(
+        yield RuleFinding(
             "ConfigMap of the controllers",
             "data.annotations-risk-level",
             f"{level or '(empty)'} forbids header and cookie routes: the previous configuration would stay in force",
@@ -87,7 +97,7 @@ def controller_allows_routes(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(13)
-def weight_is_not_frozen(subject: Subject) -> Iterator[Finding]:
+def weight_is_not_frozen(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No upstream-hash-by-subset on either side: that balancer never takes a changed weight.
 
     Remedy: remove the annotation.
@@ -96,8 +106,8 @@ def weight_is_not_frozen(subject: Subject) -> Iterator[Finding]:
     sides += [one for one in (subject.ingress, subject.shadow) if one]
     for ingress in {one.meta.key: one for one in sides}.values():
         if enabled(subject, ingress, "upstream-hash-by-subset"):
-            yield Finding(
-                label(ingress),
+            yield RuleFinding(
+                ingress_label(ingress),
                 annotation_field(subject, "upstream-hash-by-subset"),
                 "its balancer never takes a changed weight",
                 "remove it while the rollout runs",
@@ -105,7 +115,7 @@ def weight_is_not_frozen(subject: Subject) -> Iterator[Finding]:
 
 
 @rule(15)
-def stable_has_endpoints(subject: Subject) -> Iterator[Finding]:
+def stable_has_endpoints(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The stable Service has a ready endpoint.
 
     Without one all requests get 503, even at weight 100, unless a default-backend annotation takes them.
@@ -115,10 +125,10 @@ def stable_has_endpoints(subject: Subject) -> Iterator[Finding]:
     service = subject.view.service(subject.stable)
     if service is None or service.type == EXTERNAL_NAME:
         return
-    if subject.view.endpoints(subject.stable).ready or said(subject, subject.ingress, "default-backend"):
+    if subject.view.endpoints(subject.stable).ready or annotation_value(subject, subject.ingress, "default-backend"):
         return
     outage = "an outage of stable" + (" while the canary carries traffic" if subject.phase in CARRYING else "")
-    yield Finding(
+    yield RuleFinding(
         f"Service {subject.stable}",
         "spec.selector",
         f"it has no ready endpoint, {outage}: all requests get 503 whatever the weight",
@@ -126,28 +136,28 @@ def stable_has_endpoints(subject: Subject) -> Iterator[Finding]:
     )
 
 
-@rule(16, Severity.WARNING)
-def clients_are_not_sticky(subject: Subject) -> Iterator[Finding]:
+@rule(16, ProblemSeverity.WARNING)
+def clients_are_not_sticky(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary uses no cookie affinity.
 
     An affinity cookie of the canary beats weight 0 and `never`: only deleting the shadow takes those clients off.
 
     Remedy: none is needed, for a rollback deletes the shadow; expect the observed share to lag behind the weight.
     """
-    if said(subject, subject.ingress, "affinity").strip() != "cookie":
+    if annotation_value(subject, subject.ingress, "affinity").strip() != "cookie":
         return
-    legacy = said(subject, subject.ingress, "affinity-canary-behavior").strip() == "legacy"
+    legacy = annotation_value(subject, subject.ingress, "affinity-canary-behavior").strip() == "legacy"
     pinned = "clients of stable stay there" if legacy else "clients stay on the side that served them first"
-    yield Finding(
-        label(subject.ingress),
+    yield RuleFinding(
+        ingress_label(subject.ingress),
         annotation_field(subject, "affinity"),
         f"{pinned}, whatever the weight: the observed share lags behind it",
         "nothing is to be done: a rollback deletes the shadow, which frees them all",
     )
 
 
-@rule(20, Severity.WARNING)
-def requests_are_counted(subject: Subject) -> Iterator[Finding]:
+@rule(20, ProblemSeverity.WARNING)
+def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The controllers count the primary's requests.
 
     Metrics are off by default, and requests of wildcard and hostless rules are dropped from them by default.
@@ -155,7 +165,7 @@ def requests_are_counted(subject: Subject) -> Iterator[Finding]:
     Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
     """
     if subject.facts.metrics is False:
-        yield Finding(
+        yield RuleFinding(
             "ingress controllers",
             "--enable-metrics",
             "request metrics are off, so no step can be judged",
@@ -165,8 +175,8 @@ def requests_are_counted(subject: Subject) -> Iterator[Finding]:
         return
     for location, field in claims.stable_locations(subject).items():
         if not location.host or location.host.startswith("*"):
-            yield Finding(
-                label(subject.ingress),
+            yield RuleFinding(
+                ingress_label(subject.ingress),
                 field,
                 f"requests to {location} are not counted by default, so no step can be judged by them",
                 "start the controllers with --metrics-per-undefined-host=true",
@@ -174,14 +184,14 @@ def requests_are_counted(subject: Subject) -> Iterator[Finding]:
             return
 
 
-@rule(23, Severity.WARNING)
-def one_controller_pod(subject: Subject) -> Iterator[Finding]:
+@rule(23, ProblemSeverity.WARNING)
+def one_controller_pod(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """One controller pod, or patience: several apply a change at different moments.
 
     Remedy: keep analysis.settle at 15s or more.
     """
     if subject.facts.pods and subject.facts.pods > 1:
-        yield Finding(
+        yield RuleFinding(
             "ingress controllers",
             "replicas",
             f"{subject.facts.pods} pods apply a change of weight at different moments",
@@ -189,18 +199,18 @@ def one_controller_pod(subject: Subject) -> Iterator[Finding]:
         )
 
 
-@rule(26, Severity.WARNING)
-def errors_are_visible(subject: Subject) -> Iterator[Finding]:
+@rule(26, ProblemSeverity.WARNING)
+def errors_are_visible(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The backend protocol is not GRPC.
 
     Its errors travel as HTTP 200, which the built-in availability SLI does not see.
 
     Remedy: judge by the application's own counters (sli.prometheus).
     """
-    protocol = said(subject, subject.ingress, "backend-protocol").strip().upper()
+    protocol = annotation_value(subject, subject.ingress, "backend-protocol").strip().upper()
     if protocol in {"GRPC", "GRPCS"}:
-        yield Finding(
-            label(subject.ingress),
+        yield RuleFinding(
+            ingress_label(subject.ingress),
             annotation_field(subject, "backend-protocol"),
             f"{protocol} errors travel as HTTP 200 and are not seen by an SLO on requests",
             "judge by the application's own counters (sli.prometheus)",

@@ -25,7 +25,7 @@ _BASIC_ALLOWS = "letters, digits and / - . _ ~ :"
 _PATTERN_ALLOWS = _BASIC_ALLOWS + " ^ $ [ ] ( ) { } * + ? | & = \\"
 
 
-class Fault(NamedTuple):
+class ValueFault(NamedTuple):
     """A value that the controller would not take as it is written."""
 
     field: str
@@ -34,16 +34,16 @@ class Fault(NamedTuple):
     remedy: str
 
 
-def header_faults(header: HeaderRoute) -> Iterator[Fault]:
+def header_faults(header: HeaderRoute) -> Iterator[ValueFault]:
     """Yield what is wrong with a header route."""
     if not _NAME.fullmatch(header.name):
-        yield Fault(
+        yield ValueFault(
             "header.name",
             f"{header.name!r} is not a header name that the controller can look up",
             "use letters, digits and hyphens only",
         )
     if header.value is not None and (wrong := _strange(_BASIC, header.value)):
-        yield Fault(
+        yield ValueFault(
             "header.value",
             f"{header.value!r} holds {wrong}: the controller would drop the value and obey always and never instead",
             f"use only {_BASIC_ALLOWS}",
@@ -52,10 +52,10 @@ def header_faults(header: HeaderRoute) -> Iterator[Fault]:
         yield from _pattern_faults(header.pattern)
 
 
-def cookie_faults(cookie: str) -> Iterator[Fault]:
+def cookie_faults(cookie: str) -> Iterator[ValueFault]:
     """Yield what is wrong with a cookie route."""
     if wrong := _strange(_BASIC, cookie):
-        yield Fault(
+        yield ValueFault(
             "cookie",
             f"{cookie!r} holds {wrong}: the controller would drop the cookie route",
             f"use only {_BASIC_ALLOWS}",
@@ -67,15 +67,15 @@ def is_integer(value: str) -> bool:
     return _INTEGER.fullmatch(value) is not None
 
 
-def _pattern_faults(pattern: str) -> Iterator[Fault]:
+def _pattern_faults(pattern: str) -> Iterator[ValueFault]:
     if wrong := _strange(_PATTERN, pattern):
-        yield Fault(
+        yield ValueFault(
             "header.pattern",
             f"{pattern!r} holds {wrong}: the controller would drop the pattern and obey always and never instead",
             f"use only {_PATTERN_ALLOWS}; write x?x?x for x{{1,3}}, and no lookaround with !",
         )
     elif reason := _uncompilable(pattern):
-        yield Fault(
+        yield ValueFault(
             "header.pattern",
             f"{pattern!r} is not a regular expression ({reason}): each request with the header would go to stable",
             "correct the expression",
