@@ -1,4 +1,4 @@
-"""The ports.GateKeeper over HTTP: posts a signed question to an address of the users', and reads a bounded answer."""
+"""HTTP client of webhook gates (ports.GateClient): posts a signed request and reads a bounded answer."""
 
 import asyncio
 

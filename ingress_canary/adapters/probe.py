@@ -1,4 +1,4 @@
-"""The ports.Prober over HTTP: asks a URL that an app team gave, and shows nothing of the answer but one header."""
+"""HTTP client of probes (ports.Prober): asks the app team's URL, and keeps nothing of the answer but one header."""
 
 import asyncio
 

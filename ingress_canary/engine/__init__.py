@@ -1,1 +1,1 @@
-"""The loop: observe, decide, apply, report."""
+"""The reconcile loop: gather inputs, decide, execute, report. Made by ``app.py``, once for each term of leadership."""

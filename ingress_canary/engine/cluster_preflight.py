@@ -1,4 +1,4 @@
-"""Preflight of a whole cluster without starting anything: what the daemon would find if it began now.
+"""Preflight of a whole cluster without starting anything, for ``lint --live``.
 
 ``lint --live`` asks; it is the very observation that the engine makes, of every rollout at once.
 """

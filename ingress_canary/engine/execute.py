@@ -1,4 +1,4 @@
-"""Apply: the writes that make a decision so, in the order that heals after a crash at any instant.
+"""Execute a decision: the writes to the API, in an order that is safe after a crash at any instant.
 
 Status first, then the shadow, then a workload, then the action's annotation; each is conditional on what was
 seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
@@ -34,9 +34,9 @@ class Applied:
     reshaped: bool = False
     """The shadow was created, changed or removed."""
     undone: tuple[str, ...] = ()
-    """Another hand's changes that were undone."""
+    """Another writer's changes that were undone."""
     by: str = ""
-    """That hand's field manager."""
+    """That writer's field manager."""
     fault: ClusterError | None = None
     """What kept the rest from being done once the status was stored."""
 

@@ -1,4 +1,4 @@
-"""Webhook gates asked beside the passes and the ticks: one that hangs delays nothing but its own answer.
+"""Send requests to webhook gates in the background: one that hangs delays nothing but its own answer.
 
 A pass says what is wanted, an answer asks for another pass. Each process keeps its own time here: what is waited for
 is in the rollout's status, so that the next process goes on where this one ended.

@@ -1,4 +1,4 @@
-"""Observe: everything one decision needs, gathered from the caches and the ledger before anything is decided.
+"""Inputs of a pass: everything one decision needs, gathered from the caches and the rollout's state.
 
 No request is made here. A reading that the ticker left is taken into the evidence exactly once.
 """

@@ -1,8 +1,8 @@
-"""The loop: observe, decide, apply, report.
+"""Reconcile loop: gather the inputs, decide, execute, report.
 
 A watch event or a tick asks for a pass over one rollout; a pass is
 
-1. observe  - gather the caches, the ledger and the newest evidence into one value;
+1. observe  - gather the caches, the rollout states and the newest evidence into one value;
 2. decide   - a pure function of that value and the time;
 3. apply    - status first, then the shadow, each conditional on what was seen;
 4. report   - an Event, a log line, the metrics.

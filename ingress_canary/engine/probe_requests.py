@@ -1,4 +1,4 @@
-"""Probes asked beside the ticks: a slow answer delays no evaluation, its own rollout's included.
+"""Send probes in the background: a slow answer delays no evaluation, its own rollout's included.
 
 The ticker asks for them; ``observe`` takes the newest answer into the evidence.
 """

@@ -1,4 +1,4 @@
-"""Report: what was decided and done, told once: an Event, a log line, the metrics.
+"""Report what was decided and done, once: an Event, a log line, metrics, a notification.
 
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
@@ -46,7 +46,7 @@ def warning_event(key: Key, uid: str, problem: Problem) -> Event:
 
 
 def undo_event(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
-    """Return the Event of another hand's changes that were undone, with its field manager."""
+    """Return the Event of another writer's changes that were undone, with its field manager."""
     return _event(key, uid, Reason.INTERVENED, f"undone ({by}): {'; '.join(changes)}", (*changes, by), warning=True)
 
 

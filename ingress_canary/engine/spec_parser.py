@@ -1,4 +1,4 @@
-"""What people wrote, read leniently: specs and statuses of the cluster, each problem with its field.
+"""Parse specs and statuses from the cluster leniently, each problem with its field.
 
 An object with a field newer than this daemon is served; one that cannot be read never takes a running canary from its
 watch. ``engine/loop.py`` and ``engine/cluster_preflight.py`` use it before they observe.

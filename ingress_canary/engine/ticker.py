@@ -1,4 +1,4 @@
-"""The tick: once an interval, one look at the metrics source for all rollouts that want evidence.
+"""Ticker: once an interval, one reading of the metrics source for all rollouts that want evidence.
 
 It asks for a pass over each of them and decides nothing itself; it sleeps while none wants any. ``engine/loop.py`` runs
 it. Every look leaves each of them a reading: what goes wrong, whatever it is, is a reading with an error.

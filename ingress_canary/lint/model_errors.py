@@ -1,4 +1,4 @@
-"""What the models refuse, in a user's words. Used by ``check.py``.
+"""Errors of the pydantic models, in a user's words. Used by ``check.py``.
 
 pydantic says which rule failed; the structural schema says which fields exist, and what they take.
 """

@@ -1,4 +1,4 @@
-"""What of a schedule can still be judged where the model refuses another part of it. Used by ``check.py``.
+"""The valid part of a schedule that the model refuses, for the rules. Used by ``check.py``.
 
 The wrong parts are taken out, or replaced by harmless ones in the same place, so that the rules on specs speak of the
 rest. What depends on a wrong part goes with it: better to hear less than something untrue.

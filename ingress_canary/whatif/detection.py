@@ -1,4 +1,4 @@
-"""When a regression is caught: the formulas of judging.md, "How long will it take?". Used by ``plan.py``."""
+"""Detection time of a regression: the formulas of judging.md, "How long will it take?". Used by ``plan.py``."""
 
 from dataclasses import dataclass
 from math import inf, log, log1p, sqrt

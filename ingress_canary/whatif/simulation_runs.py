@@ -1,4 +1,4 @@
-"""Many simulated rollouts and what came of them. Used by ``ingress-canary simulate``.
+"""Many simulated rollouts and their summary. Used by ``ingress-canary simulate``.
 
 Each rollout draws its traffic from a seed of its own, so that the answer depends neither on how many processes share
 the work nor on which is faster.

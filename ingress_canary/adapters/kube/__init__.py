@@ -1,1 +1,1 @@
-"""The Kubernetes API over kubernetes.aio: session, watch caches, conditional writes, Events."""
+"""The Kubernetes API over kubernetes.aio: client, watch caches, conditional writes, Events."""

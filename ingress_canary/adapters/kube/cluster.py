@@ -18,7 +18,7 @@ from ingress_canary.ports import Conflict, Missing
 T = TypeVar("T")
 
 _DELETIONS = 5
-"""Attempts to delete what another hand keeps writing, before the engine decides anew."""
+"""Attempts to delete what another writer keeps writing, before the engine decides anew."""
 
 
 class KubeCluster:
@@ -118,7 +118,7 @@ class KubeCluster:
         """Delete an Ingress if it still has its uid, and return what a finalizer holds; one that is gone is a success.
 
         The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
-        afresh when it was out of date: whatever another hand does, a shadow must go.
+        afresh when it was out of date: whatever another writer does, a shadow must go.
         """
         meta, version = ingress.meta, ingress.meta.resource_version
         for _ in range(_DELETIONS):

@@ -1,4 +1,4 @@
-"""Apprise, and what of it is allowed: network services only, and no parameter that names a file.
+"""Apprise services and which are allowed: network services only, and no parameter that names a file.
 
 The addresses are users' own, and the daemon opens them: nothing on its machine may be run, read or shown by one.
 Apprise is imported by the first message: it costs a second, and is an extra. Everything here blocks;

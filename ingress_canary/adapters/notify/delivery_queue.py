@@ -1,4 +1,4 @@
-"""A queue with one carrier: in order, one at a time, tried again with growing distance, never longer than it is worth.
+"""Delivery queue of notifications: in order, one at a time, retried with back-off until they expire.
 
 ``outbox.py`` has one for each Secret and one for each address, so that one that is dead delays no other.
 """

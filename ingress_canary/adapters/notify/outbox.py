@@ -1,4 +1,4 @@
-"""``ports.Notifier``: messages in the background, without ever delaying or failing a decision.
+"""``ports.Notifier``: notifications sent in the background, without ever delaying or failing a decision.
 
 A mailbox for each Secret reads it and hands each of its addresses a copy, in a mailbox of its own: order is kept for
 each address, and one that is dead delays no other. Lost with the process, never doubled by it: what is sent has been

@@ -1,4 +1,4 @@
-"""Blocking sends in threads of their own: few at once, and none that hangs holds up another, or the end of the process.
+"""Threads for blocking sends: few at once, and none that hangs holds up another, or the end of the process.
 
 Not an executor: one joins its threads at exit. These are daemon threads, each for one message.
 """

@@ -1,4 +1,4 @@
-"""One question to Prometheus's HTTP API, and every way in which it is not answered, in words.
+"""Client of Prometheus's HTTP API: one query, and a message for every way in which it fails.
 
 Used by ``source.py`` and by ``plan --prometheus``. The API is described at
 https://prometheus.io/docs/prometheus/latest/querying/api/.

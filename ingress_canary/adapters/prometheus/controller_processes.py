@@ -1,4 +1,4 @@
-"""Whose series are whose: one controller process, though several jobs or replicas may scrape it.
+"""Controller processes behind series: one process, though several jobs or Prometheus replicas may scrape it.
 
 All series of one scrape carry its timestamp. So a process is read as its newest scrape left it: a count and its
 bucket come from the same instant, and a series that this scrape does not have is not there. Of several scrapes of one

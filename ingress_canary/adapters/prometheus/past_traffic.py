@@ -1,4 +1,4 @@
-"""The traffic that an Ingress had: what ``plan --prometheus`` asks instead of having it said.
+"""Past traffic of an Ingress from Prometheus, for ``plan --prometheus``.
 
 The average of the past, by Prometheus's own ``rate``: good enough to plan with, and never evidence.
 """

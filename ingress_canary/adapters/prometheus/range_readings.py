@@ -1,4 +1,4 @@
-"""Readings of the past, out of one longer look: what ``source.py`` would have read at each of some instants.
+"""Readings of the past from range queries: what ``source.py`` would have read at each instant. For replay.
 
 A process is read through the scrape that is followed now, so that the present goes on where its past ends. No await.
 """

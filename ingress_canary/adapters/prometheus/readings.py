@@ -1,4 +1,4 @@
-"""The rows of one look become readings, one a target. No await: used by ``source.py``."""
+"""Rows of a tick's queries become readings, one a target. Used by ``source.py``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The ports.Metrics source that asks Prometheus once a tick and family, for all rollouts together.
+"""The ports.MetricsSource that asks Prometheus once a tick and family, for all rollouts together.
 
 1. Which controllers are scraped, and when last? Without them nothing else is asked, but when one was in some minutes.
 2. Everything else at once: their starts, requests, latencies, and their word on the shadows. Asked later, it shows at

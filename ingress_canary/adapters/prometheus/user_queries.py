@@ -1,4 +1,4 @@
-"""Users' own queries: counters series by series, and single numbers. No await: used by ``source.py``.
+"""Answers to users' own PromQL queries: counters by series, and single numbers. Used by ``source.py``.
 
 Counters of all events are asked for first. What was scraped for them was scraped for their parts too, so that a part
 that is missing later was not there, and counts as 0.

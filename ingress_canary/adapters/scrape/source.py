@@ -1,4 +1,4 @@
-"""The ports.Metrics source that reads every controller pod's page once a tick, for all rollouts together."""
+"""The ports.MetricsSource that reads every controller pod's page once a tick, for all rollouts together."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The series of each rollout on /metrics, made when they are scraped: a tick of many rollouts pays nothing for them.
+"""Metrics of each rollout on /metrics, made when they are scraped, so that a tick pays nothing for them.
 
 ``daemon_metrics.py`` registers it and says what there is. All families are there from the start, without a sample.
 """

@@ -1,4 +1,4 @@
-"""Where a command acts: the kubeconfig that it uses, and the namespace when none is named. Used by all that take -n."""
+"""Kubeconfig and namespace of a command. Used by all that take -n."""
 
 import os
 from collections.abc import Iterator, Mapping

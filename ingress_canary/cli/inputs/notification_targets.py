@@ -1,4 +1,4 @@
-"""Whose notifications are tried: of a file, of an object of the cluster, or none but an address. Used by a command."""
+"""Targets of ``notifications test``: of a file, of an object of the cluster, or one address. Used by a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

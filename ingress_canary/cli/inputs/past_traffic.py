@@ -1,4 +1,4 @@
-"""The last seven days of an Ingress, for ``plan --prometheus``."""
+"""Past traffic of an Ingress over seven days, for ``plan --prometheus``."""
 
 import asyncio
 import sys

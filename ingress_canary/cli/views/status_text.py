@@ -92,7 +92,7 @@ def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     if schedule is None:
         return
     at = status.step.index if status.step else 0
-    # stable may have become the revision by another hand, long before the last step
+    # stable may have become the revision by another writer, long before the last step
     overtaken = status.phase is Phase.SUCCEEDED and status.reason == Reason.SUPERSEDED
     beyond = status.phase in (Phase.PROMOTING, Phase.SUCCEEDED) and not overtaken
     stop = "-" if overtaken else {Phase.ROLLED_BACK: "x", Phase.PAUSED: "="}.get(status.phase, ">")

@@ -1,7 +1,7 @@
-"""The one place where it is decided what happens to a rollout.
+"""Decide what happens to a rollout: the ordered chain of rules.
 
 ``decide(seen, now)`` asks an ordered tuple of small rules; the first that has something to say decides. Order is
-meaning: a person's request before the evidence, the evidence and what a gate objects before another hand on the
+meaning: a person's request before the evidence, the evidence and what a gate objects before another writer on the
 shadow, and only then what the phase would do by itself. Nothing here awaits, logs or reads a clock.
 """
 

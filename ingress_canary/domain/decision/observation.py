@@ -1,4 +1,4 @@
-"""What a decision is made from, and what it is: both plain values. Made by ``engine/inputs.py``."""
+"""Observation and Decision: what is decided on, and what is decided; plain values. Made by ``engine/inputs.py``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

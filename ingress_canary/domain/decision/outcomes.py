@@ -1,4 +1,4 @@
-"""How a decision is built: a rollout stays where it is and says why, or it moves and the history says so."""
+"""Outcomes of a decision: hold in the phase with a reason, transition to another phase, enter a step, or finish."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What is known of one rollout beside its status: evidence, and the time in which it could be judged.
+"""The evaluation of one rollout: its evidence tick by tick, and the bake time in which it could be judged.
 
 A value that each tick replaces. The daemon keeps it in memory and stores the part that must survive
 (:meth:`Evaluation.checkpoint`); ``whatif`` drives the very same code in virtual time.
@@ -46,7 +46,7 @@ class EvidenceMode(Enum):
 
 
 class TickInputs(NamedTuple):
-    """All that a tick needs besides the session and the reading."""
+    """All that a tick needs besides the evaluation and the reading."""
 
     compiled: CompiledSchedule
     signals: Signals
@@ -69,7 +69,7 @@ class Evaluation(NamedTuple):
     held: float = 0
     warmed: float = 0
     last: datetime | None = None
-    """The last tick that could be judged; None where the thread of time was cut."""
+    """The last tick that could be judged; None after a gap."""
     settled_from: datetime | None = None
     """Since when the shadow has carried what is wanted; None while a write is still to come."""
     read_at: datetime | None = None
@@ -102,12 +102,12 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def new(cls, compiled: CompiledSchedule) -> Self:
-        """Return a session without any evidence."""
+        """Return an evaluation without any evidence."""
         return cls(Analysis.of(compiled.plan), CounterBook())
 
     @classmethod
     def restored(cls, compiled: CompiledSchedule, status: RolloutStatus) -> Self:
-        """Return the session that a checkpoint continues; without a usable one evidence starts anew at the step.
+        """Return the evaluation that a checkpoint continues; without a usable one evidence starts anew at the step.
 
         What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
         new starting point. Nothing is counted twice.
@@ -124,22 +124,22 @@ class Evaluation(NamedTuple):
         return cls(analysis, CounterBook(), baked=baked, held=held, unread=False, resume=resume)
 
     def enter(self, index: int) -> "Evaluation":
-        """Return the session at the beginning of a step."""
+        """Return the evaluation at the beginning of a step."""
         return self._replace(
             analysis=self.analysis.enter_step(index), baked=0.0, held=0.0, last=None, settled_from=None,
             settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
 
     def anew(self, index: int) -> "Evaluation":
-        """Return the session with fresh evidence at the same step."""
+        """Return the evaluation with fresh evidence at the same step."""
         return self.enter(index)._replace(analysis=self.analysis.enter_step(index).restart_evidence())
 
     def applied(self, now: datetime) -> "Evaluation":
-        """Return the session from the moment on at which the shadow carries what is wanted."""
+        """Return the evaluation from the moment on at which the shadow carries what is wanted."""
         return self._replace(settled_from=now)
 
     def unapplied(self) -> "Evaluation":
-        """Return the session while a write to the shadow is still to come: the share so far was not the weight's."""
+        """Return the evaluation while a write to the shadow is still to come: the share so far was not the weight's."""
         if self.settled_from is None and self.resume is None:
             return self
         analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
@@ -148,7 +148,7 @@ class Evaluation(NamedTuple):
         )  # fmt: skip
 
     def rebased(self, now: datetime) -> "Evaluation":
-        """Return the session after the clock was set: counters and settling get a new starting point.
+        """Return the evaluation after the clock was set: counters and settling get a new starting point.
 
         What came in between is lost, like over a restart; nothing is counted twice, and no bake is credited.
         """
@@ -173,14 +173,14 @@ def meets_requirement(analysis: Analysis, step: PlannedStep) -> bool:
 
 
 def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance) -> Evaluation:
-    """Return the session after one look at the source; ``count`` may know already what ``advance`` would return."""
+    """Return the evaluation after one look at the source; ``count`` may know already what ``advance`` would return."""
     interval = timedelta(seconds=at.interval)
     book, evidence = count(evaluation.book, reading, at.signals, at.compiled.measures, interval)
     return judge(evaluation._replace(book=book), reading, evidence, at)
 
 
 def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
-    """Return the session after one look whose series have been counted: ``evidence`` is what the look added."""
+    """Return the evaluation after one look whose series have been counted: ``evidence`` is what the look added."""
     now, look = reading.at, _common_changes(evaluation, reading, evidence)
     if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
@@ -229,5 +229,5 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
 
 
 def _credited_seconds(before: datetime | None, now: datetime, interval: float) -> float:
-    """Return the seconds since a tick, of which a gap counts as two at most; 0 where the thread of time was cut."""
+    """Return the seconds since a tick, of which a gap counts as two at most; 0 after a gap."""
     return 0.0 if before is None else max(0.0, min((now - before).total_seconds(), 2 * interval))

@@ -1,4 +1,4 @@
-"""What came before a session's first look, taken in from a source that remembers.
+"""Replay after a restart: samples from before the first reading, taken from a source with history.
 
 Two kinds of sessions want it: one whose rollout has not begun learns from the half hour before how stable's errors
 come, instead of waiting for a warm-up; one that a checkpoint continues takes in what has come since. The past is
@@ -51,7 +51,7 @@ def _grid(since: float, until: float, interval: float) -> Iterator[float]:
 def tick_with_past(
     evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance
 ) -> Evaluation:
-    """Return the session after a look, and after what came before it where this is its first and the source knows.
+    """Return the evaluation after a look, and after what came before it where this is its first and the source knows.
 
     ``count`` may know already what ``advance`` would return.
     """
@@ -70,7 +70,7 @@ def tick_with_past(
 
 
 def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickInputs, then: TickInputs) -> Evaluation:
-    """Return the session with all that has come since the checkpoint.
+    """Return the evaluation with all that has come since the checkpoint.
 
     Neither bake nor hold go on in a time in which nobody could have acted. A fail of that time stands, whatever has
     come after it: an uninterrupted run would have acted on it.

@@ -1,4 +1,4 @@
-"""Up to where a rollout's evidence has counted: what a restart needs to take in the rest from a source that remembers.
+"""Resume point of the evidence: up to which sample it has counted, so that a restart replays the rest.
 
 Stored behind the checkpoint of the analysis, as base64 of JSON, which is quicker than compressing it at each pass.
 ``evaluation.py`` keeps it, ``replay.py`` uses it. Wherever it is not exact it is too late, so that something may be

@@ -1,4 +1,4 @@
-"""A webhook gate's request and answer: a documented JSON, signed by whoever sends it, and what a status code means.
+"""Request and answer of a webhook gate: the documented JSON, its signature, and what a status code means.
 
 The form is versioned: members are added within a version, never changed or taken away (docs/howto/gates.md).
 """

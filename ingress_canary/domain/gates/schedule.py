@@ -1,4 +1,4 @@
-"""What a webhook gate is asked, and what its answer is worth: by the question, by its age, and until when.
+"""When a webhook gate is asked, with which question, how its answer is recorded, and how long it is valid.
 
 Plain values: ``rules/gate_answers.py`` decides by them, ``request.py`` puts the question into words. (The gates of
 ``verdicts.py`` are others: those that counts must pass.)

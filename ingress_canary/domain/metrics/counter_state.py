@@ -1,4 +1,4 @@
-"""What the counters of some processes were when last seen, and by how much they have risen since.
+"""State of counters: the last sample of each series, counter resets, and the increase since.
 
 Used by ``counting.py``, which knows what the counters mean. The rules are judging.md's: a counter that vanished keeps
 its last value; a new one counts from 0 on a process that is known, or that started after the last look, and is only a
@@ -87,7 +87,7 @@ class CounterState(NamedTuple):
     def follow(
         self, reading: Reading, samples: Mapping[SeriesKey, Sample]
     ) -> tuple["CounterState", tuple[Increase, ...]]:
-        """Return the ledger after this look, and what rose. ``reading`` tells who answered, and when."""
+        """Return the state after this look, and what rose. ``reading`` tells who answered, and when."""
         newest: dict[str, datetime] = {}
         for (name, _), sample in samples.items():
             newest[name] = max(sample.at, newest.get(name, sample.at))

@@ -1,8 +1,8 @@
-"""Samples become counts: raw cumulative counters in, whole-number counts of both sides out (judging.md, Evidence).
+"""Counting: raw cumulative counters in, whole-number counts of canary and stable out (judging.md, Evidence).
 
 The engine keeps one :class:`CounterBook` a rollout and calls :func:`advance` with each reading; the tests of
-``sequential_tests.py`` consume the counts. The book is memory only: a restarted daemon begins with an empty one, whose
-first look is a starting point and no evidence.
+``sequential_tests.py`` consume the counts. The counter book is memory only: a restarted daemon begins with an empty
+one, whose first look is a starting point and no evidence.
 """
 
 import re
@@ -78,14 +78,14 @@ def newest_samples(book: CounterBook) -> dict[str, datetime]:
 
 
 def rebase(book: CounterBook) -> CounterBook:
-    """Return a book that forgets its starting points, but takes nothing older than it has seen."""
+    """Return a counter book that forgets its starting points, but takes nothing older than it has seen."""
     return CounterBook(at=book.at)
 
 
 def advance(
     book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, interval: timedelta
 ) -> tuple[CounterBook, ReadingCounts]:
-    """Return the book with ``reading`` entered, and what it adds.
+    """Return the counter book with ``reading`` entered, and what it adds.
 
     ``interval`` is how often the source is read: data older than twice that, than twice its own sampling, and than
     60 s, are stale. A family that is not usable is not entered either, so that its next usable sample brings what came
@@ -143,7 +143,7 @@ def _number(reading: Reading, query: str) -> float | NoData:
 
 
 class _Followed(NamedTuple):
-    """One ledger after a reading: the counters that rose, or why they are not usable."""
+    """One counter state after a reading: the counters that rose, or why they are not usable."""
 
     ledger: CounterState
     increases: tuple[Increase, ...] = ()

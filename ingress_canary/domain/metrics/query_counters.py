@@ -1,4 +1,4 @@
-"""Counters of the users' own become counts. ``counting.py`` keeps their ledger and asks.
+"""Counters from users' own PromQL queries become counts. ``counting.py`` keeps their state and asks.
 
 Each series is followed by itself, as the controllers' are, and summed afterwards: a sum would hide the reset of a part.
 """

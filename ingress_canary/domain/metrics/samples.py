@@ -1,4 +1,4 @@
-"""What a metrics source hands over: raw cumulative counters, series by series, with their own timestamps.
+"""Samples of a metrics source: raw cumulative counters by series with their own timestamps, or why there are none.
 
 Made by the adapters (scrape, Prometheus), turned into counts by ``counting.py``. The router says which families
 and labels matter and which side a series speaks for; sources know nothing of that.

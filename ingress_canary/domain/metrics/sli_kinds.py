@@ -1,4 +1,4 @@
-"""What is counted: the SLOs' side (which requests are bad) and the router's (which series speak for whom).
+"""SLI kinds, one class each (availability, latency, counters, gauge), and the router's series that they read.
 
 The engine makes both once a rollout, from its schedule and its router; ``counting.py`` counts by them, and the
 metrics sources are asked for the bounds and the users' queries.

@@ -1,4 +1,4 @@
-"""Text that users write with variables in it, as ``{{side}}``: queries and messages share the form.
+"""Templates with variables such as ``{{side}}``: queries and messages that users write share the form.
 
 A value is filled in once and never read again, so that nothing in it counts as a variable.
 """

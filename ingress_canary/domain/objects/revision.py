@@ -1,4 +1,4 @@
-"""Which version a workload runs: a revision is the whole pod template, equality with stable is the pod spec's alone."""
+"""Revision of a workload: the hash of its whole pod template; equality with stable is the pod spec's alone."""
 
 import hashlib
 import json

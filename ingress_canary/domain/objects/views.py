@@ -61,7 +61,7 @@ class Meta:
     annotations: Mapping[str, str]
     owner: Owner | None
     manager: str
-    """The field manager of another hand's newest change, "" without one: a hint, not an identity."""
+    """The field manager of another writer's newest change, "" without one: a hint, not an identity."""
     deleting: bool
     finalizers: tuple[str, ...]
     """What an object that is being deleted waits for."""

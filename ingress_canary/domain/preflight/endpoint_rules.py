@@ -1,4 +1,4 @@
-"""Rules about the two Services and what stands behind them; they hold for every controller."""
+"""Endpoint rules: the two Services and the endpoints behind them, for every controller."""
 
 from collections.abc import Iterator
 

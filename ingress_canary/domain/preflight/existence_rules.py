@@ -1,4 +1,4 @@
-"""Rules 0: what must exist before anything else can be asked, whatever the controller."""
+"""Existence rules (rules 0): Ingress, Services and ports that must exist, whatever the controller."""
 
 from collections.abc import Iterator
 from datetime import datetime

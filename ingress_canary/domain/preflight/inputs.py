@@ -1,4 +1,4 @@
-"""What preflight looks at: one rollout and the cluster around it, gathered before any rule is asked.
+"""Inputs of preflight: one rollout and the cluster around it, gathered before any rule runs.
 
 The engine makes one at the start and before every step, ``lint --live`` makes one without starting anything.
 """

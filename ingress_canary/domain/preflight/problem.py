@@ -1,4 +1,4 @@
-"""What preflight finds: a problem with its object, its field and a remedy that a person can carry out.
+"""Problems that preflight finds: object, field, severity and a remedy that a person can carry out.
 
 Made by the rules, shown by status, Events, ``lint --live`` and the command line.
 """

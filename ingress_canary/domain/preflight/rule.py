@@ -1,4 +1,4 @@
-"""A rule: a number, a severity, and a small function that yields what it finds.
+"""A preflight rule: number, name, severity, and a small function that yields findings.
 
 A rule's docstring is its documentation: the first paragraph says what must hold and why, the second, after
 ``Remedy:``, what to do. The reference page is made of it (``reference_page.py``).

@@ -1,4 +1,4 @@
-"""Preflight at every tick of a rollout that waits at a step: the rules are asked anew once something is different.
+"""Cache of preflight's findings: rules are evaluated again only when an object that they read has changed.
 
 Rules are functions of the subject and of what they ask its view, so what they found last holds while the subject and
 each answer are the same. ``engine/inputs.py`` keeps one of these for each rollout.

@@ -1,4 +1,4 @@
-"""Preflight itself: a router's ordered rules over one subject. Used by the engine, ``lint --live`` and ``status``."""
+"""Run preflight: a router's rules in order. Used by the engine, ``lint --live`` and ``status``."""
 
 from collections.abc import Sequence
 

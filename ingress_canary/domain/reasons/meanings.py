@@ -1,4 +1,4 @@
-"""What each reason means and what to do about it: the text of docs/reference/reasons.md.
+"""Meaning and remedy of each reason: the text of docs/reference/reasons.md.
 
 Total over ``Reason``, as a test shows: a new reason comes with its sentence.
 """

@@ -1,4 +1,4 @@
-"""The one-shot action that a person or CI writes on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>[#<note>]``."""
+"""Verbs of the one-shot action, which is written on a rollout: ``<verb>[:<revision>[/<step>]]#<id>[#<note>]``."""
 
 from dataclasses import dataclass
 from enum import StrEnum

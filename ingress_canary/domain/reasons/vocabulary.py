@@ -1,4 +1,4 @@
-"""The closed vocabulary: one word for each thing that can be so, the same everywhere it is shown.
+"""Reasons: the closed vocabulary of conditions, Events and history, with the severity of each.
 
 Status, Events, logs, metric labels, the command line and the docs use these words and no others.
 """

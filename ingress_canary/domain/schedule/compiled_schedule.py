@@ -12,7 +12,7 @@ from ingress_canary.domain.slo.analysis import Plan
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class CompiledSchedule:
-    """A schedule made ready to be walked: made once for each content, because ticks come often."""
+    """A schedule compiled for use: made once for each content, because ticks come often."""
 
     spec: ScheduleSpec
     walk: StepList
@@ -32,7 +32,7 @@ class CompiledSchedule:
 
     @classmethod
     def of(cls, spec: ScheduleSpec) -> Self:
-        """Return the course of a schedule."""
+        """Return the compiled schedule."""
         walk = StepList.of(spec)
         return cls(
             spec,

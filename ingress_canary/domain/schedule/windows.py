@@ -1,4 +1,4 @@
-"""The calendar: when a rollout may advance, by local hours of some zone and freezes. Pure; ``rules/calendar.py`` asks.
+"""Calendar of windows and freezes: when a rollout may advance. Pure; ``rules/calendar.py`` asks.
 
 Local times are turned into instants here and nowhere else. An hour that a change to summer time leaves out is over at
 once: what begins or ends in it does so at the change. Of an hour that comes twice, ranges mean the first; a freeze that

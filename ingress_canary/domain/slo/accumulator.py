@@ -1,4 +1,4 @@
-"""The accumulators of one SLO in one rollout: counts go in tick by tick, E-values come out.
+"""Accumulator of one SLO in one rollout: counts go in tick by tick, E-values come out.
 
 ``analysis.py`` keeps one of these for each SLO; ``checkpoint.py`` writes them down. A tick costs tens of
 microseconds: sums are lists of floats, and constants come from the Design.
@@ -69,14 +69,14 @@ class Accumulator:
         return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
 
     def warm(self, *ticks: Counts) -> "Accumulator":
-        """Return the track with more ticks of stable alone: the scatter of its errors sets phi."""
+        """Return the accumulator with more ticks of stable alone: the scatter of its errors sets phi."""
         dispersion = self.dispersion
         for counts in ticks:
             dispersion = dispersion.plus(counts.m, counts.f)
         return replace(self, dispersion=dispersion, phi=dispersion.phi)
 
     def enter(self, step: int) -> "Accumulator":
-        """Return the track at the beginning of a step, counted from 1; copies of the tests up to it have begun."""
+        """Return the accumulator at the beginning of a step, from 1; copies of the tests up to it have begun."""
         return replace(
             self,
             absolute=self.absolute.begin(step),
@@ -86,15 +86,15 @@ class Accumulator:
         )
 
     def anew(self, step: int) -> "Accumulator":
-        """Return the track without evidence at the same step; phi remains, no better one can be had any more."""
+        """Return the accumulator without evidence at the same step; phi remains, no better one can be had any more."""
         return replace(Accumulator.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
 
     def silent(self, missing: str) -> "Accumulator":
-        """Return the track after a look that brought nothing, and why."""
+        """Return the accumulator after a look that brought nothing, and why."""
         return replace(self, fresh=False, missing=missing)
 
     def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Accumulator":
-        """Return the track with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
+        """Return the accumulator with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
         n, e, m, f = counts
         design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
         looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], TickCounts(at, n, m, f))

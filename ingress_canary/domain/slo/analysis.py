@@ -1,4 +1,4 @@
-"""The evidence of one rollout as one value: what ``decide.py`` asks and what ``status`` shows.
+"""Analysis: the evidence and verdicts of all SLOs of a rollout, which ``decide.py`` asks and ``status`` shows.
 
 Every method returns a new value; nothing here waits, reads a clock or knows a metrics source. ``checkpoint.py`` turns
 it into text and back.

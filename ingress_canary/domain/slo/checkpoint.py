@@ -1,4 +1,4 @@
-"""An Analysis as text for ``status.analysisState``, and back: so that a restart goes on from there.
+"""Checkpoint: an Analysis encoded for ``status.analysisState``, and decoded after a restart.
 
 ``v1.`` and base64 of a compressed JSON list; what stands behind another dot is ``resume.py``'s. Numbers are written in
 full, so that nothing about a verdict changes. The looks of the last minute are kept too: they are a few hundred bytes,

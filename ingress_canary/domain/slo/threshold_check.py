@@ -1,4 +1,4 @@
-"""A number held against a bound: an uncalibrated SLO (judging.md), beside the sequential tests.
+"""Threshold SLO: a number compared with a bound, uncalibrated (judging.md), beside the sequential tests.
 
 Looks are taken a window apart. Only as many in a row as the SLO asks for make a verdict: all inside pass, all outside
 fail. ``analysis.py`` keeps one for each SLO of ``prometheusThreshold``; none is stored, so that a restart begins the
@@ -56,11 +56,11 @@ class ThresholdCheck:
     missing: str = ""
 
     def anew(self) -> "ThresholdCheck":
-        """Return the watch at the beginning of a step."""
+        """Return the check at the beginning of a step."""
         return ThresholdCheck(self.bound)
 
     def tick(self, at: float, value: float | str) -> "ThresholdCheck":
-        """Return the watch after a tick that brought a number, or why there is none.
+        """Return the check after a tick that brought a number, or why there is none.
 
         Unknown is no look. What is more than two windows old is not in a row with what comes.
         """

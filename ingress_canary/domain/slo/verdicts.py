@@ -1,4 +1,4 @@
-"""What the evidence of one SLO says, as a verdict and as a sentence with its numbers.
+"""Verdict of one SLO (pass, fail, inconclusive, no data) from its evidence, with a sentence and its numbers.
 
 ``analysis.py`` asks after every tick; people read the sentences in status, Events and on the page. judging.md,
 "Verdicts" and "The test", is the specification.

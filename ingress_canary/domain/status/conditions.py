@@ -1,4 +1,4 @@
-"""The conditions of a status: what is so, since when, and why. ``publish.py`` puts them in.
+"""Conditions of a status: type, value, reason, message, last transition. Written by ``publish.py``.
 
 What they tell is gathered before it is put into words: most ticks change nothing but numbers, and nobody reads those.
 """

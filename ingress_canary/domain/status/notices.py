@@ -1,4 +1,4 @@
-"""What people are told, and in which words: from two statuses, the one before and the one that has been stored.
+"""Notifications to people: which are due between the status before and the stored one, and their text.
 
 What was told is part of the status (``alerts``, ``history``), so it is stored before it is sent: a crash in between
 loses a message, and no restart repeats one. ``publish.py`` has it stored, ``engine/report.py`` has it sent.

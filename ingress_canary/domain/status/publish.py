@@ -1,4 +1,4 @@
-"""What of a decision the world sees: conditions, evidence in numbers, and which differences are worth a write."""
+"""The status that is written: conditions, evidence, the merge patch, which differences are worth a write."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What the contract takes and the daemon does not: behaviour of a later release, and more steps than it walks.
+"""Unsupported members of a spec: valid in the schema, refused by this daemon, each with its field and remedy.
 
 Refused in words, never silently ignored. Used by the daemon (reason InvalidSpec) and by ``lint``. A release that
 brings a behaviour removes its line here.

@@ -1,4 +1,4 @@
-"""The request that reaches the canary now, as a person types it. ``status`` shows it where a header or cookie does."""
+"""The curl command that reaches the canary by header or cookie, as ``status`` shows it."""
 
 import re
 import shlex

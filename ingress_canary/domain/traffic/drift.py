@@ -1,4 +1,4 @@
-"""Another hand on the shadow: which way it moved the exposure, and what to do about it (rule 2 of docs/concepts.md).
+"""Drift of the shadow by another writer: which way the exposure went, and what to do (rule 2 of docs/concepts.md).
 
 A shadow carries the fingerprint of the content this daemon wrote last. While content and fingerprint agree nobody
 else has touched it, and a difference from what is wanted is only a write of ours that is still to come. Once they
@@ -54,7 +54,7 @@ def untouched(router: Router, shadow: Ingress) -> bool:
 
 
 def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
-    """Return how a shadow that another hand has touched differs from what is wanted, by direction."""
+    """Return how a shadow that another writer has touched differs from what is wanted, by direction."""
     actual, target = router.exposure_if_marked(shadow), Ingress.of(manifest)
     raised, lowered = _estranged(router, shadow, target), list[str]()
     if _intact(router, shadow):

@@ -1,4 +1,4 @@
-"""Whether the weight has an effect, judged by the share of requests that the canary gets.
+"""Effectiveness of the weight, judged by the share of requests that the canary gets.
 
 ``decide.py`` asks at every tick of a settled step; judging.md, "Proof of effect", is the specification. The share
 cannot equal the weight (forced headers and cookies raise it, redirects and sticky clients lower it), so only a canary

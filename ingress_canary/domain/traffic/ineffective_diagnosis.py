@@ -1,4 +1,4 @@
-"""Why a weight may have no effect: the likely causes in the order in which a person should look at them.
+"""Diagnosis of an ineffective weight: the likely causes, in the order in which a person should look at them.
 
 ``decide.py`` adds them to WeightNotEffective, which says that the share is wrong and cannot say why.
 """

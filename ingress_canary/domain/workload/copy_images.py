@@ -1,7 +1,7 @@
 """CopyImages: which images stable is to get, and whether they are still to be set. Pure.
 
 ``rules/copy_images.py`` decides with it, ``engine/execute.py`` writes what is due. Images are set once on the way there
-and once on the way back: what another hand makes of them afterwards is told and not fought.
+and once on the way back: what another writer makes of them afterwards is told and not fought.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ def images_arrived(copying: CopyStatus, stable: Workload) -> bool:
 def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
     """Return the images that stable must be given now; None when there is nothing to write.
 
-    Only what stands where the copy began is written: another hand's images are nobody's to replace.
+    Only what stands where the copy began is written: another writer's images are nobody's to replace.
     """
     copying = status.copying
     if copying is None or stable is None or copying.done or status.phase is not Phase.PROMOTING:

@@ -1,4 +1,4 @@
-"""A Cluster that writes only while this process leads, so that nothing else need know of leases.
+"""Guard of writes: a Cluster that writes only while this process holds the lease.
 
 ``app.py`` puts it between the engine and the API. A write is begun only while there is time left and given up when
 there is none: what the API server may still do with it then meets the stamps of the next leader (``takeover.py``).

@@ -1,4 +1,4 @@
-"""Follow, lead, follow again: an engine for each term of leadership, made anew so that it knows only what is stored.
+"""Leader election loop: follow, lead, follow again, with a new engine for each term of leadership.
 
 ``app.py`` starts it once the caches are full: they stay warm while another process leads, and whoever takes over
 reads its evidence from the last checkpoint.

@@ -1,4 +1,4 @@
-"""Taking over: a new leader's first writes, after which nothing that the old one has decided is accepted any more.
+"""Takeover by a new leader: its first writes, after which the API rejects what the old leader still writes.
 
 All updates carry the resourceVersion that they were decided on. So it is enough to move it once, of the status and of
 the shadow, before anything else is done to a rollout. ``engine/loop.py`` does so on the first pass of a term.

@@ -1,4 +1,4 @@
-"""Schedules that rollouts have in common are kept once: a cluster has hundreds of rollouts, and few schedules.
+"""Cache of schedules and compiled schedules: rollouts with the same content share one.
 
 ``spec_parser.py`` and ``schedule_source.py`` ask; what nobody uses any more is forgotten.
 """
@@ -21,7 +21,7 @@ def shared_spec(spec: ScheduleSpec) -> ScheduleSpec:
 
 
 def shared_schedule(spec: ScheduleSpec) -> CompiledSchedule:
-    """Return the course of a schedule, made once for all that say the same."""
+    """Return the compiled schedule, made once for all that say the same."""
     key = digest(spec.dump())
     compiled = _COMPILED.get(key)
     if compiled is None or compiled.spec != spec:

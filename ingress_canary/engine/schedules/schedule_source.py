@@ -1,4 +1,4 @@
-"""Which schedule a rollout walks: as it began, or as it is now while nothing has begun. ``engine/inputs.py`` asks."""
+"""Which schedule a rollout follows: as it began, or the present one before that. ``engine/inputs.py`` asks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def _compiled_schedule(
     options: Options,
     context: Mapping[str, Any] | None = None,
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
-    """Return the course of a schedule, made once for each version of it."""
+    """Return the compiled schedule, made once for each version of it."""
     if state.compiled is None or state.compiled[0] != source:
         try:
             known = source if isinstance(source, ScheduleSpec) else None

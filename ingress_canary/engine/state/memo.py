@@ -1,4 +1,4 @@
-"""What a pass over a rollout works out of things that seldom change, kept until one of them does.
+"""Memo of results that seldom change, one for each rollout: computed again when an input changes.
 
 A rollout that waits at a step is looked at every few seconds; its manifests, its status and its shadow are the same
 objects as at the last pass then, because the caches replace them only with newer versions. ``rollout_state.py`` keeps

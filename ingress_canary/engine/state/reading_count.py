@@ -1,4 +1,4 @@
-"""A reading counted once, though it is asked for twice: to see whose pass comes first, and in that pass.
+"""Count a reading once, though two ask: the ticker for the order of passes, and the pass itself.
 
 The ticker asks :func:`largest_bad_share`, ``engine/inputs.py`` then :func:`tick_reading`.
 """
@@ -35,7 +35,7 @@ def largest_bad_share(state: RolloutState, interval: float) -> float:
 
 
 def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, at: TickInputs) -> Evaluation:
-    """Return the session with a reading, counted from a new starting point when the clock was set before it.
+    """Return the evaluation with a reading, counted from a new starting point when the clock was set before it.
 
     One that cannot be judged, whatever is wrong with it, is missing data: neither good nor bad, and it bars no action.
     """

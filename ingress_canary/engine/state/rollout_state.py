@@ -1,4 +1,4 @@
-"""What the daemon knows of each rollout beside the API: lost with the process, and safe to lose.
+"""Working state of each rollout, in memory only: lost with the process, and safe to lose.
 
 The web server reads it too.
 """
@@ -58,7 +58,7 @@ class RolloutState:
     present: tuple[object, str | None] | None = None
     """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
-    """When another hand's changes were undone, in the clock's monotonic seconds, and whose they were."""
+    """When another writer's changes were undone, in the clock's monotonic seconds, and whose they were."""
     removed: str | None = None
     """The uid of a shadow that this daemon removed before it could store why."""
     rejected: str | None = None

@@ -1,4 +1,4 @@
-"""What a cluster does by itself: serves defined kinds, collects what has no owner, empties deleted namespaces.
+"""Controllers of the control plane: CRD registration, garbage collection, deletion of namespaces.
 
 Each one listens to the store; ``server.py`` attaches them. Collection and emptying happen in the background, on the
 loop's next turn, as clients of a real cluster see them.

@@ -1,4 +1,4 @@
-"""What the API answers when it does not do what was asked: an error with a Kubernetes Status as its body.
+"""Errors that the API answers with: a code and a Kubernetes Status as its body.
 
 Every refusal in this package is an :class:`ApiError`, made by one of the functions below; ``server.py`` sends it.
 The wording follows ``apimachinery/pkg/api/errors`` of Kubernetes.

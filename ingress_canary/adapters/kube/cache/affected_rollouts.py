@@ -1,4 +1,4 @@
-"""Which rollouts an object concerns: the way from a watch event to the few rollouts that must look again.
+"""Which rollouts a changed object affects: from a watch event to the few rollouts to reconcile.
 
 ``cluster.py`` keeps it from the raw rollouts, which may be malformed: whatever is not there depends on nothing.
 """

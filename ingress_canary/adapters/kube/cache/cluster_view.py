@@ -1,4 +1,4 @@
-"""The cluster as the watches have brought it: one store a resource, and the ``View`` that decisions look at.
+"""Cached view of the cluster: one store a resource, and the ``ClusterView`` that decisions read.
 
 ``cluster.py`` owns it. Every look-up is a dictionary's.
 """

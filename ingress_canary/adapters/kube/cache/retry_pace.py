@@ -1,4 +1,4 @@
-"""When a watch may make its next request: at most one a second, fewer while it fails. Used by ``listwatch.py``."""
+"""Back-off of a watch: at most one request a second, fewer while it fails. Used by ``listwatch.py``."""
 
 import asyncio
 import random

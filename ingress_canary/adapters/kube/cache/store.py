@@ -1,4 +1,4 @@
-"""What is known of one resource: parsed once per version of an object, never set back, indexed for look-ups.
+"""Store of one resource: objects parsed once per version, never older than seen, indexed for look-ups.
 
 The watches feed it, and so do the daemon's own writes with their responses (write-through). Because both may arrive
 in any order, an object that is older than what is held never replaces it, and one that is known to be deleted never

@@ -1,4 +1,4 @@
-"""Which resources are watched where, and how they all are. Used by ``cluster.py``."""
+"""All watches: which resources in which namespaces, and their health. Used by ``cluster.py``."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The one place that makes requests to the Kubernetes API, over kubernetes.aio's generic client.
+"""Client of the Kubernetes API: the only place that makes requests, over kubernetes.aio's generic client.
 
 ``connect.py`` makes it; the watches, the conditional writes, the recorder and the lease use it. The client's
 models and API classes stay unused: they cost time, and drop the fields that they do not know.

@@ -1,4 +1,4 @@
-"""Where the API server is and who we are: in-cluster or from a kubeconfig, by kubernetes.aio's own loaders.
+"""Connection to the API server and credentials: in-cluster or from a kubeconfig, by kubernetes.aio's own loaders.
 
 ``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else: the
 package pulls in the synchronous client too (half a second, 58 MiB), which commands that need no cluster would pay for.

@@ -1,4 +1,4 @@
-"""What went wrong with the Kubernetes API, in the words of ``ports``: the only place that translates.
+"""Errors of the Kubernetes API translated into those of ``ports``: the only place that does so.
 
 Only the API's own ``Status`` object is believed to speak of an object. A 404 page of a proxy says nothing about the
 Ingress that was asked for, so everything else that is no usable answer is Unavailable.

@@ -1,4 +1,4 @@
-"""The resources of the Kubernetes API that the daemon reads or writes, and what a request is called in words."""
+"""Resources of the Kubernetes API that the daemon reads or writes, with their paths."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

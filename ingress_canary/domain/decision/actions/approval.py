@@ -1,4 +1,4 @@
-"""A person's consent to a step: what asks for it, how long it is waited for, and what it leads to.
+"""Approval of a step by a person: when it is asked for, its timeout, and the verb approve.
 
 ``step_barriers.py`` asks whether it bars the way, ``handle_action.py`` records it. One is waited for at a time, and it
 is void as soon as evidence begins anew: what was consented to is what had been seen.

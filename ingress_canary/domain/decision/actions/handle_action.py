@@ -1,4 +1,4 @@
-"""A person's request: the one-shot action, from the command line, kubectl or CI."""
+"""The one-shot action (a verb such as pause or abort), from the command line, kubectl or CI."""
 
 from datetime import datetime
 from typing import assert_never
@@ -32,7 +32,7 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
         return None
     hand = external_change(seen, now)
     if hand is not None:
-        # what another hand took away stays away, whatever is asked for in the same breath
+        # what another writer took away stays away, whatever is asked for in the same breath
         seen = seen._replace(status=hand.status, drift=None)
     found = _refusal(seen, action, raced=hand is not None) or _carry_out(seen, now, action)
     if isinstance(found, Decision):

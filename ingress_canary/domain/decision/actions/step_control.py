@@ -1,4 +1,4 @@
-"""What a person decides in the evidence's place: to leave a step, to go to the last one, to begin anew.
+"""The verbs skip, promote and restart: a person overrides the evidence of a step.
 
 ``handle_action.py`` carries these out. A person may do so at any hour and without an approval: that is what they are
 for. Whatever tells of harm, or is another person's word for everybody, still holds: docs/adr/0012.

@@ -1,4 +1,4 @@
-"""At rest: a revision that is new begins; one that failed, or that stable runs already, starts nothing."""
+"""Phases Succeeded and RolledBack: a new revision begins; one that failed, or that stable runs, starts nothing."""
 
 from datetime import datetime
 

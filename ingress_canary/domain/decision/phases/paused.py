@@ -1,4 +1,4 @@
-"""Stops that wait for somebody, and their end."""
+"""Phase Paused: how a pause begins, waits for a person, and is resumed."""
 
 from datetime import datetime
 
@@ -64,7 +64,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     if not promotes and wanted_exposure(status) != exposure:
         return enter_step(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
-    # images that another hand has taken back are set once more: that is what a person asks for with this
+    # images that another writer has taken back are set once more: that is what a person asks for with this
     again = status.copying and status.copying.model_copy(update={"done": False})
     return transition(
         seen, now, pause.returns_to, Reason.RESUMED, message, wants_evidence=True, pause=None, weight=exposure.weight,

@@ -1,4 +1,4 @@
-"""Pending: what stands in the way of a rollout, and its first step or one that is taken again."""
+"""Phase Pending: obstacles to the start, and the entry into the first step or one that is taken again."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Progressing: advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
+"""Phase Progressing: advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
 
 from collections.abc import Callable
 from datetime import datetime

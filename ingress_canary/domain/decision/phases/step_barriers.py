@@ -1,4 +1,4 @@
-"""What may bar the way to the next step although nothing is wrong with the canary: a calendar, a person, a gate.
+"""Barriers before a step, asked when the evidence suffices: approval, calendar, webhook gates.
 
 Asked by ``pending.py`` and ``progressing.py`` last of all, when the evidence suffices. A barrier never stops the
 watch or a rollback, and its time is not held against the step: ``maxHold`` counts unmet requirements only.

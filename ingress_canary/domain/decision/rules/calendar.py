@@ -1,4 +1,4 @@
-"""Windows and freezes: what keeps a rollout where it is until a time comes, or until somebody lifts a freeze."""
+"""Windows and freezes: hold a rollout until its window opens or a freeze is lifted."""
 
 from datetime import datetime, timedelta
 

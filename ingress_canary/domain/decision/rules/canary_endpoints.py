@@ -1,4 +1,4 @@
-"""A canary without any ready endpoint: nobody reaches it, so nothing can be judged, and that has an end."""
+"""Canary endpoints: without a ready one nothing can be judged; after notReadyTimeout the rollout ends."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""CopyImages: stable becomes the new version by the daemon's hand, and gets its images back after a fail."""
+"""CopyImages: the daemon gives stable the canary's images, and its old images back after a fail."""
 
 from datetime import datetime
 
@@ -40,7 +40,7 @@ def copy_to_stable(seen: Observation) -> Decision:
 
 
 def _hold_for_person(seen: Observation, why: str) -> Decision:
-    """Return the decision to wait for a person: stable cannot be made the new version by the daemon's hand."""
+    """Return the decision to wait for a person: stable cannot be made the new version by the daemon."""
     return hold(
         seen, Reason.AWAITING_STABLE, f"{why}; deploy stable yourself, or say finish", wants_evidence=True, alert=True
     )
@@ -51,7 +51,7 @@ def begin_restore(seen: Observation, now: datetime, reason: Reason, message: str
     copying, stable = seen.status.copying, seen.stable
     assert copying is not None
     assert stable is not None
-    # images of another hand's are left alone, on the way back too
+    # images of another writer's are left alone, on the way back too
     undo = UndoStatus(reason=reason, message=message[:MESSAGE_LENGTH])
     back = copying.model_copy(update={"undo": undo, "done": False})
     why = f"{message}; {workload_title(stable)} gets its images back before the canary goes"

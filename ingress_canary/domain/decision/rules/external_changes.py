@@ -1,4 +1,4 @@
-"""Another hand on the shadow: what it took away stays away, and a fight is not fought."""
+"""External changes of the shadow: exposure taken away stays away; a writer that keeps changing it is left alone."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def external_change(seen: Observation, now: datetime) -> Decision | None:
-    """Honour a hand that took exposure away: pause, and put nothing back until told to."""
+    """Honour another writer that took exposure away: pause, and put nothing back until told to."""
     status = seen.status
     if status.phase is not Phase.PENDING and status.phase not in IN_FLIGHT:
         return None
@@ -32,7 +32,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
         return None
     left = drift.honoured
     if status.phase is Phase.PAUSED and left == wanted_exposure(status):
-        # honoured already: what is still missing of the shadow is not put back while hands are off
+        # honoured already: what is still missing of the shadow is not put back while the shadow is left alone
         return None
     manager = seen.shadow.meta.manager if seen.shadow else ""
     message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
@@ -50,7 +50,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
 
 
 def exposure_taken_away(seen: Observation) -> dict[str, Any]:
-    """Return the changes to a status that leave away what another hand has just taken away; empty without such."""
+    """Return the changes to a status that leave away what another writer has just taken away; empty without such."""
     if is_shadow_deleted(seen):
         return NO_SHADOW
     if seen.drift is None or not seen.drift.lowered:

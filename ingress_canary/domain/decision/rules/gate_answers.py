@@ -1,4 +1,4 @@
-"""Webhook gates: what their answers lead to, and which of them are asked now.
+"""Answers of webhook gates: hold, pause or roll back, and which gates are asked next.
 
 Unknown holds and never rolls back; only a rejection does, and only where the gate says so. A gate is asked when all
 else lets the rollout pass, so that its answer is of this minute; those of ``duringStep`` are asked all the time.
@@ -45,7 +45,7 @@ def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
             continue
         if asked.gate.on_reject is OnReject.ROLLBACK:
             return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
-        # what another hand has just taken away comes first: a pause would put it back
+        # what another writer has just taken away comes first: a pause would put it back
         if seen.status.pause is None and not is_shadow_deleted(seen) and not (seen.drift and seen.drift.lowered):
             return _pause_on_rejection(seen, now, asked)
     return None

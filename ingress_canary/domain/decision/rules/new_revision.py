@@ -1,4 +1,4 @@
-"""Another version came along, of the canary or of stable, or the spec means other objects than it did."""
+"""A new revision of the canary or of stable in mid-rollout, or a spec that names other objects than before."""
 
 from datetime import datetime
 

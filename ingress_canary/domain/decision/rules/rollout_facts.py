@@ -1,4 +1,4 @@
-"""What several rules ask of an observation. None of these decides anything."""
+"""Facts of a rollout as predicates of an Observation, for several rules. None of these decides anything."""
 
 from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
@@ -76,7 +76,7 @@ def targets_other_objects(seen: Observation) -> bool:
 
 
 def is_shadow_deleted(seen: Observation) -> bool:
-    """Return whether the shadow in status is gone, or on its way, by another hand than this daemon's."""
+    """Return whether the shadow in status is gone, or on its way, by another writer than this daemon's."""
     status, shadow = seen.status, seen.shadow
     if status.shadow is None or status.shadow.uid is None:
         return False

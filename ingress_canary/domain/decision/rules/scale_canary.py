@@ -1,4 +1,4 @@
-"""scaleCanary: the canary gets its replicas before it is waited for, and what it had once it has drained."""
+"""scaleCanary: replicas for the canary before the first step, and its former number after the drain."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A proven fail: what it leads to in every phase in which the canary may have traffic."""
+"""SLO failure: a proven fail rolls back or pauses, in every phase in which the canary may have traffic."""
 
 from datetime import datetime
 
@@ -33,7 +33,7 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
         return begin_restore(seen, now, Reason.SLO_VIOLATED, message)
     if rolls_back and not replacing:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.SLO_VIOLATED, message)
-    # whatever holds the weight must not put back what another hand has just taken away: that comes first
+    # whatever holds the weight must not put back what another writer has just taken away: that comes first
     if is_shadow_deleted(seen) or (seen.drift is not None and seen.drift.lowered):
         return None
     if replacing and status.finishing:

@@ -1,4 +1,4 @@
-"""Which controller serves an Ingress, as Kubernetes says it. Used to choose a router, and by rules."""
+"""IngressClass of an Ingress, and which controller serves it. Used to choose a router, and by rules."""
 
 from ingress_canary.domain.objects.views import ClusterView, Ingress
 

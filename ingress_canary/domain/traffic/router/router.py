@@ -1,7 +1,7 @@
-"""What differs between ingress controllers, behind one narrow interface.
+"""Router: the interface of one kind of ingress controller; all that differs between controllers is behind it.
 
-``decide.py`` and the engine know a Router and nothing of any controller; another one is added by writing a module
-beside this one (docs/adr/0007).
+``decide.py`` and the engine know a Router and nothing of any controller; another one is a folder
+beside ``nginx/`` (docs/adr/0007).
 """
 
 from collections.abc import Mapping, Sequence

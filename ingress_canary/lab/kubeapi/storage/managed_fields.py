@@ -1,4 +1,4 @@
-"""Who owns which field: ``metadata.managedFields``, by which a writer's hand can be told from another's.
+"""Managed fields: who owns which field (``metadata.managedFields``), as server-side apply and updates record it.
 
 Used by ``strategy.py`` after each write. Maps are followed member by member, and belong themselves to whoever made
 them (the member "." of a real server's tree); a list is one field (a real server follows the lists that are maps by

@@ -1,4 +1,4 @@
-"""Who else claims what the rollout needs: rules 1, 5, 6, 7, 8, 9 and 21.
+"""Conflicts with other Ingresses over hosts, paths and Services: rules 1, 5, 6, 7, 8, 9 and 21.
 
 ingress-nginx knows upstreams, named ``<namespace>-<service>-<port as written>``, and locations (host, path, type).
 Of those who claim a location the oldest Ingress owns it; a canary Ingress adds its upstream as an alternative to the

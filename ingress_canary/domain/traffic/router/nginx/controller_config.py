@@ -1,4 +1,4 @@
-"""What ingress-nginx's own configuration says: its ConfigMap, and the arguments of its pods. For ``router.py``.
+"""ingress-nginx's own configuration: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
 Rules 12, 20 and 22 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """

@@ -1,4 +1,4 @@
-"""ingress-nginx and what reads its annotations the same way: the only place outside lab that names its keys.
+"""Router of ingress-nginx: the shadow's annotations, what a shadow exposes, and the series that count it.
 
 The facts are in docs/reference/ingress-nginx.md; rule numbers below are its rules.
 """

@@ -1,6 +1,7 @@
-"""Rules about the shadow that is there: 2, 3, 4, 17 and 18.
+"""Rules about an existing shadow: 2, 3, 4, 17 and 18.
 
-The router makes shadows that keep them; they are asked again before every step, for other hands and an edited primary.
+The router makes shadows that keep them; they are asked again before every step, for other writers and an edited
+primary.
 """
 
 from collections.abc import Iterator
