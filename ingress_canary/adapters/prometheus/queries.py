@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ingress_canary.adapters.scrape import Exposition
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.router.nginx_metrics import RELOADED
+from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
 
 OWN = frozenset(
     {

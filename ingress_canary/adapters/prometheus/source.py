@@ -35,7 +35,7 @@ from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numb
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.router.nginx_metrics import RELOADED
+from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
 from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.ports import Clock
 

@@ -13,7 +13,13 @@ from sys import intern
 from typing import NamedTuple
 
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, ORPHAN, PREFIX, REQUESTS
+from ingress_canary.domain.traffic.router.nginx.metric_families import (
+    DURATION_BUCKET,
+    DURATION_COUNT,
+    ORPHAN,
+    PREFIX,
+    REQUESTS,
+)
 
 MAX_LINE = 1024 * 1024
 

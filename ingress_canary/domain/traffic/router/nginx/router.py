@@ -16,11 +16,11 @@ from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
-from ingress_canary.domain.router.nginx_metrics import DURATION_BUCKET, DURATION_COUNT, REQUESTS
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
 from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
+from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 
 PREFIX = "nginx.ingress.kubernetes.io"
