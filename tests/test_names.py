@@ -1,6 +1,7 @@
 """No class name stands for two things, no folder is too full, and every folder says what lives there."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,19 @@ def twice(sources: dict[str, str]) -> dict[str, list[str]]:
 def test_no_class_name_exists_twice_without_a_qualifying_word() -> None:
     sources = {str(path.relative_to(ROOT)): path.read_text() for path in sorted(PACKAGE.rglob("*.py"))}
     assert twice(sources) == {}
+
+
+def test_the_map_has_a_line_for_each_folder() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`([\w/]+)`", line.split("|")[1])
+    }
+    domain = {f"domain/{path.name}" for path in (PACKAGE / "domain").iterdir() if (path / "__init__.py").exists()}
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} - {"domain"}
+    assert named == domain | folders
 
 
 def test_the_check_of_names_finds_a_class_inside_a_function() -> None:

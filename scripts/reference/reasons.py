@@ -4,7 +4,6 @@ import re
 
 from ingress_canary.domain.reasons.meanings import MEANINGS
 from ingress_canary.domain.reasons.vocabulary import Reason
-from reference.looks import LOOKS
 from reference.markdown import GENERATED
 
 HEAD = f"""\
@@ -30,13 +29,13 @@ PAGE = re.compile(r"\(((?:[\w-]+/)*)([\w-]+)\.md\)")
 
 
 def page() -> str:
-    """Return the page. Raises KeyError for a word that says not where to look (``looks.py``)."""
+    """Return the page."""
     text = HEAD
     for reason, one in MEANINGS.items():
         if reason in SECTIONS:
             text += f"\n## {SECTIONS[reason]}\n"
         text += f"\n### {reason}\n\n{_linked(one.what)}\n"
-        text += f"\n- **Look at:** {LOOKS[reason]}\n- **Do:** {_linked(one.todo)}\n"
+        text += f"\n- **Look at:** {one.look}\n- **Do:** {_linked(one.todo)}\n"
     return text
 
 
