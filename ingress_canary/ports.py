@@ -163,7 +163,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A Kubernetes Event about a rollout, made by ``engine/events.py``."""
+    """A Kubernetes Event about a rollout, made by ``engine/report.py``."""
 
     about: Key
     uid: str

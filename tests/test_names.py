@@ -55,3 +55,15 @@ def test_a_folder_says_what_lives_there_and_is_not_too_full(folder: Path) -> Non
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MOST, f"{folder.relative_to(ROOT)} has {len(modules)} modules: divide it"
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+
+
+def test_every_module_that_the_code_names_is_there() -> None:
+    paths = [*PACKAGE.rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]
+    files = [f"/{path.relative_to(ROOT)}" for path in paths]
+    named = {
+        (str(path.relative_to(ROOT)), name)
+        for path in paths
+        for name in re.findall(r"``((?:[\w-]+/)*[\w-]+\.py)``", path.read_text())
+    }
+    assert len(named) > 100
+    assert {one for one in named if not any(file.endswith(f"/{one[1]}") for file in files)} == set()
