@@ -65,7 +65,7 @@ def ingress(metadata: Manifest, *rules: Manifest, **spec: Any) -> Manifest:
 
 
 def primary(**annotations: str) -> Manifest:
-    return ingress(meta("checkout", **annotations), rule(HOST, path("checkout")))
+    return ingress(meta("checkout", minute=10, **annotations), rule(HOST, path("checkout")))
 
 
 def classed(name: str | None, legacy: str = "") -> Manifest:
@@ -98,7 +98,7 @@ def shadow(
         "checkout-canary", minute=20, owner=owner, **{"canary": "true", "canary_weight": "10", **annotations}
     )
     metadata["annotations"] |= plain or {}
-    spec = {"tls": list(tls)} if tls else {}
+    spec: Manifest = {"tls": list(tls)} if tls else {}
     spec |= {"defaultBackend": defaultBackend} if defaultBackend else {}
     return ingress(metadata, *(rules or (rule(HOST, path("checkout-canary")),)), **spec)
 
@@ -109,7 +109,7 @@ def foreign_canary(name: str, *rules: Manifest, namespace: str = "shop", **spec:
 
 
 def service(name: str, namespace: str = "shop", plain: Manifest | None = None, **spec: Any) -> Manifest:
-    body = {
+    body: Manifest = {
         "kind": "Service",
         "metadata": meta(name, namespace),
         "spec": {"ports": [{"name": "http", "port": 80}], **spec},

@@ -386,7 +386,9 @@ class World:
         """Delete the shadow, and take everybody off it where that does not end it."""
         if self.shadow is not None:
             self.delete_shadow()
-        for off in OFF if self.shadow is not None else ():
+        if self.shadow is None:
+            return
+        for off in OFF:
             patch = off(ROUTER, Ingress.of(self.shadow))
             if patch is not None:
                 self.shadow = merged(self.shadow, patch)
@@ -426,7 +428,7 @@ class World:
         )
 
     @property
-    def history(self) -> list[tuple[int, float, str]]:
+    def history(self) -> list[tuple[int, float | int, str]]:  # without int, mypy holds that none equals (2, 50, ...)
         """Step, weight and reason of each entry."""
         return [(entry.step, entry.weight, entry.reason) for entry in self.status.history]
 

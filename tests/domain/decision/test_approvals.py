@@ -74,8 +74,7 @@ def test_nothing_begins_without_the_first_steps_consent() -> None:
 
 def test_the_promotion_waits_for_the_last_steps_consent() -> None:
     world = waiting("After", 3)
-    world.step(5)
-    assert world.status.phase is Phase.PROGRESSING
+    assert world.step(5).status.phase is Phase.PROGRESSING
     approve(world)
     assert world.status.phase is Phase.PROMOTING
 

@@ -103,11 +103,11 @@ def test_what_has_not_begun_and_what_is_paused_tell_of_it_and_what_is_at_rest_do
 
 @pytest.mark.parametrize("closed", ["window", "freeze", "daemon"])
 def test_a_failing_canary_is_rolled_back_as_fast_as_ever(closed: str) -> None:
-    windows: dict[str, Any] = {
+    closings: dict[str, dict[str, Any]] = {
         "window": {"allow": [{"days": DAYS, "from": "09:00", "to": "10:01"}]},
         "freeze": {"freezes": [{"from": "2026-03-02T10:01", "to": "2026-03-03T00:00"}]},
-    }.get(closed, {})
-    world = World(schedule=schedule(windows=windows)).until(lambda w: w.weight == 5)
+    }
+    world = World(schedule=schedule(windows=closings.get(closed, {}))).until(lambda w: w.weight == 5)
     world.frozen = "incident" if closed == "daemon" else None
     world.until(lambda w: w.now >= BEGIN + 2 * MINUTE)
     began = world.now

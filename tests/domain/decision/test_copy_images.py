@@ -127,7 +127,8 @@ def test_nothing_is_copied_while_paused_and_a_fail_meanwhile_puts_back() -> None
     world.settle()
     world.traffic.canary = 0.5
     world.until(lambda w: w.images_set == ["app:v2", "app:v1"], ticks=5)
-    assert world.status.phase is Phase.PROMOTING
+    putting_back = world.status
+    assert putting_back.phase is Phase.PROMOTING
     world.stable = V1
     world.settle()
     assert world.status.phase is Phase.ROLLED_BACK

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase, Verdict
+from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.objects.revision import template_hash
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import World, at_step, deployment, rollout, schedule, with_session, with_spec
@@ -62,8 +63,7 @@ def test_a_failed_revision_is_not_tried_again_until_another_came_between() -> No
     world.traffic.canary = 1
     world.until(lambda w: w.status.phase is Phase.ROLLED_BACK)
     bad = world.canary
-    world.step(30)
-    assert world.status.phase is Phase.ROLLED_BACK
+    assert world.step(30).status.phase is Phase.ROLLED_BACK
     world.canary = deployment("checkout-canary", "app:v1")  # back to stable's
     world.settle()
     assert world.status.phase is Phase.SUCCEEDED
@@ -610,15 +610,20 @@ def test_whose_the_shadows_name_is_preflight_says_and_nobody_is_told_to_delete_i
     assert world.pass_().status.message.endswith("belongs to somebody else; choose another spec.shadow.name")
 
 
+def in_words(decision: Decision) -> str:
+    assert decision.words is not None
+    return decision.words()
+
+
 def test_a_step_whose_looks_come_late_says_so_and_blames_no_controller() -> None:
     world = at_step(1)
     world.step(4)
     world.now += timedelta(seconds=25)
     status = world.pass_().status
     assert (status.reason, world.weight) == (Reason.SETTLING, 5)
-    assert "waiting for a fresh look at the source; the last one began 25s ago" in world.decisions[-1].words()
+    assert "waiting for a fresh look at the source; the last one began 25s ago" in in_words(world.decisions[-1])
     with_session(world, read_at=None)
-    assert "there was none yet" in world.pass_().words()
+    assert "there was none yet" in in_words(world.pass_())
 
 
 def not_ready() -> World:
@@ -736,7 +741,8 @@ def test_a_clock_that_is_set_shortens_no_bake_and_blinds_nobody(jump: timedelta)
 def test_at_rest_no_share_is_left_over() -> None:
     world = at_step(2)
     world.step(12)
-    assert world.status.observed_share is not None
+    under_way = world.status
+    assert under_way.observed_share is not None
     world.action = "abort#1"
     world.settle()
     assert (world.status.phase, world.status.observed_share) == (Phase.ROLLED_BACK, None)

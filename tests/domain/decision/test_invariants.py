@@ -23,9 +23,15 @@ from hypothesis.stateful import (
 
 from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
-from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, Transition
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.observation import (
+    Alert,
+    Decision,
+    Observation,
+    leaves_shadow_alone,
+    wanted_exposure,
+)
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.revision import images, template_hash
 from ingress_canary.domain.objects.views import Ingress
@@ -104,7 +110,9 @@ class Guarded(World):
 
     def says_something(self, seen: Observation, decision: Decision) -> None:
         """Rule 9: every decision has its word and its sentence."""
-        for said in (decision.status, *([decision.moved] if decision.moved else []), *decision.alerts):
+        moved = [decision.moved] if decision.moved else []
+        told: list[RolloutStatus | Transition | Alert] = [decision.status, *moved, *decision.alerts]
+        for said in told:
             assert said.reason in VOCABULARY, said
             assert said.message, said
         assert (decision.moved is None) == (decision.status.history == seen.status.history)
@@ -277,26 +285,23 @@ class Guarded(World):
 
 
 WEIGHTS = [0, 0.5, 12.5, 50, 99.999, 100]
-steps = st.lists(
-    st.fixed_dictionaries(
-        {
-            "weight": st.sampled_from(WEIGHTS),
-            "bake": st.sampled_from(["0s", "20s", "1m"]),
-            "require": st.sampled_from(["Proof", "NoFail"]),
-        },
-        optional={
-            "header": st.sampled_from([{"name": "X-Canary"}, {"name": "X-Canary", "value": "staff"}]),
-            "cookie": st.just("canary"),
-            "minRequests": st.sampled_from([0, 10, 500]),
-            "approval": st.fixed_dictionaries(
-                {"when": st.sampled_from(["Before", "After"])},
-                optional={"timeout": st.just("1m"), "onTimeout": st.sampled_from(["Hold", "Pause", "Rollback"])},
-            ),
-        },
-    ),
-    min_size=1,
-    max_size=4,
-).map(lambda made: sorted(made, key=lambda step: step["weight"]))
+planned_step: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "weight": st.sampled_from(WEIGHTS),
+        "bake": st.sampled_from(["0s", "20s", "1m"]),
+        "require": st.sampled_from(["Proof", "NoFail"]),
+    },
+    optional={
+        "header": st.sampled_from([{"name": "X-Canary"}, {"name": "X-Canary", "value": "staff"}]),
+        "cookie": st.just("canary"),
+        "minRequests": st.sampled_from([0, 10, 500]),
+        "approval": st.fixed_dictionaries(
+            {"when": st.sampled_from(["Before", "After"])},
+            optional={"timeout": st.just("1m"), "onTimeout": st.sampled_from(["Hold", "Pause", "Rollback"])},
+        ),
+    },
+)
+steps = st.lists(planned_step, min_size=1, max_size=4).map(lambda made: sorted(made, key=lambda step: step["weight"]))
 schedules = st.builds(
     lambda steps, **others: schedule(steps=steps, **others),
     steps=steps,
@@ -479,10 +484,10 @@ class Rollouts(RuleBasedStateMachine):
     @precondition(shadow_there)
     @rule()
     def keeps_raising(self) -> None:
-        self.world.fighting = True
+        self.world.fighting = "argocd"
         self.world.annotate(canary_weight="100")
         self.settle()
-        self.world.fighting = False
+        self.world.fighting = None
 
     @rule(paths=st.integers(1, 3))
     def edits_the_primary(self, paths: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -159,7 +159,9 @@ def test_what_is_remembered_is_taken_in_however_often_the_daemon_dies_before_its
 
 
 @pytest.mark.parametrize("change", ["skipped weight", "stable", "revision"])
-def test_what_has_changed_meanwhile_is_not_judged_by_what_came_before(change: str) -> None:
+def test_what_has_changed_meanwhile_is_not_judged_by_what_came_before(
+    change: Literal["skipped weight", "stable", "revision"],
+) -> None:
     one = Remembering()
     one.step(9)
     one.world.crash()

@@ -161,7 +161,7 @@ paths = partly(
     backend=backends,
 )
 rules = partly(host=st.sampled_from([HOST, "", "*.example"]), http=partly(paths=st.lists(paths, max_size=3)))
-metadatas = st.fixed_dictionaries(
+metadatas: st.SearchStrategy[Manifest] = st.fixed_dictionaries(
     {"name": names, "namespace": st.sampled_from(["shop", "else"])},
     optional={
         "annotations": st.none() | st.dictionaries(keys, texts, max_size=4),

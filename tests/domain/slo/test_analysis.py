@@ -3,8 +3,10 @@
 import base64
 import json
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,14 +24,23 @@ from ingress_canary.domain.slo.threshold_check import ThresholdBound
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(seconds=10)
 
+Look = Mapping[str, Counts | str]
+Life = tuple[list[Look], list[tuple[int, Look]]]
+"""Ticks before the first step, and those after it with their steps."""
 
-def plan(slos=("availability",), steps=3, step_minimums=None, **design):
+
+def plan(
+    slos: Sequence[str] = ("availability",),
+    steps: int = 3,
+    step_minimums: tuple[int | None, ...] | None = None,
+    **design: Any,
+) -> Plan:
     design = {"theta": 0.01, "slos": len(slos), "steps": steps} | design
     objectives = tuple(Objective(name, Design(**design), 50) for name in slos)
     return Plan(objectives, step_minimums or (None,) * steps)
 
 
-def fed(analysis, *looks, start=BEGIN):
+def fed(analysis: Analysis, *looks: Counts, start: datetime = BEGIN) -> Analysis:
     """Tick the only SLO's counts, ten seconds apart."""
     for number, look in enumerate(looks):
         analysis = analysis.tick(start + number * TICK, {"availability": look}, Counts(look[0], 0, look[2], 0))
@@ -40,11 +51,11 @@ HEALTHY = Counts(100, 0, 900, 0)
 BROKEN = Counts(100, 60, 900, 0)
 
 
-def at_step(index=1, **kwargs):
+def at_step(index: int = 1, **kwargs: Any) -> Analysis:
     return Analysis.of(plan(**kwargs)).enter_step(index)
 
 
-def test_a_plan_is_what_a_schedule_says():
+def test_a_plan_is_what_a_schedule_says() -> None:
     spec = ScheduleSpec.model_validate(
         {
             "steps": [{"weight": 10, "bake": "10m"}, {"weight": 50, "bake": "10m", "minRequests": 1000}],
@@ -71,7 +82,7 @@ def test_a_plan_is_what_a_schedule_says():
     assert made.names == ("availability", "latency", "tiny", "load")
 
 
-def watching(*values, calibrated=True):
+def watching(*values: float | str, calibrated: bool = True) -> Analysis:
     """Feed an uncalibrated SLO, a window apart, beside a healthy canary."""
     bounds = (ThresholdBound("load", None, 1, 60, 2),)
     made = replace(plan(("availability",) if calibrated else ()), bounds=bounds)
@@ -95,7 +106,9 @@ def watching(*values, calibrated=True):
     ],
 )
 @pytest.mark.parametrize("calibrated", [True, False])
-def test_an_uncalibrated_slo_takes_part_in_every_decision(values, verdict, proven, unopposed, calibrated):
+def test_an_uncalibrated_slo_takes_part_in_every_decision(
+    values: tuple[float | str, ...], verdict: Verdict, proven: bool, unopposed: bool, calibrated: bool
+) -> None:
     analysis = watching(*values, calibrated=calibrated)
     assert analysis.verdicts[-1] is verdict
     assert analysis.proven is proven
@@ -108,13 +121,15 @@ def test_an_uncalibrated_slo_takes_part_in_every_decision(values, verdict, prove
     assert analysis.summary.endswith(f"load: {shown.message}")
 
 
-def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_looks_anew():
+def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_looks_anew() -> None:
     analysis = watching(0.5, 0.5)
-    for later in (analysis.enter_step(2), analysis.restart_evidence(), decode(encode(analysis), analysis.plan)):
+    restarted = decode(encode(analysis), analysis.plan)
+    assert restarted is not None
+    for later in (analysis.enter_step(2), analysis.restart_evidence(), restarted):
         assert [watch.inside for watch in later.watches] == [()]
 
 
-def test_a_healthy_canary_is_proven():
+def test_a_healthy_canary_is_proven() -> None:
     analysis = at_step()
     assert not analysis.proven
     assert not analysis.unopposed
@@ -126,7 +141,7 @@ def test_a_healthy_canary_is_proven():
     assert analysis.first_fail_at is None
 
 
-def test_a_broken_canary_fails_and_the_first_proof_keeps_its_time():
+def test_a_broken_canary_fails_and_the_first_proof_keeps_its_time() -> None:
     analysis = fed(at_step(), HEALTHY, BROKEN, BROKEN)
     assert analysis.failed == ("availability",)
     assert analysis.first_fail_at == BEGIN + TICK
@@ -134,12 +149,12 @@ def test_a_broken_canary_fails_and_the_first_proof_keeps_its_time():
     assert not analysis.unopposed
 
 
-def test_no_minimum_of_requests_delays_a_fail():
+def test_no_minimum_of_requests_delays_a_fail() -> None:
     analysis = fed(at_step(step_minimums=(10**6,) * 3), Counts(3, 3, 100, 0), Counts(3, 3, 100, 0))
     assert analysis.failed == ("availability",)
 
 
-def test_a_step_overrides_the_minimum_of_requests():
+def test_a_step_overrides_the_minimum_of_requests() -> None:
     analysis = fed(at_step(step_minimums=(1000, None, 5)), *[HEALTHY] * 6)
     assert analysis.verdicts == (Verdict.INCONCLUSIVE,)
     assert not analysis.unopposed
@@ -147,7 +162,7 @@ def test_a_step_overrides_the_minimum_of_requests():
     assert analysis.unopposed
 
 
-def test_a_step_begins_without_counts_while_the_rollout_keeps_its_own():
+def test_a_step_begins_without_counts_while_the_rollout_keeps_its_own() -> None:
     analysis = fed(at_step(), *[HEALTHY] * 4).enter_step(2)
     (status,) = analysis.statuses
     assert (status.canary.total, status.step.total) == (400, 0)
@@ -156,23 +171,23 @@ def test_a_step_begins_without_counts_while_the_rollout_keeps_its_own():
 
 
 @pytest.mark.parametrize("index", [0, 4])
-def test_a_step_that_the_plan_lacks_is_refused(index):
+def test_a_step_that_the_plan_lacks_is_refused(index: int) -> None:
     with pytest.raises(IndexError, match=f"step {index} of 3"):
         at_step(index)
 
 
-def test_a_skipped_step_leaves_no_copy_of_the_tests_behind():
+def test_a_skipped_step_leaves_no_copy_of_the_tests_behind() -> None:
     assert at_step(1).enter_step(3).tracks[0].absolute.begun == 3
 
 
-def test_a_step_taken_again_begins_no_copy_twice():
+def test_a_step_taken_again_begins_no_copy_twice() -> None:
     analysis = fed(at_step(2), *[HEALTHY] * 10)
     again = analysis.enter_step(2)
     assert again.tracks[0].absolute == analysis.tracks[0].absolute
     assert again.tracks[0].step == Counts()
 
 
-def test_a_regression_hidden_by_earlier_steps_is_said_with_the_numbers_of_its_step():
+def test_a_regression_hidden_by_earlier_steps_is_said_with_the_numbers_of_its_step() -> None:
     analysis = fed(at_step(), *[Counts(1000, 1, 9000, 9)] * 60).enter_step(2)
     (status,) = fed(analysis, BROKEN).statuses
     assert status.verdict is Verdict.FAIL
@@ -181,7 +196,7 @@ def test_a_regression_hidden_by_earlier_steps_is_said_with_the_numbers_of_its_st
     )
 
 
-def test_data_that_are_missing_are_named_and_change_no_counts():
+def test_data_that_are_missing_are_named_and_change_no_counts() -> None:
     before = fed(at_step(slos=("availability",)), *[HEALTHY] * 4)
     after = before.tick(BEGIN + 4 * TICK, {"availability": "10.0.0.7: timed out"})
     assert after.without_data == ("availability",)
@@ -192,7 +207,7 @@ def test_data_that_are_missing_are_named_and_change_no_counts():
     assert fed(after, HEALTHY, start=BEGIN + 5 * TICK).proven
 
 
-def test_one_slo_without_data_keeps_the_others_verdicts():
+def test_one_slo_without_data_keeps_the_others_verdicts() -> None:
     analysis = at_step(slos=("availability", "latency"))
     for number in range(6):
         analysis = analysis.tick(BEGIN + number * TICK, {"availability": HEALTHY})
@@ -203,18 +218,18 @@ def test_one_slo_without_data_keeps_the_others_verdicts():
 @pytest.mark.parametrize(
     "counts", [Counts(1, 2, 0, 0), Counts(0, 0, 1, 2), Counts(-1, -1, 0, 0), Counts(10, 0, 10**300, 0)]
 )
-def test_impossible_counts_are_no_data(counts):
+def test_impossible_counts_are_no_data(counts: Counts) -> None:
     analysis = fed(at_step(), counts)
     assert analysis.verdicts == (Verdict.NO_DATA,)
     assert "impossible counts" in analysis.statuses[0].message
 
 
-def test_what_was_proven_stays_proven_while_the_source_is_silent():
+def test_what_was_proven_stays_proven_while_the_source_is_silent() -> None:
     analysis = fed(at_step(), BROKEN).tick(BEGIN + TICK, {"availability": "timed out"})
     assert analysis.failed == ("availability",)
 
 
-def test_the_scatter_of_stables_errors_before_the_canary_weakens_the_evidence():
+def test_the_scatter_of_stables_errors_before_the_canary_weakens_the_evidence() -> None:
     calm, bursty = Analysis.of(plan()), Analysis.of(plan())
     for number in range(30):
         calm = calm.warm({"availability": Counts(m=1000, f=2)})
@@ -228,7 +243,7 @@ def test_the_scatter_of_stables_errors_before_the_canary_weakens_the_evidence():
     assert begun.warm({"availability": Counts(m=1000, f=500)}) is begun
 
 
-def test_evidence_begins_anew_at_the_same_step_when_stable_changed():
+def test_evidence_begins_anew_at_the_same_step_when_stable_changed() -> None:
     analysis = Analysis.of(plan())
     for bad in (0, 50, 0, 40):
         analysis = analysis.warm({"availability": Counts(m=1000, f=bad)})
@@ -240,7 +255,7 @@ def test_evidence_begins_anew_at_the_same_step_when_stable_changed():
     assert anew.tracks[0].phi > 1
 
 
-def test_the_pace_is_that_of_this_step():
+def test_the_pace_is_that_of_this_step() -> None:
     analysis = fed(at_step(), *[Counts(10, 0, 90, 0)] * 3)
     assert analysis.tracks[0].rate == 1.0
     analysis = analysis.enter_step(2)
@@ -260,7 +275,7 @@ LIVES = st.tuples(st.lists(LOOKS, max_size=4), st.lists(st.tuples(st.integers(1,
 TWO_SLOS = plan(slos=("availability", "latency"))
 
 
-def lived(life):
+def lived(life: Life) -> Analysis:
     warm, moves = life
     analysis = Analysis.of(TWO_SLOS)
     for look in warm:
@@ -272,7 +287,7 @@ def lived(life):
 
 
 @given(LIVES, LOOKS)
-def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life, look):
+def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: Look) -> None:
     before = lived(life)
     after = decode(encode(before), TWO_SLOS)
     assert after is not None
@@ -286,14 +301,14 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life, look):
 
 
 @given(LIVES)
-def test_after_a_restart_nothing_passes_before_a_fresh_look(life):
+def test_after_a_restart_nothing_passes_before_a_fresh_look(life: Life) -> None:
     after = decode(encode(lived(life)), TWO_SLOS)
     assert after is not None
     assert Verdict.PASS not in after.verdicts
     assert not after.unopposed
 
 
-def test_the_checkpoint_of_eight_steps_and_two_slos_is_small():
+def test_the_checkpoint_of_eight_steps_and_two_slos_is_small() -> None:
     rng = np.random.default_rng(1)
     analysis = Analysis.of(plan(slos=("availability", "latency"), steps=8))
     for number in range(8 * 180):
@@ -308,12 +323,12 @@ def test_the_checkpoint_of_eight_steps_and_two_slos_is_small():
 GOOD = json.loads(zlib.decompress(base64.b64decode(encode(lived(([], [(2, {"availability": BROKEN})]))).split(".")[1])))
 
 
-def packed(document):
+def packed(document: object) -> str:
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
     return VERSION + base64.b64encode(zlib.compress(text)).decode()
 
 
-def changed(path, value):
+def changed(path: tuple[int, ...], value: object) -> str:
     """The good checkpoint with one member replaced."""
     document = json.loads(json.dumps(GOOD))
     *parents, last = path
@@ -367,11 +382,11 @@ BAD_CHECKPOINTS = {
 
 
 @pytest.mark.parametrize("text", BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
-def test_what_is_no_checkpoint_reads_as_none(text):
+def test_what_is_no_checkpoint_reads_as_none(text: str) -> None:
     assert decode(text, TWO_SLOS) is None
 
 
-def test_the_tampering_starts_from_a_checkpoint_that_reads():
+def test_the_tampering_starts_from_a_checkpoint_that_reads() -> None:
     assert decode(packed(GOOD), TWO_SLOS) is not None
 
 
@@ -386,11 +401,11 @@ def test_the_tampering_starts_from_a_checkpoint_that_reads():
         plan(slos=("availability", "latency"), alpha=0.02),
     ],
 )
-def test_a_checkpoint_of_another_plan_reads_as_none(other):
+def test_a_checkpoint_of_another_plan_reads_as_none(other: Plan) -> None:
     assert decode(packed(GOOD), other) is None
 
 
-def test_a_minimum_of_requests_may_change_without_losing_evidence():
+def test_a_minimum_of_requests_may_change_without_losing_evidence() -> None:
     assert decode(packed(GOOD), plan(slos=("availability", "latency"), step_minimums=(5, 5, 5))) is not None
 
 
@@ -402,7 +417,7 @@ JSON = st.recursive(
 
 @given(st.text() | st.binary().map(lambda data: VERSION + base64.b64encode(data).decode()) | JSON.map(packed))
 @example(VERSION)
-def test_no_text_whatever_raises(text):
+def test_no_text_whatever_raises(text: str) -> None:
     assert decode(text, TWO_SLOS) is None
 
 
@@ -412,7 +427,7 @@ PATHS = st.sampled_from(
 
 
 @given(PATHS, JSON)
-def test_a_tampered_checkpoint_raises_nothing_then_or_later(path, value):
+def test_a_tampered_checkpoint_raises_nothing_then_or_later(path: tuple[int, ...], value: object) -> None:
     analysis = decode(changed(path, value), TWO_SLOS)
     if analysis is not None:
         analysis = analysis.enter_step(3).tick(BEGIN, {"availability": BROKEN, "latency": HEALTHY})

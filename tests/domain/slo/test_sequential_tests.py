@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
 from scipy.stats import beta as beta_distribution
 
@@ -25,51 +26,55 @@ COUNT = st.integers(0, 10**9)
 THETA = st.floats(1e-9, 0.5)
 RNG_SEED = 20260730
 
+Part = tuple[int, int]
+Floats = NDArray[np.float64]
+
 
 @st.composite
-def parts(draw, largest=10**9):
+def parts(draw: st.DrawFn, largest: int = 10**9) -> Part:
     """Draw a total and a part of it."""
     total = draw(st.integers(0, largest))
     return total, draw(st.integers(0, total))
 
 
 @st.composite
-def tick_counts(draw, largest=10**9):
+def tick_counts(draw: st.DrawFn, largest: int = 10**9) -> Counts:
     n, e = draw(parts(largest))
     m, f = draw(parts(largest))
     return Counts(n, e, m, f)
 
 
-def absolute_e(design, n, e, phi=1.0):
+def absolute_e(design: Design, n: int, e: int, phi: float = 1.0) -> float:
     return exp(Wealth.of(design.steps).plus(design.absolute_steps(design.theta, n, e, phi)).log_e)
 
 
 @pytest.mark.parametrize(("n", "e", "expected"), [(50, 3, 5.1561), (200, 10, 540.7240), (300, 0, 0.0751)])
-def test_the_absolute_test_has_the_check_values(n, e, expected):
+def test_the_absolute_test_has_the_check_values(n: int, e: int, expected: float) -> None:
     assert absolute_e(Design(0.01), n, e) == pytest.approx(expected, abs=5e-5)
 
 
 @pytest.mark.parametrize(
     ("rho", "counts", "expected"), [(1.25, Counts(100, 5, 900, 1), 657.1520), (1, Counts(50, 3, 950, 0), 1372.4254)]
 )
-def test_the_relative_test_has_the_check_values(rho, counts, expected):
+def test_the_relative_test_has_the_check_values(rho: float, counts: Counts, expected: float) -> None:
     steps = Design(0.01, rho=rho).relative_steps(*counts, 1.0)
     assert exp(Wealth.of(1).plus(steps).log_e) == pytest.approx(expected, abs=5e-5)
 
 
-def test_two_thousand_bad_of_two_thousand_have_a_finite_logarithm():
+def test_two_thousand_bad_of_two_thousand_have_a_finite_logarithm() -> None:
     design = Design(0.01)
     assert Wealth.of(1).plus(design.absolute_steps(0.01, 2000, 2000, 1.0)).log_e == pytest.approx(9187, abs=0.5)
 
 
 @pytest.mark.parametrize(("ratio", "most"), [(0.0, 380), (0.001, 890), (0.002, 1606), (0.005, 5643)])
-def test_the_wait_for_a_pass_lies_between_no_errors_and_the_measured_p95(ratio, most):
+def test_the_wait_for_a_pass_lies_between_no_errors_and_the_measured_p95(ratio: float, most: int) -> None:
     wait = Design(0.01).wait(0, 0, ratio, 1.0)
+    assert wait is not None
     assert 380 <= wait <= most
 
 
 @given(parts(5000), st.floats(0, 0.01), st.floats(1, 20))
-def test_the_wait_is_the_first_number_of_requests_that_passes(seen, ratio, phi):
+def test_the_wait_is_the_first_number_of_requests_that_passes(seen: Part, ratio: float, phi: float) -> None:
     n, e = seen
     design = Design(0.01)
     wait = design.wait(n, e, ratio, phi)
@@ -80,33 +85,37 @@ def test_the_wait_is_the_first_number_of_requests_that_passes(seen, ratio, phi):
     assert not wait or design.log_passing(n + wait - 1, e + ratio * (wait - 1), phi) < design.log_pass
 
 
-def test_a_proof_beyond_reach_is_not_promised():
+def test_a_proof_beyond_reach_is_not_promised() -> None:
     assert Design(1e-9).wait(10**9, 10**9, 0.0, 1.0) is None
 
 
 @pytest.mark.parametrize("theta", [0.0, -0.1, 0.96, 1.0, float("nan")])
-def test_a_theta_without_alternatives_is_refused(theta):
+def test_a_theta_without_alternatives_is_refused(theta: float) -> None:
     with pytest.raises(ValueError, match="theta lies between"):
         Design(theta)
 
 
-def naive_absolute(theta, null, n, e, phi):
+def naive_absolute(theta: float, null: float, n: int, e: int, phi: float) -> Floats:
     """One tick's A_j exactly as judging.md writes it."""
     shifts = np.geomspace(0.25, logit(0.99) - logit(theta), GRID)
     odds = logit(null) + shifts
-    return (e * (np.log(expit(odds)) - np.log(null)) + (n - e) * (np.log(expit(-odds)) - np.log1p(-null))) / phi
+    steps: Floats = (
+        e * (np.log(expit(odds)) - np.log(null)) + (n - e) * (np.log(expit(-odds)) - np.log1p(-null))
+    ) / phi
+    return steps
 
 
-def naive_relative(rho, counts, phi):
+def naive_relative(rho: float, counts: Counts, phi: float) -> Floats:
     """One tick's B_j exactly as judging.md writes it."""
     n, e, m, f = counts
     r = rho * np.exp(np.geomspace(0.25, np.log(1000), GRID))
     q0, q = n * rho / (n * rho + m), n * r / (n * r + m)
-    return (e * np.log(q / q0) + f * np.log((1 - q) / (1 - q0))) / phi
+    steps: Floats = (e * np.log(q / q0) + f * np.log((1 - q) / (1 - q0))) / phi
+    return steps
 
 
 @given(THETA, st.floats(0, 1), parts(10**4), st.floats(1, 50))
-def test_the_absolute_steps_are_those_of_the_formula(theta, excess, seen, phi):
+def test_the_absolute_steps_are_those_of_the_formula(theta: float, excess: float, seen: Part, phi: float) -> None:
     null = theta + excess * (LARGEST_THETA - theta)
     n, e = seen
     got = Design(theta).absolute_steps(null, n, e, phi)
@@ -114,12 +123,12 @@ def test_the_absolute_steps_are_those_of_the_formula(theta, excess, seen, phi):
 
 
 @given(st.floats(1, 100), tick_counts(10**4).filter(lambda c: c.n and c.m), st.floats(1, 50))
-def test_the_relative_steps_are_those_of_the_formula(rho, counts, phi):
+def test_the_relative_steps_are_those_of_the_formula(rho: float, counts: Counts, phi: float) -> None:
     got = Design(0.01, rho=rho).relative_steps(*counts, phi)
     assert got == pytest.approx(naive_relative(rho, counts, phi), rel=1e-6, abs=1e-6)
 
 
-def test_a_grid_reaches_from_its_first_to_its_last_point():
+def test_a_grid_reaches_from_its_first_to_its_last_point() -> None:
     assert geomspace(0.25, 7.0, GRID) == pytest.approx(list(np.geomspace(0.25, 7.0, GRID)))
     assert expm1(geomspace(0.25, log(1000), GRID)[-1]) == pytest.approx(999)
 
@@ -128,7 +137,9 @@ def test_a_grid_reaches_from_its_first_to_its_last_point():
     st.integers(1, 12),
     st.lists(st.tuples(st.integers(0, 12), st.lists(st.floats(-30, 30), min_size=GRID, max_size=GRID)), max_size=8),
 )
-def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(copies, moves):
+def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(
+    copies: int, moves: list[tuple[int, list[float]]]
+) -> None:
     """E = 1/2 mean_j exp A[1][j] + sum over s >= 2 of [mean_j exp A[s][j], or 1 before it began] / (2(K-1))."""
     wealth = Wealth.of(copies)
     each = {1: np.zeros(GRID)}
@@ -146,7 +157,7 @@ def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(copies, mov
 
 
 @given(THETA, parts(), st.integers(0, 10**9), st.floats(1, 100))
-def test_more_bad_requests_never_lower_the_absolute_evidence(theta, seen, more, phi):
+def test_more_bad_requests_never_lower_the_absolute_evidence(theta: float, seen: Part, more: int, phi: float) -> None:
     n, e = seen
     design = Design(theta, steps=3)
     less, greater = (
@@ -156,7 +167,7 @@ def test_more_bad_requests_never_lower_the_absolute_evidence(theta, seen, more, 
 
 
 @given(THETA, st.lists(parts(10**6), min_size=1, max_size=12))
-def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta, ticks):
+def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta: float, ticks: list[Part]) -> None:
     design = Design(theta)
     split = Wealth.of(1)
     for n, e in ticks:
@@ -170,7 +181,9 @@ def test_a_span_split_into_ticks_gives_the_same_absolute_evidence(theta, ticks):
     st.lists(st.tuples(st.integers(1, 50), tick_counts()), min_size=1, max_size=8),
     st.lists(parts(), max_size=4),
 )
-def test_every_value_stays_finite_for_any_counts(design, ticks, stable):
+def test_every_value_stays_finite_for_any_counts(
+    design: Design, ticks: list[tuple[int, Counts]], stable: list[Part]
+) -> None:
     track = Accumulator.of(design)
     for m, f in stable:
         track = track.warm(Counts(m=m, f=f))
@@ -182,11 +195,11 @@ def test_every_value_stays_finite_for_any_counts(design, ticks, stable):
 
 
 @given(st.lists(parts(), max_size=20))
-def test_overdispersion_is_at_least_one(ticks):
+def test_overdispersion_is_at_least_one(ticks: list[Part]) -> None:
     assert overdispersion(ticks) >= 1
 
 
-def test_overdispersion_is_that_of_the_formula():
+def test_overdispersion_is_that_of_the_formula() -> None:
     ticks = [(100, 0), (120, 9), (0, 0), (80, 0), (110, 1), (90, 12)]
     counted = [(m, f) for m, f in ticks if m]
     p = sum(f for _, f in counted) / sum(m for m, _ in counted)
@@ -197,11 +210,11 @@ def test_overdispersion_is_that_of_the_formula():
 @pytest.mark.parametrize(
     "ticks", [[], [(100, 50)], [(1000, 4), (1000, 0)], [(1000, 0), (1000, 0)], [(100, 5), (100, 5), (100, 5)]]
 )
-def test_few_errors_one_tick_or_an_even_scatter_count_as_independent(ticks):
+def test_few_errors_one_tick_or_an_even_scatter_count_as_independent(ticks: list[Part]) -> None:
     assert overdispersion(ticks) == 1
 
 
-def test_the_null_follows_stable_only_upwards_and_only_so_far():
+def test_the_null_follows_stable_only_upwards_and_only_so_far() -> None:
     design = Design(0.01)
     assert design.null(0.0) == 0.01
     assert design.null(0.001) == 0.01
@@ -211,7 +224,7 @@ def test_the_null_follows_stable_only_upwards_and_only_so_far():
     assert design.null(1.0) is None
 
 
-def test_a_total_outage_is_no_evidence_against_the_canary_and_what_follows_it_is():
+def test_a_total_outage_is_no_evidence_against_the_canary_and_what_follows_it_is() -> None:
     outage, after = Counts(200, 200, 800, 800), Counts(200, 200, 800, 1)
     before = track = Accumulator.of(Design(0.01))
     for tick in range(18):
@@ -225,21 +238,23 @@ def test_a_total_outage_is_no_evidence_against_the_canary_and_what_follows_it_is
     assert track.evidence.absolute > track.design.log_fail
 
 
-def test_where_stable_has_no_requests_nothing_is_left_out():
+def test_where_stable_has_no_requests_nothing_is_left_out() -> None:
     alone = Accumulator.of(Design(0.01)).tick(0.0, Counts(200, 200))
     assert alone.evidence.absolute > alone.design.log_fail
 
 
-def rollouts(shape, canary, stable, sizes):
+def rollouts(shape: tuple[int, int], canary: float, stable: float, sizes: tuple[int, int]) -> list[list[list[int]]]:
     """Draw the counts of many rollouts, as lists of ``shape`` (rollouts, ticks)."""
     rng = np.random.default_rng(RNG_SEED)
     n, m = (rng.poisson(size, shape) for size in sizes)
-    return np.stack([n, rng.binomial(n, canary), m, rng.binomial(m, stable)], axis=-1).tolist()
+    drawn: list[list[list[int]]] = np.stack([n, rng.binomial(n, canary), m, rng.binomial(m, stable)], axis=-1).tolist()
+    return drawn
 
 
-def upper_bound(hits, runs):
+def upper_bound(hits: int, runs: int) -> float:
     """The 95 % upper confidence bound of a rate."""
-    return beta_distribution.ppf(0.95, hits + 1, runs - hits)
+    bound: float = beta_distribution.ppf(0.95, hits + 1, runs - hits)
+    return bound
 
 
 @pytest.mark.slow
@@ -251,7 +266,9 @@ def upper_bound(hits, runs):
         (0.9, 0.72, (40, 20)), (0.925, 0.74, (40, 5)), (0.9, 0.72, (95, 3)),
     ],
 )  # fmt: skip
-def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(theta, stable, sizes):
+def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(
+    theta: float, stable: float, sizes: tuple[int, int]
+) -> None:
     """The canary is exactly as bad as the SLO allows, and exactly rho times as bad as stable: a look each tick."""
     runs, steps, length = 2000, 4, 15
     design = Design(theta, steps=steps)
@@ -272,7 +289,7 @@ def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(thet
     assert upper_bound(passed, runs * steps) <= design.beta
 
 
-def ticks_to_fail(rng, design, onset, length):
+def ticks_to_fail(rng: np.random.Generator, design: Design, onset: int, length: int) -> int:
     """Ticks from the onset of a regression of two percentage points to its proof."""
     track = Accumulator.of(design)
     for tick in range(10_000):
@@ -286,7 +303,7 @@ def ticks_to_fail(rng, design, onset, length):
     raise AssertionError("never proven")
 
 
-def test_a_regression_that_begins_late_is_caught_about_as_fast_as_one_from_the_start():
+def test_a_regression_that_begins_late_is_caught_about_as_fast_as_one_from_the_start() -> None:
     design, rng = Design(0.01, steps=6), np.random.default_rng(RNG_SEED)
     early = np.median([ticks_to_fail(rng, design, 0, 30) for _ in range(60)])
     late = np.median([ticks_to_fail(rng, design, 120, 30) for _ in range(60)])
@@ -298,7 +315,9 @@ def test_a_regression_that_begins_late_is_caught_about_as_fast_as_one_from_the_s
 @pytest.mark.parametrize("onset", [0, 20, 30])
 @pytest.mark.parametrize("sizes", [(50, 950), (200, 800), (2000, 8000)])
 @pytest.mark.parametrize("share", [0.05, 0.74, 0.78, 0.99, 1.0])
-def test_an_incident_on_both_sides_does_not_condemn_the_canary(share, onset, sizes):
+def test_an_incident_on_both_sides_does_not_condemn_the_canary(
+    share: float, onset: int, sizes: tuple[int, int]
+) -> None:
     """Three minutes of errors: at once, in mid-step, and, where the minute before is no guide, with a step.
 
     Around 76 % the absolute test ends and begins to leave ticks out.
@@ -318,7 +337,7 @@ def test_an_incident_on_both_sides_does_not_condemn_the_canary(share, onset, siz
     assert failed == 0
 
 
-def test_the_epoch_is_what_looks_are_timed_by():
+def test_the_epoch_is_what_looks_are_timed_by() -> None:
     """Looks older than a minute, or from a clock that was set back since, are forgotten."""
     start = 1.8e9
     track = Accumulator.of(Design(0.01))

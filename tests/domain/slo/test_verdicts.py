@@ -1,6 +1,7 @@
 """What a verdict asks for, and what it tells a person."""
 
 from math import log
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ DESIGN = Design(0.01, slos=2, steps=3)
 """Fails at E >= 400, passes at E >= 20."""
 
 
-def evidence(**changes):
+def evidence(**changes: Any) -> SloEvidence:
     """Evidence that passes, with changes."""
     base = SloEvidence(
         total=Counts(1000, 1, 9000, 9),
@@ -63,7 +64,7 @@ VERDICTS = {
 
 
 @pytest.mark.parametrize(("given_evidence", "verdict"), VERDICTS.values(), ids=VERDICTS)
-def test_a_verdict_follows_from_its_conditions(given_evidence, verdict):
+def test_a_verdict_follows_from_its_conditions(given_evidence: SloEvidence, verdict: Verdict) -> None:
     assert judge(DESIGN, given_evidence, 50) is verdict
 
 
@@ -190,11 +191,11 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(("given_evidence", "rate", "sentence"), SENTENCES.values(), ids=SENTENCES)
-def test_a_sentence_has_the_numbers(given_evidence, rate, sentence):
+def test_a_sentence_has_the_numbers(given_evidence: SloEvidence, rate: float | None, sentence: str) -> None:
     assert describe(DESIGN, given_evidence, 50, rate) == sentence
 
 
-def test_the_number_still_missing_respects_min_requests():
+def test_the_number_still_missing_respects_min_requests() -> None:
     sentence = describe(DESIGN, evidence(), 1000, 10.0)
     assert sentence == (
         "canary 0% bad (0 of 600) in this step is proven better than 1% allowed, and needs 400 more requests "
@@ -215,17 +216,17 @@ def test_the_number_still_missing_respects_min_requests():
         (Counts(600, 0), describe(DESIGN, evidence(step=Counts(600, 0)), 50, None)),
     ],
 )
-def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen, sentence):
+def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen: Counts, sentence: str) -> None:
     given = evidence(step=seen, passing=log(50) if seen.n == 600 else 0.5)
     assert unopposed(DESIGN, given, 50, 0.0) == sentence
 
 
-def test_a_proof_out_of_reach_is_not_promised():
+def test_a_proof_out_of_reach_is_not_promised() -> None:
     sentence = describe(Design(1e-9), evidence(step=Counts(10**9, 10**9), passing=-1.0), 50, None)
     assert sentence.endswith("in this step cannot be proven better than 1e-07% allowed at this ratio")
 
 
-def test_a_status_holds_counts_logarithms_and_a_bounded_sentence():
+def test_a_status_holds_counts_logarithms_and_a_bounded_sentence() -> None:
     seen = evidence(fresh=False, missing="x" * 5000)
     got = slo_status("availability", judge(DESIGN, seen, 50), seen, describe(DESIGN, seen, 50, None))
     assert got.verdict is Verdict.NO_DATA
@@ -249,14 +250,14 @@ def test_a_status_holds_counts_logarithms_and_a_bounded_sentence():
         (1e7, "6.6e4342944"),
     ],
 )
-def test_an_e_value_is_readable_however_large(log_e, text):
+def test_an_e_value_is_readable_however_large(log_e: float, text: str) -> None:
     assert e_value(log_e) == text
 
 
 @pytest.mark.parametrize(
     ("ratio", "text"), [(0, "0%"), (0.010000000000000009, "1%"), (0.12351, "12.4%"), (1, "100%"), (1e-9, "1e-07%")]
 )
-def test_a_ratio_is_read_in_percent(ratio, text):
+def test_a_ratio_is_read_in_percent(ratio: float, text: str) -> None:
     assert percent(ratio) == text
 
 
@@ -273,7 +274,9 @@ SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1],
     st.none() | st.floats(0, 1e6),
     st.builds(Design, st.floats(1e-9, 0.5), alpha=st.floats(1e-6, 0.2), slos=st.integers(1, 10)),
 )
-def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_sentence(seen, min_requests, rate, design):
+def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_sentence(
+    seen: SloEvidence, min_requests: int, rate: float | None, design: Design
+) -> None:
     if not seen.total.n:
         seen = seen._replace(absolute=0.0, relative=0.0)
     verdict = judge(design, seen, min_requests)

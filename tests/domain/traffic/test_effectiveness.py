@@ -107,13 +107,13 @@ CASES = {
 
 
 @pytest.mark.parametrize(("seen", "state", "message"), CASES.values(), ids=CASES)
-def test_an_effect_has_its_state_and_its_numbers(seen, state, message):
+def test_an_effect_has_its_state_and_its_numbers(seen: ShareObservation, state: EffectState, message: str) -> None:
     got = judge_effect(seen)
     assert (got.state, got.message) == (state, message)
 
 
 @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_is_that_of_clopper_and_pearson(seen):
+def test_the_interval_is_that_of_clopper_and_pearson(seen: tuple[int, int]) -> None:
     x, n = seen
     least, most = binomial_interval(x, n)
     assert least == pytest.approx(beta_distribution.ppf(0.0005, x, n - x + 1) if x else 0.0, rel=1e-5, abs=1e-14)
@@ -127,7 +127,9 @@ def test_the_interval_is_that_of_clopper_and_pearson(seen):
     st.booleans(),
     st.sampled_from([None, True, False]),
 )
-def test_nothing_is_called_effective_that_sends_nobody_to_the_canary(seen, weight, forced, sticky, orphaned):
+def test_nothing_is_called_effective_that_sends_nobody_to_the_canary(
+    seen: tuple[int, int], weight: float, forced: bool, sticky: bool, orphaned: bool | None
+) -> None:
     got = judge_effect(ShareObservation(weight, *seen, forced, sticky, orphaned))
     if not seen[0] or orphaned:
         assert got.state is not EFFECTIVE

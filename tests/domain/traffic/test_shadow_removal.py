@@ -9,8 +9,9 @@ from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import untouched
+from ingress_canary.domain.traffic.router.nginx.router import PREFIX
 from ingress_canary.domain.traffic.shadow_removal import OFF, UNSERVED_CLASS, left_behind, terminating
-from tests.domain.world import PREFIX, PRIMARY, ROUTER, World, at_step, merged
+from tests.domain.world import PRIMARY, ROUTER, World, at_step, merged
 
 KEEP = "example.com/keep"
 LEGACY = "kubernetes.io/ingress.class"
