@@ -16,7 +16,7 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import status_patch, with_checkpoint, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.domain.traffic.shadow_removal import OFF
+from ingress_canary.domain.traffic.shadow_removal import OFF, is_off
 from ingress_canary.domain.workload import copy_images, scale_canary
 from ingress_canary.engine.inputs import PassInputs, manifest_of
 from ingress_canary.engine.state.rollout_state import RolloutState
@@ -113,7 +113,9 @@ class Applier:
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
         await self.remove(scene.router, shadow)
-        state.removed = shadow.meta.uid
+        if not shadow.meta.deleting:
+            # what somebody else deleted is to be told as that
+            state.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> Applied:
         """Make the shadow what the stored status means."""
@@ -122,8 +124,10 @@ class Applier:
             if shadow is None:
                 return Applied()
             return Applied(reshaped=await self.remove(scene.router, shadow))
-        if scene.primary is None or (shadow is not None and shadow.meta.deleting):
-            # what is on its way is never given traffic again: the rules have it gone, or wait until it is
+        if shadow is not None and shadow.meta.deleting:
+            # a shadow that is being deleted gets no traffic again: the rules wait until it is gone
+            return Applied(reshaped=await self.remove(scene.router, shadow))
+        if scene.primary is None:
             return Applied()
         if leaves_shadow_alone(after):
             # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
@@ -193,10 +197,19 @@ class Applier:
         return True
 
     async def _take_off(self, router: Router, shadow: Ingress) -> bool:
-        """Write what leads everybody off a shadow that is still there, and return whether that was needed."""
-        wrote = False
+        """Write what leads everybody off a shadow that is still there, and return whether that was needed.
+
+        Raises ClusterError while somebody is still sent to the canary by it.
+        """
+        wrote, refusal = False, Refused(f"patch ingresses {shadow.meta.key}: accepted, and put back by another writer")
         for off in OFF:
             patch = off(router, shadow)
-            if patch is not None:
+            if patch is None:
+                continue
+            try:
                 shadow, wrote = await self.cluster.patch_ingress(shadow, patch), True
+            except Refused as refused:
+                refusal = refused
+        if not is_off(router, shadow):
+            raise refusal
         return wrote

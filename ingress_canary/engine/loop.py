@@ -82,6 +82,8 @@ class Engine:
         self._webhooks = GateRequests(asked.gates, self.ledger, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
+        self._left_told: dict[Key, frozenset[str]] = {}
+        """By rollout that is gone, the uids of the shadows that people have been told are still there."""
         self._ticker = Ticker(
             self.ledger, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
         )  # fmt: skip
@@ -239,14 +241,19 @@ class Engine:
         self._look_again(self.ledger.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
+        told = self._left_told.pop(key, frozenset())
         for shadow in left_behind(view.ingresses_by_owner(key), body):
             router = self._routers.of(shadow, view, state.router if state is not None else None)
-            written = await self._applier.remove(router, shadow)
-            left = view.ingress(shadow.meta.key)
-            held = terminating(router, left) if left is not None else None
-            if written and held is not None:
-                about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
-                self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
+            needed = True
+            try:
+                needed = await self._applier.remove(router, shadow)
+            finally:
+                left = view.ingress(shadow.meta.key)
+                held = terminating(router, left) if left is not None else None
+                if held is not None and needed and shadow.meta.uid not in told:
+                    about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
+                    self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
+                self._left_told[key] = self._left_told.get(key, told) | {shadow.meta.uid}
 
     def _known(self, key: Key) -> None:
         """Take note of what a rollout uses before any other of them makes its first pass."""

@@ -49,7 +49,7 @@ def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -
 
 def left_behind(seen: Observation, decision: Decision) -> Decision:
     """Return a decision that also tells a person of a shadow that was to be gone and is still there."""
-    if seen.terminating is None or decision.status.shadow is not None:
+    if seen.terminating is None:
         return decision
     alert = Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:MESSAGE_LENGTH])
     return decision._replace(alerts=(*decision.alerts, alert))

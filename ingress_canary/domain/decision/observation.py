@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
 from ingress_canary.domain.evaluation.evaluation import Evaluation
@@ -130,11 +131,14 @@ def leaves_shadow_alone(status: RolloutStatus) -> bool:
 def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
     """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
 
-    The latter where somebody has removed its ownerReference.
+    The latter where somebody has removed its ownerReference. One that is being deleted and that the daemon has written
+    may have lost both.
     """
     if ingress.meta.owner is not None:
         return ingress.meta.owner.uid == owner
-    return status.shadow is not None and status.shadow.uid == ingress.meta.uid
+    if status.shadow is not None and status.shadow.uid == ingress.meta.uid:
+        return True
+    return ingress.meta.deleting and APPLIED_ANNOTATION in ingress.meta.annotations
 
 
 def wanted_exposure(status: RolloutStatus) -> Exposure:

@@ -29,11 +29,13 @@ class Terminating(NamedTuple):
     """Whom it sends to the canary; None when it is no canary Ingress, and everybody is sent there."""
     sticky: bool
     """Clients with an affinity cookie of the canary stay on it, whatever the exposure is (rule 16)."""
+    served: bool
+    """A controller may serve it."""
 
     @property
     def on(self) -> bool:
         """Return whether anybody is sent to the canary by it."""
-        return self.sticky or self.exposure != Exposure()
+        return self.served and (self.sticky or self.exposure != Exposure())
 
     def __str__(self) -> str:
         """Return what a person must know, with the remedy."""
@@ -58,13 +60,21 @@ class Terminating(NamedTuple):
 
 def terminating(router: Router, shadow: Ingress) -> Terminating | None:
     """Return what there is to say of a shadow that is being deleted; None for one that is not."""
-    if not shadow.meta.deleting:
-        return None
+    return _left(router, shadow) if shadow.meta.deleting else None
+
+
+def is_off(router: Router, shadow: Ingress) -> bool:
+    """Return whether nobody is sent to the canary by a shadow as it is stored."""
+    return not _left(router, shadow).on
+
+
+def _left(router: Router, shadow: Ingress) -> Terminating:
     return Terminating(
         name=shadow.meta.name,
         finalizers=shadow.meta.finalizers,
         exposure=router.exposure(shadow),
-        sticky=router.sticky(shadow) and class_name(shadow) != UNSERVED_CLASS,
+        sticky=router.sticky(shadow),
+        served=class_name(shadow) != UNSERVED_CLASS,
     )
 
 
@@ -87,15 +97,18 @@ def without_exposure(router: Router, shadow: Ingress) -> Json | None:
 
 
 def unserved(router: Router, shadow: Ingress) -> Json | None:
-    """Return the merge patch that leads clients with an affinity cookie off; None where no cookie keeps them."""
-    if not router.sticky(shadow) or class_name(shadow) == UNSERVED_CLASS:
+    """Return the merge patch that leads off whom the weight cannot: clients with an affinity cookie of the canary.
+
+    None where nobody is on the canary any more. Where the weight could not be written it leads everybody off.
+    """
+    if is_off(router, shadow):
         return None
     legacy = {CLASS_ANNOTATION: UNSERVED_CLASS} if CLASS_ANNOTATION in shadow.meta.annotations else {}
     return _patch(router, shadow, legacy, UNSERVED_CLASS)
 
 
 OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, unserved)
-"""What takes everybody off a shadow, each a write of its own: who refuses the class must not keep the weight on."""
+"""What takes everybody off a shadow, each a write of its own: who refuses the one must not keep the other on."""
 
 
 def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:

@@ -44,7 +44,7 @@ from ingress_canary.lab.kubeapi.requests import (
 from ingress_canary.lab.kubeapi.rest import discovery
 from ingress_canary.lab.kubeapi.rest.reads import Lister, answer, respond
 from ingress_canary.lab.kubeapi.rest.watches import Hub
-from ingress_canary.lab.kubeapi.rest.writes import Admission, Writer
+from ingress_canary.lab.kubeapi.rest.writes import Admission, Mutation, Writer
 from ingress_canary.lab.kubeapi.storage.store import NAMESPACES, ObjectStore
 
 OnCommit = Callable[[AuditRecord], Awaitable[None] | None]
@@ -81,6 +81,8 @@ class KubeApi:
         self.on_commit: list[OnCommit] = []
         """Called with the record of a write after its commit and before its answer."""
         self.admission: list[Admission] = []
+        self.mutation: list[Mutation] = []
+        """What policies make of an object before it is admitted."""
         self._host, self._port = host, port
         self._tokens = tokens
         self._authorize = tuple(authorize)
@@ -89,7 +91,7 @@ class KubeApi:
         collector = controllers.Collector(self.store)
         self._hub = Hub(self.store, bookmark_seconds)
         self._lister = Lister(self.store)
-        self._writer = Writer(self.store, collector, self.admission)
+        self._writer = Writer(self.store, collector, self.admission, self.mutation)
         definitions, namespaces = controllers.Definitions(self.store), controllers.Namespaces(self.store)
         self.store.listeners += [self._hub, definitions, collector, namespaces]
 

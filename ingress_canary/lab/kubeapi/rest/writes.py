@@ -29,6 +29,9 @@ from ingress_canary.lab.kubeapi.storage.strategy import Write
 Admission = Callable[[str, str, Json | None, Json | None], str | None]
 """(verb, plural, object, old object) -> None, or why the webhook denies it. The verb: create, update or delete."""
 
+Mutation = Callable[[str, str, Json], Json]
+"""(verb, plural, object) -> the object as a mutating webhook makes it. The verb: create or update."""
+
 _WEBHOOK = "admission.lab.example"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json-patch+json"
@@ -45,12 +48,15 @@ class _Options:
 
 
 class Writer:
-    """Writes. ``admission`` is asked before each commit; it may change while the server runs."""
+    """Writes. ``mutation``, then ``admission``, are asked before each commit; both may change while the server runs."""
 
-    def __init__(self, store: ObjectStore, collector: Collector, admission: Sequence[Admission]) -> None:
+    def __init__(
+        self, store: ObjectStore, collector: Collector, admission: Sequence[Admission], mutation: Sequence[Mutation]
+    ) -> None:
         self._store = store
         self._collector = collector
         self._admission = admission
+        self._mutation = mutation
 
     async def create(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a POST. Raises ApiError."""
@@ -125,6 +131,7 @@ class Writer:
 
     def _create(self, request: web.Request, resource: ServedResource, body: Any, options: _Options) -> web.Response:
         namespace = _scope(resource, request[INFO])
+        body = self._mutated("create", resource, body)
         if self._admission:
             candidate = self._store.create(resource, namespace, body, replace(options.write, dry_run=True))
             self._admit("create", resource, candidate, None)
@@ -137,7 +144,7 @@ class Writer:
         info = request[INFO]
         key = (_scope(resource, info), info.name)
         old = self._store.get(resource, *key)
-        body = change(resource.served(old))
+        body = self._mutated("update", resource, change(resource.served(old)))
         if self._admission:
             candidate = self._store.update(resource, *key, body, replace(options.write, dry_run=True))
             self._admit("update", resource, candidate, old)
@@ -170,6 +177,11 @@ class Writer:
         given = options.get("preconditions") or {}
         uid, version = given.get("uid"), given.get("resourceVersion")
         return self._store.delete(resource, namespace, name, uid=uid, version=version, dry_run=dry_run)
+
+    def _mutated(self, verb: str, resource: ServedResource, body: Json) -> Json:
+        for webhook in self._mutation:
+            body = webhook(verb, resource.plural, body)
+        return body
 
     def _admit(self, verb: str, resource: ServedResource, new: Json | None, old: Json | None) -> None:
         for webhook in self._admission:
