@@ -22,5 +22,8 @@ FREEZE_ANNOTATION = f"{GROUP}/freeze"
 LEADER_ANNOTATION = f"{GROUP}/leader"
 """On a shadow, and on a workload that images are copied to: the term of the leader that took it over."""
 
+ROLLOUT_LABEL = f"{GROUP}/rollout"
+"""On a shadow: the name of its CanaryRollout, cut to what a label holds."""
+
 APPLIED_ANNOTATION = f"{GROUP}/applied"
 """On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""

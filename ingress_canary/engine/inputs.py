@@ -35,7 +35,7 @@ from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, l
 from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.domain.traffic.shadow_removal import terminating
+from ingress_canary.domain.traffic.shadow_removal import is_ours, terminating
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.schedules.schedule_source import compiled_schedule_of, newer_than, shared_in
 from ingress_canary.engine.spec_parser import read_status
@@ -127,7 +127,7 @@ def observe(
     if leaves_shadow_alone(status):
         # the fight has been told: once a person has said resume, undoing is counted anew
         state.undone.clear()
-    leftovers = tuple(_leftovers(view.ingresses_by_owner(key), router, owner, shadow))
+    leftovers = tuple(_leftovers(view.ingresses_by_owner(key), owner, shadow))
     held = (terminating(router, one) for one in (shadow, *leftovers) if one is not None)
     sticky = primary is not None and router.sticky(primary)
     revision, stable_hash, canary_hash, same = remembered(_versions, spec, canary, stable)
@@ -191,10 +191,10 @@ def probe_of(scene: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
     return probe_request(probe, wanted_exposure(status), scene.router, status.revision or "")
 
 
-def _leftovers(owned: Sequence[Ingress], router: Router, owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
+def _leftovers(owned: Sequence[Ingress], owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
     """Yield what a rollout left under another name, or an earlier rollout where a finalizer holds it."""
-    for one in owned:
-        mine = one.meta.owner == owner and router.exposure(one) is not None
+    for one in filter(is_ours, owned):
+        mine = one.meta.owner == owner
         if (one.meta.deleting or mine) and (shadow is None or one.meta.uid != shadow.meta.uid):
             yield one
 

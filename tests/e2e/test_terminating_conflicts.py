@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
@@ -24,7 +25,7 @@ from tests.e2e.test_terminating_shadows import (
     told,
     traffic,
 )
-from tests.e2e.witness import ROLLOUTS, by_person, is_shadow_write, set_weight
+from tests.e2e.witness import INGRESSES, ROLLOUTS, by_person, is_shadow_write, set_weight
 
 __all__ = ["traffic"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -117,3 +118,20 @@ async def test_raising_it_again_and_again_tells_once_after_its_rollout_is_gone(l
             await until(lambda: exposure(lab) == ASIDE)
         writes = [one for one in lab.api.audit[before:] if one.user == "daemon" and one.resource == "events"]
         assert len(writes) <= 1
+
+
+async def test_an_owned_ingress_that_was_never_a_shadow_is_not_made_a_canary(lab: Lab, daemon: DaemonProcess) -> None:
+    async with daemon:
+        await daemon.ready()
+        await held_at_its_weight(lab)
+        plain = manifests.ingress("plain", host="plain.example")
+        plain["metadata"] |= {
+            "finalizers": [KEEP],
+            "ownerReferences": (lab.shadow() or {})["metadata"]["ownerReferences"],
+        }
+        lab.create("ingresses", plain)
+        await by_person(lab, "DELETE", f"{INGRESSES}/plain")
+        act(lab, "abort")
+        await aside(lab)
+        left = lab.api.store.get("ingresses", SHOP, "plain")["metadata"]
+        assert "nginx.ingress.kubernetes.io/canary" not in (left.get("annotations") or {})

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ingress_canary.api import APPLIED_ANNOTATION
+from ingress_canary.api import APPLIED_ANNOTATION, ROLLOUT_LABEL
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import fingerprint
@@ -78,6 +78,11 @@ def _left(router: Router, shadow: Ingress) -> Terminating:
     )
 
 
+def is_ours(ingress: Ingress) -> bool:
+    """Return whether the daemon made an Ingress or has written it: naming a CanaryRollout as its owner is no proof."""
+    return APPLIED_ANNOTATION in ingress.meta.annotations or ROLLOUT_LABEL in ingress.meta.labels
+
+
 def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingress]:
     """Yield the shadows to take off, of those that name a rollout which is gone (None) or is being deleted itself.
 
@@ -86,7 +91,7 @@ def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingr
     """
     meta = Meta.of(rollout) if rollout is not None else None
     held = meta.uid if meta is not None and "orphan" not in meta.finalizers else None
-    for one in owned:
+    for one in filter(is_ours, owned):
         if one.meta.deleting or (one.meta.owner is not None and one.meta.owner.uid == held):
             yield one
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -148,6 +149,7 @@ OWNED = {
         "name": "checkout-canary",
         "namespace": "shop",
         "uid": "s1",
+        "annotations": {APPLIED_ANNOTATION: "0"},
         "ownerReferences": [{"kind": "CanaryRollout", "name": "checkout", "uid": "r1", "controller": True}],
     }
 }
@@ -163,8 +165,17 @@ MARKED = merged(OWNED, {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"
         (OWNED, {"uid": "r1", "finalizers": ["orphan"]}, False),
         (OWNED, {"uid": "r2", "finalizers": ["example.com/keep"]}, False),
         (MARKED, {"uid": "r2", "finalizers": ["orphan"]}, True),
+        (merged(MARKED, {"metadata": {"annotations": None}}), None, False),
     ],
-    ids=["collected", "held", "its rollout is held", "orphaned on purpose", "an earlier one", "an earlier one's, held"],
+    ids=[
+        "collected",
+        "held",
+        "its rollout is held",
+        "orphaned on purpose",
+        "an earlier one",
+        "an earlier one's, held",
+        "somebody else's that names a rollout",
+    ],
 )
 def test_what_a_rollout_that_goes_leaves_behind(
     shadow: dict[str, Any], rollout: dict[str, Any] | None, taken: bool

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND
+from ingress_canary.api import API_VERSION, ROLLOUT_KIND, ROLLOUT_LABEL
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
@@ -76,7 +76,7 @@ class NginxRouter:
                 "namespace": primary.meta.namespace,
                 "labels": {
                     "app.kubernetes.io/managed-by": "ingress-canary",
-                    f"{GROUP}/rollout": owner.name[:63].rstrip("-."),
+                    ROLLOUT_LABEL: owner.name[:63].rstrip("-."),
                 },
                 "annotations": annotations,
                 "ownerReferences": [
