@@ -11,7 +11,7 @@ APPLY_CRDS = "ingress-canary crds | kubectl apply --server-side --force-conflict
 """What installs the CRDs, and brings older ones up to date whoever has applied them."""
 
 FIELD_MANAGER = "ingress-canary"
-"""The field manager of every write of the daemon, by which another hand is told from its own."""
+"""The field manager of every write of the daemon: it distinguishes the daemon's writes from another writer's."""
 
 ACTION_ANNOTATION = f"{GROUP}/action"
 """One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>[#<why>]``."""
@@ -23,4 +23,4 @@ LEADER_ANNOTATION = f"{GROUP}/leader"
 """On a shadow, and on a workload that images are copied to: the term of the leader that took it over."""
 
 APPLIED_ANNOTATION = f"{GROUP}/applied"
-"""On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""
+"""On a shadow: the hash of the content that the daemon wrote, so that another writer's edit can be recognised."""

@@ -309,7 +309,7 @@ class CopyStatus(Model):
     after: Annotated[list[ContainerImage], Field(max_length=500)]
     """The canary's images, which stable gets."""
     done: bool = False
-    """Stable has been seen with the images that it was to get: they are not set again if another hand changes them."""
+    """Stable has been seen with the images set here: they are not set again if another writer changes them."""
     undo: UndoStatus | None = None
     """Set when stable gets its images back, after a fail or an abort."""
 
@@ -325,7 +325,7 @@ class ScaleStatus(Model):
     wanted: int
     """Replicas that it is given."""
     done: bool = False
-    """It has been seen with them: they are not asked for again if another hand changes them."""
+    """The canary has been seen with these replicas: they are not set again if another writer changes them."""
 
 
 class PausedBy(StrEnum):

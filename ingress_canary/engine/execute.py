@@ -1,7 +1,7 @@
 """Execute a decision: the writes to the API, in an order that is safe after a crash at any instant.
 
-Status first, then the shadow, then a workload, then the action's annotation; each is conditional on what was
-seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
+Status first, then the shadow, then a workload, then the action's annotation; each is conditional on the version that
+was read. A canary is taken off traffic even when that decision cannot be stored (rule 4 of docs/concepts.md).
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done."""
+    """Writes that were made for one decision, for the report."""
 
     wrote: bool = False
     """The status was stored."""
@@ -38,12 +38,12 @@ class Applied:
     by: str = ""
     """That writer's field manager."""
     fault: ClusterError | None = None
-    """What kept the rest from being done once the status was stored."""
+    """The error that stopped the remaining writes after the status was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applier:
-    """Carries decisions out."""
+    """Executes decisions: status, shadow, workloads and action annotation."""
 
     cluster: Cluster
     clock: Clock
@@ -54,7 +54,7 @@ class Applier:
         self, body: Json, state: RolloutState, scene: PassInputs, decision: Decision, after: RolloutStatus,
         due: RolloutStatus | None,
     ) -> Applied:  # fmt: skip
-        """Store what is ``due``, shape the shadow, clear the action; after a fault the next pass looks afresh.
+        """Store the status that is ``due``, write the shadow, clear the action; after an error the next pass goes on.
 
         Raises ClusterError while the status is not stored.
         """
@@ -71,9 +71,9 @@ class Applier:
         done = Applied()
         try:
             done = await self._shape(body, state, scene, after)
-            for one in scene.leftovers:
-                await self.remove(scene.router, one)
-            await self._rework(state, scene, after)
+            for leftover in scene.leftovers:
+                await self.remove(scene.router, leftover)
+            await self._write_workloads(state, scene, after)
             if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
                 await self.cluster.clear_action(body)
         except ClusterError as error:
@@ -83,15 +83,15 @@ class Applier:
     def due(
         self, state: RolloutState, before: RolloutStatus, after: RolloutStatus, decision: Decision
     ) -> RolloutStatus | None:
-        """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
-        news = worth_writing(before, after)
-        if not news and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
+        """Return the status to be written, with its checkpoint: when more than numbers changed, or after a while."""
+        changed = worth_writing(before, after)
+        if not changed and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
             return None
         full = with_checkpoint(after, decision.evaluation)
-        return full if news or before != full else None
+        return full if changed or before != full else None
 
     def overdue(self, state: RolloutState) -> bool:
-        """Return whether the evidence of a rollout is to be stored, though nothing but numbers may have changed."""
+        """Return whether the checkpoint is old enough to be stored again, though only numbers may have changed."""
         return self.clock.monotonic() - state.written >= self.checkpoint
 
     async def store(self, body: Json, state: RolloutState, before: RolloutStatus, after: RolloutStatus) -> Json:
@@ -103,12 +103,12 @@ class Applier:
         return body
 
     async def _unstored(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
-        """Do what must be done though nothing can be stored: take a canary off, and judge one that is on."""
+        """Handle a status that cannot be stored: remove the shadow all the same, or go on judging it."""
         shadow = scene.seen.shadow
         if shadow is None:
             return
         if after.shadow is not None:
-            # after a restart too: what is on is what the last status says, and its evidence may end it
+            # after a restart too: the shadow is as the last stored status says, and its evidence may end the rollout
             self._settles(state)
             return
         log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
@@ -116,17 +116,17 @@ class Applier:
         state.removed = shadow.meta.uid
 
     async def _shape(self, body: Json, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> Applied:
-        """Make the shadow what the stored status means."""
+        """Create, patch or delete the shadow so that it is as the stored status says."""
         seen, shadow = scene.seen, scene.seen.shadow
         if after.shadow is None:
             if shadow is None:
                 return Applied()
             return Applied(reshaped=await self.remove(scene.router, shadow))
         if scene.primary is None or (shadow is not None and shadow.meta.deleting):
-            # what is on its way is never given traffic again: the rules have it gone, or wait until it is
+            # a shadow that is being deleted never gets traffic again: the rules remove it, or wait until it is gone
             return Applied()
         if leaves_shadow_alone(after):
-            # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
+            # evidence goes on with whatever weight the other writer leaves; after a resume undone changes count anew
             self._settles(state)
             state.undone.clear()
             return Applied()
@@ -146,8 +146,8 @@ class Applier:
             state.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone, by=shadow.meta.manager or "unknown")
 
-    async def _rework(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
-        """Give stable the images, and the canary the replicas, that the stored status means."""
+    async def _write_workloads(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
+        """Set stable's images and the canary's replicas as the stored status says."""
         stable, canary = scene.seen.stable, scene.seen.canary
         images, replicas = copy_images.images_due(after, stable), scale_canary.replicas_due(after, canary)
         try:
@@ -161,7 +161,7 @@ class Applier:
         state.denied = None
 
     def _settles(self, state: RolloutState, *, afresh: bool = False) -> None:
-        """Let the evidence settle from now on, unless it does already."""
+        """Start the settle time of the evidence, unless it is running already."""
         if state.evaluation is not None and (afresh or state.evaluation.settled_from is None):
             state.evaluation = state.evaluation.applied(self.clock.now())
 
@@ -175,7 +175,7 @@ class Applier:
         return Applied(reshaped=True)
 
     async def remove(self, router: Router, shadow: Ingress) -> bool:
-        """Delete a shadow; where that does not end it, take everybody off it. Return whether anything was written.
+        """Delete a shadow; where it remains, take all traffic off it. Return whether anything was written.
 
         Raises ClusterError; a deletion that was refused is tried again.
         """
@@ -193,7 +193,7 @@ class Applier:
         return True
 
     async def _take_off(self, router: Router, shadow: Ingress) -> bool:
-        """Write what leads everybody off a shadow that is still there, and return whether that was needed."""
+        """Patch a remaining shadow so that it sends no traffic to the canary; return whether that was needed."""
         wrote = False
         for off in OFF:
             patch = off(router, shadow)

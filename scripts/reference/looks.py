@@ -102,7 +102,7 @@ LOOKS: Mapping[Reason, str] = MappingProxyType(
         Reason.AWAITING_STABLE: (
             "Manual: `kubectl get deploy checkout checkout-canary -n shop -o wide`, the images of both. CopyImages: "
             "the message names what keeps it: a right (`config/rbac/optional`), a container that only one side has, "
-            "another hand ([promote](../howto/promote.md))."
+            "another writer ([promote](../howto/promote.md))."
         ),
         Reason.STABLE_NOT_READY: (
             "`kubectl get deploy,hpa -n shop`; [an autoscaler on stable](../howto/promote.md#an-autoscaler-on-stable)."

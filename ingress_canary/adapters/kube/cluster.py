@@ -137,7 +137,7 @@ class KubeCluster:
             except Conflict as error:
                 version = await self._version_of(meta, error)
         else:
-            raise Conflict(f"delete ingresses {meta.key}: another hand writes it all the time")
+            raise Conflict(f"delete ingresses {meta.key}: another writer changes it all the time")
         if (answer.get("metadata") or {}).get("finalizers"):
             return _through(self._caches.ingresses, answer)
         self._caches.ingresses.bury(meta.key, meta.uid)

@@ -100,7 +100,7 @@ async def _all(
     try:
         bodies = (await session.request("GET", ROLLOUTS.path(namespace))).get("items") or ()
         if namespace and not bodies:
-            # more likely a slip of the hand than what somebody in a hurry wanted to know
+            # more likely a typing mistake than what somebody in a hurry wanted to know
             raise Missing(f"there is no CanaryRollout in namespace {namespace}")
         active = sorted(Meta.of(body).key for body in bodies if (body.get("status") or {}).get("phase") not in AT_REST)
         if active and not sure:

@@ -187,7 +187,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         Reason.RESTORING_STABLE: Meaning(
             "CopyImages gives stable its stored images back after a fail or an abort. The shadow goes when stable has "
             "them and is ready for everybody, and only then.",
-            "Nothing, unless the message names another hand, a refusal or missing endpoints. A second `abort` takes "
+            "Nothing, unless the message names another writer, a refusal or missing endpoints. A second `abort` takes "
             "the canary off without waiting.",
         ),
         # moved
