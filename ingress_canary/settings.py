@@ -1,4 +1,4 @@
-"""The daemon's settings: the only reader of flags, the environment and the settings file.
+"""Settings of the daemon: the only reader of flags, the environment and the settings file.
 
 Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then default. Variables with the prefix that name
 no setting are passed over: Kubernetes gives every pod some for a Service called ``ingress-canary``.
@@ -34,7 +34,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Durations are strings such as ``10s``; lists are separated by commas."""
+    """All settings. Durations are strings such as ``10s``; lists are separated by commas."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, enable_decoding=False
@@ -201,7 +201,7 @@ def usual_kubeconfig() -> str | None:
 
 
 def bounds(name: str) -> str:
-    """Return what a setting with bounds takes, as ``2s to 1m``; empty when it has none."""
+    """Return the bounds of a setting, as ``2s to 1m``; empty when it has none."""
     limits: dict[str, Any] = {}
     for one in Settings.model_fields[name].metadata:
         limits |= {kind: getattr(one, kind) for kind in ("ge", "gt", "le") if hasattr(one, kind)}
@@ -225,7 +225,7 @@ _REMEDIES: Mapping[str, str] = MappingProxyType(
 
 
 def _explained(found: ErrorDetails) -> str:
-    """Return one problem in words that do not ask for knowledge of the program."""
+    """Return one problem in words that need no knowledge of the program."""
     name, kind, value = str(found["loc"][0]), found["type"], _shown(found["input"])
     if kind == "extra_forbidden":
         return f"no such setting; {did_you_mean(name, Settings.model_fields)}"
@@ -260,13 +260,13 @@ def _document(file: Path) -> dict[str, Any]:
 
 
 def unread(file: Path, error: Exception) -> str:
-    """Return that a file cannot be read, and why, in words without the file's name once more."""
+    """Return why a file cannot be read, without repeating its name."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
     return f"{file}: cannot be read: {why}"
 
 
 def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:
-    """Return the setting in the words of its source."""
+    """Return the setting's name as its source spells it: flag, environment variable or file entry."""
     name = str(loc[0])
     if name in flags:
         return f"--{name.replace('_', '-')}"

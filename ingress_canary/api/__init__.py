@@ -1,4 +1,4 @@
-"""The contract: CanarySchedule and CanaryRollout, the one source of CRDs, lint and the reference docs."""
+"""API of CanarySchedule and CanaryRollout: the one source of the CRDs, lint and the reference docs."""
 
 GROUP = "ingress-canary.io"
 VERSION = "v1alpha1"

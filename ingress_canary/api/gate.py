@@ -1,4 +1,4 @@
-"""Gates: webhooks of the users' own that are asked before a rollout goes on, and told of its end. Part of a schedule.
+"""Gates: the users' own webhooks, asked before a rollout goes on and called after its end. Part of a schedule.
 
 Their models stand here because a schedule names them and a rollout's status shows what they said.
 """
@@ -31,7 +31,7 @@ OF_STEPS = frozenset({GateWhen.BEFORE_STEP, GateWhen.DURING_STEP})
 
 
 class OnReject(StrEnum):
-    """What a rejection leads to."""
+    """What happens on a rejection."""
 
     HOLD = "Hold"
     PAUSE = "Pause"
@@ -102,7 +102,7 @@ class GateVerdict(StrEnum):
 
 
 class GateStatus(Model):
-    """What a gate was asked last, and what it said."""
+    """The last question to a gate, and its answer."""
 
     name: Annotated[str, Field(max_length=63)]
     """As the schedule names it."""

@@ -1,4 +1,4 @@
-"""Notifications: who is told of what a rollout does. A member of schedules, and of the daemon's own file."""
+"""Notifications: who gets messages about which reasons. A field of schedules, and of the daemon's own file."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for what matters least."""
+        """0 for the least severe."""
         return list(Severity).index(self)
 
 

@@ -162,7 +162,7 @@ class RolloutSpec(Model):
 
 
 class Phase(StrEnum):
-    """Where a rollout is in its life."""
+    """The phase of a rollout."""
 
     PENDING = "Pending"
     PROGRESSING = "Progressing"
@@ -178,7 +178,7 @@ AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
 
 
 class Verdict(StrEnum):
-    """What the evidence says of one SLO."""
+    """The verdict on one SLO by its evidence."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -250,7 +250,7 @@ class ShadowStatus(Model):
 
 
 class RoutingStatus(Model):
-    """Header and cookie routes that are meant to be on."""
+    """The wanted header and cookie routes."""
 
     header: HeaderRoute | None = None
     cookie: Annotated[str, Field(max_length=128)] | None = None
@@ -269,7 +269,7 @@ class ScheduleStatus(Model):
 
 
 class BaselineStatus(Model):
-    """The two sides as they were when the rollout began."""
+    """Canary and stable as they were when the rollout began."""
 
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
@@ -293,7 +293,7 @@ class ContainerImage(Model):
 
 
 class UndoStatus(Model):
-    """Why stable gets its images back: how the rollout ends once it has them."""
+    """Why stable gets its old images back, and how the rollout ends once it has them."""
 
     reason: Annotated[str, Field(max_length=64)]
     """One word of the vocabulary (reasons.md)."""
@@ -302,7 +302,7 @@ class UndoStatus(Model):
 
 
 class CopyStatus(Model):
-    """CopyImages under way: stored before stable is touched."""
+    """CopyImages under way: stored before stable is changed."""
 
     before: Annotated[list[ContainerImage], Field(max_length=500)]
     """Stable's images as they were."""
@@ -315,7 +315,7 @@ class CopyStatus(Model):
 
 
 class ScaleStatus(Model):
-    """The canary's replicas while a rollout asks for more: stored before it is scaled."""
+    """The canary's replicas while it is scaled up for a rollout: stored before it is scaled."""
 
     kind: WorkloadKind
     name: Annotated[str, Field(max_length=253)]
@@ -329,7 +329,7 @@ class ScaleStatus(Model):
 
 
 class PausedBy(StrEnum):
-    """Who stopped a rollout: what the spec paused goes on when the spec says so."""
+    """Who paused a rollout; a pause by the spec ends with ``spec.paused``."""
 
     SPEC = "Spec"
     USER = "User"
@@ -337,7 +337,7 @@ class PausedBy(StrEnum):
 
 
 class PauseStatus(Model):
-    """A stop that waits for a person."""
+    """A pause of the rollout."""
 
     by: PausedBy
     returns_to: Phase
@@ -351,7 +351,7 @@ class PauseStatus(Model):
 
 
 class ApprovalStatus(Model):
-    """A person's consent to a step that is waited for, or was given."""
+    """The approval of a step: asked for, or given."""
 
     step: int
     """The step that asks for it, from 1: what ``approve`` must name."""
@@ -395,7 +395,7 @@ class Transition(Model):
 
 
 class AlertStatus(Model):
-    """What people were told of though nothing moved: not told again while it lasts."""
+    """Alerts that were sent and still last; they are not sent again."""
 
     reason: Annotated[str, Field(max_length=64)]
     """One word of the vocabulary (reasons.md)."""
@@ -423,7 +423,7 @@ class Condition(Model):
 
 
 class RolloutStatus(Model):
-    """What the daemon decided, with its numbers; written before anything else is done."""
+    """The daemon's decision with its numbers; written before anything else is done."""
 
     observed_generation: int = 0
     """The generation of the spec that was decided on."""

@@ -1,4 +1,4 @@
-"""CanarySchedule: how a rollout walks, and how it is judged. Owned by SREs.
+"""CanarySchedule: the steps of a rollout, and how it is judged. Owned by SREs.
 
 Where a member's behaviour is not served yet, the schema accepts it and ``domain/status/unsupported.py`` refuses it.
 """
@@ -26,7 +26,7 @@ CookieName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 def _parsable(query: str, info: ValidationInfo) -> str:
-    """Refuse what would cost the parser too much; where a rollout has begun with it, it is not parsed, but asked."""
+    """Refuse a query that is too costly to parse; in a rollout that began with it, it is sent without parsing."""
     if not as_begun(info) and (fault := query_fault(query)):
         raise ValueError(fault)
     return query
@@ -36,7 +36,7 @@ Promql = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_pa
 
 
 class HeaderRoute(Model):
-    """Requests that a header sends to the canary: ``name`` alone (always, never), with ``value`` or ``pattern``."""
+    """Requests that a header routes to the canary: ``name`` alone (always, never), with ``value`` or ``pattern``."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -62,7 +62,7 @@ class HeaderRoute(Model):
 
 
 class Routing(Model):
-    """Who reaches the canary besides the weight's share. All of it works together."""
+    """Header and cookie routes to the canary, besides the weight's share. All of them work together."""
 
     header: HeaderRoute | None = None
     """Header route of every step that does not say otherwise."""
@@ -71,7 +71,7 @@ class Routing(Model):
 
 
 class Ramp(Model):
-    """Steps from one weight to another, by a summand or a factor."""
+    """Steps from one weight to another, by addition or by a factor."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -103,14 +103,14 @@ class Ramp(Model):
 
 
 class ApprovalWhen(StrEnum):
-    """When a person is asked."""
+    """When an approval is asked for."""
 
     BEFORE = "Before"
     AFTER = "After"
 
 
 class OnTimeout(StrEnum):
-    """What an approval that nobody gave leads to: to go on waiting, to a pause, or to a rollback."""
+    """What happens when nobody approves in time: go on waiting, pause, or roll back."""
 
     HOLD = "Hold"
     PAUSE = "Pause"
@@ -118,7 +118,7 @@ class OnTimeout(StrEnum):
 
 
 class Approval(Model):
-    """A person's consent: before entering the step, or to leave it. Of a ramp, before its first or after its last."""
+    """Approval by a person, before the step is entered or left; of a ramp, before its first step or after its last."""
 
     when: ApprovalWhen = ApprovalWhen.AFTER
     timeout: Annotated[Duration, between("1ms", "8760h")] = timedelta(hours=24)
@@ -127,7 +127,7 @@ class Approval(Model):
 
 
 class Require(StrEnum):
-    """What ends a step: every SLO proven, or nothing proven against it over the bake."""
+    """The requirement that ends a step: every SLO proven, or nothing proven against the canary over the bake."""
 
     PROOF = "Proof"
     NO_FAIL = "NoFail"
@@ -186,7 +186,7 @@ Minute = Annotated[str, Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][
 
 
 def _of_the_calendar(value: object, info: ValidationInfo) -> object:
-    """Refuse years whose instants no zone can be sure to have; what a rollout has begun with is brought within."""
+    """Refuse years outside the supported calendar; in a rollout that began with them, they are clamped."""
     year = value[:4] if isinstance(value, str) and re.match("[0-9]{4}-", value) else "2000"
     if "2000" <= year <= "2199":
         return value
@@ -228,7 +228,7 @@ def _instant(member: str, text: str) -> datetime:
 
 
 class Freeze(Model):
-    """A time in which nothing advances."""
+    """A span of time in which no rollout advances."""
 
     from_: LocalTime = Field(alias="from")
     """Local time."""
@@ -246,7 +246,7 @@ class Freeze(Model):
 
 
 class Windows(Model):
-    """When a rollout may advance. Watching and rollback never stop."""
+    """When a rollout may advance. Analysis and rollback never stop."""
 
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
     """IANA name of the time zone of all these times."""
@@ -306,7 +306,7 @@ class PrometheusSli(Model):
 
 
 class ThresholdSli(Model):
-    """A gauge or ratio held against a bound; uncalibrated."""
+    """A gauge or ratio compared with a bound; uncalibrated."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -336,7 +336,7 @@ class ThresholdSli(Model):
 
 
 class Sli(Model):
-    """What is measured: exactly one member."""
+    """The service level indicator: exactly one of its fields."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -362,7 +362,7 @@ class Sli(Model):
 
 
 class Slo(Model):
-    """One objective that the canary must be proven to hold."""
+    """One objective that the canary must be proven to meet."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -385,7 +385,7 @@ class Slo(Model):
 
     @property
     def theta(self) -> float:
-        """The ratio of bad requests that the canary is tested against (judging.md)."""
+        """The ratio of bad requests that the canary is tested against (docs/judging.md)."""
         return self.max_burn * (1 - (self.objective or 0) / 100)
 
     @model_validator(mode="after")
@@ -403,7 +403,7 @@ class Slo(Model):
 
 
 class Baseline(Model):
-    """How much worse than stable is worse."""
+    """By how much the canary must be worse than stable to fail."""
 
     max_ratio: Annotated[float, Field(ge=1, le=100)] = 1.25
     """Ratio of the canary's bad share over stable's that is still accepted."""
@@ -412,7 +412,7 @@ class Baseline(Model):
 
 
 class AnalysisSettings(Model):
-    """The tests' settings (judging.md)."""
+    """Settings of the sequential tests (docs/judging.md)."""
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     """Chance of rolling a healthy rollout back, over its whole life."""
@@ -430,28 +430,28 @@ class AnalysisSettings(Model):
 
 
 class OnInconclusive(StrEnum):
-    """What maxHold leads to."""
+    """What happens after maxHold."""
 
     PAUSE = "Pause"
     ROLLBACK = "Rollback"
 
 
 class OnFailure(StrEnum):
-    """What a proven fail leads to."""
+    """What happens on a proven fail."""
 
     ROLLBACK = "Rollback"
     PAUSE = "Pause"
 
 
 class OnNoData(StrEnum):
-    """What missing data lead to."""
+    """What happens while data are missing."""
 
     HOLD = "Hold"
     RETREAT = "Retreat"
 
 
 class ScheduleSpec(Model):
-    """How a rollout walks, and how it is judged."""
+    """The steps of a rollout, and how it is judged."""
 
     routing: Routing = Routing()
     steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]

@@ -48,10 +48,10 @@ def preflight_cluster(
             message, _, remedy = str(unreadable).rpartition("; ")
             found[key] = (_unserved(key, f"status: {message}", remedy),)
             continue
-        scene = observe(body, state, states, cluster, routers, options, 0.0)
+        inputs = observe(body, state, states, cluster, routers, options, 0.0)
         unseen = _unseen(state.spec, options, sees)
-        refused = (_refused(key, obstacle, unseen, state.spec_problem) for obstacle in scene.seen.obstacles)
-        found[key] = (*(problem for problem in refused if problem is not None), *scene.seen.problems)
+        refused = (_refused(key, obstacle, unseen, state.spec_problem) for obstacle in inputs.seen.obstacles)
+        found[key] = (*(problem for problem in refused if problem is not None), *inputs.seen.problems)
     return found
 
 

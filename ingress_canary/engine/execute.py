@@ -51,7 +51,7 @@ class Applier:
     """Longest time between two stored checkpoints, in the clock's seconds."""
 
     async def apply(
-        self, body: Json, state: RolloutState, scene: PassInputs, decision: Decision, after: RolloutStatus,
+        self, body: Json, state: RolloutState, inputs: PassInputs, decision: Decision, after: RolloutStatus,
         due: RolloutStatus | None,
     ) -> Applied:  # fmt: skip
         """Store the status that is ``due``, write the shadow, clear the action; after an error the next pass goes on.
@@ -61,19 +61,19 @@ class Applier:
         wrote = due is not None
         if due is not None:
             try:
-                body = await self.store(body, state, scene.seen.status, due)
+                body = await self.store(body, state, inputs.seen.status, due)
             except Conflict:
                 raise
             except ClusterError:
-                await self._unstored(state, scene, after)
+                await self._unstored(state, inputs, after)
                 raise
         state.evaluation = decision.evaluation
         done = Applied()
         try:
-            done = await self._shape(body, state, scene, after)
-            for leftover in scene.leftovers:
-                await self.remove(scene.router, leftover)
-            await self._write_workloads(state, scene, after)
+            done = await self._shape(body, state, inputs, after)
+            for leftover in inputs.leftovers:
+                await self.remove(inputs.router, leftover)
+            await self._write_workloads(state, inputs, after)
             if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
                 await self.cluster.clear_action(body)
         except ClusterError as error:
@@ -102,27 +102,27 @@ class Applier:
         state.written = self.clock.monotonic()
         return body
 
-    async def _unstored(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
+    async def _unstored(self, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> None:
         """Handle a status that cannot be stored: remove the shadow all the same, or go on judging it."""
-        shadow = scene.seen.shadow
+        shadow = inputs.seen.shadow
         if shadow is None:
             return
         if after.shadow is not None:
             # after a restart too: the shadow is as the last stored status says, and its evidence may end the rollout
             self._settles(state)
             return
-        log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self.remove(scene.router, shadow)
+        log.warning("shadow removed though its status could not be stored", rollout=str(inputs.seen.key))
+        await self.remove(inputs.router, shadow)
         state.removed = shadow.meta.uid
 
-    async def _shape(self, body: Json, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> Applied:
+    async def _shape(self, body: Json, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> Applied:
         """Create, patch or delete the shadow so that it is as the stored status says."""
-        seen, shadow = scene.seen, scene.seen.shadow
+        seen, shadow = inputs.seen, inputs.seen.shadow
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            return Applied(reshaped=await self.remove(scene.router, shadow))
-        if scene.primary is None or (shadow is not None and shadow.meta.deleting):
+            return Applied(reshaped=await self.remove(inputs.router, shadow))
+        if inputs.primary is None or (shadow is not None and shadow.meta.deleting):
             # a shadow that is being deleted never gets traffic again: the rules remove it, or wait until it is gone
             return Applied()
         if leaves_shadow_alone(after):
@@ -134,10 +134,10 @@ class Applier:
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            return await self._create(state, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
+            return await self._create(state, manifest_of(inputs.router, inputs.primary, seen.spec, owner, Exposure()))
         remembered = state.memo.of
-        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted_exposure(after))
-        patch = remembered(merge_patch, scene.router, shadow, manifest)
+        manifest = remembered(manifest_of, inputs.router, inputs.primary, seen.spec, owner, wanted_exposure(after))
+        patch = remembered(merge_patch, inputs.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
         self._settles(state, afresh=patch is not None)
@@ -146,9 +146,9 @@ class Applier:
             state.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone, by=shadow.meta.manager or "unknown")
 
-    async def _write_workloads(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
+    async def _write_workloads(self, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> None:
         """Set stable's images and the canary's replicas as the stored status says."""
-        stable, canary = scene.seen.stable, scene.seen.canary
+        stable, canary = inputs.seen.stable, inputs.seen.canary
         images, replicas = copy_images.images_due(after, stable), scale_canary.replicas_due(after, canary)
         try:
             if stable is not None and images is not None:

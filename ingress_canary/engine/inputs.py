@@ -183,12 +183,12 @@ def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owne
     return stamped(router, router.shadow(primary, spec, owner, exposure))
 
 
-def probe_of(scene: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
+def probe_of(inputs: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
     """Return the probe that the next tick is to send for a rollout with this status; None before its first step."""
-    probe = scene.seen.spec.probe
-    if probe is None or status.step is None or scene.target is None:
+    probe = inputs.seen.spec.probe
+    if probe is None or status.step is None or inputs.target is None:
         return None
-    return probe_request(probe, wanted_exposure(status), scene.router, status.revision or "")
+    return probe_request(probe, wanted_exposure(status), inputs.router, status.revision or "")
 
 
 def _leftovers(owned: Sequence[Ingress], router: Router, owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:

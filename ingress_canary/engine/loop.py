@@ -74,16 +74,16 @@ class Engine:
         telemetry: Telemetry,
         options: Options,
     ) -> None:
-        self.ledger = RolloutStates()
+        self.states = RolloutStates()
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._routers, self._clock = cluster, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._probes = ProbeRequests(asked.prober, self.ledger)
-        self._webhooks = GateRequests(asked.gates, self.ledger, clock, telemetry, self.queue.add)
+        self._probes = ProbeRequests(asked.prober, self.states)
+        self._webhooks = GateRequests(asked.gates, self.states, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._ticker = Ticker(
-            self.ledger, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
+            self.states, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
         )  # fmt: skip
 
     def start(self) -> None:
@@ -103,7 +103,7 @@ class Engine:
                 # a pass cancelled between its writes heals; one that hangs must not cost the others their evidence
                 await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
                 await self.abandon()
-                await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.ledger.items()))
+                await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.states.items()))
 
     async def abandon(self) -> None:
         """Stop at once: cancel the passes under way and write nothing more."""
@@ -113,7 +113,7 @@ class Engine:
         asked = self._probes.stop(), self._webhooks.stop()
         await asyncio.gather(self._ticking, *self._workers, *asked, return_exceptions=True)
         self._unsubscribe()
-        for key in dict(self.ledger.items()):
+        for key in dict(self.states.items()):
             self._telemetry.forget(key)
 
     async def _work(self) -> None:
@@ -122,7 +122,7 @@ class Engine:
             began, failed = loop.time(), False
             try:
                 await self.reconcile(key)
-                if (state := self.ledger.get(key)) is not None:
+                if (state := self.states.get(key)) is not None:
                     state.broken = False
             except ClusterError as error:
                 failed = not isinstance(error, Conflict | Deposed)
@@ -141,7 +141,7 @@ class Engine:
 
     def _retry(self, key: Key, error: ClusterError) -> None:
         """Queue a failed pass again: at once after a conflict, with exponential backoff after anything else."""
-        state = self.ledger.get(key)
+        state = self.states.get(key)
         failures = state.failures + 1 if state else GONE_FAILURES
         if state is not None:
             state.failures = failures
@@ -158,7 +158,7 @@ class Engine:
 
     def _alert_broken(self, key: Key, error: Exception) -> None:
         """Send an alert, once while it lasts, that passes fail because of a fault of the daemon itself."""
-        state = self.ledger.get(key)
+        state = self.states.get(key)
         if state is None or state.broken:
             return
         state.broken = True
@@ -171,7 +171,7 @@ class Engine:
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._gone(key, body)
             return
-        state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+        state = self.states.state_of(key, body["metadata"].get("uid", ""))
         read_spec(body, state)
         try:
             await self._pass(key, body, state)
@@ -183,34 +183,34 @@ class Engine:
         if state.spec is None:
             await self._unreadable(key, body, state)
             return
-        self._queue_all(claim(body, state, self.ledger, self._cluster.view))
+        self._queue_all(claim(body, state, self.states, self._cluster.view))
         now = self._clock.now()
-        scene = observe(body, state, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
-        state.audience = audience(scene.seen) or state.audience
-        decision, before = decide(scene.seen, now), scene.seen.status
-        shown = partial(shown_status, decision, now, scene.findings, scene.seen)
+        inputs = observe(body, state, self.states, self._cluster, self._routers, self._options, self._clock.monotonic())
+        state.audience = audience(inputs.seen) or state.audience
+        decision, before = decide(inputs.seen, now), inputs.seen.status
+        shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
         # most ticks change nothing but numbers, which are rendered only when somebody reads them
-        quiet = not self._applier.overdue(state) and unchanged(before, decision, scene.findings, scene.seen)
+        quiet = not self._applier.overdue(state) and unchanged(before, decision, inputs.findings, inputs.seen)
         status = decision.status if quiet else shown()
         state.gates = tuple(status.gates)
-        self._webhooks.want(key, *gate_calls(scene.seen, status))
-        if decision.wants_evidence and scene.target is not None:
+        self._webhooks.want(key, *gate_calls(inputs.seen, status))
+        if decision.wants_evidence and inputs.target is not None:
             # evidence is read from now on, whether or not anything can be stored
-            state.target = scene.target
+            state.target = inputs.target
             self._ticker.wake()
         due = None if quiet else self._applier.due(state, before, status, decision)
-        done = await self._applier.apply(body, state, scene, decision, status, due)
+        done = await self._applier.apply(body, state, inputs, decision, status, due)
         self._reporter.show(key, state, shown)
         if done.fault is not None:
             # what was stored is reported, though the rest failed
             self._reporter.report(key, state, before, status, decision, done)
             raise done.fault
         state.failures = 0
-        state.target = scene.target if decision.wants_evidence else None
-        state.probe = probe_of(scene, status) if decision.wants_evidence else None
+        state.target = inputs.target if decision.wants_evidence else None
+        state.probe = probe_of(inputs, status) if decision.wants_evidence else None
         self._reporter.report(key, state, before, status, decision, done)
-        if scene.findings is not None:
-            state.warned = self._reporter.warn(key, state, before, scene.findings.warnings)
+        if inputs.findings is not None:
+            state.warned = self._reporter.warn(key, state, before, inputs.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
@@ -235,8 +235,8 @@ class Engine:
 
         Kubernetes collects the shadow with its owner, unless a finalizer holds either of them.
         """
-        state, view = self.ledger.get(key), self._cluster.view
-        self._queue_all(self.ledger.forget(key))
+        state, view = self.states.get(key), self._cluster.view
+        self._queue_all(self.states.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
         for shadow in left_behind(view.ingresses_by_owner(key), body):
@@ -252,10 +252,10 @@ class Engine:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""
         body = self._cluster.rollout(key)
         if body is not None:
-            state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+            state = self.states.state_of(key, body["metadata"].get("uid", ""))
             read_spec(body, state)
             if state.spec is not None:
-                claim(body, state, self.ledger, self._cluster.view)
+                claim(body, state, self.states, self._cluster.view)
 
     def _queue_all(self, rivals: tuple[Key, ...]) -> None:
         for rival in rivals:

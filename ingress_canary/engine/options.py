@@ -1,4 +1,4 @@
-"""The engine's settings, as ``settings.py`` resolves them."""
+"""Options of the engine, as ``settings.py`` resolves them."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from ingress_canary.api.notification import Notification
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the engine runs. Times are seconds."""
+    """Settings of the engine. Times are in seconds."""
 
     namespace: str = "ingress-canary"
     """The daemon's own, where shared schedules live."""

@@ -44,7 +44,7 @@ class Ticker:
         reporter: Reporter,
         options: Options,
     ) -> None:
-        self._ledger, self._queue, self._metrics, self._probes = states, queue, metrics, probes
+        self._states, self._queue, self._metrics, self._probes = states, queue, metrics, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
         self._wanted = asyncio.Event()
         self._faults = SourceFaults()
@@ -61,7 +61,7 @@ class Ticker:
         while True:
             await self._wanted.wait()
             before = self._clock.monotonic()
-            watched = self._ledger.watched()
+            watched = self._states.watched()
             if not watched:
                 self._wanted.clear()
                 continue
@@ -75,7 +75,7 @@ class Ticker:
         at = self._clock.now()
         try:
             self._mind_the_clock()
-            self._probes.ask(self._ledger.probes())
+            self._probes.ask(self._states.probes())
             if self._options.prometheus:
                 watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
             readings = await self._read(at, sorted(set(watched.values())))
@@ -102,7 +102,7 @@ class Ticker:
         """Store each rollout's reading in its state, and queue a pass over it."""
         failing = dict[Key, float]()
         for number, (key, reading) in enumerate(readings.items(), 1):
-            state = self._ledger.get(key)
+            state = self._states.get(key)
             if state is not None:
                 state.reading = reading
                 failing[key] = largest_bad_share(state, self._options.interval)
@@ -114,7 +114,7 @@ class Ticker:
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with the instants before its first reading that its evaluation needs."""
-        state = self._ledger.get(key)
+        state = self._states.get(key)
         evaluation = state.evaluation if state is not None else None
         if evaluation is None:
             return target
@@ -131,5 +131,5 @@ class Ticker:
         offset = now.timestamp() - monotonic
         if self._offset is not None and abs(offset - self._offset) > CLOCK_STEP:
             log.warning("the clock was set", by_seconds=round(offset - self._offset, 1))
-            self._ledger.clock_was_set()
+            self._states.clock_was_set()
         self._offset = offset

@@ -124,12 +124,12 @@ RULES: tuple[LintRule, ...] = (
 
 
 def _counts_requests(slo: Json) -> bool:
-    """Return whether an SLO judges what passes the controllers."""
+    """Return whether an SLO counts requests at the ingress controllers."""
     return not _mapping(slo, "sli").keys() & {"prometheus", "prometheusThreshold"}
 
 
 def _faults(route: Json) -> Iterator[ValueFault]:
-    """Yield what the controller would not take of a route."""
+    """Yield the faults of a route that the controller would not accept."""
     if isinstance(cookie := route.get("cookie"), str):
         yield from cookie_faults(cookie)
     try:

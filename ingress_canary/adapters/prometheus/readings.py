@@ -1,4 +1,4 @@
-"""Rows of a tick's queries become readings, one a target. Used by ``source.py``."""
+"""Readings from the rows of a tick's queries, one per target. Used by ``source.py``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ START_JITTER = 5.0
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswers:
-    """What one look brought, all of it in Prometheus's time."""
+    """The answers to all queries of one tick, in Prometheus's time."""
 
     at: datetime
     """When, on the daemon's clock."""
@@ -54,7 +54,7 @@ class QueryAnswers:
 def starts(
     processes: Mapping[str, Process], rows: Sequence[Row] | str, dialect: Dialect
 ) -> dict[str, tuple[Process, float | None]]:
-    """Return each process with its start; None where it is not known, or told by a later scrape than the process's."""
+    """Return each process with its start; None where it is unknown, or from a later scrape than the process's."""
     told = {} if isinstance(rows, str) else {dialect.split(row.labels)[1]: row.samples[-1][1] for row in rows}
     found: dict[str, tuple[Process, float | None]] = {}
     for name, process in processes.items():
@@ -113,13 +113,13 @@ def readings(targets: Sequence[Target], look: QueryAnswers, dialect: Dialect) ->
 
 
 def _place(row: Row, dialect: Dialect) -> tuple[str, str]:
-    """Return namespace and name of the Ingress of which a row speaks."""
+    """Return namespace and name of the Ingress that a row is about."""
     own, _ = dialect.split(row.labels)
     return own.get(dialect.exposition.namespace, ""), own.get(dialect.exposition.ingress, "")
 
 
 def _faults(look: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
-    """Return which families cannot be used for which Ingress, because one of its series cannot, and why."""
+    """Return the families that are unusable for an Ingress, because one of its series is, and why."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for family, rows in look.rows.items():
         for row in () if isinstance(rows, str) else rows:
@@ -129,7 +129,7 @@ def _faults(look: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[
 
 
 def _of_processes(family: str, look: QueryAnswers, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
-    """Yield a family's usable rows that come through the scrape by which their process is read."""
+    """Yield a family's usable rows that come from the scrape by which their process is read."""
     rows = look.rows.get(family, ())
     for row in () if isinstance(rows, str) else rows:
         name, scrape = named(row, dialect)
@@ -140,7 +140,7 @@ def _of_processes(family: str, look: QueryAnswers, dialect: Dialect) -> Iterator
 
 
 def _one(family: str, row: Row, process: Process, look: QueryAnswers, dialect: Dialect) -> Series | None:
-    """Return a series as the newest scrape of its process left it; None where that scrape did not have it."""
+    """Return a series as of the newest scrape of its process; None where that scrape did not have it."""
     sample, (_, start) = sample_of(row, process, look.every / 2), look.processes[process.name]
     if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):
         return None  # not in the newest scrape any more, or left over from before the process's start

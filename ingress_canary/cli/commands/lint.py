@@ -1,4 +1,4 @@
-"""``ingress-canary lint``: every problem of manifests at once, before they reach a cluster."""
+"""Command ``lint``: every problem of manifests at once, before they reach a cluster."""
 
 import json
 import sys
@@ -68,7 +68,7 @@ def lint(
 
 
 def _read_and_check(files: list[Path]) -> list[LintFinding]:
-    """Check all files together, so that references between them are seen, standard input among them."""
+    """Check all files together, standard input included, so that references between them are resolved."""
     if STDIN not in files:
         return lint_files(files)
     return lint_files([file for file in files if file != STDIN], also=[("-", sys.stdin.read())])

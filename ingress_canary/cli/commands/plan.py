@@ -1,4 +1,4 @@
-"""``ingress-canary plan``: how long a schedule takes at some traffic, and how fast it catches a regression."""
+"""Command ``plan``: how long a schedule takes at some traffic, and how fast it detects a regression."""
 
 import json
 import sys
@@ -89,7 +89,7 @@ def plan(
 
 
 def _whose(prometheus: str | None, ingress: str | None) -> Key | None:
-    """Return the Ingress whose traffic is asked for."""
+    """Return the Ingress whose past traffic is read."""
     if (prometheus is None) != (ingress is None):
         raise typer.BadParameter("--prometheus and --ingress are said together")
     if ingress is None:

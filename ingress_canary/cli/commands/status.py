@@ -1,4 +1,4 @@
-"""``ingress-canary status``: the rollouts of a namespace at a glance, or one with all that it is judged by."""
+"""Command ``status``: the rollouts of a namespace as a table, or one in detail."""
 
 import asyncio
 import json
@@ -69,14 +69,14 @@ def status(
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """What is looked at, and how it is shown."""
+    """The rollouts to show, and in which format."""
 
     namespace: str | None
     name: str | None
     output: StatusFormat
 
     async def read(self, session: "KubeClient") -> dict[str, Any]:
-        """Return a rollout, or a list of them, as the API has it. Raises ClusterError."""
+        """Return a rollout, or a list of them, as the API server has it. Raises ClusterError."""
         from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415 - as above
 
         found = await session.request("GET", ROLLOUTS.path(self.namespace, self.name))
@@ -84,7 +84,7 @@ class StatusView:
         return _plain(found) if self.name else {"apiVersion": "v1", "kind": "List", "items": items}
 
     async def text(self, session: "KubeClient", found: dict[str, Any], *, lines: bool = False) -> str:
-        """Return what is printed; ``lines`` has each JSON document on one line."""
+        """Return the output; ``lines`` puts each JSON document on one line."""
         if self.output is StatusFormat.JSON:
             return json.dumps(found, indent=None if lines else 2)
         if self.output is StatusFormat.YAML:
@@ -108,7 +108,7 @@ async def _once(view: StatusView, kubeconfig: str | None, context: str | None) -
 
 
 async def _watched(view: StatusView, kubeconfig: str | None, context: str | None) -> None:
-    """Show it, and again with each change. Raises ClusterError when the first look fails."""
+    """Show the rollouts, again after each change. Raises ClusterError when the first request fails."""
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415
 
     session = await connect(kubeconfig=kubeconfig, context=context)
@@ -136,7 +136,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
 
 
 async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
-    """Return the primary Ingress, for the request that reaches the canary now; None where there is none to tell."""
+    """Return the primary Ingress, for the curl command that reaches the canary; None where none is needed."""
     from ingress_canary.adapters.kube.client.resources import INGRESSES  # noqa: PLC0415
 
     names = (rollout.get("spec") or {}).get("ingresses") or ()
@@ -149,6 +149,6 @@ async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
 
 
 def _plain(body: Json) -> dict[str, Any]:
-    """Return an object without what only the API server reads."""
+    """Return an object without managedFields and the like, which only the API server reads."""
     metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key != "managedFields"}
     return {**body, "metadata": metadata}

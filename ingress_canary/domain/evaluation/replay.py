@@ -24,7 +24,7 @@ GONE = 300.0
 
 
 def instants(evaluation: Evaluation, now: datetime, interval: float) -> tuple[float, ...]:
-    """Return the instants, in seconds of the epoch and rising, of which a session wants readings before its first.
+    """Return the instants before its first reading that an evaluation needs, in rising seconds of the epoch.
 
     After a restart each process's newest counted sample is one of them: it is where counting goes on.
     """
@@ -51,7 +51,7 @@ def _grid(since: float, until: float, interval: float) -> Iterator[float]:
 def tick_with_past(
     evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance
 ) -> Evaluation:
-    """Return the evaluation after a look, and after what came before it where this is its first and the source knows.
+    """Return the evaluation after a reading; after its first one also with the past readings that the source has.
 
     ``count`` may know already what ``advance`` would return.
     """
@@ -70,7 +70,7 @@ def tick_with_past(
 
 
 def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickInputs, then: TickInputs) -> Evaluation:
-    """Return the evaluation with all that has come since the checkpoint.
+    """Return the evaluation with the readings since the checkpoint added.
 
     Neither bake nor hold go on in a time in which nobody could have acted. A fail of that time stands, whatever has
     come after it: an uninterrupted run would have acted on it.

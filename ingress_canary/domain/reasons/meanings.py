@@ -14,9 +14,9 @@ class Meaning(NamedTuple):
     """One reason in sentences."""
 
     what: str
-    """What is so."""
+    """What the reason means."""
     todo: str
-    """What a person does; "nothing" where the daemon goes on by itself."""
+    """What a person should do; "nothing" where the daemon goes on by itself."""
 
 
 MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
@@ -214,7 +214,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Stable is the new version, and the shadow is gone; or the canary's version was stable's from the start.",
             "Nothing.",
         ),
-        # beside the rollout
+        # of the daemon, apart from the rollout
         Reason.NOTIFICATION_FAILED: Meaning(
             "A message could not be sent: an Event that names the notification and its Secret. The rollout goes on.",
             "Read why in the Event, and correct the Secret, the right to read it, or the service; "

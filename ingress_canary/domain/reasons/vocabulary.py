@@ -9,7 +9,7 @@ from ingress_canary.api.notification import Severity
 
 
 class Reason(StrEnum):
-    """Why a rollout is where it is, or why it moved."""
+    """The reason of a rollout's state or of a transition."""
 
     # waiting to begin, or unable to
     INVALID_SPEC = "InvalidSpec"
@@ -83,7 +83,7 @@ ASKING = frozenset(
 
 
 def severity(reason: Reason) -> Severity:
-    """Return how much it matters that something is so: the only place where that is decided."""
+    """Return the severity of a reason: the only place where that is decided."""
     if reason in CRITICAL:
         return Severity.CRITICAL
     return Severity.WARNING if reason in WARNING else Severity.INFO

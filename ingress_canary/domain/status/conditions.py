@@ -37,7 +37,7 @@ ConditionValue = Literal["True", "False", "Unknown"]
 
 
 class ConditionFact(NamedTuple):
-    """What a condition says now."""
+    """The present value, reason and message of a condition."""
 
     kind: str
     answer: ConditionValue
@@ -50,7 +50,7 @@ class ConditionFact(NamedTuple):
 def facts(
     status: RolloutStatus, evaluation: Evaluation | None, findings: Findings | None, seen: Observation | None
 ) -> Iterator[ConditionFact]:
-    """Yield what is known by now; conditions of other kinds stay what they were.
+    """Yield the conditions whose value is known now; conditions of other types stay as they were.
 
     ``findings`` and ``seen`` are those of this very moment, or None.
     """
@@ -76,7 +76,7 @@ def facts(
 
 
 def as_stored(stored: Sequence[Condition], told: Iterator[ConditionFact], generation: int) -> bool:
-    """Return whether conditions say what they say already, numbers left aside but in what is told to the letter."""
+    """Return whether conditions are as stored, numbers in messages ignored except where they matter."""
     known = {one.type: one for one in stored}
     for fact in told:
         one = known.get(fact.kind)
@@ -88,7 +88,7 @@ def as_stored(stored: Sequence[Condition], told: Iterator[ConditionFact], genera
 
 
 def conditions(status: RolloutStatus, told: Iterator[ConditionFact], now: datetime) -> list[Condition]:
-    """Return the conditions in their order, with those that nothing is told of as they were."""
+    """Return all conditions in their order, updated by these facts; the others stay as they were."""
     made = {one.type: one for one in status.conditions}
     made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
     return [made[kind] for kind in ORDER if kind in made]
@@ -104,7 +104,7 @@ def _preflight(findings: Findings) -> ConditionFact:
 def _lasting(
     kind: str, reason: Reason, words: str | None, answers: tuple[ConditionValue, ConditionValue]
 ) -> ConditionFact:
-    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it.
+    """Return a condition that no decision changes: the first fact while there is a message, the second after it.
 
     Its reason is why something is so; what is over has none of its own.
     """

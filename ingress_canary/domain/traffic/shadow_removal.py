@@ -1,4 +1,4 @@
-"""A shadow that its deletion does not end, because a finalizer holds it: what is written on it, and what is said of it.
+"""Shadow removal when a finalizer holds a deleted shadow: the patches that take traffic off it, and its message.
 
 A controller may go on serving it (ingress-nginx looks at deletionTimestamp in its admission checks only, v1.15), so
 that nobody is off the canary before the object itself says so. Asked by ``engine/inputs.py`` and the engine's writes.
@@ -20,7 +20,7 @@ UNSERVED_CLASS = "ingress-canary-none"
 
 
 class Terminating(NamedTuple):
-    """A shadow that is being deleted and is still there."""
+    """A shadow that is being deleted and still exists."""
 
     name: str
     finalizers: tuple[str, ...]
@@ -32,11 +32,11 @@ class Terminating(NamedTuple):
 
     @property
     def on(self) -> bool:
-        """Return whether anybody is sent to the canary by it."""
+        """Return whether it still sends requests to the canary."""
         return self.sticky or self.exposure != Exposure()
 
     def __str__(self) -> str:
-        """Return what a person must know, with the remedy."""
+        """Return the message for a person, with the remedy."""
         by = f"finalizer {', '.join(self.finalizers)}" if self.finalizers else "the API server"
         return f"Ingress {self.name} is being deleted and {by} holds it: {self._sends()}; {self._remedy()}"
 
@@ -57,7 +57,7 @@ class Terminating(NamedTuple):
 
 
 def terminating(router: Router, shadow: Ingress) -> Terminating | None:
-    """Return what there is to say of a shadow that is being deleted; None for one that is not."""
+    """Return the state of a shadow that is being deleted; None for any other."""
     if not shadow.meta.deleting:
         return None
     return Terminating(
@@ -69,7 +69,7 @@ def terminating(router: Router, shadow: Ingress) -> Terminating | None:
 
 
 def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingress]:
-    """Yield the shadows to take off, of those that name a rollout which is gone (None) or is being deleted itself.
+    """Yield the shadows to remove, of those whose rollout is deleted (None) or being deleted.
 
     Whatever is not marked yet goes with its owner; while something holds the owner that does not happen. Who asked for
     its dependents to be orphaned gets that.
@@ -82,12 +82,12 @@ def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingr
 
 
 def without_exposure(router: Router, shadow: Ingress) -> Json | None:
-    """Return the merge patch after which a shadow has weight 0 and no routes; None where it has."""
+    """Return the merge patch to weight 0 and no routes; None where the shadow has these already."""
     return _patch(router, shadow, router.without_exposure(shadow), shadow.class_name)
 
 
 def unserved(router: Router, shadow: Ingress) -> Json | None:
-    """Return the merge patch that leads clients with an affinity cookie off; None where no cookie keeps them."""
+    """Return the merge patch that takes clients with an affinity cookie off; None where no cookie binds them."""
     if not router.sticky(shadow) or class_name(shadow) == UNSERVED_CLASS:
         return None
     legacy = {CLASS_ANNOTATION: UNSERVED_CLASS} if CLASS_ANNOTATION in shadow.meta.annotations else {}
@@ -99,7 +99,7 @@ OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, u
 
 
 def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:
-    """Return the merge patch for these annotations and this class, with the fingerprint of what it makes."""
+    """Return the merge patch for these annotations and this class, with the new fingerprint."""
     changes = {key: value for key, value in annotations.items() if shadow.meta.annotations.get(key) != value}
     if not changes and named == shadow.class_name:
         return None

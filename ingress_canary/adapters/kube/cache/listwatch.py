@@ -1,4 +1,4 @@
-"""List and watch of one resource: keeps its store current, whatever the API server does.
+"""List+watch of one resource: keeps its store current, whatever the API server does.
 
 Written here because ``kubernetes.aio.watch`` spins on an empty 200 and on an HTML 502, and does not list again after
 a 410. ``cluster.py`` and ``pods.py`` run one for each resource, and for each namespace where only some may be read.

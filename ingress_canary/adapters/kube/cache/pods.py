@@ -1,4 +1,4 @@
-"""Pods by label selector, watched: where the ingress controllers' metrics pages are. Used by the scrape source."""
+"""Pods of the ingress controllers by label selector, watched: the scrape source reads their metrics pages."""
 
 import asyncio
 from contextlib import suppress
@@ -54,7 +54,7 @@ class KubePods:
 
     @property
     def problem(self) -> str | None:
-        """What keeps the pods from being known, with the remedy; None when all is well."""
+        """Why the pods are not known, with the remedy; None when they are."""
         return self._watch.problem
 
     def ready(self) -> tuple[PodAddress, ...]:

@@ -24,7 +24,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import (
 
 
 class ServedLocation(NamedTuple):
-    """Where requests arrive, as the controller compares it (rule 4)."""
+    """Host, path and path type of requests, as the controller compares them (rule 4)."""
 
     host: str
     path: str
@@ -66,19 +66,19 @@ def stable_locations(subject: PreflightInputs) -> dict[ServedLocation, str]:
 
 
 def is_canary(subject: PreflightInputs, ingress: Ingress) -> bool:
-    """Return whether the controller takes an Ingress for a canary."""
+    """Return whether the controller treats an Ingress as a canary."""
     return enabled(subject, ingress, "canary")
 
 
 def served_together(subject: PreflightInputs, other: Ingress) -> bool:
-    """Return whether the primary's controller may serve another Ingress too; in doubt it does."""
+    """Return whether the primary's controller may serve another Ingress too; True when that is not known."""
     mine = _controller(subject, subject.ingress)
     theirs = _controller(subject, other)
     return mine is None or theirs is None or mine == theirs
 
 
 def upstream_uses(subject: PreflightInputs, service: Key) -> Iterator[UpstreamUse]:
-    """Yield every use of a Service's upstreams that the shadow is concerned with, by any Ingress but the own shadow."""
+    """Yield every use of a Service by the upstreams of any Ingress but the rollout's own shadow."""
     ports = subject.ports
     keys = dict.fromkeys((service, *subject.view.services_by_upstream(f"{service.namespace}-{service.name}")))
     for key in keys:
@@ -261,14 +261,14 @@ def _listed(found: list[ServedLocation] | list[ServedLocation | str]) -> str:
 
 
 def _older(one: Ingress, other: Ingress) -> bool:
-    """Return whether an Ingress comes before another in the controller's order; of two of one second the later name."""
+    """Return whether an Ingress precedes another in the controller's order; within one second, the later name does."""
     if one.meta.created == other.meta.created:
         return str(one.meta.key) > str(other.meta.key)
     return one.meta.created < other.meta.created
 
 
 def _controller(subject: PreflightInputs, ingress: Ingress) -> str | None:
-    """Return who serves an Ingress, None when that cannot be told."""
+    """Return the controller of an Ingress, None when it is not known."""
     found = controller_of(subject.view, ingress)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""The metric families of ingress-nginx (internal/ingress/metric/collectors, v1.15), for all who read its series."""
+"""Metric families of ingress-nginx (internal/ingress/metric/collectors, v1.15), for all readers of its series."""
 
 PREFIX = "nginx_ingress_controller_"
 """Every family of the controller's own begins so."""
