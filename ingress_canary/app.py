@@ -190,10 +190,10 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, stop. Raises StartError."""
         loop = asyncio.get_running_loop()
-        told = asyncio.Event()
+        stop_requested = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        starting, stopping = asyncio.create_task(self.start()), asyncio.create_task(told.wait())
+            loop.add_signal_handler(number, stop_requested.set)
+        starting, stopping = asyncio.create_task(self.start()), asyncio.create_task(stop_requested.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()

@@ -59,13 +59,13 @@ class Settings(BaseSettings):
     controllers: tuple[str, ...] = ()
     """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
     controller_config: Annotated[str, Field(pattern=r"^([^/\s]+/[^/\s]+)?$")] = "ingress-nginx/ingress-nginx-controller"
-    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that ask it; empty for none."""
+    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that read it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
-    """How long stable is watched before a canary gets traffic, to learn how its errors come; history counts."""
+    """How long stable is observed before a canary gets traffic, to learn how its errors vary; history counts."""
     source: Literal["controllers", "prometheus"] = "controllers"
     """Where evidence comes from: the controllers' own metrics pages, or a Prometheus that scrapes them."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     scrape_urls: tuple[str, ...] = ()
     """Metrics pages to read instead of discovering pods."""
     scrape_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
-    """Real time that one look at one metrics page may take; never more than four fifths of the interval."""
+    """Real time that one request of a metrics page may take; never more than four fifths of the interval."""
     prometheus_url: str | None = None
     """Address of Prometheus, Thanos, Mimir or VictoriaMetrics, with its prefix, up to and without /api/v1."""
     prometheus_scrape_interval: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=2))] = (
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     """Real time between two scrapes of the controllers by Prometheus."""
     prometheus_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
-    """Real time that one look at Prometheus may take; never more than four fifths of the interval."""
+    """Real time that all queries of a tick may take; never more than four fifths of the interval."""
     prometheus_labels: tuple[str, ...] = tuple(f"{name}={label}" for name, label in RENAMED.items())
     """Labels under another name than the controller gives them, as name=label; empty with honorLabels."""
     prometheus_matchers: str = ""
@@ -95,11 +95,11 @@ class Settings(BaseSettings):
     prometheus_headers: tuple[str, ...] = ()
     """Headers of every query, as Name=value, such as X-Scope-OrgID=team-a for a tenant; secrets go into files."""
     prometheus_token_file: Path | None = None
-    """File with the bearer token; read at each look."""
+    """File with the bearer token; read at each tick."""
     prometheus_user: str | None = None
     """User of basic authentication."""
     prometheus_password_file: Path | None = None
-    """File with that user's password; read at each look."""
+    """File with that user's password; read at each tick."""
     prometheus_ca_file: Path | None = None
     """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     lease_duration: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=60))] = timedelta(
         seconds=10
     )
-    """Real time after which another replica takes over from a leader that is not heard of any more."""
+    """Real time after which another replica takes over from a leader that no longer renews the Lease."""
     identity: str | None = None
     """Name of this replica in the Lease; the host's name with a random part unless set."""
     listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"

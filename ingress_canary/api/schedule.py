@@ -50,7 +50,7 @@ class HeaderRoute(Model):
     name: HeaderToken
     """The header's name; case does not matter."""
     value: HeaderToken | None = None
-    """The exact value that is sent to the canary; with it, ``always`` and ``never`` mean nothing."""
+    """The exact value that is routed to the canary; with it, ``always`` and ``never`` have no meaning."""
     pattern: HeaderToken | None = None
     """A regular expression (PCRE, not anchored) that the value must match."""
 
@@ -65,9 +65,9 @@ class Routing(Model):
     """Header and cookie routes to the canary, besides the weight's share. All of them work together."""
 
     header: HeaderRoute | None = None
-    """Header route of every step that does not say otherwise."""
+    """Default header route of the steps."""
     cookie: CookieName | None = None
-    """Cookie whose value ``always`` or ``never`` decides, of every step that does not say otherwise."""
+    """Default cookie of the steps: its value ``always`` or ``never`` decides."""
 
 
 class Ramp(Model):
@@ -122,7 +122,7 @@ class Approval(Model):
 
     when: ApprovalWhen = ApprovalWhen.AFTER
     timeout: Annotated[Duration, between("1ms", "8760h")] = timedelta(hours=24)
-    """How long consent is waited for, at most 8760h."""
+    """How long the approval is waited for, at most 8760h."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
@@ -144,7 +144,7 @@ class Step(Model):
     )
 
     name: Name | None = None
-    """What messages call the step."""
+    """Name of the step in messages."""
     weight: Weight | None = None
     """Percent of requests drawn for the canary, 0..100, up to three decimals, never falling from step to step."""
     ramp: Ramp | None = None
@@ -166,7 +166,7 @@ class Step(Model):
         if self.ramp is None and self.bake is None:
             raise ValueError("a step with a weight needs a bake; add one, such as bake: 10m")
         if self.ramp is not None and self.bake is not None:
-            raise ValueError("bake is said of a ramp, which has its own; move it into the ramp")
+            raise ValueError("bake is set beside a ramp, which has its own; move it into the ramp")
         return self
 
 
@@ -235,7 +235,7 @@ class Freeze(Model):
     to: LocalTime
     """Local time."""
     reason: Annotated[str, Field(max_length=256)] = ""
-    """What people are told."""
+    """Reason of the freeze, shown in messages."""
 
     @model_validator(mode="after")
     def _forward(self, info: ValidationInfo) -> Self:
@@ -253,7 +253,7 @@ class Windows(Model):
     allow: Annotated[list[AllowedRange], Field(max_length=32)] = []
     """Hours in which a rollout may advance; always when empty."""
     freezes: Annotated[list[Freeze], Field(max_length=64)] = []
-    """Times in which nothing advances, whatever is allowed."""
+    """Times in which no rollout advances, even inside ``allow``."""
     finish_in_window: bool = False
     """Do not enter a step whose bake cannot end inside the window."""
 
@@ -292,9 +292,9 @@ class PrometheusSli(Model):
     )
 
     bad: Promql | None = None
-    """Counter of bad events; or say ``good``."""
+    """Counter of bad events; or give ``good``."""
     good: Promql | None = None
-    """Counter of good events; or say ``bad``."""
+    """Counter of good events; or give ``bad``."""
     total: Promql
     """Counter of all events."""
 
@@ -318,13 +318,13 @@ class ThresholdSli(Model):
     query: Promql
     """A query with one number as its answer."""
     max: float | None = None
-    """The most that is accepted."""
+    """Highest accepted value."""
     min: float | None = None
-    """The least that is accepted."""
+    """Lowest accepted value."""
     window: Annotated[Duration, LONG] = timedelta(minutes=1)
-    """Time between two looks."""
+    """Time between two queries."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
-    """Looks in a row that make a verdict."""
+    """Consecutive results that make a verdict."""
 
     @model_validator(mode="after")
     def _bounded(self, info: ValidationInfo) -> Self:
@@ -374,7 +374,7 @@ class Slo(Model):
     )
 
     name: Name
-    """What verdicts and messages call it."""
+    """Name of the SLO in verdicts and messages."""
     objective: Annotated[float, Field(ge=50, lt=100)] | None = None
     """Percent of good requests promised, below 100."""
     max_burn: Annotated[float, Field(gt=0, le=1000)] = 10
@@ -408,7 +408,7 @@ class Baseline(Model):
     max_ratio: Annotated[float, Field(ge=1, le=100)] = 1.25
     """Ratio of the canary's bad share over stable's that is still accepted."""
     min_delta: Points = 0.001
-    """Difference of the bad shares below which a proven ratio does not condemn, in percentage points."""
+    """Difference of the bad shares below which a proven ratio is no fail, in percentage points."""
 
 
 class AnalysisSettings(Model):
@@ -455,10 +455,10 @@ class ScheduleSpec(Model):
 
     routing: Routing = Routing()
     steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]
-    """What is walked, in order; at most 50 when ramps are expanded."""
+    """Steps in order; at most 50 when ramps are expanded."""
     windows: Windows | None = None
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
-    """What the canary must be proven to hold."""
+    """Objectives that the canary is judged by."""
     analysis: AnalysisSettings = AnalysisSettings()
     max_hold: Annotated[Duration, LONG] = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
@@ -468,15 +468,15 @@ class ScheduleSpec(Model):
     gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""
     notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
-    """Who is told of what."""
+    """Who gets messages about which reasons."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
-        told = [notification.name for notification in self.notifications]
-        if doubled := sorted({name for name in told if told.count(name) > 1}):
+        names = [notification.name for notification in self.notifications]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"notifications: two are named {doubled[0]}; give each its own name")
         gates = [gate.name for gate in self.gates]
         if doubled := sorted({name for name in gates if gates.count(name) > 1}):

@@ -27,6 +27,6 @@ class SourceFaults:
         """Return the message of an exception; its traceback is logged unless the reading before met it too."""
         fault = where, type(error)
         if fault not in self._before | self._met:
-            log.error("a part of a look at the metrics source failed", where=where, exc_info=error)
+            log.error("a part of a reading of the metrics source failed", where=where, exc_info=error)
         self._met.add(fault)
         return f"{type(error).__name__}: {error}"[:SHOWN]

@@ -81,7 +81,7 @@ class Ticker:
             readings = await self._read(at, sorted(set(watched.values())))
             self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
-            return dict.fromkeys(watched, Reading(at, error=self._faults.words("the look as a whole", error)))
+            return dict.fromkeys(watched, Reading(at, error=self._faults.words("the reading as a whole", error)))
         return {key: readings[target] for key, target in watched.items()}
 
     async def _read(self, at: datetime, targets: Sequence[Target]) -> Mapping[Target, Reading]:
@@ -89,10 +89,10 @@ class Ticker:
         before = self._clock.monotonic()
         try:
             found = await self._metrics.read(targets)
-            unsaid = Reading(at, error="the metrics source said nothing of this Ingress")
+            unsaid = Reading(at, error="the metrics source gave no answer for this Ingress")
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             why = self._faults.words("the source as a whole", error)
-            found, unsaid = {}, Reading(at, error=f"the look at the metrics source failed: {why}")
+            found, unsaid = {}, Reading(at, error=f"reading the metrics source failed: {why}")
         readings = {target: found.get(target, unsaid) for target in targets}
         broken = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, self._clock.monotonic() - before, len(readings) - broken, broken)

@@ -61,7 +61,7 @@ def _mend(whole: dict[str, Any], path: tuple[str | int, ...], message: str) -> N
         case _ if "steps[" in message:
             _without_steps(whole)
         case _:
-            # two of a name: whose they are is told by their place
+            # two items of one name are distinguished by their index
             for member in _HARMLESS.keys() & whole.keys():
                 whole[member] = [{**item, "name": f"x{number}"} for number, item in enumerate(whole[member])]
 

@@ -107,7 +107,7 @@ def bad_statuses_are_counted(schedule: Json) -> Iterator[LintProblem]:
         for place, status in enumerate(bad if isinstance(bad, list) else ()):
             if status in known:
                 path = ("slos", number, "sli", "requests", "bad", place)
-                remedy = "remove it here, or from analysis.excludeStatuses (308 unless said)"
+                remedy = "remove it here, or from analysis.excludeStatuses (308 by default)"
                 yield LintProblem(path, f"{status} is excluded and never counts as bad", remedy)
 
 

@@ -69,7 +69,7 @@ def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float
     evidence = min(_absolute(design, rates, healthy, ratio, z), _relative(design, rates, healthy, ratio, z))
     if evidence > LONGEST:
         return None
-    # the first look comes at the end of a tick
+    # the first evaluation comes at the end of a tick
     seconds = max(rates.interval, evidence + rates.interval / 2)
     return Caught(seconds, rates.canary * seconds, rates.canary * seconds * ratio)
 

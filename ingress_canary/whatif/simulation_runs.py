@@ -71,7 +71,7 @@ class Summary:
         """Return the summary of some outcomes."""
         count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in SimulatedEnding}
         back = [outcome for outcome in outcomes if outcome.ending is SimulatedEnding.ROLLED_BACK]
-        # one that ended before the regression began says nothing about how fast that is caught
+        # a rollout that ended before the regression began says nothing about how fast that is detected
         caught = [outcome for outcome in back if outcome.judged]
         return cls(
             len(outcomes),

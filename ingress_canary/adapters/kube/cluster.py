@@ -201,7 +201,7 @@ class KubeCluster:
         meta = Meta.of(rollout)
         expected = self._held_version(meta.key)
         metadata = {**metadata, "uid": meta.uid, "resourceVersion": meta.resource_version}
-        # The watch may bring our own write before the response does: it is told from others' by its version.
+        # The watch may bring our own write before the response does: its version distinguishes it from others' writes.
         self._writing.add(meta.key)
         try:
             stored = await self._session.request(

@@ -58,7 +58,7 @@ class Threads:
 def _started(work: Callable[[], None]) -> "asyncio.Future[None]":
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    over.add_done_callback(asyncio.Future.exception)  # nobody may wait for it any more
+    over.add_done_callback(asyncio.Future.exception)  # perhaps no caller waits for it any more
 
     def tell(problem: Exception | None) -> None:
         if over.done():
@@ -72,9 +72,9 @@ def _started(work: Callable[[], None]) -> "asyncio.Future[None]":
         problem: Exception | None = None
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits
+        except Exception as error:  # noqa: BLE001 - raised in the caller that waits
             problem = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: no caller waits any more
             loop.call_soon_threadsafe(tell, problem)
 
     threading.Thread(target=run, name="notification", daemon=True).start()

@@ -21,7 +21,7 @@ MAX_BYTES = 32 * 1024 * 1024
 SHOWN = 200
 """Characters of Prometheus's own words that are passed on."""
 AS_SCRAPED = {"dedup": "false"}
-"""Thanos makes one series of those of several replicas, and another one at each look, unless told otherwise."""
+"""Query parameters against Thanos's deduplication, which merges replicas' series differently in each query."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 """Thanos and VictoriaMetrics answer with what they could get unless told otherwise, and the latter withholds the last
 half minute unless told not to cache; Prometheus and Mimir pass these over."""

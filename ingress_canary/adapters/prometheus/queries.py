@@ -53,7 +53,7 @@ class Dialect:
     def scraped(self, seconds: float) -> str:
         """Return the query for the controllers that are scraped, and when.
 
-        It looks back as far as the others of its look: a deduplication chooses replicas by that too.
+        Its range is that of the tick's other queries: deduplication chooses replicas by that too.
         """
         return f"{RELOADED}{{{self.matchers}}}[{math.ceil(seconds)}s]"
 

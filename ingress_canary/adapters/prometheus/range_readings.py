@@ -71,7 +71,7 @@ class RangeReadings:
 
     memory: RangeRows
     now: QueryAnswers
-    """The present look, whose past it is."""
+    """The answers of the present tick, whose past it is."""
     dialect: Dialect
     known: Mapping[str, Process]
     scraped: Mapping[str, Sequence[float]]

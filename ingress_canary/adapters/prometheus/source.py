@@ -9,7 +9,7 @@ What a target wants to know of the past is asked for beside it, once a rollout b
 (``range_readings.py``).
 
 A family whose query fails is missing with its reason, and what does not need it is judged all the same. All queries of
-a look have the same window: what deduplicates replicas may choose another one for another window.
+a tick have the same window: a deduplication of replicas may choose another replica for another window.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Sampling:
 
     every: float = 30
     within: float = 5
-    """One look as a whole."""
+    """Time for all queries of a tick."""
 
 
 class PrometheusSource:
@@ -94,22 +94,22 @@ class PrometheusSource:
             self._own(deadline, targets, "values"),
             self._memories(deadline, at, targets, within),
         )
-        told = starts(present, began, self._dialect)
+        process_starts = starts(present, began, self._dialect)
         replicas, every = self._dialect.replicas, self._sampling.every
         both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
         self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
         own = counters(both, last, replicas, self._followed, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
-        look = QueryAnswers(
-            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
+        tick_answers = QueryAnswers(
+            at, process_starts, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
             missing=missing, followed=self._followed,
         )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
-            read |= readings(portion, replace(look, rows=rows, bounds=bounds), self._dialect)
+            read |= readings(portion, replace(tick_answers, rows=rows, bounds=bounds), self._dialect)
         for portion, memory in memories:
-            read |= await self._with_past({target: read[target] for target in portion}, memory, look, within)
+            read |= await self._with_past({target: read[target] for target in portion}, memory, tick_answers, within)
         return read
 
     async def _scraped(self, deadline: float, within: float) -> Sequence[Row] | str:
@@ -118,10 +118,10 @@ class PrometheusSource:
         return rows or await self._try(deadline, self._dialect.scraped(SEEN_WITHIN))
 
     async def _with_past(
-        self, read: Mapping[Target, Reading], memory: RangeRows | str, look: QueryAnswers, within: float
+        self, read: Mapping[Target, Reading], memory: RangeRows | str, answers: QueryAnswers, within: float
     ) -> dict[Target, Reading]:
         """Return the readings with the past readings that their targets need."""
-        past = memory if isinstance(memory, str) else self._made_ready(memory, look)
+        past = memory if isinstance(memory, str) else self._made_ready(memory, answers)
         found = dict[Target, Reading]()
         for target, reading in read.items():
             before = past if isinstance(past, str) else self._before(target, past, within)
@@ -134,10 +134,10 @@ class PrometheusSource:
             await asyncio.sleep(0)
         return found
 
-    def _made_ready(self, memory: RangeRows, look: QueryAnswers) -> RangeReadings | str:
+    def _made_ready(self, memory: RangeRows, answers: QueryAnswers) -> RangeReadings | str:
         try:
-            return RangeReadings.of(memory, look, self._dialect)
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return RangeReadings.of(memory, answers, self._dialect)
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return self._faults.words("the past", error)
 
     def _before(self, target: Target, past: RangeReadings, within: float) -> tuple[Reading, ...] | str:
@@ -148,7 +148,7 @@ class PrometheusSource:
         try:
             wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
             return tuple(past.readings(target, wall, within))
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return self._faults.words(f"the past of {target.namespace}/{target.ingress}", error)
 
     async def _memories(
@@ -287,7 +287,7 @@ class PrometheusSource:
             return await self._ask(deadline, partial(ask, query, **(AS_SCRAPED if apart else {})))
         except PrometheusError as error:
             return f"Prometheus: {error}"
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return f"Prometheus: the query cannot be answered: {self._faults.words(query, error)}"
 
     async def _ask(self, deadline: float, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:

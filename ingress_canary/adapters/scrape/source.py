@@ -91,7 +91,7 @@ class ControllerScrape:
                 why = "the page broke off"
             except aiohttp.ClientError as error:
                 why = f"{type(error).__name__} at {address.url}: {error}"
-            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
                 why = f"the page cannot be read: {self._faults.words(address.name, error)}"
             return f"{address.name}: {why}"
 
@@ -126,7 +126,7 @@ class ControllerScrape:
                 usable.append(answer)
             except PageError as error:
                 absent.append(f"{answer.instance.name}: {error}")
-            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
                 where = f"{answer.instance.name} of {target.namespace}/{target.ingress}"
                 absent.append(f"{where}: {self._faults.words(where, error)}")
         if not usable:

@@ -56,7 +56,7 @@ class PrometheusTelemetry:
         )
         self._query = Histogram(
             "ingress_canary_source_query_seconds",
-            "Time of one look at a metrics source.",
+            "Time of one reading of a metrics source.",
             ("source",),
             buckets=SECONDS,
             registry=registry,
@@ -69,7 +69,7 @@ class PrometheusTelemetry:
         )
         self._answered = Gauge(
             "ingress_canary_source_last_success_timestamp_seconds",
-            "When a look at a metrics source last brought an answer; before that, when the first was taken.",
+            "When a metrics source last gave an answer; before that, when the first reading was taken.",
             ("source",),
             registry=registry,
         )

@@ -94,7 +94,7 @@ async def _all(
             try:
                 return await ask(session, request, key.namespace, key.name)
             except ClusterError as error:
-                # one that cannot be asked must not keep the others on traffic
+                # a rollout that cannot be written must not keep the others on traffic
                 return {"verb": str(request.verb), "namespace": key.namespace, "name": key.name, "result": str(error)}
 
     try:

@@ -62,7 +62,7 @@ def demo(
     except asyncio.CancelledError:
         raise typer.Exit(128 + signal.SIGTERM) from None
     except BrokenPipeError:
-        # nobody reads any more, and the interpreter must not find that out again when it flushes
+        # the output is closed, and the interpreter must not fail on that again when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except (OSError, RuntimeError) as error:

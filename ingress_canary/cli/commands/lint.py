@@ -29,14 +29,16 @@ def lint(
     ] = False,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="With --live: whose rollouts; the context's unless said, else default."),
+        typer.Option(
+            "--namespace", "-n", help="With --live: namespace of the rollouts; by default the context's, else default."
+        ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
     accept_unchecked: Annotated[
         bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
     ] = False,
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's unless said.")
+        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's by default.")
     ] = None,
     context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
     settings_file: Annotated[

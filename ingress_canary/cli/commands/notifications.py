@@ -55,7 +55,7 @@ def attempt(
         typer.Option(help="Address to use instead of the Secrets'; - reads them from standard input, one a line."),
     ] = None,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="The daemon's own namespace.")] = "ingress-canary",
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:

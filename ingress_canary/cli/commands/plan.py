@@ -49,7 +49,7 @@ def plan(
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
     ] = None,
     prometheus: Annotated[
-        str | None, typer.Option(metavar="URL", help="Take what is not said from the last 7 days.")
+        str | None, typer.Option(metavar="URL", help="Take amounts that are not given from the last 7 days.")
     ] = None,
     ingress: Annotated[str | None, typer.Option(metavar="NS/NAME", help="With --prometheus: whose traffic.")] = None,
     settings_file: Annotated[
@@ -91,7 +91,7 @@ def plan(
 def _whose(prometheus: str | None, ingress: str | None) -> Key | None:
     """Return the Ingress whose past traffic is read."""
     if (prometheus is None) != (ingress is None):
-        raise typer.BadParameter("--prometheus and --ingress are said together")
+        raise typer.BadParameter("--prometheus and --ingress are given together")
     if ingress is None:
         return None
     namespace, slash, name = ingress.partition("/")

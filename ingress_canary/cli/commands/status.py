@@ -37,7 +37,8 @@ class StatusFormat(StrEnum):
 def status(
     name: Annotated[str | None, typer.Argument(help="One CanaryRollout; all of the namespace unless named.")] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Whose rollouts; the context's unless said, else default.")
+        str | None,
+        typer.Option("--namespace", "-n", help="Namespace of the rollouts; by default the context's, else default."),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of all namespaces.")] = False,
     watch: Annotated[
@@ -46,7 +47,7 @@ def status(
     output: Annotated[
         StatusFormat, typer.Option("--output", "-o", help="text, or the objects as json or yaml.")
     ] = StatusFormat.TEXT,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
 ) -> None:
     """Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."""
@@ -124,7 +125,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
                     raise
                 print(f"asking again: {error}", file=sys.stderr)
             else:
-                # on a terminal ages go on too; elsewhere only what the API tells counts
+                # on a terminal ages are updated too; elsewhere only changes of the objects are printed
                 news = text if redraws else found
                 if news != shown:
                     parted = "" if shown is None or view.output is not StatusFormat.TEXT else "\n"

@@ -40,7 +40,7 @@ DONE = ("done", "asked for")
 
 Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's unless said, else default.")
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; by default the context's, else default.")
 ]
 Revision = Annotated[str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")]
 StepNumber = Annotated[
@@ -53,7 +53,7 @@ Timeout = Annotated[
         parser=patience, metavar="DURATION", help="How long to wait for the daemon's answer; 0 does not wait."
     ),
 ]
-Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")]
+Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or json.")]
 

@@ -59,7 +59,7 @@ def wait(
     namespace: Namespace = None,
     goal: Annotated[Goal, typer.Option("--for", help="What to wait for.")] = Goal.SUCCEEDED,
     revision: Annotated[
-        str | None, typer.Option(help="The revision that must come there; spec.revision unless said, else any.")
+        str | None, typer.Option(help="The revision that must reach it; by default spec.revision, else any.")
     ] = None,
     timeout: Annotated[
         float, typer.Option(parser=patience, metavar="DURATION", help="How long at most, such as 90s or 1h.")
@@ -95,7 +95,7 @@ def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> F
     except ValidationError:
         return None
     if revision is None and (body.get("metadata") or {}).get("generation", 0) > status.observed_generation:
-        # what is told is not of this spec yet
+        # the status is not about this spec yet
         return None
     wanted = revision or spec.get("revision")
     if wanted is not None and status.revision != wanted:

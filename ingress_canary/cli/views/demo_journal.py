@@ -48,7 +48,7 @@ class Journal:
             yield JournalEntry(stage.elapsed, move.reason, where, move.message)
         moved, self._told = len(status.history) > self._told, len(status.history)
         now = (status.phase, status.reason)
-        # every step begins by settling: no news beside the transition
+        # every step begins by settling: no news besides the transition
         news = not moved and now != self._last and status.reason not in ("", Reason.SETTLING)
         self._last = now
         if news:

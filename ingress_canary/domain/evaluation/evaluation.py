@@ -31,7 +31,7 @@ class EvidenceMode(Enum):
     """How a tick's evidence is used: to warm up, to judge a step, or only to watch."""
 
     WARMING = auto()
-    """The canary has no traffic yet: learn how stable's errors come."""
+    """The canary has no traffic yet: learn how stable's errors vary."""
     JUDGING = auto()
     """At a step: evidence and bake."""
     WATCHING = auto()
@@ -181,37 +181,39 @@ def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountR
 
 def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
     """Return the evaluation after one reading whose series are counted: ``evidence`` is what the reading added."""
-    now, look = reading.at, _common_changes(evaluation, reading, evidence)
+    now, common = reading.at, _common_changes(evaluation, reading, evidence)
     if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
-        return evaluation._replace(**look, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained)
+        return evaluation._replace(
+            **common, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained
+        )
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     settle = at.compiled.spec.analysis.settle + 2 * reading.sampled_every
     settled = None if evaluation.settled_from is None else evaluation.settled_from + settle
     if settled is None or now < settled:
-        return evaluation._replace(**look, last=None, settling=True)
+        return evaluation._replace(**common, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
     values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
     analysis = evaluation.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
-    # what was asked before the routing had settled speaks of another one
+    # a probe that was sent before the routing had settled is about the former routing
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
     seen = ShareObservation(
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )
     shown = judge_effect(seen)
-    look |= {"settling": False, "analysis": analysis, "effect": shown}
-    # what nobody is sent to cannot be judged, however long
+    common |= {"settling": False, "analysis": analysis, "effect": shown}
+    # a step without requests cannot be judged, however long it lasts
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
-    if look["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
-        return evaluation._replace(**look, last=None)
+    if common["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
+        return evaluation._replace(**common, last=None)
     elapsed = _credited_seconds(evaluation.last, now, at.interval)
     waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
-    return evaluation._replace(**look, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
+    return evaluation._replace(**common, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
 
 
 def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> dict[str, Any]:

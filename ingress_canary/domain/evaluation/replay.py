@@ -81,7 +81,7 @@ def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickI
     for past in reading.past:
         uncounted = _uncounted(past, resume, known)
         if looks and past.at.timestamp() <= max(looks):
-            # the last look had these samples: they are where counting goes on
+            # the last reading had these samples: counting continues from them
             book, _ = advance(evaluation.book, uncounted, then.signals, then.compiled.measures, timedelta(0))
             evaluation = evaluation._replace(book=book)
             continue

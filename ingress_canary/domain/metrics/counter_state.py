@@ -94,12 +94,13 @@ class CounterState(NamedTuple):
         answered = dict.fromkeys(newest) | {instance.name: instance.started for instance in reading.instances}
         late = max(LATE, 2 * reading.sampled_every)
         older = {name for name, started in answered.items() if self._is_older(name, started, reading.at - late)}
-        looks = dict(self.instances)
+        instances = dict(self.instances)
         for name in answered.keys() - older:
             at = newest.get(name, reading.at)
             # a replica that is late takes nothing back
-            looks[name] = _ProcessState(max(at, looks[name].at) if name in looks else at, answered[name])
-        gone = {name for name, look in looks.items() if reading.at - look.at > FORGET_AFTER}
+            at = max(at, instances[name].at) if name in instances else at
+            instances[name] = _ProcessState(at, answered[name])
+        gone = {name for name, process in instances.items() if reading.at - process.at > FORGET_AFTER}
         anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
         restarted = anew | {name for name, started in answered.items() if self._is_another(name, started)}
 
@@ -125,15 +126,15 @@ class CounterState(NamedTuple):
             by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by))
-        kept = {name: look for name, look in looks.items() if name not in gone}
+        kept = {name: process for name, process in instances.items() if name not in gone}
         return CounterState(reading.at, kept, after, floors), tuple(increases)
 
     def _is_older(self, name: str, started: datetime | None, since: datetime) -> bool:
         """Return whether a process reports an earlier start time than it reported after ``since``."""
-        look = self.instances.get(name)
-        if look is None or look.started is None or started is None or look.at < since:
+        process = self.instances.get(name)
+        if process is None or process.started is None or started is None or process.at < since:
             return False
-        return look.started - started > START_JITTER
+        return process.started - started > START_JITTER
 
     def _is_another(self, name: str, started: datetime | None) -> bool:
         """Return whether a process reports a later start time than the known one, whenever the last reading was."""
@@ -143,13 +144,13 @@ class CounterState(NamedTuple):
     def _began_since(self, name: str, started: datetime | None, now: datetime) -> bool:
         """Return whether every counter of a process is known to have been 0 after the last reading.
 
-        A start in the future is another clock's word and proves nothing; neither does the start that was known.
+        A start in the future comes from another clock and proves nothing; neither does the start that was known.
         """
-        look = self.instances.get(name)
-        since = self.looked if look is None else look.at
+        process = self.instances.get(name)
+        since = self.looked if process is None else process.at
         if started is None or since is None or not since < started <= now:
             return False
-        return look is None or look.started is None or started - look.started > START_JITTER
+        return process is None or process.started is None or started - process.started > START_JITTER
 
 
 def _begun(sample: Sample) -> tuple[tuple[float, ...], _Floor]:
@@ -165,7 +166,7 @@ def _continued(
     if sample.at <= last.at:
         return None  # the same sample again, or an older one out of order
     if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
-        # what the process before had is no floor of the one that there is
+        # the counters of the former process are no lower bound for the new one
         return last.values, _begun(sample)[1] if restarted else floor
     if restarted or not floor.is_late(last, sample.values):
         return _begun(sample)

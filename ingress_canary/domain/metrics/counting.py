@@ -263,7 +263,7 @@ def _no_bucket(reading: Reading, threshold: float, bounds: AbstractSet[float]) -
     if reading.missing is None and threshold not in bounds:
         return UnknownBound(threshold, tuple(sorted(bounds)))
     why = reading.missing or "other series have them"
-    return NoData(f"the buckets of {threshold:g} s are missing from this look: {why}")
+    return NoData(f"the buckets of {threshold:g} s are missing from this reading: {why}")
 
 
 def _unusable(series: Series) -> NoData:

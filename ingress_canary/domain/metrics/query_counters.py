@@ -27,7 +27,7 @@ def query_samples(
                     continue
                 if not is_count(series.value):
                     return NoData(f"{selector} of {series.instance} is {series.value:g}, which is no count")
-                # one series may be in both queries, or even speak for both sides
+                # one series may be in both queries, or even belong to both sides
                 key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})
                 samples[key] = Sample(series.at, side, counts, (series.value,))
     return samples

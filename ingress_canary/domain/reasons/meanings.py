@@ -66,14 +66,14 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Look at the canary's pods. The rollout begins, or goes on, when they are ready.",
         ),
         Reason.WARMING_UP: Meaning(
-            "Stable alone is watched, to learn how its errors come (setting `warm_up`).",
+            "Only stable has traffic and is observed, to learn how its errors vary (setting `warm_up`).",
             "Nothing: the message says how long it takes.",
         ),
         # at a step
         Reason.SETTLING: Meaning(
             "The shadow was just changed. Controllers need seconds to apply that, and evidence of the time is dropped "
             "(`analysis.settle`).",
-            "Nothing. If it lasts, look whether the daemon can write the Ingress and read the metrics.",
+            "Nothing. If it lasts, check whether the daemon can write the Ingress and read the metrics.",
         ),
         Reason.BAKING: Meaning(
             "The step is judged and its bake is not over.",
@@ -135,7 +135,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         ),
         Reason.INTERVENED: Meaning(
             "Somebody else lowered the exposure: weight down, a route removed, or the shadow deleted. That is honoured "
-            "and nothing is put back. An Event of this name that says `undone` tells of a change that raised it.",
+            "and nothing is put back. An Event of this name that says `undone` reports a change that raised it.",
             "Find out who and why (the message names the field manager); then `resume` or `abort`.",
         ),
         Reason.DRIFT_FIGHT: Meaning(
@@ -147,7 +147,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         Reason.SLO_VIOLATED: Meaning(
             "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
             "off traffic (paused with `onFailure: Pause`). While promoting, when stable already runs the new version, "
-            "it is told and held.",
+            "the rollout holds and an alert is sent.",
             "Rolled back: read the numbers in the message, mend the canary and deploy it: a new revision starts by "
             "itself; `retry` tries the same one again. Paused: users still meet it: `abort`. Promoting: with "
             "CopyImages `abort` gives stable its images back; with Manual put stable's old version back first, "
@@ -221,10 +221,10 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "`ingress-canary notifications test` tries it.",
         ),
         Reason.RECONCILE_FAILED: Meaning(
-            "A fault of the daemon's own in a pass over this rollout: an Event, told once while it lasts. Its weight "
+            "A fault of the daemon's own in a pass over this rollout: an Event, sent once while it lasts. Its weight "
             "stays as it is, it is not judged, and it is tried again every half minute. Other rollouts go on.",
             "Read the log, which has the place, and report it. If users are harmed meanwhile, delete the shadow: no "
-            "verb is heard before a pass succeeds.",
+            "verb is handled before a pass succeeds.",
         ),
     }
 )

@@ -57,7 +57,7 @@ class Reason(StrEnum):
     RESTARTED = "Restarted"
     FINISHED = "Finished"
     PROMOTED = "Promoted"
-    # beside the rollout
+    # of the daemon, apart from the rollout
     NOTIFICATION_FAILED = "NotificationFailed"
     RECONCILE_FAILED = "ReconcileFailed"
 

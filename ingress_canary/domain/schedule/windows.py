@@ -115,7 +115,7 @@ class Calendar:
 
     def _range(self, at: datetime) -> Span | None:
         """Return the range in force at an instant: of several the one that ends last."""
-        # one that began yesterday may run over midnight, and two days ago where the clock was changed
+        # a range that began yesterday may run over midnight, and two days ago where the clock was changed
         first = at.astimezone(self.zone).date() - 2 * DAY
         return max((s for s in self._spans(first, 4) if s.start <= at < s.end), key=lambda s: s.end, default=None)
 

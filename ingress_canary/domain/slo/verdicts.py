@@ -190,7 +190,7 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
         return f"canary {_ratio(e, n)} in this step cannot be proven better than {allowed} at this ratio{more}"
     missing = max(wait, min_requests - n)
     if not missing:
-        return "enough was seen to pass, and a fresh look at the evidence is missing"
+        return "enough was seen to pass, and fresh evidence is missing"
     if not wait:
         return (
             f"canary {_ratio(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "

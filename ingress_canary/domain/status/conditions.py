@@ -66,7 +66,7 @@ def facts(
     if seen.terminating is not None or SHADOW_REMOVED in known:
         left = str(seen.terminating) if seen.terminating is not None else None
         yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
-    # what is at rest is not told anything else that is new
+    # other conditions of a rollout at rest do not change
     if status.phase not in AT_REST:
         if seen.frozen is not None or FROZEN in known:
             yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
@@ -75,22 +75,22 @@ def facts(
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
-def as_stored(stored: Sequence[Condition], told: Iterator[ConditionFact], generation: int) -> bool:
+def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], generation: int) -> bool:
     """Return whether conditions are as stored, numbers in messages ignored except where they matter."""
-    known = {one.type: one for one in stored}
-    for fact in told:
-        one = known.get(fact.kind)
-        if one is None or one.status != fact.answer or one.observed_generation != generation:
+    known = {condition.type: condition for condition in stored}
+    for fact in new_facts:
+        condition = known.get(fact.kind)
+        if condition is None or condition.status != fact.answer or condition.observed_generation != generation:
             return False
-        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE_LENGTH]:
+        if fact.kind in TO_THE_LETTER and condition.message != fact.say()[:MESSAGE_LENGTH]:
             return False
     return True
 
 
-def conditions(status: RolloutStatus, told: Iterator[ConditionFact], now: datetime) -> list[Condition]:
+def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: datetime) -> list[Condition]:
     """Return all conditions in their order, updated by these facts; the others stay as they were."""
-    made = {one.type: one for one in status.conditions}
-    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
+    made = {condition.type: condition for condition in status.conditions}
+    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in new_facts}
     return [made[kind] for kind in ORDER if kind in made]
 
 

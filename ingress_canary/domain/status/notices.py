@@ -96,7 +96,7 @@ def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
         return []
     kept = [one for one in status.alerts if one.reason == status.reason or now - one.at < QUIET]
     known = {one.reason for one in kept}
-    # what a transition has just said is not said again
+    # a reason that the transition has just reported is not reported again
     known |= {one.reason for one in status.history[-1:] if now - one.at < QUIET}
     calls = [str(alert.reason) for alert in decision.alerts]
     calls += [status.reason] if status.reason in ASKING else []

@@ -50,8 +50,8 @@ def shown_status(
     shows = status.phase not in AT_REST or decision.moved is not None
     if evaluation is not None and shows and status.started_at is not None:
         status = _with_evidence(status, evaluation)
-    told = conditions(status, facts(status, evaluation, findings, seen), now)
-    return status.model_copy(update={"conditions": told, "alerts": standing(decision, now)})
+    known = conditions(status, facts(status, evaluation, findings, seen), now)
+    return status.model_copy(update={"conditions": known, "alerts": standing(decision, now)})
 
 
 def with_checkpoint(status: RolloutStatus, evaluation: Evaluation | None) -> RolloutStatus:

@@ -18,7 +18,7 @@ def curl_command(
     """Return the command line; None when only the weight leads to the canary.
 
     ``stable`` is the Service whose paths are canaried, ``send`` a value that the header's pattern matches, if known.
-    What has to be filled in is in capitals, and told of behind the line.
+    Values that a person must fill in are in capitals, and explained after the line.
     """
     headers = router.forcing(exposure, send)
     blanks = []

@@ -68,7 +68,7 @@ class LeaderLoop:
             try:
                 await self._serve(await self._leadership.acquire())
             except Exception:
-                # a process that neither leads nor follows would look healthy
+                # a process that neither leads nor follows would appear healthy
                 log.exception("leadership failed, seeking it again")
                 await asyncio.sleep(AFTER_A_FAULT)
 

@@ -47,7 +47,7 @@ def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, 
     try:
         return tick_with_past(evaluation, reading, at, lambda *said: state.memo.of(advance, *said))
     except Exception as error:
-        gap = f"the look at the source could not be judged: {type(error).__name__}: {error}"
+        gap = f"the reading of the source could not be judged: {type(error).__name__}: {error}"
         if evaluation.no_data != gap:
             log.exception("a reading could not be judged", uid=state.uid)
         since = evaluation.no_data_since or reading.at

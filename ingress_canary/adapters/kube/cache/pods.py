@@ -65,7 +65,7 @@ class KubePods:
     def arguments(self) -> tuple[str, ...] | None:
         """Return the arguments of one of the ready pods, its sidecars' included; None when there is none.
 
-        During an update of the controllers pods differ; which one is asked does not change from look to look.
+        During an update of the controllers pods differ; which pod is read does not change from one call to the next.
         """
         pods = (self._store.get(key) for key in sorted(self._store.keys()))
         return next((pod.arguments for pod in pods if pod and pod.ready), None)

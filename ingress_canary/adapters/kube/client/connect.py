@@ -71,7 +71,7 @@ async def connect(
 def _proxy(url: str) -> str | None:
     """Return the environment's proxy for an address (HTTPS_PROXY, NO_PROXY and the like), read once.
 
-    aiohttp would look it up with each request, and add whatever a .netrc says to our credentials.
+    aiohttp would read it with each request, and add the entries of a .netrc to our credentials.
     """
     where = urlsplit(url)
     return None if proxy_bypass(where.netloc) else getproxies().get(where.scheme)

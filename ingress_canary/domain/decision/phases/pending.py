@@ -42,7 +42,7 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     if evaluation.warmed < seen.warm_up:
         left = format_seconds(seen.warm_up - evaluation.warmed)
         reason = Reason.NO_DATA if _source_silent(evaluation) else Reason.WARMING_UP
-        why = evaluation.no_data if _source_silent(evaluation) else f"learning how stable's errors come, {left} to go"
+        why = evaluation.no_data if _source_silent(evaluation) else f"learning how stable's errors vary, {left} to go"
         return hold(seen, reason, why or "", wants_evidence=True, evaluation=evaluation)
     return step_barrier(seen, now, 1) or open_shadow(seen, now)
 

@@ -233,7 +233,7 @@ def class_is_served(subject: PreflightInputs) -> Iterator[RuleFinding]:
         yield RuleFinding(
             ingress_label(subject.ingress),
             "spec.ingressClassName",
-            f"its controller is {controller or '(none said)'}, which is not known to behave like ingress-nginx",
+            f"its controller is {controller or '(none given)'}, which is not known to behave like ingress-nginx",
             "if it obeys the canary annotations alike, add it to the known controllers in the daemon's settings",
         )
 
