@@ -203,8 +203,8 @@ def usual_kubeconfig() -> str | None:
 def bounds(name: str) -> str:
     """Return the bounds of a setting, as ``2s to 1m``; empty when it has none."""
     limits: dict[str, Any] = {}
-    for one in Settings.model_fields[name].metadata:
-        limits |= {kind: getattr(one, kind) for kind in ("ge", "gt", "le") if hasattr(one, kind)}
+    for bound in Settings.model_fields[name].metadata:
+        limits |= {kind: getattr(bound, kind) for kind in ("ge", "gt", "le") if hasattr(bound, kind)}
     if "le" not in limits:
         return ""
     low = f"above {_shown(limits['gt'])}" if "gt" in limits else _shown(limits.get("ge", timedelta(0)))

@@ -8,7 +8,7 @@ ROLLOUT_KIND = "CanaryRollout"
 SCHEDULE_KIND = "CanarySchedule"
 
 APPLY_CRDS = "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
-"""What installs the CRDs, and brings older ones up to date whoever has applied them."""
+"""The command that installs the CRDs, and updates older ones whoever applied them."""
 
 FIELD_MANAGER = "ingress-canary"
 """The field manager of every write of the daemon: it distinguishes the daemon's writes from another writer's."""

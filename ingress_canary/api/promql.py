@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 MAX_BYTES = 16_000
-"""Of a query in UTF-8: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+"""Of a query in UTF-8: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 MAX_LEVELS = 25
 """The deepest of 1,448 published alerts and recording rules (kube-prometheus, awesome-prometheus-alerts) has 14."""
 CHEAP_REGEXES = 512

@@ -13,7 +13,7 @@ from ingress_canary.api.units import LONG, Duration, Name, ObjectName, Text, Wei
 
 
 class ShadowSpec(Model):
-    """The canary Ingress that the daemon creates beside the primary."""
+    """The canary Ingress that the daemon creates next to the primary."""
 
     name: ObjectName | None = None
     """Name of the shadow; ``<primary>-canary`` by default."""

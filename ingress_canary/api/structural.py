@@ -74,9 +74,9 @@ class _Writer:
 
 
 def _all_models(base: type[Model]) -> Iterator[type[Model]]:
-    for one in base.__subclasses__():
-        yield one
-        yield from _all_models(one)
+    for subclass in base.__subclasses__():
+        yield subclass
+        yield from _all_models(subclass)
 
 
 def _without_null(schema: Schema) -> Schema:

@@ -29,7 +29,7 @@ class Options:
     leader: str = ""
     """The term that active rollouts are stamped with before anything else is done; empty when nobody else writes."""
     notifications: tuple[Notification, ...] = ()
-    """Who is told of every rollout, by Secrets of the daemon's own namespace."""
+    """Notifications for every rollout, by Secrets of the daemon's own namespace."""
     workers: int = 16
     stop_within: float = 6
     """Real seconds in which checkpoints are stored at the end."""

@@ -40,12 +40,12 @@ def weights_never_fall(schedule: Json) -> Iterator[LintProblem]:
 
 
 def slos_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
-    """A verdict is told by its SLO's name."""
+    """Verdicts are identified by the SLO's name."""
     yield from _doubled(schedule, "slos", "SLOs")
 
 
 def notifications_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
-    """A message that cannot be sent is told by its notification's name."""
+    """A message that cannot be sent is reported under its notification's name."""
     yield from _doubled(schedule, "notifications", "notifications")
 
 
@@ -141,8 +141,8 @@ def _faults(route: Json) -> Iterator[ValueFault]:
 
 def _doubled(schedule: Json, member: str, kind: str) -> Iterator[LintProblem]:
     seen: set[str] = set()
-    for number, one in _mappings(schedule, member):
-        name = one.get("name")
+    for number, item in _mappings(schedule, member):
+        name = item.get("name")
         if not isinstance(name, str):
             continue
         if name in seen:

@@ -167,9 +167,9 @@ class SimulatedRollout:
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
         """Return each SLO's counts of a tick: SLOs of one kind count the same requests, some of them of one side."""
         counts = {}
-        for one in self.stage.compiled.plan.objectives:
-            seen = look.slow if one.name in self.slow else look.errors
-            counts[one.name] = seen._replace(m=0, f=0) if one.name in self.alone else seen
+        for objective in self.stage.compiled.plan.objectives:
+            seen = look.slow if objective.name in self.slow else look.errors
+            counts[objective.name] = seen._replace(m=0, f=0) if objective.name in self.alone else seen
         return counts
 
     def _aim(self) -> TickInputs:

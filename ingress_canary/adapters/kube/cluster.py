@@ -42,7 +42,7 @@ class KubeCluster:
         await self._watches.synced()
 
     async def stop(self) -> None:
-        """End all watches; the session stays open."""
+        """End all watches; the client stays open."""
         await self._watches.stop()
 
     @property

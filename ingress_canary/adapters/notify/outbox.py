@@ -146,8 +146,8 @@ class Outbox:
 
     async def _address(self, letter: Letter) -> None:
         """Read the Secret and queue a copy for each address."""
-        for one in await addressed(self._secrets, letter):
-            self._put(one)
+        for copy in await addressed(self._secrets, letter):
+            self._put(copy)
 
     async def _send(self, key: tuple[Key, str, str], letter: Letter) -> None:
         if (over := self._hung.get(key)) is not None:

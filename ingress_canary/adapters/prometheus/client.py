@@ -23,8 +23,8 @@ SHOWN = 200
 AS_SCRAPED = {"dedup": "false"}
 """Query parameters against Thanos's deduplication, which merges replicas' series differently in each query."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
-"""Thanos and VictoriaMetrics answer with what they could get unless told otherwise, and the latter withholds the last
-half minute unless told not to cache; Prometheus and Mimir pass these over."""
+"""Thanos and VictoriaMetrics answer with partial results by default, and the latter withholds the last half minute
+unless caching is off; Prometheus and Mimir ignore these parameters."""
 
 
 LATEST = 1e11
@@ -183,10 +183,10 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
     if kind not in ("matrix", "vector"):
         raise ValueError(kind)
     rows = []
-    for one in data["result"]:
-        labels = {str(name): str(value) for name, value in one["metric"].items()}
+    for row in data["result"]:
+        labels = {str(name): str(value) for name, value in row["metric"].items()}
         try:
-            samples = [_sample(point) for point in (one["values"] if kind == "matrix" else [one["value"]])]
+            samples = [_sample(point) for point in (row["values"] if kind == "matrix" else [row["value"]])]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             rows.append(Row(labels, (), neither))
             continue

@@ -21,7 +21,7 @@ OWN = frozenset(
 SEEN_WITHIN = 300
 """Seconds for which a controller whose scrapes have stopped is called stale, and is unknown afterwards."""
 MAX_QUERY = 16_000
-"""Bytes of one query: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+"""Bytes of one query: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 
 Labels = frozenset[tuple[str, str]]
 

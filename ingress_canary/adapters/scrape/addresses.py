@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from ingress_canary.ports import PodAddress
 
 METRICS_PORT = 10254
-"""Where ingress-nginx serves /metrics unless told otherwise."""
+"""Port on which ingress-nginx serves /metrics by default."""
 
 
 class Address(NamedTuple):

@@ -55,7 +55,7 @@ class ControllerScrape:
         self._limits = limits or Limits()
         self._faults = SourceFaults()
         self._wanted: Wanted | None = None
-        """At the last look."""
+        """At the last reading."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target from one fetch of every page."""

@@ -21,7 +21,7 @@ from ingress_canary.settings import Settings, SettingsError, load
 Findings = Mapping[Key, tuple[Problem, ...]]
 
 PATIENCE = 3.0
-"""Seconds after which what keeps a cache from being filled is told instead of waited for."""
+"""Seconds after which the problem of a cache that is not filled is reported."""
 
 
 def lint_live(

@@ -151,8 +151,8 @@ def _text(result: SchedulePlan) -> Iterator[str]:
         )
         for slo in step.slos:
             yield f"  {slo.name}: {_proof(step, slo)}"
-            for one in slo.regressions:
-                yield f"    {one.label:>7} {_caught(one)}"
+            for found in slo.regressions:
+                yield f"    {found.label:>7} {_caught(found)}"
     ends = "" if result.finishes else "; not every step is sure to end within maxHold"
     yield f"the whole rollout takes {_times(result.seconds)}{ends}"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ingress_canary.adapters.kube.client.client import KubeClient
 
 LOOK_AGAIN = 2.0
-"""Seconds between two looks with -w."""
+"""Seconds between two requests with -w."""
 CLEAR = "\x1b[H\x1b[2J"
 INTERRUPTED = 130
 """What a shell calls an end by Ctrl-C."""

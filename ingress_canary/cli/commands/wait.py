@@ -20,7 +20,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused
 
 LOOK_AGAIN = 2.0
-"""Seconds between two looks: modest, and soon enough for a pipeline."""
+"""Seconds between two requests: modest, and soon enough for a pipeline."""
 
 
 class Goal(StrEnum):

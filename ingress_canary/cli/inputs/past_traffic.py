@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingress_canary.adapters.prometheus.past_traffic import PastTraffic
 
 PATIENCE = 60.0
-"""Seconds that Prometheus may take to look back."""
+"""Time-out in seconds of queries over the past week."""
 
 
 def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "PastTraffic":

@@ -74,7 +74,7 @@ class Evaluation(NamedTuple):
     """Since when the shadow has carried what is wanted; None while a write is still to come."""
     read_at: datetime | None = None
     answered: bool = True
-    """Whether the source answered the last look, be it with nothing."""
+    """Whether the source answered the last reading, even without series."""
     no_data: str | None = None
     no_data_since: datetime | None = None
     misconfigured: str | None = None
@@ -83,9 +83,9 @@ class Evaluation(NamedTuple):
     settling: bool = True
     effect: Effect = UNTESTED
     unread: bool = True
-    """Whether no look was answered yet: what came before the first one may still be learnt from."""
+    """Whether no reading was answered yet: then the past before the first one may still be read."""
     resume: Resume | None = None
-    """Where a restart goes on, until the first look that is answered."""
+    """The point from which a restart goes on, until the first reading that is answered."""
 
     @property
     def checkpoint(self) -> str:

@@ -99,10 +99,10 @@ def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:
     be counted from 0.
     """
     series = []
-    for one in reading.series:
-        since = resume.since(one.instance)
-        if since is None or since <= one.at:
-            series.append(one)
+    for sample_series in reading.series:
+        since = resume.since(sample_series.instance)
+        if since is None or since <= sample_series.at:
+            series.append(sample_series)
     known |= {one.instance for one in series}
     instances = tuple(one for one in reading.instances if one.name in known or resume.since(one.name) is None)
     return reading._replace(series=tuple(series), instances=instances)

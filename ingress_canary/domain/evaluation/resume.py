@@ -18,7 +18,7 @@ from ingress_canary.domain.metrics.samples import TURN
 ANYONE = ""
 """Stands for every process that is not named."""
 MOST_NAMED = 32
-"""Processes that are told apart; of more of them only the newest sample of all is kept, for the size of the status."""
+"""Processes that are stored by name; of more only the newest sample of all is kept, for the size of the status."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class ReadingCounts(NamedTuple):
     requests: Requests = Requests()
     """Zero also where the request counters are not usable."""
     classes_only: bool = False
-    """Excluded statuses cannot be told apart, because the controllers report classes: the relative test is off."""
+    """Excluded statuses cannot be distinguished, because the controllers report classes: the relative test is off."""
     values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
 

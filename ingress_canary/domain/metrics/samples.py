@@ -112,7 +112,7 @@ class Reading(NamedTuple):
     values: Mapping[str, float] = EMPTY
     """The numbers that users' queries answered."""
     sampled_every: timedelta = timedelta(0)
-    """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""
+    """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each reading."""
     past: tuple["Reading", ...] = ()
     """Readings of the instants that were wanted, without those of which nothing is known; empty without a memory."""
 

@@ -263,9 +263,9 @@ class Endpoints:
         """Return the union of ``slices``."""
         ready: set[str] = set()
         unready: set[str] = set()
-        for one in slices:
-            ready |= one.ready
-            unready |= one.unready
+        for part in slices:
+            ready |= part.ready
+            unready |= part.unready
         return cls(frozenset(ready), frozenset(unready - ready))
 
 

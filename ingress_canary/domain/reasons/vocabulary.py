@@ -79,7 +79,7 @@ ASKING = frozenset(
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
     }
 )  # fmt: skip
-"""Reasons to wait that ask for a person: told when they begin, though nothing moves."""
+"""Reasons to wait that need a person: an alert is sent when they begin, without a transition."""
 
 
 def severity(reason: Reason) -> Severity:

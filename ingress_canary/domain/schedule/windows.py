@@ -136,10 +136,10 @@ class Calendar:
             yield from self._days[day]
 
     def _of_day(self, day: date) -> Iterator[Span]:
-        for one in self.windows.allow:
-            if ORDER[day.weekday()] not in one.days:
+        for allowed in self.windows.allow:
+            if ORDER[day.weekday()] not in allowed.days:
                 continue
-            start, end = time.fromisoformat(one.from_), time.fromisoformat(one.to)
+            start, end = time.fromisoformat(allowed.from_), time.fromisoformat(allowed.to)
             last = day if end > start else day + DAY
             span = Span(
                 _instant(datetime.combine(day, start), self.zone), _instant(datetime.combine(last, end), self.zone)

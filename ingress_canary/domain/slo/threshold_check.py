@@ -21,7 +21,7 @@ class ThresholdBound:
     low: float | None
     high: float | None
     window: float
-    """Seconds between two looks."""
+    """Seconds between two queries."""
     looks: int
     """In a row, that make a verdict."""
 
@@ -47,9 +47,9 @@ class ThresholdCheck:
 
     bound: ThresholdBound
     inside: tuple[bool, ...] = ()
-    """Of the last looks, oldest first."""
+    """Results of the last queries, oldest first."""
     looked: float | None = None
-    """When the last look was taken, in seconds of the epoch."""
+    """When the last query was made, in seconds of the epoch."""
     value: float = 0.0
     """What the last answer was."""
     fresh: bool = False

@@ -38,9 +38,9 @@ class SloEvidence(NamedTuple):
     passing: float
     """ln E that the step is better than the objective."""
     fresh: bool
-    """Whether the latest look brought counts."""
+    """Whether the latest reading had counts."""
     missing: str = ""
-    """Why the latest look brought none."""
+    """Why the latest reading had none."""
 
 
 def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:

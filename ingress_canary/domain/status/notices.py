@@ -18,7 +18,7 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
 
 QUIET = timedelta(hours=1)
-"""What comes and goes is told once in this time, on the daemon's clock, unless the rollout moves."""
+"""A recurring alert is sent once in this time, on the daemon's clock, unless there is a transition."""
 ALERTS = 16
 TITLE = 256
 BODY = 8192
@@ -108,9 +108,9 @@ def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Ite
     if decision.moved is not None:
         yield Reason(decision.moved.reason), decision.moved.message, decision.moved.at
     said = {str(alert.reason): alert.message for alert in decision.alerts}
-    for one in after.alerts:
-        if one not in before.alerts:
-            yield Reason(one.reason), said.get(one.reason, after.message), one.at
+    for alert in after.alerts:
+        if alert not in before.alerts:
+            yield Reason(alert.reason), said.get(alert.reason, after.message), alert.at
 
 
 def notices(
@@ -119,10 +119,10 @@ def notices(
     """Yield a message for each piece of news and each recipient who wants it; ``status`` is None when unreadable."""
     for reason, message, at in found:
         values = _values(about.key, status, reason, message, at)
-        for one in audiences:
-            for notification in one.notifications:
+        for audience in audiences:
+            for notification in audience.notifications:
                 if wants_notice(notification, reason):
-                    secret = Key(one.namespace, notification.secret_ref.name)
+                    secret = Key(audience.namespace, notification.secret_ref.name)
                     yield Notice(
                         about, reason, severity(reason), notification.name, secret, notification.secret_ref.key,
                         *render_text(notification, values),

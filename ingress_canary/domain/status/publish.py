@@ -22,7 +22,7 @@ MEASURED = frozenset(
 )
 """Reasons whose sentence is made of numbers that change with every tick."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
-"""A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
+"""A number as in messages: ``1,234``, ``1.2e-05``, ``1h2m3s`` are one number each, so that none counts as a change."""
 
 _MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
 """Members of a status in which numbers change with every tick."""

@@ -26,7 +26,7 @@ class Terminating(NamedTuple):
     finalizers: tuple[str, ...]
     """What holds it."""
     exposure: Exposure | None
-    """Whom it sends to the canary; None when it is no canary Ingress, and everybody is sent there."""
+    """The exposure it still has; None when it is no canary Ingress, so that all requests go to the canary."""
     sticky: bool
     """Clients with an affinity cookie of the canary stay on it, whatever the exposure is (rule 16)."""
 
@@ -76,9 +76,9 @@ def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingr
     """
     meta = Meta.of(rollout) if rollout is not None else None
     held = meta.uid if meta is not None and "orphan" not in meta.finalizers else None
-    for one in owned:
-        if one.meta.deleting or (one.meta.owner is not None and one.meta.owner.uid == held):
-            yield one
+    for ingress in owned:
+        if ingress.meta.deleting or (ingress.meta.owner is not None and ingress.meta.owner.uid == held):
+            yield ingress
 
 
 def without_exposure(router: Router, shadow: Ingress) -> Json | None:
@@ -95,7 +95,7 @@ def unserved(router: Router, shadow: Ingress) -> Json | None:
 
 
 OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, unserved)
-"""What takes everybody off a shadow, each a write of its own: who refuses the class must not keep the weight on."""
+"""Patches that take all traffic off a shadow, one write each: a refused class must not keep the weight on."""
 
 
 def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:

@@ -16,10 +16,10 @@ Images = Mapping[str, str]
 
 def uncopyable(canary: Workload, stable: Workload) -> str | None:
     """Return why the canary's images cannot be copied to stable; None when they can."""
-    for one, other in ((canary, stable), (stable, canary)):
-        if only := sorted(images(one).keys() - images(other).keys()):
+    for side, other in ((canary, stable), (stable, canary)):
+        if only := sorted(images(side).keys() - images(other).keys()):
             return (
-                f"CopyImages copies by container name, and only {workload_title(one)} has container {', '.join(only)}"
+                f"CopyImages copies by container name, and only {workload_title(side)} has container {', '.join(only)}"
             )
     return None
 

@@ -46,7 +46,7 @@ class KubePods:
         await self._watch.synced.wait()
 
     async def stop(self) -> None:
-        """End the watch; the session stays open."""
+        """End the watch; the client stays open."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

@@ -80,8 +80,8 @@ class Watches:
 
     async def synced(self) -> None:
         """Wait until every cache is complete."""
-        for one in self._all:
-            await one.synced.wait()
+        for watch in self._all:
+            await watch.synced.wait()
 
     async def stop(self) -> None:
         """End all watches."""

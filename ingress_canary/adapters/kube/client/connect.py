@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kubernetes.aio.client.configuration import Configuration
 
 _RELOAD_AFTER = 10.0
-"""Seconds between two looks at the kubeconfig, however many requests are rejected."""
+"""Seconds between two reads of the kubeconfig, however many requests are rejected."""
 _DEAD_AFTER = 30
 """Seconds until a peer that acknowledges nothing is given up: two keep-alive probes, or unsent data."""
 

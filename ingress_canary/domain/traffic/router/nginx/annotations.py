@@ -10,7 +10,7 @@ from ingress_canary.domain.preflight.inputs import PreflightInputs
 CONTROLLER = "k8s.io/ingress-nginx"
 """``spec.controller`` of ingress-nginx and of Chainguard's fork."""
 LEGACY_CLASS = "nginx"
-"""The value of the legacy annotation that the controller serves unless told otherwise."""
+"""The value of the legacy annotation that the controller serves by default."""
 
 CANARY_KEYS = frozenset(
     {

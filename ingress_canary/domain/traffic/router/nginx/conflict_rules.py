@@ -50,11 +50,11 @@ def uses(ingress: Ingress) -> Iterator[UpstreamUse]:
     default = ingress.default_backend
     if default and default.service:
         yield UpstreamUse(ingress, None, default.service, default.port, "spec.defaultBackend")
-    for r, one in enumerate(ingress.rules):
-        for p, path in enumerate(one.paths or ()):
+    for r, http_rule in enumerate(ingress.rules):
+        for p, path in enumerate(http_rule.paths or ()):
             if path.backend.service:
                 kind = "Prefix" if path.type in {"", "ImplementationSpecific"} else path.type
-                location = ServedLocation(one.host, path.path or "/", kind)
+                location = ServedLocation(http_rule.host, path.path or "/", kind)
                 field = f"spec.rules[{r}].http.paths[{p}]"
                 yield UpstreamUse(ingress, location, path.backend.service, path.backend.port, field)
 
