@@ -1,4 +1,4 @@
-"""The daemon as one object: the only place where the parts are wired together.
+"""Daemon as one object, started and stopped as a whole: the only place where the parts are wired together.
 
 It starts from the outside in (web server, API, caches, sources, engine), and stops in reverse order within a bound.
 """
@@ -56,11 +56,11 @@ WEDGED_AFTER = 3
 
 
 class StartError(Exception):
-    """The daemon must not run like this; the message says what to do."""
+    """The daemon cannot start; the message says what to do."""
 
 
 def clock_of(settings: Settings) -> Clock:
-    """Return real time, or the lab's faster time."""
+    """Return the real clock, or the lab's compressed clock."""
     if settings.clock_scale == 1:
         return SystemClock()
     epoch = settings.clock_epoch or SystemClock().now()
@@ -68,7 +68,7 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def options_of(settings: Settings) -> Options:
-    """Return the engine's part of the settings."""
+    """Return the engine's options from the settings."""
     return Options(
         namespace=settings.namespace,
         schedule_namespaces=frozenset(settings.schedule_namespaces),
@@ -82,19 +82,19 @@ def options_of(settings: Settings) -> Options:
 
 
 def scope_of(settings: Settings) -> Scope:
-    """Return what the cluster's caches hold."""
+    """Return the namespaces that the cluster's caches watch."""
     namespace, _, name = settings.controller_config.partition("/")
     controllers = Key(namespace, name) if name else None
     return Scope(settings.namespace, settings.namespaces, settings.schedule_namespaces, controllers)
 
 
 def routers_of(settings: Settings) -> Routers:
-    """Return how each kind of controller is told who reaches the canary: another one is an entry here (ADR 0007)."""
+    """Return the router of each kind of ingress controller: a new one is an entry here (ADR 0007)."""
     return Routers(usual=NginxRouter(settings.annotation_prefix))
 
 
 def leadership_of(settings: Settings, session: KubeClient, identity: str) -> Leadership:
-    """Return how it is decided which of several replicas writes."""
+    """Return the leader election, or a sole leader without it."""
     if not settings.leader_election:
         return SoleLeader()
     duration = settings.lease_duration.total_seconds()
@@ -102,7 +102,7 @@ def leadership_of(settings: Settings, session: KubeClient, identity: str) -> Lea
 
 
 class Daemon:
-    """Everything that runs."""
+    """Everything that runs in the daemon's process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -190,10 +190,10 @@ class Daemon:
     async def run(self) -> None:
         """Start, serve until SIGTERM or SIGINT, stop. Raises StartError."""
         loop = asyncio.get_running_loop()
-        told = asyncio.Event()
+        stop_requested = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        starting, stopping = asyncio.create_task(self.start()), asyncio.create_task(told.wait())
+            loop.add_signal_handler(number, stop_requested.set)
+        starting, stopping = asyncio.create_task(self.start()), asyncio.create_task(stop_requested.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
             starting.cancel()
@@ -208,7 +208,7 @@ class Daemon:
         await self.stop()
 
     def not_ready(self) -> Sequence[str]:
-        """Return what keeps the daemon from being ready; nothing when it is."""
+        """Return why the daemon is not ready; empty when it is."""
         if self._cluster is None:
             return ("not connected to the API server yet",)
         if self._succession is None:
@@ -223,7 +223,7 @@ class Daemon:
         return ()
 
     def troubles(self) -> Sequence[str]:
-        """Return what keeps the caches from being right at this moment, with remedies; nothing when all is well."""
+        """Return why the caches may be incomplete or stale now, with remedies; empty when they are current."""
         return self._cluster.problems if self._cluster is not None else ()
 
     @property
@@ -232,11 +232,11 @@ class Daemon:
         return self._succession.engine if self._succession is not None else None
 
     def _waiting(self) -> int:
-        """Return how many rollouts wait for a pass."""
+        """Return the length of the queue of passes."""
         return 0 if self._engine is None else len(self._engine.queue)
 
     def _waited(self) -> float:
-        """Return the longest of their waits in real seconds."""
+        """Return the age of the oldest queued pass in real seconds."""
         return 0.0 if self._engine is None else self._engine.queue.oldest()
 
     async def _connect(self) -> KubeClient:
@@ -253,7 +253,7 @@ class Daemon:
             raise StartError(f"{error}; set --kubeconfig") from error
 
     async def _check_crds(self, cluster: KubeCluster) -> None:
-        """Refuse to run against CRDs that would prune what is stored. Waits for an API server that is not there."""
+        """Refuse to run against CRDs that would prune stored fields. Waits for an API server that does not answer."""
         reminder = Reminder()
         for wanted in map(crd, KINDS):
             name = wanted["metadata"]["name"]

@@ -1,4 +1,4 @@
-"""How the daemon logs: JSON for machines, coloured lines on a terminal, one line a transition."""
+"""Logging of the daemon: JSON for machines, coloured lines on a terminal, one line per transition."""
 
 import logging
 import sys
@@ -12,14 +12,14 @@ REMIND_AFTER = 60.0
 
 
 class Reminder:
-    """Says when something that goes on is worth a line: at first, when it changes, and once a minute."""
+    """Rate limit of a recurring log line: at first, when it changes, and once a minute."""
 
     def __init__(self) -> None:
         self._said: str | None = None
         self._again = 0.0
 
     def due(self, text: str, now: float) -> bool:
-        """Return whether to log it; ``now`` in seconds of any clock that only goes forward."""
+        """Return whether to log it; ``now`` in seconds of any monotonic clock."""
         if text == self._said and now < self._again:
             return False
         self._said, self._again = text, now + REMIND_AFTER

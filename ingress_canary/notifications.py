@@ -1,4 +1,4 @@
-"""Where messages go, and the daemon's own notifications: a file in a schedule's form, read once at the start.
+"""Notifications as configured: the outbox, and the daemon's own notifications from a file, read once at the start.
 
 ``app.py`` and the command ``notifications test`` use it.
 """
@@ -30,7 +30,7 @@ class _File(Model):
 
 
 def outbox_of(session: KubeClient, recorder: Recorder, telemetry: Telemetry) -> Outbox:
-    """Return where messages go; what does not go is told where the rollout's own people look."""
+    """Return the outbox; a failed delivery becomes an Event on the rollout."""
 
     def faltered(notice: Notice, why: str) -> None:
         reason, about = Reason.NOTIFICATION_FAILED, notice.about
@@ -41,12 +41,12 @@ def outbox_of(session: KubeClient, recorder: Recorder, telemetry: Telemetry) -> 
 
 
 async def silenced(outbox: Outbox, recorder: KubeRecorder) -> None:
-    """Let both end at once, each within its bound."""
+    """Stop both at the same time, each within its limit."""
     await asyncio.gather(outbox.stop(), recorder.stop())
 
 
 def notifications_of(file: Path | None) -> tuple[Notification, ...]:
-    """Return the notifications of a file. Raises SettingsError with every problem, or when they could not be sent."""
+    """Return the notifications of a file. Raises SettingsError with every problem, also when they could not be sent."""
     if file is None:
         return ()
     try:

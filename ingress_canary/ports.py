@@ -1,4 +1,4 @@
-"""The narrow interfaces that the engine needs of its surroundings, and the errors that they may raise.
+"""Ports: the narrow interfaces that the engine needs of the outside world, and the errors that they may raise.
 
 Adapters implement them (``adapters/``), ``app.py`` wires them, tests drive them over real HTTP.
 """
@@ -19,19 +19,19 @@ from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 
 
 class ClusterError(Exception):
-    """The API server did not do what was asked."""
+    """A request to the API server failed."""
 
 
 class Conflict(ClusterError):
-    """The object has changed since it was read (409): look again, then decide again."""
+    """The object has changed since it was read (409): read it again and decide again."""
 
 
 class Missing(ClusterError):
-    """The object is not there (404), or another one of the same name is (a uid precondition failed)."""
+    """The object does not exist (404), or is another one of the same name (a uid precondition failed)."""
 
 
 class Refused(ClusterError):
-    """The API server, an admission webhook or a policy said no (400, 403, 422): asking again will not help."""
+    """The API server, an admission webhook or a policy rejected it (400, 403, 422): a retry will not help."""
 
 
 class Unavailable(ClusterError):
@@ -39,24 +39,24 @@ class Unavailable(ClusterError):
 
 
 class Deposed(ClusterError):
-    """Another process leads, or may lead by now: nothing was sent, or what was sent is given up."""
+    """Another process leads, or may lead by now: nothing was sent, or the result is ignored."""
 
 
 class Leadership(Protocol):
-    """Which of several processes writes. Real time, whichever clock the engine runs on."""
+    """Leader election among several processes. Real time, whichever clock the engine runs on."""
 
     @property
     def problem(self) -> str | None:
-        """What keeps this process from taking part in the election; None when nothing does."""
+        """Why this process cannot take part in the election; None when it can."""
 
     def left(self) -> float:
-        """Return for how many seconds this process may write; it may not when they are not above 0."""
+        """Return for how many seconds this process may write; it may not when that is 0 or less."""
 
     async def acquire(self) -> str:
-        """Wait until this process leads; return what stands for its term, empty when nobody else ever writes."""
+        """Wait until this process leads; return the id of its term, empty when nobody else ever writes."""
 
     async def hold(self) -> None:
-        """Go on leading; returns when that is over."""
+        """Keep the leadership; returns when it is lost."""
 
     async def release(self) -> None:
         """End a term, if there is one, so that another process can begin at once."""
@@ -73,7 +73,7 @@ class Cluster(Protocol):
         """Return every CanaryRollout in scope."""
 
     def owners(self) -> Iterable[Key]:
-        """Return every CanaryRollout that an Ingress names as its owner, those that are gone included."""
+        """Return every CanaryRollout that an Ingress names as its owner, deleted ones included."""
 
     def rollout(self, key: Key) -> Json | None:
         """Return a CanaryRollout as it is, unknown fields included; never modified by the caller."""
@@ -82,7 +82,7 @@ class Cluster(Protocol):
         """Return a CanarySchedule as it is."""
 
     def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
-        """Call ``changed`` with the key of each rollout that a watch event may concern, until the answer is called."""
+        """Call ``changed`` with the key of each rollout that a watch event may concern; the result unsubscribes."""
 
     async def patch_status(self, rollout: Json, patch: Json) -> Json:
         """Merge ``patch`` into the rollout's status if it is still at ``rollout``'s resourceVersion.
@@ -100,7 +100,7 @@ class Cluster(Protocol):
         """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion. Raises ClusterError."""
 
     async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress if it still has its uid; one that is gone is a success.
+        """Delete an Ingress if it still has its uid; an absent one is a success.
 
         Returns the object where a finalizer holds it: it is still there, and served. Raises ClusterError.
         """
@@ -118,14 +118,14 @@ class Cluster(Protocol):
         """
 
     async def set_replicas(self, workload: Workload, replicas: int) -> None:
-        """Scale a workload if it is still at its resourceVersion; a watch event tells of it. Raises ClusterError."""
+        """Scale a workload if it is still at its resourceVersion. Raises ClusterError."""
 
 
 class MetricsSource(Protocol):
     """A source of evidence."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
-        """Return a reading of every target, from one look at the source; failures are readings with an error.
+        """Return a reading of every target from one round of requests; failures are readings with an error.
 
         A fault of one target's data is an error of that target alone. Whatever is raised all the same becomes an error
         of every target (``engine/ticker.py``).
@@ -136,26 +136,26 @@ class Secrets(Protocol):
     """Secrets by name: each is asked for when it is needed, none is listed or watched."""
 
     async def read(self, key: Key) -> Mapping[str, str]:
-        """Return the entries of a Secret as text; what was read may be a minute old. Raises ClusterError."""
+        """Return the entries of a Secret as text, up to a minute old. Raises ClusterError."""
 
 
 class Prober(Protocol):
-    """Who sends a probe."""
+    """A client that sends probes."""
 
     async def ask(self, request: ProbeRequest) -> ProbeAnswer:
-        """Return what the answer shows; never raises, and returns within the request's time-out."""
+        """Return the result of the probe; never raises, and returns within the request's time-out."""
 
 
 class GateClient(Protocol):
-    """Who asks a webhook gate."""
+    """A client that asks webhook gates."""
 
     async def ask(self, call: GateCall) -> GateAnswer:
-        """Return what the answer means; never raises, and returns within the call's time-out."""
+        """Return the gate's answer; never raises, and returns within the call's time-out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who is asked beside the ticks."""
+    """The clients that are called in the background, apart from the ticks."""
 
     prober: Prober
     gates: GateClient
@@ -176,7 +176,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PodAddress:
-    """A ready pod that can be asked, found by ``adapters/kube/cache/pods.py``."""
+    """A ready pod with its address, found by ``adapters/kube/cache/pods.py``."""
 
     name: str
     """Namespace and name with a slash between."""
@@ -187,29 +187,29 @@ class PodAddress:
 
 
 class Recorder(Protocol):
-    """Where Kubernetes Events go: never waits, never fails a decision."""
+    """A sink of Kubernetes Events: never waits, never fails a decision."""
 
     def record(self, event: Event) -> None:
-        """Take an event to be sent in the background."""
+        """Queue an Event to be sent in the background."""
 
 
 class Notifier(Protocol):
-    """Where messages to people go: never waits, never fails a decision, sends each at most once and in order."""
+    """A sink of notifications: never waits, never fails a decision, sends each at most once and in order."""
 
     def notify(self, notice: Notice) -> None:
-        """Take a message to be sent in the background, of what has been stored already."""
+        """Queue a message to be sent in the background, about what is stored already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """Whom the engine tells of what it did."""
+    """The sinks of what the engine reports: Events and notifications."""
 
     recorder: Recorder
     notifier: Notifier
 
 
 class Clock(Protocol):
-    """Time. A compressed clock scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
+    """A clock. A compressed one scales schedules and evaluation; I/O time-outs stay in real time and do not use it."""
 
     def now(self) -> datetime:
         """Return the instant, in UTC."""
@@ -221,41 +221,41 @@ class Clock(Protocol):
         """Wait for that many of this clock's seconds."""
 
     def at(self, wall: datetime) -> datetime:
-        """Return where a real-world timestamp, such as a process's start, lies on this clock."""
+        """Return the instant on this clock of a real-world timestamp, such as a process's start."""
 
     def wall(self, instant: datetime) -> datetime:
         """Return the real-world time of an instant of this clock."""
 
 
 class Telemetry(Protocol):
-    """The daemon's own metrics (docs/reference/metrics.md), one method an occasion."""
+    """The daemon's own metrics (docs/reference/metrics.md), one method for each occasion."""
 
     def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
-        """Show a rollout as it is now, asking ``shown`` when somebody looks.
+        """Show a rollout's present status, made by ``shown`` when it is read.
 
         ``plan`` is what its evidence is held against, where that is known.
         """
 
     def forget(self, key: Key) -> None:
-        """Show a rollout no longer."""
+        """Remove a rollout's series."""
 
     def transition(self, reason: str) -> None:
-        """Count an entry of a history."""
+        """Count a transition."""
 
     def rollback(self, seconds: float) -> None:
         """Observe the time from the sample that proved a fail to the shadow's removal, in the clock's seconds."""
 
     def reconciled(self, seconds: float, *, failed: bool) -> None:
-        """Observe one pass, and count one that failed; after a conflict the next one is a matter of course."""
+        """Observe one pass, and count a failed one; a pass that is repeated after a conflict is not a failure."""
 
     def leads(self, *, leading: bool) -> None:
         """Show whether this process leads."""
 
     def notified(self, result: Literal["sent", "failed", "dropped"], messages: int = 1) -> None:
-        """Count messages by what became of them."""
+        """Count notifications by outcome."""
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
-        """Observe one look at the metrics source, and count the targets that it could not answer for."""
+        """Observe one reading of the metrics source, and count the targets without an answer."""
 
     def gate_answered(self, when: str, outcome: str) -> None:
         """Count an attempt to ask a webhook gate; ``outcome`` is passed, rejected or unknown."""

@@ -1,4 +1,4 @@
-"""The daemon's settings: the only reader of flags, the environment and the settings file.
+"""Settings of the daemon: the only reader of flags, the environment and the settings file.
 
 Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then default. Variables with the prefix that name
 no setting are passed over: Kubernetes gives every pod some for a Service called ``ingress-canary``.
@@ -34,7 +34,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Durations are strings such as ``10s``; lists are separated by commas."""
+    """All settings. Durations are strings such as ``10s``; lists are separated by commas."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, extra="forbid", frozen=True, use_attribute_docstrings=True, enable_decoding=False
@@ -59,13 +59,13 @@ class Settings(BaseSettings):
     controllers: tuple[str, ...] = ()
     """Further values of an IngressClass's spec.controller that behave like ingress-nginx."""
     controller_config: Annotated[str, Field(pattern=r"^([^/\s]+/[^/\s]+)?$")] = "ingress-nginx/ingress-nginx-controller"
-    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that ask it; empty for none."""
+    """The controllers' own ConfigMap, as namespace/name, for the preflight rules that read it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)
-    """How long stable is watched before a canary gets traffic, to learn how its errors come; history counts."""
+    """How long stable is observed before a canary gets traffic, to learn how its errors vary; history counts."""
     source: Literal["controllers", "prometheus"] = "controllers"
     """Where evidence comes from: the controllers' own metrics pages, or a Prometheus that scrapes them."""
     scrape_selector: str = "app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller"
@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     scrape_urls: tuple[str, ...] = ()
     """Metrics pages to read instead of discovering pods."""
     scrape_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
-    """Real time that one look at one metrics page may take; never more than four fifths of the interval."""
+    """Real time that one request of a metrics page may take; never more than four fifths of the interval."""
     prometheus_url: str | None = None
     """Address of Prometheus, Thanos, Mimir or VictoriaMetrics, with its prefix, up to and without /api/v1."""
     prometheus_scrape_interval: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(minutes=2))] = (
@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     """Real time between two scrapes of the controllers by Prometheus."""
     prometheus_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=5)
-    """Real time that one look at Prometheus may take; never more than four fifths of the interval."""
+    """Real time that all queries of a tick may take; never more than four fifths of the interval."""
     prometheus_labels: tuple[str, ...] = tuple(f"{name}={label}" for name, label in RENAMED.items())
     """Labels under another name than the controller gives them, as name=label; empty with honorLabels."""
     prometheus_matchers: str = ""
@@ -95,11 +95,11 @@ class Settings(BaseSettings):
     prometheus_headers: tuple[str, ...] = ()
     """Headers of every query, as Name=value, such as X-Scope-OrgID=team-a for a tenant; secrets go into files."""
     prometheus_token_file: Path | None = None
-    """File with the bearer token; read at each look."""
+    """File with the bearer token; read at each tick."""
     prometheus_user: str | None = None
     """User of basic authentication."""
     prometheus_password_file: Path | None = None
-    """File with that user's password; read at each look."""
+    """File with that user's password; read at each tick."""
     prometheus_ca_file: Path | None = None
     """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     lease_duration: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=60))] = timedelta(
         seconds=10
     )
-    """Real time after which another replica takes over from a leader that is not heard of any more."""
+    """Real time after which another replica takes over from a leader that no longer renews the Lease."""
     identity: str | None = None
     """Name of this replica in the Lease; the host's name with a random part unless set."""
     listen: Annotated[str, Field(pattern=r"^\S*:\d{1,5}$")] = "0.0.0.0:8080"
@@ -201,10 +201,10 @@ def usual_kubeconfig() -> str | None:
 
 
 def bounds(name: str) -> str:
-    """Return what a setting with bounds takes, as ``2s to 1m``; empty when it has none."""
+    """Return the bounds of a setting, as ``2s to 1m``; empty when it has none."""
     limits: dict[str, Any] = {}
-    for one in Settings.model_fields[name].metadata:
-        limits |= {kind: getattr(one, kind) for kind in ("ge", "gt", "le") if hasattr(one, kind)}
+    for bound in Settings.model_fields[name].metadata:
+        limits |= {kind: getattr(bound, kind) for kind in ("ge", "gt", "le") if hasattr(bound, kind)}
     if "le" not in limits:
         return ""
     low = f"above {_shown(limits['gt'])}" if "gt" in limits else _shown(limits.get("ge", timedelta(0)))
@@ -225,7 +225,7 @@ _REMEDIES: Mapping[str, str] = MappingProxyType(
 
 
 def _explained(found: ErrorDetails) -> str:
-    """Return one problem in words that do not ask for knowledge of the program."""
+    """Return one problem in words that need no knowledge of the program."""
     name, kind, value = str(found["loc"][0]), found["type"], _shown(found["input"])
     if kind == "extra_forbidden":
         return f"no such setting; {did_you_mean(name, Settings.model_fields)}"
@@ -260,13 +260,13 @@ def _document(file: Path) -> dict[str, Any]:
 
 
 def unread(file: Path, error: Exception) -> str:
-    """Return that a file cannot be read, and why, in words without the file's name once more."""
+    """Return why a file cannot be read, without repeating its name."""
     why = error.strerror if isinstance(error, OSError) and error.strerror else error
     return f"{file}: cannot be read: {why}"
 
 
 def _where(loc: tuple[int | str, ...], flags: dict[str, Any], document: dict[str, Any], file: Path | None) -> str:
-    """Return the setting in the words of its source."""
+    """Return the setting's name as its source spells it: flag, environment variable or file entry."""
     name = str(loc[0])
     if name in flags:
         return f"--{name.replace('_', '-')}"

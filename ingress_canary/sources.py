@@ -1,4 +1,4 @@
-"""Sources as the settings describe them: for the daemon (``app.py``), and for ``plan``, which asks for last week."""
+"""Metrics sources from the settings: for the daemon (``app.py``), and for ``plan``, which reads the last week."""
 
 import ssl
 from datetime import timedelta
@@ -12,7 +12,7 @@ from ingress_canary.settings import Settings, SettingsError
 
 
 def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, aiohttp.ClientSession]:
-    """Return the source that asks Prometheus, and its connections, to be closed. Raises SettingsError."""
+    """Return the Prometheus source, and its connections, to be closed. Raises SettingsError."""
     client, http = client_of(settings)
     within = look_within(settings, settings.prometheus_timeout)
     sampling = Sampling(settings.prometheus_scrape_interval.total_seconds(), within)
@@ -20,12 +20,12 @@ def prometheus_of(settings: Settings, clock: Clock) -> tuple[PrometheusSource, a
 
 
 def look_within(settings: Settings, timeout: timedelta) -> float:
-    """Return the seconds that a look may take: one that ends after the next has begun is too old to act on."""
+    """Return the seconds that a reading may take: one that ends after the next has begun is too old to act on."""
     return min(timeout, 0.8 * settings.interval).total_seconds()
 
 
 def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSession]:
-    """Return who asks Prometheus, and its connections, to be closed. Raises SettingsError."""
+    """Return the Prometheus client, and its connections, to be closed. Raises SettingsError."""
     if settings.prometheus_url is None:
         raise SettingsError("--source prometheus needs an address: set --prometheus-url")
     try:
@@ -44,7 +44,7 @@ def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSessi
 
 
 def dialect_of(settings: Settings) -> Dialect:
-    """Return how that Prometheus names things."""
+    """Return the label and metric names of this Prometheus."""
     return Dialect(
         _pairs(settings.prometheus_labels), settings.prometheus_matchers, replicas=settings.prometheus_replica_labels
     )

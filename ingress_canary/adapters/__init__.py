@@ -1,1 +1,1 @@
-"""What talks to the outside: the Kubernetes API, metrics sources, clocks, telemetry."""
+"""Adapters to the outside world: the Kubernetes API, metrics sources, gates, probes, clocks, telemetry."""

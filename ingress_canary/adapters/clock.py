@@ -1,4 +1,4 @@
-"""Time: the only place that reads the machine's clocks.
+"""Clocks, real and compressed: the only place that reads the machine's clocks.
 
 ``app.py`` gives the engine one of the two: the real one, or, for demos and rehearsals, one that runs faster.
 What talks to the network (time-outs, leases, Events) stays in real time whichever is used.

@@ -18,11 +18,11 @@ SIGNATURE = "X-Ingress-Canary-Signature"
 
 
 class NoSignatureError(Exception):
-    """There is nothing to sign with; the message says what is missing."""
+    """There is no key to sign with; the message says what is missing."""
 
 
 def gate_session() -> aiohttp.ClientSession:
-    """Return a session for gates alone, so that those that hang take no connection from anybody else.
+    """Return an HTTP session for gates alone, so that gates that hang take no connections from other requests.
 
     What is read of a body is what was sent: nothing is unpacked.
     """
@@ -31,13 +31,13 @@ def gate_session() -> aiohttp.ClientSession:
 
 
 class HttpGateClient:
-    """Implements ports.GateKeeper. Redirects are not followed, certificates are verified."""
+    """Implements ports.GateClient. Redirects are not followed, certificates are verified."""
 
     def __init__(self, session: aiohttp.ClientSession, clock: Clock, secrets: Secrets) -> None:
         self._session, self._clock, self._secrets = session, clock, secrets
 
     async def ask(self, call: GateCall) -> GateAnswer:
-        """Return what the answer means; whatever goes wrong is unknown."""
+        """Return the meaning of the answer; any error counts as unknown."""
         verdict = GateVerdict.UNKNOWN
         try:
             async with asyncio.timeout(call.timeout):
@@ -71,7 +71,7 @@ class HttpGateClient:
             return read_gate_answer(response.status, response.content_type, body)
 
     async def _key(self, call: GateCall) -> str:
-        """Return what signs a call. Raises NoSignatureError."""
+        """Return the signing key of a call. Raises NoSignatureError."""
         assert call.secret is not None
         where = Key(call.rollout.namespace, call.secret.name)
         try:

@@ -1,4 +1,4 @@
-"""Connections of the daemon's own: whoever asks anything over HTTP asks by a session that is made here."""
+"""HTTP sessions of the daemon: every client of it but the Kubernetes API's uses one that is made here."""
 
 import aiohttp
 
@@ -6,7 +6,7 @@ import aiohttp
 def http_session(
     connector: aiohttp.BaseConnector | None = None, *, auto_decompress: bool = True
 ) -> aiohttp.ClientSession:
-    """Return a session that keeps no cookie.
+    """Return an HTTP session that stores no cookies.
 
     One session asks for many tenants: a cookie that one server sets would be sent to another on the same host, and an
     affinity cookie of stable would keep every later probe on stable.

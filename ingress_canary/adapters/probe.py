@@ -1,4 +1,4 @@
-"""HTTP client of probes (ports.Prober): asks the app team's URL, and keeps nothing of the answer but one header."""
+"""HTTP client of probes (ports.Prober): requests the app team's URL and keeps only one header of the answer."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ class HttpProber:
         self._session, self._clock = session, clock
 
     async def ask(self, request: ProbeRequest) -> ProbeAnswer:
-        """Return what the answer shows; whatever goes wrong shows nothing."""
+        """Return the result of the answer; an error gives no result either way."""
         at = self._clock.now()
         try:
             async with asyncio.timeout(request.timeout):

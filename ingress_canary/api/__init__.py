@@ -1,4 +1,4 @@
-"""The contract: CanarySchedule and CanaryRollout, the one source of CRDs, lint and the reference docs."""
+"""API of CanarySchedule and CanaryRollout: the one source of the CRDs, lint and the reference docs."""
 
 GROUP = "ingress-canary.io"
 VERSION = "v1alpha1"
@@ -8,10 +8,10 @@ ROLLOUT_KIND = "CanaryRollout"
 SCHEDULE_KIND = "CanarySchedule"
 
 APPLY_CRDS = "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -"
-"""What installs the CRDs, and brings older ones up to date whoever has applied them."""
+"""The command that installs the CRDs, and updates older ones whoever applied them."""
 
 FIELD_MANAGER = "ingress-canary"
-"""The field manager of every write of the daemon, by which another hand is told from its own."""
+"""The field manager of every write of the daemon: it distinguishes the daemon's writes from another writer's."""
 
 ACTION_ANNOTATION = f"{GROUP}/action"
 """One-shot request on a CanaryRollout: ``<verb>[:<revision>[/<step>]]#<id>[#<why>]``."""
@@ -26,4 +26,4 @@ ROLLOUT_LABEL = f"{GROUP}/rollout"
 """On a shadow: the name of its CanaryRollout, cut to what a label holds."""
 
 APPLIED_ANNOTATION = f"{GROUP}/applied"
-"""On a shadow: the hash of the content this daemon wrote, so that another hand's edit can be told from ours."""
+"""On a shadow: the hash of the content that the daemon wrote, so that another writer's edit can be recognised."""

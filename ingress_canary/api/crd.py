@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions, made from the models, and what an older installed one would lose.
+"""CustomResourceDefinitions made from the models, and the fields that an older installed CRD would lose.
 
 ``ingress-canary crds`` and ``scripts/generate.py`` print them, the lab serves them, and the daemon compares them with
 the installed ones at its start: an API server prunes what its schema does not know, silently.
@@ -48,7 +48,7 @@ def render(*kinds: str) -> str:
 
 
 def pruned_by(installed: Json, wanted: Json) -> list[str]:
-    """Return what the daemon stores or reads and the ``installed`` CRD would prune or reject, as paths with a reason.
+    """Return the fields of the daemon that the ``installed`` CRD would prune or reject, as paths with a reason.
 
     Additions of the installed one are fine, and so are stricter bounds on a spec, which only people write.
     """
@@ -66,7 +66,7 @@ def pruned_by(installed: Json, wanted: Json) -> list[str]:
 
 
 def _lost(theirs: Json, ours: Json, path: str) -> Iterator[str]:
-    """Yield each path at or beneath ``path`` that ``theirs`` loses."""
+    """Yield each path at or below ``path`` that ``theirs`` prunes."""
     if theirs.get("type") != ours["type"]:
         yield f"{path}: is {theirs.get('type')}, needs {ours['type']}"
         return
@@ -145,7 +145,7 @@ def _root(description: str, **members: Schema) -> Schema:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a value that occurs twice, twice: readers of manifests expect no anchors."""
+    """YAML dumper without anchors, which readers of manifests do not expect."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class's signature
         return True

@@ -1,4 +1,4 @@
-"""Gates: webhooks of the users' own that are asked before a rollout goes on, and told of its end. Part of a schedule.
+"""Gates: the users' own webhooks, asked before a rollout goes on and called after its end. Part of a schedule.
 
 Their models stand here because a schedule names them and a rollout's status shows what they said.
 """
@@ -31,7 +31,7 @@ OF_STEPS = frozenset({GateWhen.BEFORE_STEP, GateWhen.DURING_STEP})
 
 
 class OnReject(StrEnum):
-    """What a rejection leads to."""
+    """What happens on a rejection."""
 
     HOLD = "Hold"
     PAUSE = "Pause"
@@ -58,34 +58,34 @@ class Gate(Model):
             ),
             rule(
                 "!has(self.onReject) || self.onReject == 'Hold' || self.when != 'afterFinish'",
-                "afterFinish is told of an end, and its answer changes nothing: onReject is for the others",
+                "afterFinish is called after the end, and its answer changes nothing: onReject is for the others",
             ),
         )
     )
 
     name: Name
-    """What status and messages call it; one of its own for each gate."""
+    """Name of the gate in status and messages; unique in the schedule."""
     when: GateWhen
-    """When it is asked: beforeStart, beforeStep, duringStep (each tick), beforePromotion; told afterFinish."""
+    """When it is asked: beforeStart, beforeStep, duringStep (each tick), beforePromotion; or called afterFinish."""
     url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#@\s]+([/?#][^\s]*)?$")]
-    """Where the question is posted to. Redirects are not followed; what authenticates belongs into the signature."""
+    """URL that the question is posted to. Redirects are not followed; put no credentials in it, sign instead."""
     steps: Annotated[list[Name], Field(max_length=50)] = []
     """Steps that beforeStep and duringStep are asked for: names, or numbers from 1; all when empty."""
     timeout: Annotated[Duration, between("1ms", "60s")] = timedelta(seconds=10)
-    """How long a whole answer may take; at most 60s."""
+    """Time-out of a whole answer; at most 60s."""
     backoff: Annotated[Duration, between("1s", "5m")] = timedelta(seconds=5)
-    """Time until it is asked again after an answer that was no pass; it doubles with each, up to 5m."""
+    """Time until the gate is asked again after any answer but a pass; it doubles with each, up to 5m."""
     on_reject: OnReject = OnReject.HOLD
-    """What a 409 leads to: hold and ask again, pause, or roll back."""
+    """What happens on a 409: hold and ask again, pause, or roll back."""
     secret_ref: SecretKey | None = None
-    """What the requests are signed with (HMAC-SHA256); unsigned without it."""
+    """Key that signs the requests (HMAC-SHA256); unsigned without it."""
 
     @model_validator(mode="after")
     def _askable(self) -> Self:
         if self.steps and self.when not in OF_STEPS:
             raise ValueError(f"steps: {self.when} comes with no step; remove it, or use beforeStep or duringStep")
         if self.on_reject is not OnReject.HOLD and self.when is GateWhen.AFTER_FINISH:
-            raise ValueError("onReject: afterFinish is told of an end, and its answer changes nothing; remove it")
+            raise ValueError("onReject: afterFinish is called after the end, and its answer changes nothing; remove it")
         try:
             _ = urlsplit(self.url).port
         except ValueError as error:
@@ -102,7 +102,7 @@ class GateVerdict(StrEnum):
 
 
 class GateStatus(Model):
-    """What a gate was asked last, and what it said."""
+    """The last question to a gate, and its answer."""
 
     name: Annotated[str, Field(max_length=63)]
     """As the schedule names it."""
@@ -117,8 +117,8 @@ class GateStatus(Model):
     at: datetime | None = None
     """When it was answered."""
     attempts: int = 0
-    """How many times it has been asked since it last passed, that pass included."""
+    """How many times the gate has been asked since it last passed, that pass included."""
     next_at: datetime | None = None
-    """When it is asked next; nothing where it is not waited for."""
+    """When the gate is asked next; unset where it is not waited for."""
     question: Annotated[str, Field(max_length=64)] = ""
-    """Stands for what it was asked: an answer counts for nothing else. The request's ``id``."""
+    """Id of the question, sent as the request's ``id``: an answer counts only for its own question."""

@@ -1,4 +1,4 @@
-"""Notifications: who is told of what a rollout does. A member of schedules, and of the daemon's own file."""
+"""Notifications: who gets messages about which reasons. A field of schedules, and of the daemon's own file."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for what matters least."""
+        """0 for the least severe."""
         return list(Severity).index(self)
 
 
@@ -32,21 +32,21 @@ class Addresses(Model):
     name: ObjectName
     """The Secret."""
     key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-    """Its entry: one Apprise URL a line, such as ``slack://...``."""
+    """Entry of the Secret: one Apprise URL per line, such as ``slack://...``."""
 
 
 class Notification(Model):
-    """Messages to one or several services, as transitions and what calls for a person come up."""
+    """Messages to one or several services, on transitions and alerts."""
 
     name: Name
-    """What logs, Events and the command line call it."""
+    """Name of the notification in logs, Events and the command line."""
     secret_ref: Addresses
-    """Where the addresses are: they hold tokens, so they stand in a Secret."""
+    """The Secret with the addresses, which hold tokens."""
     severity: Severity = Severity.INFO
-    """Told from this severity on."""
+    """Least severity that is sent."""
     reasons: Annotated[list[ReasonWord], Field(max_length=64)] = []
-    """Only these reasons are told; all when empty."""
+    """Reasons that are sent; all when empty."""
     title: Annotated[str, Field(max_length=256)] = ""
-    """Template of the title, with variables such as ``{{rollout}}``; the usual one when empty."""
+    """Template of the title, with variables such as ``{{rollout}}``; the default title when empty."""
     body: Annotated[str, Field(max_length=4096)] = ""
-    """Template of the text; the usual one, with the numbers, when empty."""
+    """Template of the text; the default text, with the numbers, when empty."""

@@ -1,4 +1,4 @@
-"""What is kept from the PromQL parser: queries that are too long or too deep for it, and costly regular expressions.
+"""PromQL limits before parsing: queries that are too long or too deep, and costly regular expressions.
 
 Its time grows with the square of the nesting, and a regular expression of ten characters may cost it 40 ms, so that a
 few kilobytes of one tenant's could stop the daemon for all. Decided on the text alone: ``schedule.py`` refuses a query
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 MAX_BYTES = 16_000
-"""Of a query in UTF-8: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+"""Of a query in UTF-8: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 MAX_LEVELS = 25
 """The deepest of 1,448 published alerts and recording rules (kube-prometheus, awesome-prometheus-alerts) has 14."""
 CHEAP_REGEXES = 512
@@ -36,7 +36,7 @@ _COSTLY = re.compile(r"\\[A-Za-z]|\{|\(\?|^`")
 
 @lru_cache(maxsize=4096)
 def query_fault(query: str) -> str | None:
-    """Return why a query is too long or too deep to be parsed, with a remedy; None when it may be."""
+    """Return why a query is too long or too deep to be parsed, with a remedy; None when it is not."""
     if (size := len(query.encode(errors="replace"))) > MAX_BYTES:
         return f"has {size} bytes, and {MAX_BYTES} are the most; shorten it, or let Prometheus record parts of it"
     if (levels := nesting(query)) > MAX_LEVELS:
@@ -49,7 +49,7 @@ def query_fault(query: str) -> str | None:
 
 
 def nesting(query: str) -> int:
-    """Return the levels of a query: no syntax tree of it is deeper.
+    """Return an upper bound of the depth of a query's syntax tree.
 
     Each bracket is one, round what is deepest in it, and so is each operator beside it, signs included: ``a^b^c`` and
     ``a+b+c`` make trees as deep as they are long. Matchers do not nest.
@@ -73,7 +73,7 @@ def nesting(query: str) -> int:
 
 
 class _Level:
-    """What stands between two brackets."""
+    """The part of a query between two brackets."""
 
     __slots__ = ("bracket", "deepest", "operators")
 
@@ -91,7 +91,7 @@ def _close(around: list[_Level]) -> None:
 
 
 def without_costly_regexes(query: str) -> tuple[str, dict[str, str]]:
-    """Return a query that is cheap to parse, and what stands in it for each regular expression, as they are written.
+    """Return a query with placeholders for its regular expressions, and these by their placeholder.
 
     Where they are cheap, they stay: the parser then tells those that are none. Where they are not, Prometheus tells.
     """

@@ -13,16 +13,16 @@ from ingress_canary.api.units import LONG, Duration, Name, ObjectName, Text, Wei
 
 
 class ShadowSpec(Model):
-    """The canary Ingress that the daemon creates beside the primary."""
+    """The canary Ingress that the daemon creates next to the primary."""
 
     name: ObjectName | None = None
-    """Its name; ``<primary>-canary`` unless said."""
+    """Name of the shadow; ``<primary>-canary`` by default."""
     share_upstream: bool = False
-    """Accept that other paths on the same stable Service are canaried too (alternatives are per upstream)."""
+    """Accept that other paths of the same stable Service get the canary too (a canary applies to a whole upstream)."""
 
 
 class WorkloadKind(StrEnum):
-    """Kinds whose pod template makes a revision."""
+    """Kinds of workload whose pod template is hashed to a revision."""
 
     DEPLOYMENT = "Deployment"
     STATEFUL_SET = "StatefulSet"
@@ -34,7 +34,7 @@ class WorkloadRef(Model):
 
     kind: WorkloadKind = WorkloadKind.DEPLOYMENT
     name: ObjectName
-    """Its name."""
+    """Name of the workload."""
 
 
 class ScaleCanary(Model):
@@ -43,17 +43,17 @@ class ScaleCanary(Model):
     to: Annotated[int, Field(ge=1, le=1000)]
     """Replicas while the rollout runs."""
     drain: Annotated[Duration, LONG] = timedelta(seconds=60)
-    """How long the canary is kept after it lost its traffic."""
+    """How long the canary keeps its replicas after it lost its traffic."""
 
 
 class WorkloadSpec(Model):
-    """The workloads behind the two Services: sources of revision and readiness, never taken over."""
+    """The workloads behind the two Services: they give revision and readiness, and are not owned."""
 
     canary: WorkloadRef | None = None
     stable: WorkloadRef | None = None
     scale_canary: ScaleCanary | None = None
     not_ready_timeout: Annotated[Duration, LONG] = timedelta(minutes=10)
-    """How long the canary may be without a ready endpoint."""
+    """How long the canary may lack a ready endpoint before it is rolled back."""
 
 
 class PromotionStrategy(StrEnum):
@@ -73,17 +73,17 @@ class Probe(Model):
     """A request that only the canary may answer: sent each tick with the step's header or cookie, where it has one."""
 
     url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+[^\s]*$")]
-    """Where to ask, through the ingress controller: the public address, or the controller's Service with ``host``."""
+    """URL to request, through the ingress controller: the public address, or its Service with ``host``."""
     host: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """The host that the primary serves; the URL's own unless said."""
+    """Host header of the request, a host that the primary serves; the URL's host by default."""
     send: HeaderToken | None = None
-    """Value of the step's header, where that is matched by a pattern."""
+    """Value to send in the step's header, where the step matches it by a pattern."""
     header: HeaderToken
-    """The answer's header that tells the versions apart, such as ``X-Version``."""
+    """The response header that distinguishes the versions, such as ``X-Version``."""
     value: Annotated[str, Field(min_length=1, max_length=256)]
-    """What the canary says in it; ``{{revision}}`` stands for the rollout's revision."""
+    """The canary's value of that header; ``{{revision}}`` stands for the rollout's revision."""
     timeout: Annotated[Duration, between("1ms", "30s")] = timedelta(seconds=5)
-    """How long an answer may take."""
+    """Time-out of the request."""
 
 
 class ScheduleRef(Model):
@@ -92,11 +92,11 @@ class ScheduleRef(Model):
     name: ObjectName
     """The CanarySchedule's name."""
     namespace: Name | None = None
-    """The daemon's own namespace unless said."""
+    """Namespace of the CanarySchedule; the daemon's own by default."""
 
 
 class ScheduleSource(Model):
-    """A shared schedule, or one of its own."""
+    """A shared schedule by reference, or an inline one."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(rule("has(self.ref) != has(self.inline)", "say exactly one of ref and inline"))
@@ -113,7 +113,7 @@ class ScheduleSource(Model):
 
 
 class RolloutSpec(Model):
-    """What is rolled out, and how."""
+    """The Ingress, Services and workloads of a rollout, and its schedule."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -122,9 +122,9 @@ class RolloutSpec(Model):
     )
 
     ingresses: Annotated[list[ObjectName], Field(min_length=1, max_length=1)]
-    """The primary Ingress: read, never written. One for now."""
+    """The primary Ingress: read, never written. Exactly one in this release."""
     stable_service: Name
-    """The Service of the version that everybody has: one of the primary's backends."""
+    """The Service of the present version: one of the primary's backends."""
     canary_service: Name
     """The Service of the new version; used by no Ingress but the shadow."""
     shadow: ShadowSpec = ShadowSpec()
@@ -132,13 +132,13 @@ class RolloutSpec(Model):
     revision: (
         Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$")] | None
     ) = None
-    """The revision's name, said by CI; otherwise the hash of the canary workload's pod template."""
+    """Name of the revision, set by CI; by default the hash of the canary workload's pod template."""
     promotion: Promotion = Promotion()
     schedule: ScheduleSource
     paused: bool = False
-    """Stops advancing, never stops watching."""
+    """Stops advancing; the analysis goes on, and a fail still rolls back."""
     probe: Probe | None = None
-    """A request that shows which version answers, before there is traffic enough to tell."""
+    """A request that shows which version answers, before there is enough traffic for statistics."""
 
     @property
     def primary(self) -> str:
@@ -162,7 +162,7 @@ class RolloutSpec(Model):
 
 
 class Phase(StrEnum):
-    """Where a rollout is in its life."""
+    """The phase of a rollout."""
 
     PENDING = "Pending"
     PROGRESSING = "Progressing"
@@ -173,12 +173,11 @@ class Phase(StrEnum):
 
 
 AT_REST = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK})
-"""The phases in which nothing is on the way: no shadow, no evidence, no polling."""
-"""In which nothing is under way."""
+"""The phases at rest: no shadow, no evidence, no polling."""
 
 
 class Verdict(StrEnum):
-    """What the evidence says of one SLO."""
+    """The verdict on one SLO by its evidence."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -190,17 +189,17 @@ class StepStatus(Model):
     """The step a rollout is at."""
 
     index: int
-    """In the expanded list, from 1."""
+    """Number of the step in the expanded list, from 1."""
     name: Annotated[str, Field(max_length=63)] = ""
     """As the schedule names it."""
     weight: Weight
     """Percent of requests that the step sends to the canary."""
     started_at: datetime
-    """When it was entered."""
+    """When the step was entered."""
     baked_seconds: float = 0
-    """Judged time so far."""
+    """Judged time of the step so far."""
     held_seconds: float = 0
-    """Judged time in which the requirement was unmet; maxHold is held against it."""
+    """Judged time in which the requirement was unmet, compared with maxHold."""
 
 
 class RequestTally(Model):
@@ -216,11 +215,11 @@ class LogE(Model):
     """Natural logarithms of the E-values; never NaN or Infinity."""
 
     absolute: float = 0
-    """That the canary is worse than the objective."""
+    """Evidence that the canary is worse than the objective."""
     relative: float = 0
-    """That the canary is worse than stable."""
+    """Evidence that the canary is worse than stable."""
     passing: float = 0
-    """That the canary is better than the objective in this step."""
+    """Evidence that the canary is better than the objective in this step."""
 
 
 class SloStatus(Model):
@@ -237,20 +236,20 @@ class SloStatus(Model):
     """The canary's counts of this step."""
     log_e: LogE = LogE()
     message: Text = ""
-    """What is missing to pass, or what was proven, in numbers."""
+    """The evidence in numbers: what is missing to pass, or what was proven."""
 
 
 class ShadowStatus(Model):
-    """The shadow that belongs to this rollout now."""
+    """The shadow Ingress of this rollout."""
 
     name: Annotated[str, Field(max_length=253)]
-    """Its name, stored before it is created."""
+    """Name of the shadow, stored before it is created."""
     uid: Annotated[str, Field(max_length=64)] | None = None
-    """Its uid, once it carries a step: what is gone then was deleted by somebody."""
+    """Uid of the shadow, once it carries a step: if it is missing then, somebody deleted it."""
 
 
 class RoutingStatus(Model):
-    """Header and cookie routes that are meant to be on."""
+    """The wanted header and cookie routes."""
 
     header: HeaderRoute | None = None
     cookie: Annotated[str, Field(max_length=128)] | None = None
@@ -261,24 +260,24 @@ class ScheduleStatus(Model):
     """The schedule as it was when the rollout began."""
 
     hash: Annotated[str, Field(max_length=64)]
-    """Of the content."""
+    """Hash of the content."""
     content: Annotated[dict[str, object], Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
-    """The schedule's spec: what is walked, whatever becomes of the CanarySchedule."""
+    """The schedule's spec, which the rollout follows to its end, even if the CanarySchedule changes."""
     namespace: Annotated[str, Field(max_length=63)] | None = None
     """Namespace of a shared schedule, whose Secrets it names; unset for an inline one."""
 
 
 class BaselineStatus(Model):
-    """The two sides as they were when the rollout began."""
+    """Canary and stable as they were when the rollout began."""
 
     template: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the stable workload's pod template."""
     canary: Annotated[str, Field(max_length=64)] | None = None
-    """Hash of the canary workload's pod template: with another one what is seen is no evidence of this revision."""
+    """Hash of the canary workload's pod template: evidence of another template does not count for this revision."""
     compared: Annotated[str, Field(max_length=64)] | None = None
     """Hash of the pod template that the canary is compared with, when stable has changed since."""
     target: Annotated[str, Field(max_length=64)] | None = None
-    """Stands for the Ingress, the Services and the shadow that the rollout began with."""
+    """Digest of the names of the Ingress, the Services and the shadow that the rollout began with."""
     ready_endpoints: int = 0
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 
@@ -289,11 +288,11 @@ class ContainerImage(Model):
     name: Annotated[str, Field(max_length=63)]
     """The container's name."""
     image: Annotated[str, Field(max_length=1024)]
-    """As its pod template says it."""
+    """Image as in the pod template."""
 
 
 class UndoStatus(Model):
-    """Why stable gets its images back: how the rollout ends once it has them."""
+    """Why stable gets its old images back, and how the rollout ends once it has them."""
 
     reason: Annotated[str, Field(max_length=64)]
     """One word of the vocabulary (reasons.md)."""
@@ -302,34 +301,34 @@ class UndoStatus(Model):
 
 
 class CopyStatus(Model):
-    """CopyImages under way: stored before stable is touched."""
+    """CopyImages under way: stored before stable is changed."""
 
     before: Annotated[list[ContainerImage], Field(max_length=500)]
-    """Stable's images as they were."""
+    """Stable's images before the copy."""
     after: Annotated[list[ContainerImage], Field(max_length=500)]
     """The canary's images, which stable gets."""
     done: bool = False
-    """Stable has been seen with the images that it was to get: they are not set again if another hand changes them."""
+    """Stable has been seen with the images set here: they are not set again if another writer changes them."""
     undo: UndoStatus | None = None
-    """Set when stable gets its images back, after a fail or an abort."""
+    """Set while stable gets its old images back, after a fail or an abort."""
 
 
 class ScaleStatus(Model):
-    """The canary's replicas while a rollout asks for more: stored before it is scaled."""
+    """The canary's replicas while it is scaled up for a rollout: stored before it is scaled."""
 
     kind: WorkloadKind
     name: Annotated[str, Field(max_length=253)]
     """The workload that is scaled."""
     before: int
-    """Replicas that it had, and gets again after the end and the drain."""
+    """Replicas before the rollout, restored after its end and the drain."""
     wanted: int
-    """Replicas that it is given."""
+    """Replicas that are set now."""
     done: bool = False
-    """It has been seen with them: they are not asked for again if another hand changes them."""
+    """The canary has been seen with these replicas: they are not set again if another writer changes them."""
 
 
 class PausedBy(StrEnum):
-    """Who stopped a rollout: what the spec paused goes on when the spec says so."""
+    """Who paused a rollout; a pause by the spec ends with ``spec.paused``."""
 
     SPEC = "Spec"
     USER = "User"
@@ -337,45 +336,45 @@ class PausedBy(StrEnum):
 
 
 class PauseStatus(Model):
-    """A stop that waits for a person."""
+    """A pause of the rollout."""
 
     by: PausedBy
     returns_to: Phase
     """The phase that ``resume`` goes back to."""
     fresh_evidence: bool = False
-    """Whether the evidence starts anew on resume, because what was seen had been judged already."""
+    """Whether evidence starts anew on resume, because the old evidence was judged already."""
     until_approved: bool = False
-    """Whether the step's approval ends it too, because that was not given in time."""
+    """Whether the step's approval also ends the pause, which began because it was not given in time."""
     hands_off: bool = False
-    """Whether the shadow is left as another writer makes it, because undoing has become a fight."""
+    """Whether the daemon leaves the shadow as another writer makes it, after a drift fight."""
 
 
 class ApprovalStatus(Model):
-    """A person's consent to a step that is waited for, or was given."""
+    """The approval of a step: asked for, or given."""
 
     step: int
-    """The step that asks for it, from 1: what ``approve`` must name."""
+    """The step that needs the approval, from 1: ``approve`` must name it."""
     asked_at: datetime
-    """When the rollout began to wait for it."""
+    """When the rollout began to wait for the approval."""
     until: datetime
     """When ``onTimeout`` is carried out."""
     overdue: bool = False
-    """Nobody gave it in time."""
+    """Nobody approved in time."""
     given_at: datetime | None = None
-    """When it was given; unset while it is waited for."""
+    """When the approval was given; unset while it is waited for."""
 
 
 class ActionStatus(Model):
     """The last one-shot action that was handled."""
 
     id: Annotated[str, Field(max_length=128)]
-    """As its sender chose it: what was handled is not handled again."""
+    """Id of the action, chosen by its sender: an id that was handled is not handled again."""
     verb: Annotated[str, Field(max_length=32)]
-    """What was asked for."""
+    """The verb of the action."""
     result: Annotated[str, Field(max_length=256)] = ""
     """``done``, or why nothing was done."""
     note: Annotated[str, Field(max_length=256)] = ""
-    """Why, in the sender's words."""
+    """The sender's reason."""
 
 
 class Transition(Model):
@@ -395,12 +394,12 @@ class Transition(Model):
 
 
 class AlertStatus(Model):
-    """What people were told of though nothing moved: not told again while it lasts."""
+    """Alerts that were sent and still last; they are not sent again."""
 
     reason: Annotated[str, Field(max_length=64)]
     """One word of the vocabulary (reasons.md)."""
     at: datetime
-    """When it was told."""
+    """When the alert was sent."""
 
 
 class Condition(Model):
@@ -411,36 +410,36 @@ class Condition(Model):
     ScheduleCurrent (the schedule begun with is the one that there is now) or ShadowRemoved (False while a shadow that
     was deleted is still there)."""
     status: Literal["True", "False", "Unknown"]
-    """The answer."""
+    """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=64)]
     """One word of the vocabulary (reasons.md)."""
     message: Text = ""
     """The sentence with the numbers."""
     observed_generation: int = 0
-    """The generation of the spec that it speaks of."""
+    """The generation of the spec that the condition is about."""
     last_transition_time: datetime
-    """When the answer last changed."""
+    """When the status last changed."""
 
 
 class RolloutStatus(Model):
-    """What the daemon decided, with its numbers; written before anything else is done."""
+    """The daemon's decision with its numbers; written before anything else is done."""
 
     observed_generation: int = 0
     """The generation of the spec that was decided on."""
     revision: Annotated[str, Field(max_length=64)] | None = None
-    """What is being rolled out, or was last."""
+    """The revision of this rollout, or of the last one."""
     stable_revision: Annotated[str, Field(max_length=64)] | None = None
     """The revision that was promoted last."""
     failed_revision: Annotated[str, Field(max_length=64)] | None = None
     """The revision that was rolled back last: not tried again until ``retry`` or another revision."""
     phase: Phase = Phase.PENDING
     reason: Annotated[str, Field(max_length=64)] = ""
-    """Why it is there: one word of the vocabulary (reasons.md)."""
+    """Reason of the present state: one word of the vocabulary (reasons.md)."""
     message: Text = ""
-    """The same as a sentence, with the numbers."""
+    """The reason as a sentence, with the numbers."""
     step: StepStatus | None = None
     weight: Weight = 0
-    """The weight that is meant to be on the shadow."""
+    """The wanted weight of the shadow, in percent."""
     routing: RoutingStatus = RoutingStatus()
     observed_share: float | None = None
     """Canary requests over both sides' since the step settled, 0..1."""
@@ -456,16 +455,16 @@ class RolloutStatus(Model):
     copying: CopyStatus | None = None
     scale: ScaleStatus | None = None
     not_ready_since: datetime | None = None
-    """Since when the canary, which is meant to have traffic, has had no ready endpoint."""
+    """Since when the canary, which should have traffic, has had no ready endpoint."""
     finishing: bool = False
     """A person has said that the promotion is done: only stable's readiness is waited for."""
     gates: Annotated[list[GateStatus], Field(max_length=MAX_GATES)] = []
-    """What each gate was asked last in this rollout, and what it said."""
+    """The last question to each gate in this rollout, and its answer."""
     last_action: ActionStatus | None = None
     history: Annotated[list[Transition], Field(max_length=20)] = []
     """The last transitions, oldest first."""
     alerts: Annotated[list[AlertStatus], Field(max_length=16)] = []
-    """What people were told of since the last transition."""
+    """Alerts since the last transition."""
     conditions: Annotated[list[Condition], Field(max_length=8)] = []
     """Ready, Effective and Promoted, for ``kubectl wait``."""
     leader: Annotated[str, Field(max_length=256)] | None = None

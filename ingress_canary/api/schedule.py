@@ -1,4 +1,4 @@
-"""CanarySchedule: how a rollout walks, and how it is judged. Owned by SREs.
+"""CanarySchedule: the steps of a rollout, and how it is judged. Owned by SREs.
 
 Where a member's behaviour is not served yet, the schema accepts it and ``domain/status/unsupported.py`` refuses it.
 """
@@ -26,7 +26,7 @@ CookieName = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 def _parsable(query: str, info: ValidationInfo) -> str:
-    """Refuse what would cost the parser too much; where a rollout has begun with it, it is not parsed, but asked."""
+    """Refuse a query that is too costly to parse; in a rollout that began with it, it is sent without parsing."""
     if not as_begun(info) and (fault := query_fault(query)):
         raise ValueError(fault)
     return query
@@ -36,7 +36,7 @@ Promql = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_pa
 
 
 class HeaderRoute(Model):
-    """Requests that a header sends to the canary: ``name`` alone (always, never), with ``value`` or ``pattern``."""
+    """Requests that a header routes to the canary: ``name`` alone (always, never), with ``value`` or ``pattern``."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -50,7 +50,7 @@ class HeaderRoute(Model):
     name: HeaderToken
     """The header's name; case does not matter."""
     value: HeaderToken | None = None
-    """The exact value that is sent to the canary; with it, ``always`` and ``never`` mean nothing."""
+    """The exact value that is routed to the canary; with it, ``always`` and ``never`` have no meaning."""
     pattern: HeaderToken | None = None
     """A regular expression (PCRE, not anchored) that the value must match."""
 
@@ -62,16 +62,16 @@ class HeaderRoute(Model):
 
 
 class Routing(Model):
-    """Who reaches the canary besides the weight's share. All of it works together."""
+    """Header and cookie routes to the canary, besides the weight's share. All of them work together."""
 
     header: HeaderRoute | None = None
-    """Header route of every step that does not say otherwise."""
+    """Default header route of the steps."""
     cookie: CookieName | None = None
-    """Cookie whose value ``always`` or ``never`` decides, of every step that does not say otherwise."""
+    """Default cookie of the steps: its value ``always`` or ``never`` decides."""
 
 
 class Ramp(Model):
-    """Steps from one weight to another, by a summand or a factor."""
+    """Steps from one weight to another, by addition or by a factor."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -103,14 +103,14 @@ class Ramp(Model):
 
 
 class ApprovalWhen(StrEnum):
-    """When a person is asked."""
+    """When an approval is asked for."""
 
     BEFORE = "Before"
     AFTER = "After"
 
 
 class OnTimeout(StrEnum):
-    """What an approval that nobody gave leads to: to go on waiting, to a pause, or to a rollback."""
+    """What happens when nobody approves in time: go on waiting, pause, or roll back."""
 
     HOLD = "Hold"
     PAUSE = "Pause"
@@ -118,16 +118,16 @@ class OnTimeout(StrEnum):
 
 
 class Approval(Model):
-    """A person's consent: before entering the step, or to leave it. Of a ramp, before its first or after its last."""
+    """Approval by a person, before the step is entered or left; of a ramp, before its first step or after its last."""
 
     when: ApprovalWhen = ApprovalWhen.AFTER
     timeout: Annotated[Duration, between("1ms", "8760h")] = timedelta(hours=24)
-    """How long consent is waited for, at most 8760h."""
+    """How long the approval is waited for, at most 8760h."""
     on_timeout: OnTimeout = OnTimeout.HOLD
 
 
 class Require(StrEnum):
-    """What ends a step: every SLO proven, or nothing proven against it over the bake."""
+    """The requirement that ends a step: every SLO proven, or nothing proven against the canary over the bake."""
 
     PROOF = "Proof"
     NO_FAIL = "NoFail"
@@ -144,7 +144,7 @@ class Step(Model):
     )
 
     name: Name | None = None
-    """What messages call the step."""
+    """Name of the step in messages."""
     weight: Weight | None = None
     """Percent of requests drawn for the canary, 0..100, up to three decimals, never falling from step to step."""
     ramp: Ramp | None = None
@@ -166,7 +166,7 @@ class Step(Model):
         if self.ramp is None and self.bake is None:
             raise ValueError("a step with a weight needs a bake; add one, such as bake: 10m")
         if self.ramp is not None and self.bake is not None:
-            raise ValueError("bake is said of a ramp, which has its own; move it into the ramp")
+            raise ValueError("bake is set beside a ramp, which has its own; move it into the ramp")
         return self
 
 
@@ -186,7 +186,7 @@ Minute = Annotated[str, Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][
 
 
 def _of_the_calendar(value: object, info: ValidationInfo) -> object:
-    """Refuse years whose instants no zone can be sure to have; what a rollout has begun with is brought within."""
+    """Refuse years outside the supported calendar; in a rollout that began with them, they are clamped."""
     year = value[:4] if isinstance(value, str) and re.match("[0-9]{4}-", value) else "2000"
     if "2000" <= year <= "2199":
         return value
@@ -228,14 +228,14 @@ def _instant(member: str, text: str) -> datetime:
 
 
 class Freeze(Model):
-    """A time in which nothing advances."""
+    """A span of time in which no rollout advances."""
 
     from_: LocalTime = Field(alias="from")
     """Local time."""
     to: LocalTime
     """Local time."""
     reason: Annotated[str, Field(max_length=256)] = ""
-    """What people are told."""
+    """Reason of the freeze, shown in messages."""
 
     @model_validator(mode="after")
     def _forward(self, info: ValidationInfo) -> Self:
@@ -246,14 +246,14 @@ class Freeze(Model):
 
 
 class Windows(Model):
-    """When a rollout may advance. Watching and rollback never stop."""
+    """When a rollout may advance. Analysis and rollback never stop."""
 
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
     """IANA name of the time zone of all these times."""
     allow: Annotated[list[AllowedRange], Field(max_length=32)] = []
     """Hours in which a rollout may advance; always when empty."""
     freezes: Annotated[list[Freeze], Field(max_length=64)] = []
-    """Times in which nothing advances, whatever is allowed."""
+    """Times in which no rollout advances, even inside ``allow``."""
     finish_in_window: bool = False
     """Do not enter a step whose bake cannot end inside the window."""
 
@@ -292,9 +292,9 @@ class PrometheusSli(Model):
     )
 
     bad: Promql | None = None
-    """Counter of bad events; or say ``good``."""
+    """Counter of bad events; or give ``good``."""
     good: Promql | None = None
-    """Counter of good events; or say ``bad``."""
+    """Counter of good events; or give ``bad``."""
     total: Promql
     """Counter of all events."""
 
@@ -306,7 +306,7 @@ class PrometheusSli(Model):
 
 
 class ThresholdSli(Model):
-    """A gauge or ratio held against a bound; uncalibrated."""
+    """A gauge or ratio compared with a bound; uncalibrated."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -318,13 +318,13 @@ class ThresholdSli(Model):
     query: Promql
     """A query with one number as its answer."""
     max: float | None = None
-    """The most that is accepted."""
+    """Highest accepted value."""
     min: float | None = None
-    """The least that is accepted."""
+    """Lowest accepted value."""
     window: Annotated[Duration, LONG] = timedelta(minutes=1)
-    """Time between two looks."""
+    """Time between two queries."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
-    """Looks in a row that make a verdict."""
+    """Consecutive results that make a verdict."""
 
     @model_validator(mode="after")
     def _bounded(self, info: ValidationInfo) -> Self:
@@ -336,7 +336,7 @@ class ThresholdSli(Model):
 
 
 class Sli(Model):
-    """What is measured: exactly one member."""
+    """The service level indicator: exactly one of its fields."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -362,7 +362,7 @@ class Sli(Model):
 
 
 class Slo(Model):
-    """One objective that the canary must be proven to hold."""
+    """One objective that the canary must be proven to meet."""
 
     model_config = ConfigDict(
         json_schema_extra=closed(
@@ -374,7 +374,7 @@ class Slo(Model):
     )
 
     name: Name
-    """What verdicts and messages call it."""
+    """Name of the SLO in verdicts and messages."""
     objective: Annotated[float, Field(ge=50, lt=100)] | None = None
     """Percent of good requests promised, below 100."""
     max_burn: Annotated[float, Field(gt=0, le=1000)] = 10
@@ -385,7 +385,7 @@ class Slo(Model):
 
     @property
     def theta(self) -> float:
-        """The ratio of bad requests that the canary is tested against (judging.md)."""
+        """The ratio of bad requests that the canary is tested against (docs/judging.md)."""
         return self.max_burn * (1 - (self.objective or 0) / 100)
 
     @model_validator(mode="after")
@@ -403,16 +403,16 @@ class Slo(Model):
 
 
 class Baseline(Model):
-    """How much worse than stable is worse."""
+    """By how much the canary must be worse than stable to fail."""
 
     max_ratio: Annotated[float, Field(ge=1, le=100)] = 1.25
     """Ratio of the canary's bad share over stable's that is still accepted."""
     min_delta: Points = 0.001
-    """Difference of the bad shares below which a proven ratio does not condemn, in percentage points."""
+    """Difference of the bad shares below which a proven ratio is no fail, in percentage points."""
 
 
 class AnalysisSettings(Model):
-    """The tests' settings (judging.md)."""
+    """Settings of the sequential tests (docs/judging.md)."""
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.01
     """Chance of rolling a healthy rollout back, over its whole life."""
@@ -430,35 +430,35 @@ class AnalysisSettings(Model):
 
 
 class OnInconclusive(StrEnum):
-    """What maxHold leads to."""
+    """What happens after maxHold."""
 
     PAUSE = "Pause"
     ROLLBACK = "Rollback"
 
 
 class OnFailure(StrEnum):
-    """What a proven fail leads to."""
+    """What happens on a proven fail."""
 
     ROLLBACK = "Rollback"
     PAUSE = "Pause"
 
 
 class OnNoData(StrEnum):
-    """What missing data lead to."""
+    """What happens while data are missing."""
 
     HOLD = "Hold"
     RETREAT = "Retreat"
 
 
 class ScheduleSpec(Model):
-    """How a rollout walks, and how it is judged."""
+    """The steps of a rollout, and how it is judged."""
 
     routing: Routing = Routing()
     steps: Annotated[list[Step], Field(min_length=1, max_length=MAX_STEPS)]
-    """What is walked, in order; at most 50 when ramps are expanded."""
+    """Steps in order; at most 50 when ramps are expanded."""
     windows: Windows | None = None
     slos: Annotated[list[Slo], Field(min_length=1, max_length=MAX_SLOS)]
-    """What the canary must be proven to hold."""
+    """Objectives that the canary is judged by."""
     analysis: AnalysisSettings = AnalysisSettings()
     max_hold: Annotated[Duration, LONG] = timedelta(hours=6)
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
@@ -468,15 +468,15 @@ class ScheduleSpec(Model):
     gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""
     notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
-    """Who is told of what."""
+    """Who gets messages about which reasons."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
-        told = [notification.name for notification in self.notifications]
-        if doubled := sorted({name for name in told if told.count(name) > 1}):
+        names = [notification.name for notification in self.notifications]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"notifications: two are named {doubled[0]}; give each its own name")
         gates = [gate.name for gate in self.gates]
         if doubled := sorted({name for name in gates if gates.count(name) > 1}):

@@ -1,4 +1,4 @@
-"""A model's JSON schema as Kubernetes takes it: structural, in OpenAPI v3.0's words, bounded, with CEL for unions.
+"""Structural schema of a model for a CRD: OpenAPI v3.0, bounded, with CEL rules for unions.
 
 Used by ``crd.py`` to make the CRDs and by ``lint`` to know which fields exist where. What a real API server refuses
 (``$ref``, ``anyOf`` with null, ``title``, ``additionalProperties: false``, numeric ``exclusiveMinimum``) ends here.
@@ -40,7 +40,7 @@ def structural(model: type[Model], *, defaults: bool = True) -> Schema:
 
 
 class _Writer:
-    """One pass over the definitions that pydantic made."""
+    """Writer of a structural schema from pydantic's definitions."""
 
     def __init__(self, definitions: Mapping[str, Schema], models: Mapping[str, type[Model]], defaults: bool) -> None:
         self._definitions = definitions
@@ -74,13 +74,13 @@ class _Writer:
 
 
 def _all_models(base: type[Model]) -> Iterator[type[Model]]:
-    for one in base.__subclasses__():
-        yield one
-        yield from _all_models(one)
+    for subclass in base.__subclasses__():
+        yield subclass
+        yield from _all_models(subclass)
 
 
 def _without_null(schema: Schema) -> Schema:
-    """Return the one member of ``X | None`` that is not null; a missing member says the same."""
+    """Return the non-null member of ``X | None``: an absent field means null."""
     (member,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
     return {**member, **_described(schema)}
 
@@ -91,7 +91,7 @@ def _described(schema: Schema) -> Schema:
 
 
 def _plain(schema: Schema) -> Schema:
-    """Return the keywords of one node, bounded and in OpenAPI v3.0's words."""
+    """Return the OpenAPI v3.0 keywords of one node, bounded."""
     result: Schema = {key: schema[key] for key in _KEPT if key in schema} | _described(schema)
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if exclusive in schema:

@@ -1,4 +1,4 @@
-"""Units as they are written in manifests: durations (``90s``, ``1h30m``), weights and percentage points.
+"""Units in manifests: durations (``90s``, ``1h30m``), weights and percentage points.
 
 Used by every model of the contract and by anything that prints a duration to a person.
 """
@@ -27,7 +27,7 @@ bounds become the bounds, because a canary that is on must be watched whatever e
 
 
 def as_begun(info: ValidationInfo) -> bool:
-    """Return whether a value is read that a rollout has begun with."""
+    """Return whether the value belongs to a rollout that has begun, so that it must be accepted."""
     return bool(info.context and info.context.get("begun"))
 
 
@@ -61,7 +61,7 @@ def format_duration(span: timedelta) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Return a number of seconds as a person says it: ``1m30s``, whole seconds from one on."""
+    """Return a number of seconds as readable text: ``1m30s``, whole seconds from 1 s on."""
     return format_duration(timedelta(seconds=round(seconds) if seconds >= 1 else round(seconds, 1)))
 
 
@@ -104,7 +104,7 @@ Duration = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class between:  # noqa: N801 - read as a word of the annotation that it stands in
-    """What limits a :data:`Duration`, both ends included: in the model, and by CEL in the CRD."""
+    """Inclusive bounds of a :data:`Duration`: in the model, and by CEL in the CRD."""
 
     least: str
     most: str

@@ -1,4 +1,4 @@
-"""The entry point: ``ingress-canary`` and ``kubectl icanary``. Exit code 1 for failures, 64 for usage."""
+"""Entry point of ``ingress-canary`` and ``kubectl icanary``. Exit code 1 for failures, 64 for usage."""
 
 import sys
 from importlib.util import find_spec
@@ -31,7 +31,7 @@ INTERRUPTED = 130
 
 
 def add_demo(app: typer.Typer) -> None:
-    """Add ``demo``; in the image, which is for clusters and carries no lab, the command says where there is one."""
+    """Add ``demo``; in the image, which carries no lab, the command says where to run it instead."""
     if find_spec("ingress_canary.lab") is None:
         app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(no_demo)
         return

@@ -1,1 +1,4 @@
-"""The reconcile loop: gather inputs, decide, execute, report. Made by ``app.py``, once for each term of leadership."""
+"""Engine: the reconcile loop that gathers inputs, decides, executes and reports, made for each term of leadership.
+
+Made by ``app.py``.
+"""

@@ -1,6 +1,6 @@
 """Preflight of a whole cluster without starting anything, for ``lint --live``.
 
-``lint --live`` asks; it is the very observation that the engine makes, of every rollout at once.
+Called by ``lint --live``: the observation that the engine makes, of every rollout at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ CORRECT = "correct it and apply it"
 def preflight_cluster(
     cluster: Cluster, routers: Routers, options: Options, sees: Visibility = lambda _: True
 ) -> Mapping[Key, tuple[Problem, ...]]:
-    """Return what stands in the way of each rollout, by key; one at rest is looked at as a new revision would be.
+    """Return the problems of each rollout, by key; one at rest is checked as a new revision would be.
 
-    ``sees`` says of which namespaces the schedules may be read: a missing one elsewhere is not known to be missing.
+    ``sees`` says in which namespaces schedules may be read: elsewhere a missing schedule is reported as not checked.
     """
     states, found = RolloutStates(), dict[Key, tuple[Problem, ...]]()
     bodies = {key: body for key in sorted(cluster.rollouts()) if (body := cluster.rollout(key)) is not None}
@@ -48,10 +48,10 @@ def preflight_cluster(
             message, _, remedy = str(unreadable).rpartition("; ")
             found[key] = (_unserved(key, f"status: {message}", remedy),)
             continue
-        scene = observe(body, state, states, cluster, routers, options, 0.0)
+        inputs = observe(body, state, states, cluster, routers, options, 0.0)
         unseen = _unseen(state.spec, options, sees)
-        obstacles = (_refused(key, one, unseen, state.spec_problem) for one in scene.seen.obstacles)
-        found[key] = (*(one for one in obstacles if one is not None), *scene.seen.problems)
+        refused = (_refused(key, obstacle, unseen, state.spec_problem) for obstacle in inputs.seen.obstacles)
+        found[key] = (*(problem for problem in refused if problem is not None), *inputs.seen.problems)
     return found
 
 
@@ -68,7 +68,7 @@ def _unseen(spec: RolloutSpec, options: Options, sees: Visibility) -> str | None
 
 
 def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str | None) -> Problem | None:
-    """Return what keeps the rollout from being looked at: its spec, or its schedule. None for what preflight found."""
+    """Return the problem of an obstacle in the spec or the schedule; None for what preflight found itself."""
     reason, message = obstacle
     if reason is Reason.PREFLIGHT_FAILED:
         return None
@@ -89,7 +89,7 @@ def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str
 
 
 def _unserved(key: Key, message: str, remedy: str) -> Problem:
-    """Return the problem of a message that begins with its field, where it does."""
+    """Return the problem of an unusable spec or status, its field taken from the beginning of the message."""
     field, colon, rest = message.partition(": ")
     if not colon or not field.startswith(("spec", "status")) or " " in field:
         field, rest = "spec", message

@@ -1,7 +1,7 @@
 """Execute a decision: the writes to the API, in an order that is safe after a crash at any instant.
 
-Status first, then the shadow, then a workload, then the action's annotation; each is conditional on what was
-seen. A decision that takes the canary off and cannot be stored takes it off all the same (rule 4 of docs/concepts.md).
+Status first, then the shadow, then a workload, then the action's annotation; each is conditional on the version that
+was read. A canary is taken off traffic even when that decision cannot be stored (rule 4 of docs/concepts.md).
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done."""
+    """Writes that were made for one decision, for the report."""
 
     wrote: bool = False
     """The status was stored."""
@@ -38,12 +38,12 @@ class Applied:
     by: str = ""
     """That writer's field manager."""
     fault: ClusterError | None = None
-    """What kept the rest from being done once the status was stored."""
+    """The error that stopped the remaining writes after the status was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applier:
-    """Carries decisions out."""
+    """Executes decisions: status, shadow, workloads and action annotation."""
 
     cluster: Cluster
     clock: Clock
@@ -51,29 +51,29 @@ class Applier:
     """Longest time between two stored checkpoints, in the clock's seconds."""
 
     async def apply(
-        self, body: Json, state: RolloutState, scene: PassInputs, decision: Decision, after: RolloutStatus,
+        self, body: Json, state: RolloutState, inputs: PassInputs, decision: Decision, after: RolloutStatus,
         due: RolloutStatus | None,
     ) -> Applied:  # fmt: skip
-        """Store what is ``due``, shape the shadow, clear the action; after a fault the next pass looks afresh.
+        """Store the status that is ``due``, write the shadow, clear the action; after an error the next pass goes on.
 
         Raises ClusterError while the status is not stored.
         """
         wrote = due is not None
         if due is not None:
             try:
-                body = await self.store(body, state, scene.seen.status, due)
+                body = await self.store(body, state, inputs.seen.status, due)
             except Conflict:
                 raise
             except ClusterError:
-                await self._unstored(state, scene, after)
+                await self._unstored(state, inputs, after)
                 raise
         state.evaluation = decision.evaluation
         done = Applied()
         try:
-            done = await self._shape(body, state, scene, after)
-            for one in scene.leftovers:
-                await self.remove(scene.router, one)
-            await self._rework(state, scene, after)
+            done = await self._shape(body, state, inputs, after)
+            for leftover in inputs.leftovers:
+                await self.remove(inputs.router, leftover)
+            await self._write_workloads(state, inputs, after)
             if ACTION_ANNOTATION in (body["metadata"].get("annotations") or {}):
                 await self.cluster.clear_action(body)
         except ClusterError as error:
@@ -83,15 +83,15 @@ class Applier:
     def due(
         self, state: RolloutState, before: RolloutStatus, after: RolloutStatus, decision: Decision
     ) -> RolloutStatus | None:
-        """Return the status to be written, with its checkpoint: for a difference of substance, or after a while."""
-        news = worth_writing(before, after)
-        if not news and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
+        """Return the status to be written, with its checkpoint: when more than numbers changed, or after a while."""
+        changed = worth_writing(before, after)
+        if not changed and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
             return None
         full = with_checkpoint(after, decision.evaluation)
-        return full if news or before != full else None
+        return full if changed or before != full else None
 
     def overdue(self, state: RolloutState) -> bool:
-        """Return whether the evidence of a rollout is to be stored, though nothing but numbers may have changed."""
+        """Return whether the checkpoint is old enough to be stored again, though only numbers may have changed."""
         return self.clock.monotonic() - state.written >= self.checkpoint
 
     async def store(self, body: Json, state: RolloutState, before: RolloutStatus, after: RolloutStatus) -> Json:
@@ -102,35 +102,35 @@ class Applier:
         state.written = self.clock.monotonic()
         return body
 
-    async def _unstored(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
-        """Do what must be done though nothing can be stored: take a canary off, and judge one that is on."""
-        shadow = scene.seen.shadow
+    async def _unstored(self, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> None:
+        """Handle a status that cannot be stored: remove the shadow all the same, or go on judging it."""
+        shadow = inputs.seen.shadow
         if shadow is None:
             return
         if after.shadow is not None:
-            # after a restart too: what is on is what the last status says, and its evidence may end it
+            # after a restart too: the shadow is as the last stored status says, and its evidence may end the rollout
             self._settles(state)
             return
-        log.warning("shadow removed though its status could not be stored", rollout=str(scene.seen.key))
-        await self.remove(scene.router, shadow)
+        log.warning("shadow removed though its status could not be stored", rollout=str(inputs.seen.key))
+        await self.remove(inputs.router, shadow)
         if not shadow.meta.deleting:
-            # what somebody else deleted is to be told as that
+            # a deletion by another writer is to be reported as that
             state.removed = shadow.meta.uid
 
-    async def _shape(self, body: Json, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> Applied:
-        """Make the shadow what the stored status means."""
-        seen, shadow = scene.seen, scene.seen.shadow
+    async def _shape(self, body: Json, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> Applied:
+        """Create, patch or delete the shadow so that it is as the stored status says."""
+        seen, shadow = inputs.seen, inputs.seen.shadow
         if after.shadow is None:
             if shadow is None:
                 return Applied()
-            return Applied(reshaped=await self.remove(scene.router, shadow))
+            return Applied(reshaped=await self.remove(inputs.router, shadow))
         if shadow is not None and shadow.meta.deleting:
-            # a shadow that is being deleted gets no traffic again: the rules wait until it is gone
-            return Applied(reshaped=await self.remove(scene.router, shadow))
-        if scene.primary is None:
+            # a shadow that is being deleted never gets traffic again: the rules wait until it is gone
+            return Applied(reshaped=await self.remove(inputs.router, shadow))
+        if inputs.primary is None:
             return Applied()
         if leaves_shadow_alone(after):
-            # evidence goes on with whatever weight the other writer leaves; after a resume undoings count anew
+            # evidence goes on with whatever weight the other writer leaves; after a resume undone changes count anew
             self._settles(state)
             state.undone.clear()
             return Applied()
@@ -138,10 +138,10 @@ class Applier:
         if shadow is None:
             if after.shadow.uid is not None or seen.foreign:
                 return Applied()
-            return await self._create(state, manifest_of(scene.router, scene.primary, seen.spec, owner, Exposure()))
+            return await self._create(state, manifest_of(inputs.router, inputs.primary, seen.spec, owner, Exposure()))
         remembered = state.memo.of
-        manifest = remembered(manifest_of, scene.router, scene.primary, seen.spec, owner, wanted_exposure(after))
-        patch = remembered(merge_patch, scene.router, shadow, manifest)
+        manifest = remembered(manifest_of, inputs.router, inputs.primary, seen.spec, owner, wanted_exposure(after))
+        patch = remembered(merge_patch, inputs.router, shadow, manifest)
         if patch is not None:
             await self.cluster.patch_ingress(shadow, patch)
         self._settles(state, afresh=patch is not None)
@@ -150,9 +150,9 @@ class Applier:
             state.undone.append((self.clock.monotonic(), shadow.meta.manager))
         return Applied(reshaped=patch is not None, undone=undone, by=shadow.meta.manager or "unknown")
 
-    async def _rework(self, state: RolloutState, scene: PassInputs, after: RolloutStatus) -> None:
-        """Give stable the images, and the canary the replicas, that the stored status means."""
-        stable, canary = scene.seen.stable, scene.seen.canary
+    async def _write_workloads(self, state: RolloutState, inputs: PassInputs, after: RolloutStatus) -> None:
+        """Set stable's images and the canary's replicas as the stored status says."""
+        stable, canary = inputs.seen.stable, inputs.seen.canary
         images, replicas = copy_images.images_due(after, stable), scale_canary.replicas_due(after, canary)
         try:
             if stable is not None and images is not None:
@@ -165,7 +165,7 @@ class Applier:
         state.denied = None
 
     def _settles(self, state: RolloutState, *, afresh: bool = False) -> None:
-        """Let the evidence settle from now on, unless it does already."""
+        """Start the settle time of the evidence, unless it is running already."""
         if state.evaluation is not None and (afresh or state.evaluation.settled_from is None):
             state.evaluation = state.evaluation.applied(self.clock.now())
 
@@ -179,7 +179,7 @@ class Applier:
         return Applied(reshaped=True)
 
     async def remove(self, router: Router, shadow: Ingress) -> bool:
-        """Delete a shadow; where that does not end it, take everybody off it. Return whether anything was written.
+        """Delete a shadow; where it remains, take all traffic off it. Return whether anything was written.
 
         Raises ClusterError; a deletion that was refused is tried again.
         """
@@ -197,9 +197,9 @@ class Applier:
         return True
 
     async def _take_off(self, router: Router, shadow: Ingress) -> bool:
-        """Write what leads everybody off a shadow that is still there, and return whether that was needed.
+        """Patch a remaining shadow so that it sends no traffic to the canary; return whether that was needed.
 
-        Raises ClusterError while somebody is still sent to the canary by it.
+        Raises ClusterError while it still sends any.
         """
         wrote, refusal = False, Refused(f"patch ingresses {shadow.meta.key}: accepted, and put back by another writer")
         for off in OFF:

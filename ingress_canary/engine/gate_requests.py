@@ -1,4 +1,4 @@
-"""Send requests to webhook gates in the background: one that hangs delays nothing but its own answer.
+"""Requests to webhook gates, sent in the background: a gate that hangs delays only its own answer.
 
 A pass says what is wanted, an answer asks for another pass. Each process keeps its own time here: what is waited for
 is in the rollout's status, so that the next process goes on where this one ended.
@@ -22,7 +22,7 @@ APART = 1.0
 
 @dataclass(slots=True)
 class _GateQueue:
-    """A question that waits for its time, or for its answer."""
+    """The pending question to one gate: not yet due, or waiting for its answer."""
 
     task: asyncio.Task[None]
     due: datetime
@@ -30,7 +30,7 @@ class _GateQueue:
 
 
 class GateRequests:
-    """One question at a time for each gate of each rollout."""
+    """Sends one question at a time for each gate of each rollout."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class GateRequests:
         telemetry: Telemetry,
         answered: Callable[[Key], None],
     ) -> None:
-        """``answered`` is told which rollout has an answer to take."""
-        self._keeper, self._ledger, self._clock, self._telemetry = keeper, states, clock, telemetry
+        """``answered`` is called with the key of each rollout that has a new answer."""
+        self._keeper, self._states, self._clock, self._telemetry = keeper, states, clock, telemetry
         self._answered = answered
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._wanted: dict[Key, dict[str, GateCall]] = {}
@@ -50,7 +50,7 @@ class GateRequests:
         """When each was asked last, in the clock's monotonic seconds; forgotten once that no longer matters."""
 
     def want(self, key: Key, *calls: GateCall) -> None:
-        """Have a rollout's gates asked, each when it is due, and no others; returns at once."""
+        """Set the questions of a rollout, each sent when it is due; replaces earlier ones and returns at once."""
         wanted = {call.gate: call for call in calls}
         for gate in {*wanted, *self._wanted.get(key, ())}:
             turn, call = self._turns.get((key, gate)), wanted.get(gate)
@@ -66,7 +66,7 @@ class GateRequests:
             self._wanted.pop(key, None)
 
     async def stop(self) -> None:
-        """Give up what is in flight."""
+        """Cancel the requests in flight."""
         self._wanted.clear()
         tasks = [turn.task for turn in self._turns.values()]
         for task in tasks:
@@ -90,7 +90,7 @@ class GateRequests:
         self._answered(key)
 
     async def _send(self, key: Key, gate: str) -> None:
-        """Ask as the newest pass wants it."""
+        """Send the question as the newest pass set it."""
         call = self._wanted.get(key, {}).get(gate)
         if call is None:
             return
@@ -99,6 +99,6 @@ class GateRequests:
         self._sent = {one: at for one, at in self._sent.items() if now - at < APART} | {(key, gate): now}
         answer = await self._keeper.ask(call)
         self._telemetry.gate_answered(call.when, answer.verdict)
-        state = self._ledger.get(key)
+        state = self._states.get(key)
         if state is not None:
             state.answers[gate] = answer

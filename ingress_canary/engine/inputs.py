@@ -1,6 +1,6 @@
 """Inputs of a pass: everything one decision needs, gathered from the caches and the rollout's state.
 
-No request is made here. A reading that the ticker left is taken into the evidence exactly once.
+No request is made here. A reading that the ticker left is added to the evidence exactly once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,21 +49,21 @@ PHASES = {str(phase): phase for phase in Phase}
 
 
 class PassInputs(NamedTuple):
-    """An observation with what carrying the decision out will need."""
+    """An observation, with what executing the decision will need."""
 
     seen: Observation
     router: Router
     primary: Ingress | None
     target: Target | None
-    """Whose evidence speaks for this rollout."""
+    """The series that the metrics source reads for this rollout."""
     findings: Findings | None
-    """What preflight found, judged by the settings; None where it was not asked: at rest, or without a schedule."""
+    """What preflight found, graded by the settings; None where it did not run: at rest, or without a schedule."""
     leftovers: tuple[Ingress, ...] = ()
-    """Other shadows of this rollout, or of an earlier one of its name, by which nobody may reach the canary."""
+    """Other shadows of this rollout, or of an earlier one of its name; they must not send traffic to the canary."""
 
 
 def claim(body: Json, state: RolloutState, states: RolloutStates, view: ClusterView) -> tuple[Key, ...]:
-    """Note what a rollout uses, and return the others that want the same and must look again."""
+    """Record which Ingress and Service a rollout uses, and return the other rollouts that this concerns."""
     meta, spec = state.memo.of(Meta.of, body), state.spec
     assert spec is not None
     named = view.ingress(Key(meta.namespace, spec.shadow_name))
@@ -82,7 +82,7 @@ def observe(
     options: Options,
     monotonic: float,
 ) -> PassInputs:
-    """Return what there is to see of a rollout whose spec can be read."""
+    """Return the inputs of a pass over a rollout whose spec can be read."""
     view, metadata = cluster.view, body["metadata"]
     key, spec = Key(metadata.get("namespace", ""), metadata["name"]), state.spec
     assert spec is not None
@@ -91,7 +91,7 @@ def observe(
     primary = view.ingress(Key(key.namespace, spec.primary))
     router = state.router = routers.of(primary, view, state.router)
     owner = Owner(CanaryRollout.__name__, key.name, metadata.get("uid", ""))
-    # the shadow that there is, though the spec may name another one by now
+    # the shadow that exists, though the spec may name another one by now
     named = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
     ours = named is not None and is_shadow(named, owner.uid, status)
     shadow = named if ours else None
@@ -113,7 +113,7 @@ def observe(
         findings = remembered(Findings, state.preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
             obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
-    evaluation = _session(state, compiled, status)
+    evaluation = _evaluation_of(state, compiled, status)
     drift, carried = None, wanted_exposure(status)
     if primary is not None and shadow is not None and status.shadow is not None:
         manifest = remembered(manifest_of, router, primary, spec, owner, wanted_exposure(status))
@@ -121,14 +121,14 @@ def observe(
             drift = compare(router, shadow, wanted_exposure(status), manifest)
         if remembered(merge_patch, router, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid:
             carried = router.exposure_if_marked(shadow)
-            # what cannot be written now is judged by what is on: a canary may fail meanwhile
+            # while the shadow cannot be written, the exposure that it has is judged: a canary may fail meanwhile
             if evaluation is not None and not state.failures and not leaves_shadow_alone(status):
                 evaluation = evaluation.unapplied()
     if leaves_shadow_alone(status):
-        # the fight has been told: once a person has said resume, undoing is counted anew
+        # the fight has been reported: after a person's resume, undone changes are counted anew
         state.undone.clear()
     leftovers = tuple(_leftovers(view.ingresses_by_owner(key), owner, shadow))
-    held = (terminating(router, one) for one in (shadow, *leftovers) if one is not None)
+    held = (terminating(router, ingress) for ingress in (shadow, *leftovers) if ingress is not None)
     sticky = primary is not None and router.sticky(primary)
     revision, stable_hash, canary_hash, same = remembered(_versions, spec, canary, stable)
     signals = remembered(_signals, router, primary, spec, revision) if primary is not None else None
@@ -161,7 +161,7 @@ def observe(
         shadow=shadow,
         foreign=named is not None and not ours,
         removed=state.removed is not None and status.shadow is not None and state.removed == status.shadow.uid,
-        terminating=next((one for one in held if one is not None), None),
+        terminating=next((found for found in held if found is not None), None),
         drift=drift,
         fighting=(recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None,
         rejected=state.rejected,
@@ -179,34 +179,34 @@ def observe(
 
 
 def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
-    """Return the shadow's manifest as it is stored."""
+    """Return the shadow's manifest with its fingerprint, as it is stored."""
     return stamped(router, router.shadow(primary, spec, owner, exposure))
 
 
-def probe_of(scene: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
-    """Return what the next tick is to have asked of a rollout whose status is this; nothing before it has a step."""
-    probe = scene.seen.spec.probe
-    if probe is None or status.step is None or scene.target is None:
+def probe_of(inputs: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
+    """Return the probe that the next tick is to send for a rollout with this status; None before its first step."""
+    probe = inputs.seen.spec.probe
+    if probe is None or status.step is None or inputs.target is None:
         return None
-    return probe_request(probe, wanted_exposure(status), scene.router, status.revision or "")
+    return probe_request(probe, wanted_exposure(status), inputs.router, status.revision or "")
 
 
 def _leftovers(owned: Sequence[Ingress], owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
-    """Yield what a rollout left under another name, or an earlier rollout where a finalizer holds it."""
-    for one in filter(is_ours, owned):
-        mine = one.meta.owner == owner
-        if (one.meta.deleting or mine) and (shadow is None or one.meta.uid != shadow.meta.uid):
-            yield one
+    """Yield shadows that a rollout left under another name, and an earlier rollout's that a finalizer holds."""
+    for ingress in filter(is_ours, owned):
+        mine = ingress.meta.owner == owner
+        if (ingress.meta.deleting or mine) and (shadow is None or ingress.meta.uid != shadow.meta.uid):
+            yield ingress
 
 
 def _unread(state: RolloutState) -> Iterator[Obstacle]:
-    """Yield why the present spec is not the one that is served."""
+    """Yield why the present spec is not in use."""
     if state.spec_problem is not None:
         yield Reason.INVALID_SPEC, state.spec_problem
 
 
 def _refused(spec: RolloutSpec, compiled: CompiledSchedule | None) -> Iterator[Obstacle]:
-    """Yield what a valid spec asks for and does not get."""
+    """Yield the fields of a valid spec that this release or schedule does not support."""
     for field, why in unsupported_rollout(spec):
         yield Reason.INVALID_SPEC, f"{field}: {why}"
     for why in unaskable_probe(spec.probe, compiled.routes) if spec.probe is not None and compiled is not None else ():
@@ -214,9 +214,9 @@ def _refused(spec: RolloutSpec, compiled: CompiledSchedule | None) -> Iterator[O
 
 
 def _facts(router: Router, view: ClusterView, state: RolloutState) -> ControllerFacts:
-    """Return what is known of the controllers: what they are told, and what the last look at the source showed."""
-    told = router.facts(view.controller_config, view.controller_arguments)
-    return told._replace(pods=state.facts.pods, orphaned=state.facts.orphaned)
+    """Return facts of the ingress controllers: their configuration, and what the last reading of the source showed."""
+    configured = router.facts(view.controller_config, view.controller_arguments)
+    return configured._replace(pods=state.facts.pods, orphaned=state.facts.orphaned)
 
 
 def _causes(
@@ -226,7 +226,7 @@ def _causes(
     findings: Findings | None,
     endpoints: Endpoints,
 ) -> str:
-    """Return why the weight may have no effect, once it has none; until then take note of where the step began."""
+    """Return why the weight may have no effect, once it has none; until then record the counters it began with."""
     if evaluation is None or status.step is None or evaluation.settling:
         return ""
     if state.step_began is None or state.step_began[0] != status.step.started_at:
@@ -259,7 +259,7 @@ def _versions(
 
 
 def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:
-    """Return the revision: said by CI, or the pod template's hash, or a constant where there is neither."""
+    """Return the revision: ``spec.revision`` from CI, or the pod template's hash, or a constant without either."""
     if spec.workload.canary is not None and canary is None:
         return None
     if spec.revision is not None:
@@ -275,7 +275,7 @@ def _action(metadata: Json, status: RolloutStatus) -> Action | None:
     return None if status.last_action is not None and status.last_action.id == action.id else action
 
 
-def _session(state: RolloutState, compiled: CompiledSchedule | None, status: RolloutStatus) -> Evaluation | None:
+def _evaluation_of(state: RolloutState, compiled: CompiledSchedule | None, status: RolloutStatus) -> Evaluation | None:
     if compiled is None or status.phase in AT_REST:
         return None
     if state.evaluation is None:
@@ -284,13 +284,13 @@ def _session(state: RolloutState, compiled: CompiledSchedule | None, status: Rol
 
 
 def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
-    """Return what the router says of the series, with all that users' queries may name."""
-    told = router.signals(primary, spec)
+    """Return the router's series of this rollout, with all variables that users' queries may name."""
+    signals = router.signals(primary, spec)
     also = {
         "namespace": primary.meta.namespace, "ingress": spec.primary, "stableService": spec.stable_service,
         "canaryService": spec.canary_service, "revision": revision or "",
     }  # fmt: skip
-    return replace(told, variables={**told.variables, **also})
+    return replace(signals, variables={**signals.variables, **also})
 
 
 def _target(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, signals: Signals) -> Target:

@@ -1,10 +1,10 @@
 """Reconcile loop: gather the inputs, decide, execute, report.
 
-A watch event or a tick asks for a pass over one rollout; a pass is
+A watch event or a tick queues a pass over one rollout; a pass is
 
 1. observe  - gather the caches, the rollout states and the newest evidence into one value;
 2. decide   - a pure function of that value and the time;
-3. apply    - status first, then the shadow, each conditional on what was seen;
+3. apply    - status first, then the shadow, each conditional on the resourceVersion that was read;
 4. report   - an Event, a log line, the metrics.
 
 Workers serve different rollouts at once and never one rollout twice. The ticker (``ticker.py``) fetches evidence for
@@ -55,13 +55,13 @@ log = structlog.get_logger(__name__)
 RETRY_AT_MOST = 30.0
 """Real seconds between two tries of a pass that keeps failing."""
 GONE_FAILURES = 4
-"""Failures that a rollout which is gone counts as: nobody remembers how often its shadow could not be taken off."""
+"""Failures assumed for a deleted rollout, whose failed attempts to remove the shadow are not counted."""
 STAMP_AGAIN = 1.0
 """Real seconds until a rollout that could not be stamped is tried again."""
 
 
 class Engine:
-    """Drives every rollout in scope from start to stop."""
+    """The reconcile loop of every rollout in scope, from start to stop."""
 
     def __init__(
         self,
@@ -74,48 +74,48 @@ class Engine:
         telemetry: Telemetry,
         options: Options,
     ) -> None:
-        self.ledger = RolloutStates()
+        self.states = RolloutStates()
         self.queue: KeyedQueue[Key] = KeyedQueue()
         self._cluster, self._routers, self._clock = cluster, routers, clock
         self._telemetry, self._options = telemetry, options
-        self._probes = ProbeRequests(asked.prober, self.ledger)
-        self._webhooks = GateRequests(asked.gates, self.ledger, clock, telemetry, self.queue.add)
+        self._probes = ProbeRequests(asked.prober, self.states)
+        self._webhooks = GateRequests(asked.gates, self.states, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._left_told: dict[Key, frozenset[str]] = {}
         """By rollout that is gone, the uids of the shadows that people have been told are still there."""
         self._ticker = Ticker(
-            self.ledger, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
+            self.states, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
         )  # fmt: skip
 
     def start(self) -> None:
-        """Begin; the caches are synced by now."""
+        """Start workers and ticker; the caches must be synced before."""
         self._unsubscribe = self._cluster.subscribe(self.queue.add)
         for key in dict.fromkeys((*self._cluster.rollouts(), *self._cluster.owners())):
-            self._known(key)
+            self._note_claims(key)
             self.queue.add(key)
         self._workers = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._options.workers)]
         self._ticking = asyncio.create_task(self._ticker.run(), name="ticker")
 
     async def stop(self) -> None:
-        """End: passes under way are finished, none is begun, and the evidence of every active rollout is stored."""
+        """Stop: finish the passes under way, begin none, and store the evidence of every active rollout."""
         self.queue.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.stop_within):
-                # a pass that is cut between its writes heals; one that hangs must not cost the others their evidence
+                # a pass cancelled between its writes heals; one that hangs must not cost the others their evidence
                 await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
                 await self.abandon()
-                await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.ledger.items()))
+                await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.states.items()))
 
     async def abandon(self) -> None:
-        """End at once: passes under way are cut, and nothing more is written."""
+        """Stop at once: cancel the passes under way and write nothing more."""
         self.queue.close()
         for task in (self._ticking, *self._workers):
             task.cancel()
         asked = self._probes.stop(), self._webhooks.stop()
         await asyncio.gather(self._ticking, *self._workers, *asked, return_exceptions=True)
         self._unsubscribe()
-        for key in dict(self.ledger.items()):
+        for key in dict(self.states.items()):
             self._telemetry.forget(key)
 
     async def _work(self) -> None:
@@ -124,26 +124,26 @@ class Engine:
             began, failed = loop.time(), False
             try:
                 await self.reconcile(key)
-                if (state := self.ledger.get(key)) is not None:
+                if (state := self.states.get(key)) is not None:
                     state.broken = False
             except ClusterError as error:
                 failed = not isinstance(error, Conflict | Deposed)
                 self._retry(key, error)
             except Exception as error:
                 failed = True
-                # one rollout that cannot be served must not stop the others
+                # a rollout that cannot be reconciled must not stop the others
                 log.exception("a pass failed", rollout=str(key))
                 self.queue.add(key, RETRY_AT_MOST)
-                self._tell_broken(key, error)
+                self._alert_broken(key, error)
             finally:
                 self.queue.done(key)
                 self._telemetry.reconciled(loop.time() - began, failed=failed)
-            # most passes wait for nothing: a tick of many must not keep answers, probes and the lease from their turn
+            # most passes never await: a tick of many rollouts must not starve gate answers, probes and the lease
             await asyncio.sleep(0)
 
     def _retry(self, key: Key, error: ClusterError) -> None:
-        """Look again: at once after a conflict, with growing distance after anything else."""
-        state = self.ledger.get(key)
+        """Queue a failed pass again: at once after a conflict, with exponential backoff after anything else."""
+        state = self.states.get(key)
         failures = state.failures + 1 if state else GONE_FAILURES
         if state is not None:
             state.failures = failures
@@ -158,9 +158,9 @@ class Engine:
         log.warning("not carried out, trying again", rollout=str(key), error=str(error), failures=failures)
         self.queue.add(key, min(0.25 * 2**failures, RETRY_AT_MOST))
 
-    def _tell_broken(self, key: Key, error: Exception) -> None:
-        """Tell people, once while it lasts, of a pass that failed by a fault of the daemon's own."""
-        state = self.ledger.get(key)
+    def _alert_broken(self, key: Key, error: Exception) -> None:
+        """Send an alert, once while it lasts, that passes fail because of a fault of the daemon itself."""
+        state = self.states.get(key)
         if state is None or state.broken:
             return
         state.broken = True
@@ -173,7 +173,7 @@ class Engine:
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._gone(key, body)
             return
-        state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+        state = self.states.state_of(key, body["metadata"].get("uid", ""))
         read_spec(body, state)
         try:
             await self._pass(key, body, state)
@@ -185,40 +185,40 @@ class Engine:
         if state.spec is None:
             await self._unreadable(key, body, state)
             return
-        self._look_again(claim(body, state, self.ledger, self._cluster.view))
+        self._queue_all(claim(body, state, self.states, self._cluster.view))
         now = self._clock.now()
-        scene = observe(body, state, self.ledger, self._cluster, self._routers, self._options, self._clock.monotonic())
-        state.audience = audience(scene.seen) or state.audience
-        decision, before = decide(scene.seen, now), scene.seen.status
-        told = partial(shown_status, decision, now, scene.findings, scene.seen)
-        # most ticks change nothing but numbers, which are put into words only for those who look
-        quiet = not self._applier.overdue(state) and unchanged(before, decision, scene.findings, scene.seen)
-        status = decision.status if quiet else told()
+        inputs = observe(body, state, self.states, self._cluster, self._routers, self._options, self._clock.monotonic())
+        state.audience = audience(inputs.seen) or state.audience
+        decision, before = decide(inputs.seen, now), inputs.seen.status
+        shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
+        # most ticks change nothing but numbers, which are rendered only when somebody reads them
+        quiet = not self._applier.overdue(state) and unchanged(before, decision, inputs.findings, inputs.seen)
+        status = decision.status if quiet else shown()
         state.gates = tuple(status.gates)
-        self._webhooks.want(key, *gate_calls(scene.seen, status))
-        if decision.wants_evidence and scene.target is not None:
-            # watched from now on, whether or not anything can be stored
-            state.target = scene.target
+        self._webhooks.want(key, *gate_calls(inputs.seen, status))
+        if decision.wants_evidence and inputs.target is not None:
+            # evidence is read from now on, whether or not anything can be stored
+            state.target = inputs.target
             self._ticker.wake()
         due = None if quiet else self._applier.due(state, before, status, decision)
-        done = await self._applier.apply(body, state, scene, decision, status, due)
-        self._reporter.show(key, state, told)
+        done = await self._applier.apply(body, state, inputs, decision, status, due)
+        self._reporter.show(key, state, shown)
         if done.fault is not None:
-            # what was stored has happened, whatever becomes of the rest
+            # what was stored is reported, though the rest failed
             self._reporter.report(key, state, before, status, decision, done)
             raise done.fault
         state.failures = 0
-        state.target = scene.target if decision.wants_evidence else None
-        state.probe = probe_of(scene, status) if decision.wants_evidence else None
+        state.target = inputs.target if decision.wants_evidence else None
+        state.probe = probe_of(inputs, status) if decision.wants_evidence else None
         self._reporter.report(key, state, before, status, decision, done)
-        if scene.findings is not None:
-            state.warned = self._reporter.warn(key, state, before, scene.findings.warnings)
+        if inputs.findings is not None:
+            state.warned = self._reporter.warn(key, state, before, inputs.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
-            # what was done makes another decision possible at once; its watch event may be ours to ignore
+            # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
 
     async def _taken_over(self, key: Key, body: Json, state: RolloutState) -> Json:
-        """Stamp a rollout with this term, and return it. Raises ClusterError when it is to be looked at again."""
+        """Stamp a rollout with this leader's term and return it. Raises ClusterError when the pass must be repeated."""
         if state.taken_over or not self._options.leader:
             return body
         try:
@@ -227,18 +227,18 @@ class Engine:
         except (Conflict, Deposed):
             raise
         except ClusterError as error:
-            # a canary is watched, and taken off, also while nothing can be stored (rule 4)
+            # a canary is judged, and taken off, also while nothing can be stored (rule 4)
             log.warning("not stamped, trying again", rollout=str(key), error=str(error))
             self.queue.add(key, STAMP_AGAIN)
         return body
 
     async def _gone(self, key: Key, body: Json | None) -> None:
-        """Forget a rollout that is gone or going. Raises ClusterError while its canary cannot be taken off.
+        """Forget a rollout that is deleted or being deleted. Raises ClusterError while its canary cannot be taken off.
 
-        The shadow goes with its owner: Kubernetes collects it, unless somebody holds the one or the other.
+        Kubernetes collects the shadow with its owner, unless a finalizer holds either of them.
         """
-        state, view = self.ledger.get(key), self._cluster.view
-        self._look_again(self.ledger.forget(key))
+        state, view = self.states.get(key), self._cluster.view
+        self._queue_all(self.states.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
         told = self._left_told.pop(key, frozenset())
@@ -255,16 +255,16 @@ class Engine:
                     self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
                 self._left_told[key] = self._left_told.get(key, told) | {shadow.meta.uid}
 
-    def _known(self, key: Key) -> None:
-        """Take note of what a rollout uses before any other of them makes its first pass."""
+    def _note_claims(self, key: Key) -> None:
+        """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""
         body = self._cluster.rollout(key)
         if body is not None:
-            state = self.ledger.state_of(key, body["metadata"].get("uid", ""))
+            state = self.states.state_of(key, body["metadata"].get("uid", ""))
             read_spec(body, state)
             if state.spec is not None:
-                claim(body, state, self.ledger, self._cluster.view)
+                claim(body, state, self.states, self._cluster.view)
 
-    def _look_again(self, rivals: tuple[Key, ...]) -> None:
+    def _queue_all(self, rivals: tuple[Key, ...]) -> None:
         for rival in rivals:
             self.queue.add(rival)
 
@@ -280,18 +280,18 @@ class Engine:
         state.target = None
 
     async def _untouched(self, key: Key, body: Json, state: RolloutState, problem: str) -> None:
-        """Say why nothing is done with a rollout whose status cannot be read; the shadow stays as it is."""
+        """Report that a rollout whose status cannot be read is not reconciled; the shadow stays as it is."""
         state.target = state.evaluation = None
         status = legible(body).model_copy(update={"reason": Reason.INVALID_SPEC})
         self._reporter.show(key, state, lambda: status)
         self._webhooks.want(key)
-        told = {"reason": Reason.INVALID_SPEC, "message": problem}
-        if (body.get("status") or {}) | told != body.get("status"):
-            await self._cluster.patch_status(body, told)
+        patch = {"reason": Reason.INVALID_SPEC, "message": problem}
+        if (body.get("status") or {}) | patch != body.get("status"):
+            await self._cluster.patch_status(body, patch)
             self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, problem))
 
     async def _checkpoint(self, key: Key, state: RolloutState) -> None:
-        """Store the evidence of one active rollout, whatever a pass would think of the moment."""
+        """Store the evidence of one active rollout, also when no pass would write its status now."""
         body, evaluation = self._cluster.rollout(key), state.evaluation
         if body is None or evaluation is None or state.target is None:
             return

@@ -1,4 +1,4 @@
-"""The engine's settings, as ``settings.py`` resolves them."""
+"""Options of the engine, as ``settings.py`` resolves them."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from ingress_canary.api.notification import Notification
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the engine runs. Times are seconds."""
+    """Settings of the engine. Times are in seconds."""
 
     namespace: str = "ingress-canary"
     """The daemon's own, where shared schedules live."""
@@ -29,7 +29,7 @@ class Options:
     leader: str = ""
     """The term that active rollouts are stamped with before anything else is done; empty when nobody else writes."""
     notifications: tuple[Notification, ...] = ()
-    """Who is told of every rollout, by Secrets of the daemon's own namespace."""
+    """Notifications for every rollout, by Secrets of the daemon's own namespace."""
     workers: int = 16
     stop_within: float = 6
     """Real seconds in which checkpoints are stored at the end."""

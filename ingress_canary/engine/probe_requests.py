@@ -1,4 +1,4 @@
-"""Send probes in the background: a slow answer delays no evaluation, its own rollout's included.
+"""Probe requests, sent in the background: a slow answer delays no evaluation, not even its own rollout's.
 
 The ticker asks for them; ``observe`` takes the newest answer into the evidence.
 """
@@ -16,22 +16,22 @@ AT_ONCE = 16
 
 
 class ProbeRequests:
-    """One probe at a time for each rollout that has one."""
+    """Sends one probe at a time for each rollout that has one."""
 
     def __init__(self, prober: Prober, states: RolloutStates) -> None:
-        self._prober, self._ledger = prober, states
+        self._prober, self._states = prober, states
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._asked: dict[Key, asyncio.Task[None]] = {}
 
     def ask(self, wanted: Mapping[Key, ProbeRequest]) -> None:
-        """Send the probes, but for those that still wait for an answer; returns at once."""
+        """Send the probes, except where an answer is still pending; returns at once."""
         for key, request in wanted.items():
             if key not in self._asked:
                 task = self._asked[key] = asyncio.create_task(self._ask(key, request))
                 task.add_done_callback(lambda _, key=key: self._asked.pop(key, None))  # type: ignore[misc]
 
     async def stop(self) -> None:
-        """Give up what is in flight."""
+        """Cancel the requests in flight."""
         tasks = list(self._asked.values())
         for task in tasks:
             task.cancel()
@@ -40,6 +40,6 @@ class ProbeRequests:
     async def _ask(self, key: Key, request: ProbeRequest) -> None:
         async with self._turns:
             answer = await self._prober.ask(request)
-        state = self._ledger.get(key)
+        state = self._states.get(key)
         if state is not None:
             state.probed = answer

@@ -1,4 +1,4 @@
-"""The keyed queue between watch events and passes: one pass a key at a time, a key waits at most once.
+"""Queue of keys between watch events and passes: one pass per key at a time, a key is queued at most once.
 
 An event that comes while its key is being served makes one more pass afterwards; a delayed key that is asked for
 sooner is served sooner. Delays are real time: they space retries, they do not scale with schedules.
@@ -13,7 +13,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class KeyedQueue(Generic[K]):
-    """A first-in first-out queue without doubles."""
+    """A first-in first-out queue without duplicates."""
 
     def __init__(self) -> None:
         self._ready: deque[K] = deque()
@@ -27,7 +27,7 @@ class KeyedQueue(Generic[K]):
         self._closed = False
 
     def add(self, key: K, delay: float = 0) -> None:
-        """Ask for a pass, at once or after ``delay`` real seconds."""
+        """Queue a pass, at once or after ``delay`` real seconds."""
         if self._closed:
             return
         timer = self._timers.get(key)
@@ -67,14 +67,14 @@ class KeyedQueue(Generic[K]):
         return key
 
     def done(self, key: K) -> None:
-        """End the pass of a key; it waits again if it was asked for meanwhile."""
+        """End the pass of a key; the key is queued again if it was added meanwhile."""
         self._serving.discard(key)
         if key in self._again:
             self._again.discard(key)
             self._wait(key)
 
     def close(self) -> None:
-        """Let nothing wait any more, and everybody who waits for a key go."""
+        """Drop all keys and release all waiting workers."""
         self._closed = True
         self._bell.set()
         for timer in self._timers.values():
@@ -86,6 +86,6 @@ class KeyedQueue(Generic[K]):
         return len(self._ready)
 
     def oldest(self) -> float:
-        """Return for how many real seconds a key has waited for a pass, one that is being served meanwhile included."""
+        """Return the age of the oldest queued key in real seconds, keys with a pass under way included."""
         now = asyncio.get_running_loop().time()
         return now - next(iter(self._since.values()), now)

@@ -1,4 +1,4 @@
-"""Report what was decided and done, once: an Event, a log line, metrics, a notification.
+"""Report of a pass, once for each change: an Event, a log line, metrics, a notification.
 
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 TOLD_ON_ENTRY = frozenset(
     {Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED, Reason.NO_DATA}
 )
-"""Reasons to wait that a person should hear of when they begin."""
+"""Reasons to wait that get an Event when they begin."""
 
 
 def transition_event(key: Key, uid: str, status: RolloutStatus, message: str) -> Event:
@@ -35,12 +35,12 @@ def transition_event(key: Key, uid: str, status: RolloutStatus, message: str) ->
 
 
 def alert_event(key: Key, uid: str, alert: Alert) -> Event:
-    """Return the Event of something a person should know though nothing moved."""
+    """Return the Event of an alert, which has no entry in the history."""
     return _event(key, uid, alert.reason, alert.message, ())
 
 
 def warning_event(key: Key, uid: str, problem: Problem) -> Event:
-    """Return the Event of something that preflight warns of."""
+    """Return the Event of a warning of preflight."""
     about = (str(problem.rule), problem.object, problem.field)
     return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
 
@@ -59,18 +59,18 @@ def _event(
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Tells what happened."""
+    """Sends Events, log lines, metrics and notifications."""
 
     outlets: Outlets
     telemetry: Telemetry
     clock: Clock
     everywhere: Audience
-    """Who is told of every rollout."""
+    """Recipients of the notifications of every rollout."""
     noted: set[str] = field(default_factory=set)
-    """What the last look at the source lacked though it was usable."""
+    """Shortcomings of the last reading of the source, which was usable all the same."""
 
     def note(self, notes: AbstractSet[str]) -> None:
-        """Log what a look at the source lacks though it is usable, each thing when it begins."""
+        """Log the shortcomings of a usable reading of the source, each when it begins."""
         for note in sorted(notes - self.noted):
             log.warning("the metrics source", note=note)
         self.noted.clear()
@@ -79,15 +79,15 @@ class Reporter:
     def warn(
         self, key: Key, state: RolloutState, before: RolloutStatus, warnings: Sequence[Problem]
     ) -> frozenset[tuple[int, str, str]]:
-        """Tell each warning of preflight once, a restart in between included; return those that have been told."""
-        stored = next((one.message for one in before.conditions if one.type == PREFLIGHT), "")
+        """Record an Event for each new warning of preflight, not again after a restart; return all that last."""
+        stored = next((condition.message for condition in before.conditions if condition.type == PREFLIGHT), "")
         for problem in warnings:
             if _identity(problem) not in state.warned and problem.message not in stored:
                 self.outlets.recorder.record(warning_event(key, state.uid, problem))
         return frozenset(map(_identity, warnings))
 
     def alert(self, key: Key, state: RolloutState, alert: Alert) -> None:
-        """Tell what a person should know of a rollout whose status says nothing."""
+        """Send an alert that cannot be derived from the status: an Event, a notification and a log line."""
         self.outlets.recorder.record(alert_event(key, state.uid, alert))
         self._notify(key, state, None, [(alert.reason, alert.message, self.clock.now())])
         log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
@@ -101,7 +101,7 @@ class Reporter:
         decision: Decision,
         done: Applied,
     ) -> None:
-        """Tell of one pass whose status is stored; what calls for a person is told once, when it begins."""
+        """Report one pass whose status is stored; an alert is sent once, when it begins."""
         uid = state.uid
         self._notify(key, state, status, news(before, status, decision))
         if decision.moved is not None:
@@ -125,11 +125,11 @@ class Reporter:
         state.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
             self.outlets.recorder.record(undo_event(key, uid, done.undone, done.by))
-            log.warning("another hand's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
+            log.warning("another writer's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
         self._time_rollback(state, status, decision, done)
 
     def show(self, key: Key, state: RolloutState, shown: Callable[[], RolloutStatus]) -> None:
-        """Show a rollout as it is, whether or not anything was done; it is put into words when somebody looks."""
+        """Update the metrics and the page of a rollout; texts are rendered when somebody reads them."""
         self.telemetry.rollout(key, shown, state.compiled[1].plan if state.compiled else None)
 
     def _time_rollback(self, state: RolloutState, status: RolloutStatus, decision: Decision, done: Applied) -> None:
@@ -144,7 +144,7 @@ class Reporter:
         state.rolling_back = None
 
     def _notify(self, key: Key, state: RolloutState, status: RolloutStatus | None, found: Iterable[News]) -> None:
-        """Have messages sent of what has been stored by now: no restart tells it again."""
+        """Send notifications of what is stored by now, so that no restart sends them again."""
         audiences = [self.everywhere, *((state.audience,) if state.audience is not None else ())]
         for notice in notices(NoticeSubject(key, state.uid), found, status, audiences):
             self.outlets.notifier.notify(notice)

@@ -1,4 +1,4 @@
-"""Parse specs and statuses from the cluster leniently, each problem with its field.
+"""Parser of specs and statuses from the cluster: lenient, each problem with its field.
 
 An object with a field newer than this daemon is served; one that cannot be read never takes a running canary from its
 watch. ``engine/loop.py`` and ``engine/cluster_preflight.py`` use it before they observe.
@@ -16,11 +16,11 @@ from ingress_canary.engine.state.rollout_state import RolloutState
 
 
 class UnreadableStatus(Exception):
-    """The stored status means nothing to this version: nobody knows what is begun, so nothing may be done."""
+    """The stored status cannot be parsed by this version: the rollout's state is unknown, so nothing is done."""
 
 
 def read_status(body: Json) -> RolloutStatus:
-    """Return the stored status as this version reads it. Raises UnreadableStatus, above all for a newer version's."""
+    """Return the parsed status. Raises UnreadableStatus, mostly for a status of a newer version."""
     try:
         return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
     except ValidationError as error:
@@ -31,7 +31,7 @@ def read_status(body: Json) -> RolloutStatus:
 
 
 def legible(body: Json) -> RolloutStatus:
-    """Return what can be read of a stored status that means nothing as a whole: where it is, for people to see."""
+    """Return the readable fields of a stored status that cannot be parsed as a whole, to show them."""
     stored = body.get("status") or {}
     status = RolloutStatus()
     for name in ("phase", "weight", "revision"):
@@ -42,7 +42,7 @@ def legible(body: Json) -> RolloutStatus:
 
 
 def read_spec(body: Json, state: RolloutState) -> None:
-    """Read the spec into the entry once a generation; one that cannot be read leaves the last good one, if known."""
+    """Parse the spec into the state once per generation; an invalid spec leaves the last valid one, if known."""
     generation = (body.get("metadata") or {}).get("generation") or 0
     if generation == state.generation:
         return
@@ -56,7 +56,7 @@ def read_spec(body: Json, state: RolloutState) -> None:
 
 
 def _lean(spec: RolloutSpec) -> RolloutSpec:
-    """Return a spec whose inline schedule is kept once for all that have it."""
+    """Return the spec with its inline schedule shared with equal ones."""
     if spec.schedule.inline is None:
         return spec
     schedule = spec.schedule.model_copy(update={"inline": shared_spec(spec.schedule.inline)})
@@ -64,7 +64,7 @@ def _lean(spec: RolloutSpec) -> RolloutSpec:
 
 
 def _as_begun(body: Json) -> RolloutSpec | None:
-    """Return a spoilt spec with the schedule and the shadow that its rollout has begun with, if that makes it good.
+    """Return an invalid spec with the schedule and shadow that its rollout began with, if that makes it valid.
 
     A daemon that has not seen the spec while it was good must watch a canary that has traffic all the same.
     """

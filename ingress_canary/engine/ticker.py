@@ -1,7 +1,7 @@
 """Ticker: once an interval, one reading of the metrics source for all rollouts that want evidence.
 
-It asks for a pass over each of them and decides nothing itself; it sleeps while none wants any. ``engine/loop.py`` runs
-it. Every look leaves each of them a reading: what goes wrong, whatever it is, is a reading with an error.
+It queues a pass over each of them and decides nothing itself; it sleeps while no rollout wants evidence. Run by
+``engine/loop.py``. Every rollout gets a reading each time: whatever goes wrong becomes a reading with an error.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ AT_ONCE = 50
 
 
 class Ticker:
-    """Fetches evidence."""
+    """Reads the metrics source for all rollouts that want evidence."""
 
     def __init__(
         self,
@@ -44,15 +44,15 @@ class Ticker:
         reporter: Reporter,
         options: Options,
     ) -> None:
-        self._ledger, self._queue, self._metrics, self._probes = states, queue, metrics, probes
+        self._states, self._queue, self._metrics, self._probes = states, queue, metrics, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
         self._wanted = asyncio.Event()
         self._faults = SourceFaults()
         self._offset: float | None = None
-        """Between wall and monotonic time, at the last look."""
+        """Wall time minus monotonic time, at the last reading."""
 
     def wake(self) -> None:
-        """Look at the source from now on: a rollout wants evidence."""
+        """Start reading the source: a rollout wants evidence."""
         self._wanted.set()
 
     async def run(self) -> None:
@@ -61,7 +61,7 @@ class Ticker:
         while True:
             await self._wanted.wait()
             before = self._clock.monotonic()
-            watched = self._ledger.watched()
+            watched = self._states.watched()
             if not watched:
                 self._wanted.clear()
                 continue
@@ -70,66 +70,66 @@ class Ticker:
             await self._clock.sleep(max(interval - spent, interval / 10))
 
     async def _look(self, watched: Mapping[Key, Target]) -> Mapping[Key, Reading]:
-        """Return a reading for each rollout from one look at the source, whatever happens."""
+        """Return a reading for each rollout from one round of requests to the source, whatever happens."""
         self._faults.begin()
         at = self._clock.now()
         try:
             self._mind_the_clock()
-            self._probes.ask(self._ledger.probes())
+            self._probes.ask(self._states.probes())
             if self._options.prometheus:
                 watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
             readings = await self._read(at, sorted(set(watched.values())))
             self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
-            return dict.fromkeys(watched, Reading(at, error=self._faults.words("the look as a whole", error)))
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
+            return dict.fromkeys(watched, Reading(at, error=self._faults.words("the reading as a whole", error)))
         return {key: readings[target] for key, target in watched.items()}
 
     async def _read(self, at: datetime, targets: Sequence[Target]) -> Mapping[Target, Reading]:
-        """Return a reading of every target, also where the source does not keep its word."""
+        """Return a reading of every target, also where the source fails or leaves targets out."""
         before = self._clock.monotonic()
         try:
             found = await self._metrics.read(targets)
-            unsaid = Reading(at, error="the metrics source said nothing of this Ingress")
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            unsaid = Reading(at, error="the metrics source gave no answer for this Ingress")
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             why = self._faults.words("the source as a whole", error)
-            found, unsaid = {}, Reading(at, error=f"the look at the metrics source failed: {why}")
+            found, unsaid = {}, Reading(at, error=f"reading the metrics source failed: {why}")
         readings = {target: found.get(target, unsaid) for target in targets}
         broken = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, self._clock.monotonic() - before, len(readings) - broken, broken)
         return readings
 
     async def _take(self, readings: Mapping[Key, Reading]) -> None:
-        """Leave each rollout its reading, and ask for a pass over it."""
+        """Store each rollout's reading in its state, and queue a pass over it."""
         failing = dict[Key, float]()
         for number, (key, reading) in enumerate(readings.items(), 1):
-            state = self._ledger.get(key)
+            state = self._states.get(key)
             if state is not None:
                 state.reading = reading
                 failing[key] = largest_bad_share(state, self._options.interval)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        # what is failing now is judged first; of equals what speaks most against its canary by then
-        for key in sorted(failing, key=lambda one: -failing[one]):
+        # rollouts that fail now are judged first; of equals the one with the strongest evidence against its canary
+        for key in sorted(failing, key=lambda rollout: -failing[rollout]):
             self._queue.add(key)
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
-        """Return the target with what its session wants to know of the time before its first look."""
-        state = self._ledger.get(key)
+        """Return the target with the instants before its first reading that its evaluation needs."""
+        state = self._states.get(key)
         evaluation = state.evaluation if state is not None else None
         if evaluation is None:
             return target
         try:
             return target._replace(past=instants(evaluation, now, self._options.interval))
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
-            # what came before is done without, as where the source does not know it
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
+            # without the past, as with a source that does not know it
             self._faults.words(f"the past of {key}", error)
             return target
 
     def _mind_the_clock(self) -> None:
-        """Give every session a new starting point when the wall clock was set since the last look."""
+        """Give every evaluation a new starting point when the wall clock was set since the last reading."""
         now, monotonic = self._clock.now(), self._clock.monotonic()
         offset = now.timestamp() - monotonic
         if self._offset is not None and abs(offset - self._offset) > CLOCK_STEP:
             log.warning("the clock was set", by_seconds=round(offset - self._offset, 1))
-            self._ledger.clock_was_set()
+            self._states.clock_was_set()
         self._offset = offset

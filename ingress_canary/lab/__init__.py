@@ -1,1 +1,1 @@
-"""An embedded cluster for demos and tests. Shares only the contract with the daemon, so no shared mistake passes."""
+"""Lab: an embedded cluster for demos and tests. Shares only ``api`` with the daemon, so that no mistake is shared."""

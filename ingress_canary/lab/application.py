@@ -1,4 +1,4 @@
-"""The application behind the Services: a web server whose version and faults can be changed while it runs.
+"""Application behind the Services: a web server whose version and faults can be changed while it runs.
 
 Used by the demo and the tests. All replicas share one port on addresses of their own, as pods of a Service do.
 """
@@ -19,7 +19,7 @@ VERSION_HEADER = "X-Version"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How one version behaves."""
+    """Behaviour of one version."""
 
     version: str
     error_ratio: float = 0.0

@@ -1,4 +1,4 @@
-"""The whole lab on one event loop: an API, controllers with a data plane, two versions of a shop, and load.
+"""Cluster of the lab on one event loop: API server, controllers with a data plane, two versions of a shop, load.
 
 ``demo`` and the tests run the daemon, a process of its own, against it. Everything is on loopback and ends with it.
 """

@@ -1,4 +1,4 @@
-"""A deployment controller for the lab: a new image becomes a new behaviour of the application, a little later.
+"""Deployment controller of the lab: after a new image the application changes its behaviour, a little later.
 
 The composition hands it each Deployment that a watch reports and writes back the status that it returns.
 """

@@ -1,4 +1,4 @@
-"""One HTTP server on a loopback address that can be closed and opened again on the same port.
+"""Listener: an HTTP server on a loopback address that can be closed and opened again on the same port.
 
 Used by the data plane's pods and by the applications.
 """

@@ -1,4 +1,4 @@
-"""A load generator: requests arrive at their own rate whether or not the last ones were answered.
+"""Load generator: requests arrive at their own rate, whether or not earlier ones were answered.
 
 Used by the demo and the tests. It never queues: an arrival that finds too many requests under way is dropped and
 counted, so that a slow side slows nobody else down.
@@ -49,7 +49,7 @@ class Visitor(NamedTuple):
 
 @dataclass
 class LoadTally:
-    """What became of the requests."""
+    """Counts of the requests by outcome."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     """By version ("" when the answer names none) and status (0 when there was none)."""

@@ -1,4 +1,4 @@
-"""The objects of a small shop, as a team would write them. Used by the lab's cluster, the demo and the tests."""
+"""Manifests of a small shop, as a team would write them. Used by the lab's cluster, the demo and the tests."""
 
 from typing import Any
 

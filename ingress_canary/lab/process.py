@@ -1,4 +1,4 @@
-"""The daemon as a process of its own, started on a lab as on a cluster: killed, frozen and read like one."""
+"""Process of the daemon, started against a lab as against a cluster; it can be killed and frozen."""
 
 import asyncio
 import os

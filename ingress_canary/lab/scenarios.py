@@ -1,7 +1,7 @@
-"""What can happen to a canary: what each scenario does to the lab, and how the rollout must end.
+"""Scenarios of the demo: what each does to the lab, and how the rollout must end.
 
 ``demo`` offers them by name and the tests hold the daemon to them. A new one is a function here and its entry in
-``SCENARIOS``. Importing this costs nothing: a script is handed the stage that it plays on.
+``SCENARIOS``. Importing this costs nothing: a script is given the stage that it runs on.
 """
 
 from collections.abc import Awaitable, Callable

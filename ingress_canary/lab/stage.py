@@ -1,4 +1,4 @@
-"""One rollout with all that it needs: the lab, traffic, and the daemon as a process of its own.
+"""Stage of a scenario: one rollout with the lab, traffic, and the daemon as a process of its own.
 
 A scenario (``scenarios.py``) plays on it; ``demo`` and the tests look on. Everything begins and ends together, and
 nothing is left behind.
@@ -41,7 +41,7 @@ FOLLOWS_WITHIN = 10.0
 
 
 class Surprise(Exception):
-    """Something went otherwise than it must; the message says what."""
+    """The scenario did not go as expected; the message says how."""
 
 
 class Stage:
@@ -95,7 +95,7 @@ class Stage:
         self._stack.push_async_callback(_ended, self._sending)
 
     async def play(self, script: Callable[["Stage"], Awaitable[str]]) -> str:
-        """Carry a script out and return how it ended, in words.
+        """Run a script and return how it ended, as text.
 
         Raises Surprise when something goes otherwise than the script says, or when the daemon ends meanwhile.
         """

@@ -1,1 +1,1 @@
-"""Documents with line numbers in, every problem at once out."""
+"""Lint of manifests: documents with line numbers in, every problem at once out."""

@@ -1,4 +1,4 @@
-"""``lint``: every problem of every document at once. Used by the command line; reads files, and nothing else.
+"""Check of manifests: every problem of every document at once. Used by the command line; reads only files.
 
 A document passes three stages: is it one of ours, do the models take its spec, do the rules. Where a model refuses a
 part, the rules are asked of the rest (``partial_schedule.py``); what depends on the wrong part is told when that is
@@ -43,7 +43,7 @@ _schema_of = cache(structural)
 
 
 def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
-    """Yield what the daemon would answer with InvalidSpec, in its own words."""
+    """Yield the problems that the daemon would report as InvalidSpec, with its own messages."""
     if isinstance(spec, ScheduleSpec):
         yield from unsupported_schedule(spec)
         return
@@ -99,7 +99,7 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
 
 
 def _is_ours(data: Any) -> bool:
-    """Return whether a document is, or was meant to be, one of our kinds; what says neither is checked too."""
+    """Return whether a document is, or was meant to be, one of our kinds; one without kind is checked too."""
     if not isinstance(data, dict):
         return True
     group, kind = str(data.get("apiVersion") or "").partition("/")[0], str(data.get("kind") or "")
@@ -111,7 +111,7 @@ def _foreign(document: Document) -> LintProblem:
 
 
 def _problems(data: Any) -> Iterator[LintProblem]:
-    """Yield what is wrong with one document."""
+    """Yield the problems of one document."""
     if not isinstance(data, dict):
         yield LintProblem((), "not an object", "write apiVersion, kind, metadata and spec")
         return
@@ -134,7 +134,7 @@ def _problems(data: Any) -> Iterator[LintProblem]:
 
 
 class _Metadata(Model):
-    """What the API server asks of the names of our objects."""
+    """The API server's requirements for the names of our objects."""
 
     name: ObjectName | None = None
     namespace: Name | None = None
@@ -152,7 +152,7 @@ def _name_problems(metadata: Any) -> Iterator[LintProblem]:
 
 
 def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[LintProblem]:
-    """Yield what the rules, the model and the rules on specs have against it.
+    """Yield the problems of a spec: by the lint rules, the model, and what the daemon does not support.
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
     """
@@ -188,7 +188,7 @@ def _problem_of_rule(field: str, text: str) -> LintProblem:
 
 
 def _pruned(value: Any, schema: Schema) -> Any:
-    """Return ``value`` without the known members that are null: the API server takes them for not said."""
+    """Return ``value`` without known fields that are null: the API server drops them."""
     if isinstance(value, list):
         return [_pruned(item, schema.get("items", {})) for item in value]
     if not isinstance(value, dict):
@@ -200,7 +200,7 @@ def _pruned(value: Any, schema: Schema) -> Any:
 
 
 def _missing_schedules(documents: Iterable[Document]) -> Iterator[LintFinding]:
-    """Yield each reference to a schedule that is not among the given ones of its namespace, where any are given."""
+    """Yield each reference to a schedule that is missing from the given files of its namespace, if there are any."""
     names = [(document, _member(document.data, "metadata", "namespace")) for document in documents]
     given: dict[str, set[str]] = {}
     for document, namespace in names:

@@ -1,4 +1,4 @@
-"""Manifests as documents that know where each of their values stands. Used by ``check.py``.
+"""Documents of manifests, with the line and column of each value. Used by ``check.py``.
 
 Scalars are resolved as kubectl resolves them (go-yaml), not as PyYAML does: ``16:00`` and ``2026-12-18`` are strings,
 ``y`` and ``on`` are booleans, ``1e3`` is a number. JSON is read as the YAML that it is.
@@ -41,7 +41,7 @@ class Document:
 
     @property
     def name(self) -> str:
-        """Kind, namespace and name, as far as they are said."""
+        """Kind, namespace and name, as far as they are given."""
         if not isinstance(self.data, dict):
             return ""
         meta = self.data.get("metadata")
@@ -58,7 +58,7 @@ class Document:
             yield Document(self.file, item, self.places, ("items", number))
 
     def finding(self, problem: LintProblem, severity: LintSeverity = LintSeverity.ERROR) -> LintFinding:
-        """Return ``problem`` with the place of its path, or of the nearest one around it."""
+        """Return ``problem`` with the place of its path, or of the nearest path that contains it."""
         path = self.root + problem.path
         while path not in self.places:
             path = path[:-1]
@@ -69,7 +69,7 @@ class Document:
 
 
 def read_documents(file: str, text: str) -> Iterator[Document | LintFinding]:
-    """Yield each document of ``text`` that is not empty, with what is wrong in its syntax; ends at what has none."""
+    """Yield each non-empty document of ``text`` with its syntax problems; stops where YAML cannot be parsed."""
     if text.lstrip().startswith(("{", "[")):
         text = text.replace("\t", " ")  # JSON may be indented by tabs, and holds none in its strings
     try:
@@ -121,7 +121,7 @@ for _tag, _pattern, _first in (
 
 
 class _Builder:
-    """Turns one document's nodes into plain JSON, and notes where each value stands."""
+    """Turns one document's nodes into plain JSON, and records the place of each value."""
 
     def __init__(self) -> None:
         self.places: dict[Path, Place] = {}
@@ -129,7 +129,7 @@ class _Builder:
         self._open: set[int] = set()
 
     def build(self, node: Node, path: Path, named_by: Node) -> Any:
-        """Return the value of ``node``, which stands where ``named_by`` (its key, or itself) begins."""
+        """Return the value of ``node``, whose place is that of ``named_by`` (its key, or itself)."""
         self.places[path] = place = _place(named_by)
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
@@ -146,7 +146,7 @@ class _Builder:
             self._open.remove(id(node))
 
     def _members(self, node: Node, path: Path) -> Sequence[tuple[str, Node, Node]]:
-        """Return a mapping's members by name; its own win over merged ones, and a doubled one is a problem."""
+        """Return a mapping's fields by name; its own win over merged ones, and a duplicate is a problem."""
         own: dict[str, tuple[str, Node, Node]] = {}
         merged: dict[str, tuple[str, Node, Node]] = {}
         for key, value in node.value:
@@ -195,7 +195,7 @@ class _Builder:
 
 
 def _integer(digits: str) -> int:
-    """Return what go-yaml makes of an integer: a leading zero means octal where it can."""
+    """Return an integer as go-yaml reads it: a leading zero means octal where possible."""
     if re.fullmatch(r"[-+]?0[0-7]+", digits):
         return int(digits, 8)
     return int(digits, 0 if re.match(r"[-+]?0[box]", digits) else 10)

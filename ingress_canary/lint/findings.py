@@ -1,4 +1,4 @@
-"""What lint reports: one problem, where it is, and how to put it right. Used by every part of lint and by the CLI."""
+"""Findings of lint: a problem, its place, and its remedy. Used by every part of lint and by the CLI."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 
 class LintProblem(NamedTuple):
-    """What is wrong at a path, before it is known which file and line that is."""
+    """A problem at a path, before its file and line are known."""
 
     path: Path
     message: str
@@ -53,12 +53,12 @@ class LintFinding:
 
 
 def dotted(path: Path) -> str:
-    """Return a path as people write it: ``spec.steps[2].bake``."""
+    """Return a path in dotted form: ``spec.steps[2].bake``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return the nearest of ``known`` as a question, or all of them as an answer."""
+    """Return the nearest of ``known`` as a question, or a list of all."""
     words = sorted(known)
     folded = {one.casefold(): one for one in words}
     if near := get_close_matches(str(word).casefold().replace("_", ""), folded, n=1):

@@ -1,4 +1,4 @@
-"""Errors of the pydantic models, in a user's words. Used by ``check.py``.
+"""Errors of the pydantic models as messages for users. Used by ``check.py``.
 
 pydantic says which rule failed; the structural schema says which fields exist, and what they take.
 """
@@ -58,7 +58,7 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = MappingProxyType(
 
 
 def explain(error: ErrorDetails, schema: Schema) -> LintProblem:
-    """Return what is wrong and how to put it right, for one of the errors of the model with this ``schema``."""
+    """Return the problem and its remedy, for one of the errors of the model with this ``schema``."""
     path, kind = error["loc"], error["type"]
     value, context = error["input"], error.get("ctx", {})
     here = _at(schema, path)
@@ -80,7 +80,7 @@ def explain(error: ErrorDetails, schema: Schema) -> LintProblem:
 
 
 def example(schema: Schema, value: object = None) -> str:
-    """Return what to write where ``schema`` is asked for."""
+    """Return an example value for ``schema``."""
     if words := schema.get("enum"):
         return did_you_mean(value, words) if value is not None else f"one of {', '.join(words)}"
     rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
@@ -99,7 +99,7 @@ def example(schema: Schema, value: object = None) -> str:
 
 
 def _problem_of_model(path: Path, text: str, value: object, here: Schema) -> LintProblem:
-    """Return a validator's own words, at the member that they begin with when there is such a one."""
+    """Return a validator's own message, at the field that it begins with, if there is such a field."""
     if here["type"] != "object":
         message, _, remedy = text.partition("; ")
         known = remedy and not remedy.startswith("got ")
@@ -119,7 +119,7 @@ def path_of(dotted: str) -> Path:
 
 
 def member_path(value: object, dotted: str) -> Path:
-    """Return the path that ``dotted`` means within ``value``; empty when it means none."""
+    """Return the path that ``dotted`` names within ``value``; empty when there is none."""
     path = path_of(dotted)
     for part in path:
         match value:
@@ -133,14 +133,14 @@ def member_path(value: object, dotted: str) -> Path:
 
 
 def _at(schema: Schema, path: Path) -> Schema:
-    """Return the schema of a path; an empty one where nothing is known."""
+    """Return the schema of a path; an empty one where it is unknown."""
     for part in path:
         schema = schema.get("items", {}) if isinstance(part, int) else schema.get("properties", {}).get(part, {})
     return schema
 
 
 def _shown(value: object) -> str:
-    """Return a value as it is told to a person, not too long."""
+    """Return a value as text for messages, cut short."""
     match value:
         case None:
             return "nothing"

@@ -1,4 +1,4 @@
-"""The valid part of a schedule that the model refuses, for the rules. Used by ``check.py``.
+"""Partial schedule: the valid part of a schedule that the model refuses, for the lint rules. Used by ``check.py``.
 
 The wrong parts are taken out, or replaced by harmless ones in the same place, so that the rules on specs speak of the
 rest. What depends on a wrong part goes with it: better to hear less than something untrue.
@@ -27,7 +27,7 @@ _ROUNDS = 4
 
 
 def repaired(schedule: Mapping[str, Any]) -> ScheduleSpec | None:
-    """Return the schedule with what the model takes of this one; None when it cannot be mended."""
+    """Return the schedule made of the valid fields; None when too little remains."""
     whole = dict(schedule)
     for _ in range(_ROUNDS):
         try:
@@ -41,7 +41,7 @@ def repaired(schedule: Mapping[str, Any]) -> ScheduleSpec | None:
 
 
 def _mend(whole: dict[str, Any], path: tuple[str | int, ...], message: str) -> None:
-    """Take what an error speaks of out of a schedule."""
+    """Remove the field that an error is about from a schedule."""
     match path:
         case ("steps", *_):
             _without_steps(whole)
@@ -61,20 +61,20 @@ def _mend(whole: dict[str, Any], path: tuple[str | int, ...], message: str) -> N
         case _ if "steps[" in message:
             _without_steps(whole)
         case _:
-            # two of a name: whose they are is told by their place
+            # two items of one name are distinguished by their index
             for member in _HARMLESS.keys() & whole.keys():
                 whole[member] = [{**item, "name": f"x{number}"} for number, item in enumerate(whole[member])]
 
 
 def _without_steps(whole: dict[str, Any]) -> None:
-    """Leave out the steps, the gates that name them and the windows that they are to fit in."""
+    """Remove the steps, the gates that name them and the windows that they must fit in."""
     whole["steps"] = list(_STEPS)
     whole.pop("gates", None)
     whole.pop("windows", None)
 
 
 def _replaced(member: str, place: int, item: Any, inside: list[str | int]) -> dict[str, Any]:
-    """Return a harmless item; of an SLO whose other members are wrong, with its own SLI."""
+    """Return a harmless item; for an SLO whose other fields are wrong, one with its own SLI."""
     harmless = {"name": f"x{place}", **_HARMLESS[member]}
     if member == "slos" and inside and inside[0] != "sli" and isinstance(item, dict) and "sli" in item:
         harmless["sli"] = item["sli"]

@@ -40,12 +40,12 @@ def weights_never_fall(schedule: Json) -> Iterator[LintProblem]:
 
 
 def slos_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
-    """A verdict is told by its SLO's name."""
+    """Verdicts are identified by the SLO's name."""
     yield from _doubled(schedule, "slos", "SLOs")
 
 
 def notifications_have_names_of_their_own(schedule: Json) -> Iterator[LintProblem]:
-    """A message that cannot be sent is told by its notification's name."""
+    """A message that cannot be sent is reported under its notification's name."""
     yield from _doubled(schedule, "notifications", "notifications")
 
 
@@ -107,7 +107,7 @@ def bad_statuses_are_counted(schedule: Json) -> Iterator[LintProblem]:
         for place, status in enumerate(bad if isinstance(bad, list) else ()):
             if status in known:
                 path = ("slos", number, "sli", "requests", "bad", place)
-                remedy = "remove it here, or from analysis.excludeStatuses (308 unless said)"
+                remedy = "remove it here, or from analysis.excludeStatuses (308 by default)"
                 yield LintProblem(path, f"{status} is excluded and never counts as bad", remedy)
 
 
@@ -124,12 +124,12 @@ RULES: tuple[LintRule, ...] = (
 
 
 def _counts_requests(slo: Json) -> bool:
-    """Return whether an SLO judges what passes the controllers."""
+    """Return whether an SLO counts requests at the ingress controllers."""
     return not _mapping(slo, "sli").keys() & {"prometheus", "prometheusThreshold"}
 
 
 def _faults(route: Json) -> Iterator[ValueFault]:
-    """Yield what the controller would not take of a route."""
+    """Yield the faults of a route that the controller would not accept."""
     if isinstance(cookie := route.get("cookie"), str):
         yield from cookie_faults(cookie)
     try:
@@ -141,8 +141,8 @@ def _faults(route: Json) -> Iterator[ValueFault]:
 
 def _doubled(schedule: Json, member: str, kind: str) -> Iterator[LintProblem]:
     seen: set[str] = set()
-    for number, one in _mappings(schedule, member):
-        name = one.get("name")
+    for number, item in _mappings(schedule, member):
+        name = item.get("name")
         if not isinstance(name, str):
             continue
         if name in seen:

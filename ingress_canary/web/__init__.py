@@ -1,1 +1,1 @@
-"""The daemon's HTTP server: probes and /metrics."""
+"""HTTP server of the daemon: health probes and /metrics."""

@@ -1,4 +1,4 @@
-"""The daemon's HTTP server: /metrics, /healthz and /readyz. Started first and stopped last by ``app.py``."""
+"""HTTP server of the daemon: /metrics, /healthz and /readyz. Started first and stopped last by ``app.py``."""
 
 from collections.abc import Callable, Sequence
 
@@ -42,12 +42,12 @@ class WebServer:
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self) -> int:
-        """Begin to serve and return the port. Raises OSError when the address is taken."""
+        """Start serving and return the port. Raises OSError when the address is taken."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """End."""
+        """Stop serving."""
         await self._runner.cleanup()

@@ -1,4 +1,4 @@
-"""What a person could change in a schedule that is slow, or that proves nothing. Used by ``ingress-canary plan``."""
+"""Advice on a schedule that is slow, or that proves nothing: what to change. Used by ``ingress-canary plan``."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -24,7 +24,7 @@ def advice(spec: ScheduleSpec, plan: SchedulePlan) -> Iterator[str]:
 
 
 def pace(rate: float) -> str:
-    """Return a number of requests a second as a person reads it."""
+    """Return a number of requests per second as text."""
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 

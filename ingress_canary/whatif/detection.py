@@ -1,4 +1,4 @@
-"""Detection time of a regression: the formulas of judging.md, "How long will it take?". Used by ``plan.py``."""
+"""Detection time of a regression: the formulas of docs/judging.md, "How long will it take?". Used by ``plan.py``."""
 
 from dataclasses import dataclass
 from math import inf, log, log1p, sqrt
@@ -32,7 +32,7 @@ class Rates(NamedTuple):
 
 
 class Caught(NamedTuple):
-    """When a regression is caught that began with the step's evidence."""
+    """When a regression is detected that began with the step's evidence."""
 
     seconds: float
     exposed: float
@@ -55,7 +55,7 @@ class Regression:
 
 
 def regression(design: Design, rates: Rates, healthy: float, excess: float) -> Regression:
-    """Return when a canary is caught whose ratio of bad requests is by ``excess`` above a ``healthy`` one.
+    """Return when a canary is detected whose ratio of bad requests exceeds a ``healthy`` one by ``excess``.
 
     Without stable requests among the ``rates`` the canary is judged alone.
     """
@@ -69,7 +69,7 @@ def _caught(design: Design, rates: Rates, healthy: float, ratio: float, z: float
     evidence = min(_absolute(design, rates, healthy, ratio, z), _relative(design, rates, healthy, ratio, z))
     if evidence > LONGEST:
         return None
-    # the first look comes at the end of a tick
+    # the first evaluation comes at the end of a tick
     seconds = max(rates.interval, evidence + rates.interval / 2)
     return Caught(seconds, rates.canary * seconds, rates.canary * seconds * ratio)
 

@@ -1,4 +1,4 @@
-"""How long a schedule will take, and how fast it catches a regression: worked out, not tried.
+"""Plan of a schedule: how long it will take, and how fast it detects a regression, by formulas.
 
 Pure; used by ``ingress-canary plan`` and checked against simulation. Errors are taken to be independent (phi = 1):
 where they come in bursts, every time is longer by about phi.
@@ -69,7 +69,7 @@ class SchedulePlan:
 
 
 def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> SchedulePlan:
-    """Return what to expect of a healthy canary, and of worse ones.
+    """Return the expected duration with a healthy canary, and the detection times of worse ones.
 
     Of ``traffic``, the rates and stable's ratios count; ``interval`` is the seconds between two ticks.
     """
@@ -122,13 +122,13 @@ def _regressions(design: Design, rates: Rates, healthy: float) -> tuple[Regressi
 
 
 def _seconds(requests: Proof | None, rate: float) -> Proof | None:
-    """Return the time in which so many requests come; None when they never do."""
+    """Return the time in which that many requests arrive; None when they never do."""
     if requests is None or requests.p95 > rate * LONGEST:
         return None
     return Proof(requests.p50 / rate, requests.p95 / rate) if rate else Proof(0.0, 0.0)
 
 
 def _slowest(times: list[Proof | None]) -> Proof | None:
-    """Return the time after which all have come; None when one never does."""
+    """Return the longest of these times; None when one is None."""
     p50, p95 = (max((one[level] if one else inf for one in times), default=0.0) for level in (0, 1))
     return None if inf in (p50, p95) else Proof(p50, p95)

@@ -1,4 +1,4 @@
-"""How many canary requests prove a healthy canary good. Used by ``plan.py``.
+"""Proof size: how many canary requests prove a healthy canary good. Used by ``plan.py``.
 
 The pass test depends on a step's counts alone, and more bad requests never help: with k of them a step passes at
 ``n_k`` requests. So the chance of having passed by then follows, exactly, from walking through n_0, n_1, ... with
@@ -32,7 +32,7 @@ def proof(design: Design, ratio: float) -> Proof | None:
 
 
 def _walked(design: Design, ratio: float) -> Proof | None:
-    """Return the exact answer; None when it takes too many bad requests to work it out."""
+    """Return the exact result; None when it needs too many bad requests to compute."""
     reached: list[float] = []
     n, passed, waiting = 0, 0.0, [1.0]  # waiting[i]: the chance of k + i bad requests so far, not having passed
     for bad in range(MOST_BAD):
@@ -69,7 +69,7 @@ def _convolved(one: list[float], other: list[float]) -> list[float]:
 
 
 def _approximated(design: Design, ratio: float) -> Proof:
-    """Return when a normal walk has passed the threshold, by the alternative that gains most from this ratio."""
+    """Return when a normal random walk passes the threshold, by the alternative that gains most from this ratio."""
     gains = [(log(g), log1p((1 - g) * design.theta / (1 - design.theta))) for g in PASS_FACTORS]
     drift, bad, good = max((ratio * bad + (1 - ratio) * good, bad, good) for bad, good in gains)
     spread = sqrt(ratio * (1 - ratio)) * (good - bad)

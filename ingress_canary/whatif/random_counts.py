@@ -1,4 +1,4 @@
-"""Random counts for simulated traffic, in the standard library alone: numpy belongs to the tests.
+"""Random counts for simulated traffic, with the standard library alone: numpy is a dependency of tests only.
 
 Python 3.12 has ``random.binomialvariate``; this serves 3.11 as well, and gives the same numbers on every version.
 Used by ``simulated_traffic.py``.

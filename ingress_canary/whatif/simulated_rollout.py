@@ -1,4 +1,4 @@
-"""One rollout in virtual time: the daemon's own ``judge`` and ``decide``, fed with drawn counts.
+"""Simulated rollout in virtual time: the daemon's own ``judge`` and ``decide``, fed with random counts.
 
 Does what a tick of the engine does, without cluster and source. People and other systems are out of the picture:
 windows are open, approvals and webhook gates are given, and the weight is applied as soon as it is stored. Used by
@@ -33,7 +33,7 @@ OVER = AT_REST | {Phase.PAUSED, Phase.PROMOTING}
 
 
 class SimulatedEnding(StrEnum):
-    """What became of a rollout."""
+    """The ending of a simulated rollout."""
 
     PROMOTED = "promoted"
     """Every step was passed."""
@@ -43,7 +43,7 @@ class SimulatedEnding(StrEnum):
 
 
 class Outcome(NamedTuple):
-    """How a rollout went."""
+    """The outcome of a simulated rollout."""
 
     ending: SimulatedEnding
     duration: float
@@ -69,7 +69,7 @@ class SimulationSetup:
 
     @classmethod
     def of(cls, spec: ScheduleSpec, traffic: Traffic, interval: float, warm_up: float) -> Self:
-        """Return the stage of a schedule, without what waits for people and other systems, or counts nothing."""
+        """Return the setup of a schedule, without approvals, gates, windows and SLOs that count nothing."""
         steps = [step.model_copy(update={"approval": None}) for step in spec.steps]
         counted = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
         alone = {"steps": steps, "slos": counted, "windows": None, "gates": [], "notifications": []}
@@ -85,7 +85,7 @@ class SimulationSetup:
 
     @property
     def quickest(self) -> float:
-        """Seconds that the steps take at least."""
+        """Least number of seconds that the steps take."""
         pause = self.compiled.spec.analysis.settle.total_seconds() + self.interval
         return sum(step.bake + pause for step in self.compiled.walk.steps)
 
@@ -96,7 +96,7 @@ class SimulationSetup:
 
 
 def walk(stage: SimulationSetup, rng: Random) -> Outcome:
-    """Return how one rollout goes with the traffic that ``rng`` makes."""
+    """Return the outcome of one rollout with the traffic that ``rng`` draws."""
     play, longest = SimulatedRollout(stage, rng), stage.longest
     while play.status.phase not in OVER and play.now < longest:
         play.tick()
@@ -104,7 +104,7 @@ def walk(stage: SimulationSetup, rng: Random) -> Outcome:
 
 
 class SimulatedRollout:
-    """One rollout at its first step and from there on: what status, ledger and clock hold in the daemon."""
+    """One rollout from its first step on: the status, evaluation and time that the daemon would hold."""
 
     def __init__(self, stage: SimulationSetup, rng: Random) -> None:
         self.stage, self.rng = stage, rng
@@ -122,7 +122,7 @@ class SimulatedRollout:
         self.aim = self._aim()
 
     def tick(self) -> None:
-        """Let a tick's traffic flow, judge it and decide."""
+        """Draw a tick's traffic, judge it and decide."""
         traffic, interval, since = self.stage.traffic, self.stage.interval, self.now
         self.now += interval
         look = traffic.look(self.rng, self.aim.exposure, since, self.now, self.incident_at)
@@ -138,7 +138,7 @@ class SimulatedRollout:
 
     @property
     def outcome(self) -> Outcome:
-        """How it has gone so far."""
+        """The outcome so far."""
         match self.status.phase:
             case Phase.PROMOTING:
                 ending = SimulatedEnding.PROMOTED
@@ -153,23 +153,23 @@ class SimulatedRollout:
         return BEGIN + timedelta(seconds=self.now)
 
     def _worse(self) -> bool:
-        """Return whether the canary is worse at slowness rather than at errors."""
+        """Return whether the canary's regression is latency rather than errors."""
         errors, slow = self.stage.traffic.errors, self.stage.traffic.slow
         return slow.canary - slow.stable > errors.canary - errors.stable
 
     def _warmed(self) -> Evaluation:
-        """Return a session that has seen stable alone for the time of the warm-up."""
+        """Return an evaluation that has seen stable alone for the time of the warm-up."""
         stage = self.stage
         looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
         analysis = Analysis.of(stage.compiled.plan).warm(*(self._counts(look) for look in looks))
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
-        """Return each SLO's share of a look: those of one kind see the same requests, some of them of one side."""
+        """Return each SLO's counts of a tick: SLOs of one kind count the same requests, some of them of one side."""
         counts = {}
-        for one in self.stage.compiled.plan.objectives:
-            seen = look.slow if one.name in self.slow else look.errors
-            counts[one.name] = seen._replace(m=0, f=0) if one.name in self.alone else seen
+        for objective in self.stage.compiled.plan.objectives:
+            seen = look.slow if objective.name in self.slow else look.errors
+            counts[objective.name] = seen._replace(m=0, f=0) if objective.name in self.alone else seen
         return counts
 
     def _aim(self) -> TickInputs:
@@ -182,7 +182,7 @@ class SimulatedRollout:
         )
 
     def _decide(self) -> Decision:
-        """Decide, and have the shadow carry at once what is wanted."""
+        """Decide, and let the shadow have the wanted exposure at once."""
         seen = Observation(
             key=KEY,
             generation=1,

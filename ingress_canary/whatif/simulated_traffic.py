@@ -1,4 +1,4 @@
-"""The traffic that a simulated rollout meets. Used by ``simulated_rollout.py``; described on the command line.
+"""Simulated traffic of a rollout, as the command line describes it. Used by ``simulated_rollout.py``.
 
 Requests arrive as a Poisson process, each is drawn for a side by the weight and is bad by its side's ratio at its
 moment. Errors and slowness are independent of each other, and so are the two sides.
@@ -21,7 +21,7 @@ class Ratios(NamedTuple):
 
 
 class Incident(NamedTuple):
-    """A time in which requests of both sides fail."""
+    """A span of time in which requests of both sides fail."""
 
     seconds: float
     ratio: float
@@ -29,7 +29,7 @@ class Incident(NamedTuple):
 
 
 class DrawnCounts(NamedTuple):
-    """What one tick adds."""
+    """The counts of one tick."""
 
     errors: Counts
     """Bad: answered with an error."""
@@ -64,7 +64,7 @@ class Traffic:
         return self.forced_rps if exposure.forced else 0.0, self.rps
 
     def look(self, rng: Random, exposure: Exposure, since: float, until: float, incident_at: float) -> DrawnCounts:
-        """Draw what happens between two moments; ratios that change in between count by their share of the time."""
+        """Draw the counts between two instants; ratios that change in between are weighted by time."""
         seconds = until - since
         worse = max(0.0, until - max(since, self.onset)) / seconds
         ill = self.incident
@@ -76,7 +76,7 @@ class Traffic:
         return DrawnCounts(errors, slow)
 
     def before(self, rng: Random, seconds: float) -> DrawnCounts:
-        """Draw what happens in a time before the first step: stable alone, and no incident."""
+        """Draw the counts of a span before the first step: stable alone, and no incident."""
         m = poisson(rng, self.rps * seconds)
         errors, slow = (bad_of(rng, m, ratios.stable, self.burst) for ratios in (self.errors, self.slow))
         return DrawnCounts(Counts(m=m, f=errors), Counts(m=m, f=slow))

@@ -1,4 +1,4 @@
-"""Many simulated rollouts and their summary. Used by ``ingress-canary simulate``.
+"""Simulation runs: many simulated rollouts and their summary. Used by ``ingress-canary simulate``.
 
 Each rollout draws its traffic from a seed of its own, so that the answer depends neither on how many processes share
 the work nor on which is faster.
@@ -25,7 +25,7 @@ WORTH_A_PROCESS = 50
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A schedule, the traffic that it meets, and the seed of all that is random."""
+    """A schedule, its traffic, and the random seed."""
 
     spec: ScheduleSpec
     traffic: Traffic
@@ -37,7 +37,7 @@ class Experiment:
 
 
 class Spread(NamedTuple):
-    """Median and 95th percentile; None of nothing."""
+    """Median and 95th percentile; None without values."""
 
     p50: float | None
     p95: float | None
@@ -51,7 +51,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of all rollouts."""
+    """The summary of all rollouts' outcomes."""
 
     runs: int
     promoted: int
@@ -71,7 +71,7 @@ class Summary:
         """Return the summary of some outcomes."""
         count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in SimulatedEnding}
         back = [outcome for outcome in outcomes if outcome.ending is SimulatedEnding.ROLLED_BACK]
-        # one that ended before the regression began says nothing about how fast that is caught
+        # a rollout that ended before the regression began says nothing about how fast that is detected
         caught = [outcome for outcome in back if outcome.judged]
         return cls(
             len(outcomes),
@@ -94,7 +94,7 @@ class Summary:
 
 
 def simulate(experiment: Experiment, runs: int, ended: Callable[[int], object] = lambda _: None) -> Summary:
-    """Return what becomes of so many rollouts, using every core; ``ended`` is told as they end, and how many."""
+    """Return the summary of that many rollouts, using every core; ``ended`` is called with how many have ended."""
     parts = [range(first, min(first + PART, runs)) for first in range(0, runs, PART)]
     outcomes: list[Outcome] = []
     workers = min(os.cpu_count() or 1, len(parts))

@@ -121,7 +121,7 @@ def schema() -> Json:
         ),
         rbac=parts(
             "The daemon's rights, and roles for people. Verb by verb with reasons: templates/_rules.tpl.",
-            create=switch("Whether the chart hands the rights out."),
+            create=switch("Whether the chart grants the rights."),
             clusterReads=switch(
                 "With settings.namespaces: whether Ingresses, IngressClasses, the CRDs and the daemon's own namespace "
                 "are readable at cluster scope. Off, some preflight rules cannot be checked "

@@ -275,7 +275,7 @@ async def test_a_shadow_that_is_written_all_the_time_is_left_to_the_next_pass(se
         return api._list(request, INGRESSES, "shop") if request.method == "GET" else failure(409, "changed")
 
     api.always[INGRESSES] = written
-    with pytest.raises(Conflict, match="another hand writes it all the time"):
+    with pytest.raises(Conflict, match="another writer changes it all the time"):
         await cluster.delete_ingress(cluster.view.ingress(CHECKOUT))
 
 

@@ -712,7 +712,7 @@ class Pair:
     ("before", "why"),
     [
         (3, "the counts and the buckets of latency come from different scrapes"),
-        (7, f"the buckets of 0.5 s are missing from this look: Prometheus: the samples of {BUCKETS} are of other"),
+        (7, f"the buckets of 0.5 s are missing from this reading: Prometheus: the samples of {BUCKETS} are of other"),
     ],
 )
 async def test_of_servers_that_answer_in_turn_the_message_says_that_counts_and_buckets_are_of_two(

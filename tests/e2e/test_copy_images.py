@@ -160,7 +160,7 @@ async def test_images_that_gitops_takes_back_are_told_and_not_fought(lab: Lab, d
         await until(lambda: lab.status()["reason"] == "StableNotReady")
         assert image(lab) == "shop/checkout:v2"
         lab.set_image("checkout", "shop/checkout:v1")
-        await until(lambda: "another hand" in lab.status()["message"])
+        await until(lambda: "another writer" in lab.status()["message"])
         assert (lab.status()["phase"], lab.status()["reason"]) == ("Promoting", "AwaitingStable")
         await until(lambda: any(one["reason"] == "AwaitingStable" for one in events(lab)))
         await until(lambda: rolled_out(lab, "v1"))

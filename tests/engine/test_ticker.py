@@ -132,7 +132,7 @@ def raising(error: Exception) -> Answer:
 async def test_a_source_that_throws_leaves_everybody_a_reading_that_says_so(error: Exception) -> None:
     async with ticking(raising(error)) as run:
         for name in ("web", "api"):
-            said = f"the look at the metrics source failed: {type(error).__name__}: {error}"
+            said = f"reading the metrics source failed: {type(error).__name__}: {error}"
             assert (run.reading(name).error, run.reading(name).at) == (said, BEGIN)
         assert {await run.queue.get(), await run.queue.get()} == {Key("shop", "web"), Key("shop", "api")}
         assert run.telemetry.looks == [(0, 2)]
@@ -155,5 +155,5 @@ async def test_its_traceback_is_logged_once_while_it_lasts_and_the_ticks_go_on()
 async def test_a_target_that_the_source_passes_over_is_told_and_the_others_are_not_held_up() -> None:
     async with ticking(lambda at, targets: {WEB: Reading(at)}) as run:
         assert run.reading("web").error is None
-        assert run.reading("api").error == "the metrics source said nothing of this Ingress"
+        assert run.reading("api").error == "the metrics source gave no answer for this Ingress"
         assert run.telemetry.looks == [(1, 1)]

@@ -293,7 +293,7 @@ IN_GATES = {
     "gates[2].url": "is not what it takes",
     "gates[3].url": "Port could not be cast to integer",
     "gates[4].steps": "beforeStart comes with no step",
-    "gates[5].onReject": "afterFinish is told of an end, and its answer changes nothing",
+    "gates[5].onReject": "afterFinish is called after the end, and its answer changes nothing",
     "gates[6].timeout": "must be 1ms to 60s",
     "gates[6].backoff": "must be 1s to 5m",
     "gates[7].secret": "unknown field `secret`",

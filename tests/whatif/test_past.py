@@ -111,8 +111,8 @@ async def test_what_prometheus_does_not_know_is_told(week: Week, gone: str, why:
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
-        (("--prometheus", "http://127.0.0.1:9"), 64, "--prometheus and --ingress are said together"),
-        (("--ingress", "shop/web"), 64, "--prometheus and --ingress are said together"),
+        (("--prometheus", "http://127.0.0.1:9"), 64, "--prometheus and --ingress are given together"),
+        (("--ingress", "shop/web"), 64, "--prometheus and --ingress are given together"),
         (("--prometheus", "http://127.0.0.1:9", "--ingress", "web"), 64, "--ingress is written namespace/name"),
         (("--prometheus", "127.0.0.1:9", "--ingress", "shop/web"), 64, "--prometheus-url: is no address"),
         (("--prometheus", "http://127.0.0.1:9", "--ingress", "shop/web"), 1, "Prometheus: connection refused at"),

@@ -1,1 +1,1 @@
-"""The Kubernetes API over kubernetes.aio: client, watch caches, conditional writes, Events."""
+"""Kubernetes API over kubernetes.aio: client, watch caches, conditional writes, Events."""

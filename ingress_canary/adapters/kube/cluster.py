@@ -1,4 +1,4 @@
-"""``ports.Cluster`` over the Kubernetes API: watches fill the caches, writes are conditional. Made by ``app.py``."""
+"""Cluster over the Kubernetes API (``ports.Cluster``): watches fill the caches, writes are conditional."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -42,12 +42,12 @@ class KubeCluster:
         await self._watches.synced()
 
     async def stop(self) -> None:
-        """End all watches; the session stays open."""
+        """End all watches; the client stays open."""
         await self._watches.stop()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What keeps the caches from being right at this moment, with remedies; empty when all is well."""
+        """Why the caches may be incomplete or stale now, with remedies; empty when they are current."""
         return self._watches.problems
 
     @property
@@ -56,7 +56,7 @@ class KubeCluster:
         return self._watches.ready
 
     def silence(self) -> float:
-        """Return for how many seconds the quietest watch has not heard of the API server."""
+        """Return the seconds since the last message of the quietest watch."""
         return self._watches.silence() if self.ready else math.inf
 
     @property
@@ -69,7 +69,7 @@ class KubeCluster:
         return self._caches.rollouts.keys()
 
     def owners(self) -> Iterable[Key]:
-        """Return every CanaryRollout that an Ingress names as its owner, those that are gone included."""
+        """Return every CanaryRollout that an Ingress names as its owner, deleted ones included."""
         return self._caches.owners()
 
     def rollout(self, key: Key) -> Json | None:
@@ -81,7 +81,7 @@ class KubeCluster:
         return self._caches.schedules.get(key)
 
     def sees_schedules(self, namespace: str) -> bool:
-        """Return whether the schedules of a namespace may be read, so that one that is not held does not exist."""
+        """Return whether the schedules of a namespace may be read: then one that is not cached does not exist."""
         return self._watches.sees_schedules(namespace)
 
     def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
@@ -115,7 +115,7 @@ class KubeCluster:
         return _through(self._caches.ingresses, stored)
 
     async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress if it still has its uid, and return what a finalizer holds; one that is gone is a success.
+        """Delete an Ingress if it still has its uid; return it where a finalizer holds it. An absent one is a success.
 
         The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
         afresh when it was out of date: whatever another writer does, a shadow must go.
@@ -137,7 +137,7 @@ class KubeCluster:
             except Conflict as error:
                 version = await self._version_of(meta, error)
         else:
-            raise Conflict(f"delete ingresses {meta.key}: another hand writes it all the time")
+            raise Conflict(f"delete ingresses {meta.key}: another writer changes it all the time")
         if (answer.get("metadata") or {}).get("finalizers"):
             return _through(self._caches.ingresses, answer)
         self._caches.ingresses.bury(meta.key, meta.uid)
@@ -172,7 +172,7 @@ class KubeCluster:
         _through(self._caches.workloads[workload.kind], stored)
 
     async def set_replicas(self, workload: Workload, replicas: int) -> None:
-        """Scale a workload if it is still at its resourceVersion; a watch event tells of it."""
+        """Scale a workload if it is still at its resourceVersion; the cache learns of it by a watch event."""
         meta = workload.meta
         await self._session.request(
             "PATCH",
@@ -182,7 +182,7 @@ class KubeCluster:
         )
 
     async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
-        """Return the resourceVersion of an Ingress as it is now. Raises Missing when it is another one or none."""
+        """Return the present resourceVersion of an Ingress. Raises Missing when it is absent or has another uid."""
         query = {"fieldSelector": f"metadata.name={meta.name}"}
         found = await self._session.request("GET", INGRESSES.path(meta.namespace), query=query)
         for body in found.get("items") or ():
@@ -191,7 +191,7 @@ class KubeCluster:
         raise Missing(str(conflict)) from conflict
 
     async def installed_crd(self, name: str) -> Json | None:
-        """Return a CustomResourceDefinition as it is installed, None when it is not. Raises ClusterError."""
+        """Return the installed CustomResourceDefinition, None when there is none. Raises ClusterError."""
         try:
             return await self._session.request("GET", CRDS.path(name=name))
         except Missing:
@@ -201,7 +201,7 @@ class KubeCluster:
         meta = Meta.of(rollout)
         expected = self._held_version(meta.key)
         metadata = {**metadata, "uid": meta.uid, "resourceVersion": meta.resource_version}
-        # The watch may bring our own write before the response does: it is told from others' by its version.
+        # The watch may bring our own write before the response does: its version distinguishes it from others' writes.
         self._writing.add(meta.key)
         try:
             stored = await self._session.request(

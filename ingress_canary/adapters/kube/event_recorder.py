@@ -1,4 +1,4 @@
-"""``ports.Recorder``: Kubernetes Events in the background, without ever delaying or failing a decision.
+"""Event recorder (``ports.Recorder``): sends Kubernetes Events in the background; never delays or fails a decision.
 
 Core ``v1`` Events, because ``count`` and ``lastTimestamp`` are what kubectl shows of repeated ones. Their times are
 real ones whichever clock the engine runs on: the API server forgets Events by real time.
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Sent:
-    """An Event as it is stored."""
+    """An Event as it is stored in the cluster."""
 
     name: str
     count: int
@@ -43,10 +43,10 @@ class _Sent:
 
 
 class KubeRecorder:
-    """Sends Events one after the other; repeated ones become a higher count."""
+    """Sends Events one after the other; a repeated Event raises the count of the first."""
 
     def __init__(self, client: KubeClient, instance: str) -> None:
-        """``instance`` names this process among its replicas, usually the pod."""
+        """``instance`` is the name of this process among its replicas, usually the pod's."""
         self._session = client
         self._instance = instance[:128]
         self._clock = SystemClock()
@@ -62,7 +62,7 @@ class KubeRecorder:
         """Events that were never sent: too many at once, or refused."""
 
     def record(self, event: Event) -> None:
-        """Take an event to be sent in the background."""
+        """Queue an Event to be sent in the background."""
         if len(self._queue) >= _QUEUED:
             self._queue.popleft()
             self.dropped += 1
@@ -71,7 +71,7 @@ class KubeRecorder:
         self._idle.clear()
 
     def start(self) -> None:
-        """Begin to send; returns at once."""
+        """Start sending; returns at once."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self, grace: float = 2.0) -> None:
@@ -165,7 +165,7 @@ class KubeRecorder:
         return name
 
     async def _patch(self, event: Event, name: str, count: int, at: datetime) -> str | None:
-        """Raise the count of an Event; None when the API server has forgotten it."""
+        """Raise the count of an Event; None when it has expired in the API server."""
         path = EVENTS.path(event.about.namespace, name)
         try:
             await self._session.request("PATCH", path, body=_repeated(event, count, at), content_type=MERGE_PATCH)

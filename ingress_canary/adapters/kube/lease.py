@@ -1,4 +1,4 @@
-"""Leadership by a Lease: of several replicas one writes, and knows by its own clock until when it may.
+"""Leader election by a Lease: one of several replicas writes, and knows by its own clock until when it may.
 
 ``app.py`` makes it, ``engine/leadership/leader_loop.py`` asks it. Written here because
 ``kubernetes.aio.leaderelection`` cannot create a Lease, goes on as leader while the API server hangs or refuses, and
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A Lease as it was last seen."""
+    """A Lease as it was last read."""
 
     version: str
     """The resourceVersion; empty while there is no such object."""
@@ -50,7 +50,7 @@ class Record:
 
     @classmethod
     def of(cls, body: Json) -> "Record":
-        """Return what an object says. Raises Garbled."""
+        """Return the record of a Lease object. Raises Garbled."""
         spec, meta, version = body.get("spec") or {}, body["metadata"], version_of(body)
         try:
             return cls(
@@ -65,7 +65,7 @@ class Lease:
     """One process's part in the election; implements ports.Leadership."""
 
     def __init__(self, client: KubeClient, namespace: str, name: str, identity: str, duration: float) -> None:
-        """``identity`` tells this process from all others; ``duration`` is in seconds."""
+        """``identity`` is unique to this process; ``duration`` is in seconds."""
         self._session = client
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration = duration
@@ -81,11 +81,11 @@ class Lease:
         """What keeps this process from taking part, with the remedy where there is one."""
 
     def left(self) -> float:
-        """Return for how many real seconds this process may still write; none when not above 0."""
+        """Return for how many real seconds this process may still write; it may not when that is 0 or less."""
         return self._until - self._clock.monotonic()
 
     async def acquire(self) -> str:
-        """Wait until this process leads, and return what stands for its term: no other term has the same."""
+        """Wait until this process leads, and return the unique id of its term."""
         while True:
             try:
                 async with asyncio.timeout(self._every):
@@ -117,7 +117,7 @@ class Lease:
         self._until = -math.inf
 
     async def release(self) -> None:
-        """Give the lease back, so that another need not wait for its end; what cannot be given back runs out."""
+        """Release the lease, so that another process need not wait for its expiry; on failure it expires."""
         held, self._until = self.left() > 0, -math.inf
         if held:
             with suppress(ClusterError, TimeoutError):
@@ -125,7 +125,7 @@ class Lease:
                     await self._update(holderIdentity="", leaseDurationSeconds=1)
 
     async def _take(self) -> bool:
-        """Take a vacant lease; another one may be faster. Raises ClusterError."""
+        """Try to take a vacant lease; another process may be faster. Raises ClusterError."""
         before, sent, now = self._record, self._clock.monotonic(), self._stamp()
         self._spec = {
             "holderIdentity": self._identity,
@@ -142,7 +142,7 @@ class Lease:
         return True
 
     async def _renew(self) -> None:
-        """Renew the lease. Afterwards it is held on, or known to be another's; neither when it raises ClusterError."""
+        """Renew the lease; afterwards it is held or known to be another's. Unknown when it raises ClusterError."""
         sent = self._clock.monotonic()
         if await self._update(renewTime=self._stamp()):
             self._holds_from(sent)
@@ -153,7 +153,7 @@ class Lease:
         self._until = sent + self._duration * (1 - MARGIN)
 
     async def _update(self, **changes: Any) -> bool:
-        """Write to our lease; False when it is another's by now. Raises ClusterError."""
+        """Write to the held lease; False when another process holds it by now. Raises ClusterError."""
         try:
             await self._write(changes)
         except (Conflict, Missing):
@@ -166,7 +166,7 @@ class Lease:
         return True
 
     async def _write(self, changes: Json) -> None:
-        """Write to the lease if it is as it was last seen, or create it. Raises ClusterError."""
+        """Write to the lease if it is at the version last read, or create it. Raises ClusterError."""
         record = self._record
         if record is not None and record.version:
             body: Json = {"metadata": {"uid": record.uid, "resourceVersion": record.version}, "spec": changes}
@@ -189,7 +189,7 @@ class Lease:
             self._gone()
 
     async def _until_vacant(self) -> None:
-        """Follow the lease until another look is due: it was given back, has run out, or the watch has ended."""
+        """Watch the lease until it was released, has expired, or the watch has ended."""
         record = self._record
         if record is None or not record.version:
             # while a deleted lease would still last, its holder goes on
@@ -233,7 +233,7 @@ class Lease:
             self._record = replace(self._record, version="")
 
     def _vacant_in(self) -> float:
-        """Return the seconds until the lease has run out, by our own clock; none when nobody holds it."""
+        """Return the seconds until the lease expires by this process's clock; 0 when nobody holds it."""
         record = self._record
         if record is None or not record.holder:
             return 0.0

@@ -1,4 +1,4 @@
-"""Secrets by name, for gates, notifications and metrics sources: asked for when one is needed, never listed or watched.
+"""Secrets by name, for gates, notifications and metrics sources: read when needed, never listed or watched.
 
 RBAC grants ``get`` on named Secrets only, so there is no cache to watch them with; what was read is kept for a minute,
 so that a gate that is asked at every tick costs one request a minute.
@@ -25,7 +25,7 @@ class KubeSecrets:
         self._read: dict[Key, tuple[float, Mapping[str, str]]] = {}
 
     async def read(self, key: Key) -> Mapping[str, str]:
-        """Return the entries of a Secret as text, without those that are none. Raises ClusterError."""
+        """Return the entries of a Secret as text, without binary ones. Raises ClusterError."""
         now = asyncio.get_running_loop().time()
         self._read = {known: kept for known, kept in self._read.items() if now - kept[0] < KEPT}
         if key not in self._read:

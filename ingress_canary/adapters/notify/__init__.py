@@ -1,4 +1,4 @@
-"""Messages to people by way of Apprise: Slack, Teams, e-mail, PagerDuty, a webhook and many more."""
+"""Notifications to people by Apprise: Slack, Teams, e-mail, PagerDuty, a webhook and many more."""
 
 from ingress_canary.adapters.notify.outbox import Outbox
 

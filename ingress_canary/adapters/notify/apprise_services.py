@@ -30,14 +30,14 @@ _ERROR = re.compile(r"\berror=(\d{3})\b")
 
 
 class _Heard(logging.Handler):
-    """Keeps what Apprise says of the send that runs in this thread, and shows it nowhere."""
+    """Log handler that keeps Apprise's messages about the send in this thread, and prints none of them."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.local = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the number of an HTTP error, and whether there was a connection."""
+        """Keep the status of an HTTP error, and whether there was a connection."""
         said = record.getMessage()
         if found := _ERROR.search(said):
             self.local.why = f"it answered {found[1]}", int(found[1])
@@ -50,7 +50,7 @@ _heard = _Heard()
 
 @cache
 def _silenced() -> None:
-    """Have neither Apprise nor the library beneath it write to the daemon's log by itself."""
+    """Keep Apprise and its HTTP library from writing to the daemon's log."""
     for name in ("apprise", "urllib3", "requests"):
         logger = logging.getLogger(name)
         logger.propagate = False
@@ -59,7 +59,7 @@ def _silenced() -> None:
 
 
 def service_of(url: str) -> str:
-    """Return what kind of service an address is of, as it may be shown. Raises Undelivered when it is refused."""
+    """Return the service of an address, without secrets. Raises Undelivered when the address is refused."""
     return str(_parsed(url)["schema"])
 
 
@@ -104,7 +104,7 @@ def _opened(url: str) -> "NotifyBase":
 
 
 def _parsed(url: str) -> dict[str, object]:
-    """Return the parts of an address that is allowed, as Apprise itself reads them. Raises Undelivered."""
+    """Return the parts of an allowed address as Apprise parses them. Raises Undelivered."""
     _silenced()
     try:
         from apprise.manager_plugins import NotificationManager  # noqa: PLC0415

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 class Undelivered(Exception):
-    """It did not go; the message says why, and holds nothing secret."""
+    """A message was not delivered; the text says why, without secrets."""
 
     def __init__(self, why: str, *, again: bool = True) -> None:
         super().__init__(why)
@@ -33,7 +33,7 @@ class Undelivered(Exception):
 
 
 class DeliveryQueue(Generic[T]):
-    """What waits for one place."""
+    """The queue of one destination."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class DeliveryQueue(Generic[T]):
         gave_up: Callable[[T, Undelivered], None],
         emptied: Callable[[], None],
     ) -> None:
-        """``deliver`` raises Undelivered; ``faltered`` hears of the first failure after a success."""
+        """``deliver`` raises Undelivered; ``faltered`` is called at the first failure after a success."""
         self._deliver, self._faltered, self._gave_up, self._emptied = deliver, faltered, gave_up, emptied
         self._queue: deque[tuple[T, float]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -51,11 +51,11 @@ class DeliveryQueue(Generic[T]):
         """Whether the last try failed."""
 
     def __len__(self) -> int:
-        """Return how many wait or are under way."""
+        """Return how many messages wait or are being delivered."""
         return len(self._queue) + self._carried
 
     def put(self, item: T) -> int:
-        """Take one to be delivered in the background; return how many were dropped for it."""
+        """Queue a message to be delivered in the background; return how many were dropped for it."""
         dropped = self.drop() if len(self._queue) >= QUEUED else 0
         self._queue.append((item, asyncio.get_running_loop().time()))
         if self._task is None:
@@ -63,14 +63,14 @@ class DeliveryQueue(Generic[T]):
         return dropped
 
     def drop(self) -> int:
-        """Drop what has waited longest; return how many that are."""
+        """Drop the messages that have waited longest; return how many."""
         if not self._queue:
             return 0
         self._queue.popleft()
         return 1
 
     async def stop(self) -> None:
-        """Give up at once."""
+        """Stop at once, without delivering the rest."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,6 +1,6 @@
-"""``ports.Notifier``: notifications sent in the background, without ever delaying or failing a decision.
+"""Outbox of notifications (``ports.Notifier``): sent in the background; never delays or fails a decision.
 
-A mailbox for each Secret reads it and hands each of its addresses a copy, in a mailbox of its own: order is kept for
+A queue for each Secret reads it and puts a copy for each of its addresses into a queue of its own: order is kept for
 each address, and one that is dead delays no other. Lost with the process, never doubled by it: what is sent has been
 stored, and is not told again. Addresses are secret: they are in no log, no Event and no error.
 """
@@ -33,15 +33,15 @@ log = structlog.get_logger(__name__)
 
 
 class Count(Protocol):
-    """How messages are counted."""
+    """Counter of messages by service and outcome."""
 
     def __call__(self, result: Literal["sent", "failed", "dropped"], messages: int = 1) -> None:
-        """Count messages by what became of them."""
+        """Count messages by outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One message to one address, or to those of one Secret that has yet to be read."""
+    """One message to one address, or to the addresses of a Secret that has not been read yet."""
 
     notice: Notice
     line: int = 0
@@ -50,7 +50,7 @@ class Letter:
 
     @property
     def place(self) -> str:
-        """Where it goes, as it may be shown."""
+        """The destination, without secrets."""
         where = f"notification {self.notice.notification} (Secret {self.notice.secret}, key {self.notice.entry}"
         return f"{where}, address {self.line})" if self.line else f"{where})"
 
@@ -59,7 +59,7 @@ class Letter:
 
 
 def addresses(text: str) -> list[str]:
-    """Return the addresses of a Secret's entry: one a line, without comments."""
+    """Return the addresses in a Secret's entry: one per line, without comments."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -85,10 +85,10 @@ async def addressed(secrets: Secrets, letter: Letter) -> list[Letter]:
 
 
 class Outbox:
-    """Sends messages to whom their Secrets name."""
+    """Sends messages to the addresses that Secrets hold."""
 
     def __init__(self, secrets: Secrets, count: Count, faltered: Callable[[Notice, str], None]) -> None:
-        """``faltered`` hears, in words that can be shown, of the first failure of each address after a success."""
+        """``faltered`` is called with a text without secrets at each address's first failure after a success."""
         self._secrets, self._count, self._tell = secrets, count, faltered
         self._threads = Threads()
         self._boxes: dict[tuple[Key, str, str], DeliveryQueue[Letter]] = {}
@@ -100,11 +100,11 @@ class Outbox:
         self._closed = False
 
     def notify(self, notice: Notice) -> None:
-        """Take a message to be sent in the background."""
+        """Queue a message to be sent in the background."""
         self._put(Letter(notice))
 
     async def stop(self, grace: float = 2.0) -> None:
-        """Send what waits, for ``grace`` seconds at most, then give up; a send that hangs is left behind."""
+        """Send the queued messages, for ``grace`` seconds at most, then stop; a send that hangs is abandoned."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._idle.wait()
@@ -135,7 +135,7 @@ class Outbox:
         self._idle.clear()
 
     def _forget(self) -> None:
-        """Remember of few addresses that they fail: they may be gone from their Secrets."""
+        """Limit the failing addresses that are remembered: they may have been removed from their Secrets."""
         idle = [key for key, box in self._boxes.items() if not len(box) and key not in self._hung]
         for key in idle[: max(0, len(self._boxes) - REMEMBERED)]:
             del self._boxes[key]
@@ -145,9 +145,9 @@ class Outbox:
             self._count("dropped", messages)
 
     async def _address(self, letter: Letter) -> None:
-        """Read the Secret, and hand a copy to each address."""
-        for one in await addressed(self._secrets, letter):
-            self._put(one)
+        """Read the Secret and queue a copy for each address."""
+        for copy in await addressed(self._secrets, letter):
+            self._put(copy)
 
     async def _send(self, key: tuple[Key, str, str], letter: Letter) -> None:
         if (over := self._hung.get(key)) is not None:

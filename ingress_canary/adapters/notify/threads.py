@@ -1,4 +1,4 @@
-"""Threads for blocking sends: few at once, and none that hangs holds up another, or the end of the process.
+"""Threads for blocking sends: few at once; one that hangs delays neither others nor the end of the process.
 
 Not an executor: one joins its threads at exit. These are daemon threads, each for one message.
 """
@@ -19,7 +19,7 @@ HANGING = 32
 
 
 class Hung(Undelivered):
-    """No end within WITHIN: it may have arrived, so it is not sent again."""
+    """A send did not end within WITHIN: it may have arrived, so it is not sent again."""
 
     def __init__(self, over: "asyncio.Future[None]") -> None:
         super().__init__(f"no end within {WITHIN:g} s; it may have arrived", again=False)
@@ -28,14 +28,14 @@ class Hung(Undelivered):
 
 
 class Threads:
-    """Where what blocks is run."""
+    """A bounded pool of threads for blocking calls."""
 
     def __init__(self) -> None:
         self._quick, self._slow = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE // 2)
         self._hanging = 0
 
     async def run(self, work: Callable[[], None], *, failing: bool = False) -> None:
-        """Run ``work`` in a thread and raise what it raises; ``failing`` says that its like has just failed.
+        """Run ``work`` in a thread and raise what it raises; ``failing``: the last send to this address failed.
 
         Raises Hung when it does not end in time, Undelivered when too many hang.
         """
@@ -58,7 +58,7 @@ class Threads:
 def _started(work: Callable[[], None]) -> "asyncio.Future[None]":
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
-    over.add_done_callback(asyncio.Future.exception)  # nobody may wait for it any more
+    over.add_done_callback(asyncio.Future.exception)  # perhaps no caller waits for it any more
 
     def tell(problem: Exception | None) -> None:
         if over.done():
@@ -72,9 +72,9 @@ def _started(work: Callable[[], None]) -> "asyncio.Future[None]":
         problem: Exception | None = None
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - told to whoever waits
+        except Exception as error:  # noqa: BLE001 - raised in the caller that waits
             problem = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: no caller waits any more
             loop.call_soon_threadsafe(tell, problem)
 
     threading.Thread(target=run, name="notification", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Evidence from a Prometheus that scrapes the ingress controllers, or from what answers like one.
+"""Prometheus source of evidence: a Prometheus that scrapes the ingress controllers, or a compatible API.
 
 ``source.py`` asks once a tick for all rollouts, ``client.py`` speaks HTTP, ``queries.py`` writes the PromQL, and
 ``controller_processes.py`` tells whose series are whose.

@@ -21,10 +21,10 @@ MAX_BYTES = 32 * 1024 * 1024
 SHOWN = 200
 """Characters of Prometheus's own words that are passed on."""
 AS_SCRAPED = {"dedup": "false"}
-"""Thanos makes one series of those of several replicas, and another one at each look, unless told otherwise."""
+"""Query parameters against Thanos's deduplication, which merges replicas' series differently in each query."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
-"""Thanos and VictoriaMetrics answer with what they could get unless told otherwise, and the latter withholds the last
-half minute unless told not to cache; Prometheus and Mimir pass these over."""
+"""Thanos and VictoriaMetrics answer with partial results by default, and the latter withholds the last half minute
+unless caching is off; Prometheus and Mimir ignore these parameters."""
 
 
 LATEST = 1e11
@@ -32,7 +32,7 @@ LATEST = 1e11
 
 
 class PrometheusError(Exception):
-    """There is no usable answer; the message says why and what to do."""
+    """No usable answer; the message says why and what to do."""
 
 
 class Row(NamedTuple):
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Where Prometheus is, and how to be let in. Files are read for each question, so that they may change."""
+    """Address and credentials of Prometheus. Files are read for each query, so that they may change."""
 
     url: str
     """With its prefix, if it has one, such as ``/prometheus`` of Mimir."""
@@ -76,7 +76,7 @@ def _secret(file: Path) -> str:
 
 
 class PrometheusClient:
-    """Asks instant queries. The caller owns the session, and sets the deadline."""
+    """Sends queries. The caller owns the HTTP session and sets the deadline."""
 
     def __init__(self, session: aiohttp.ClientSession, access: Access, max_bytes: int = MAX_BYTES) -> None:
         self._session = session
@@ -85,7 +85,7 @@ class PrometheusClient:
         self._max_bytes = max_bytes
 
     async def query(self, expression: str, **more: str) -> list[Row]:
-        """Return the series of a vector or a matrix; a scalar is one without labels.
+        """Return the series of a vector or a matrix; a scalar is a series without labels.
 
         Raises PrometheusError, also when one of the series cannot be used.
         """
@@ -96,7 +96,7 @@ class PrometheusClient:
         return rows
 
     async def query_by_row(self, expression: str, **more: str) -> list[Row]:
-        """Return the series, those included that cannot be used: they say why. Raises PrometheusError."""
+        """Return the series, unusable ones with their fault included. Raises PrometheusError."""
         form = {"query": expression, **WHOLE_AND_FRESH, **more}
         try:
             async with self._session.post(
@@ -132,7 +132,7 @@ class PrometheusClient:
         return b"".join(parts)
 
     def _rows(self, response: aiohttp.ClientResponse, body: bytes) -> list[Row]:
-        """Return what a whole answer says. Raises PrometheusError."""
+        """Return the rows of an answer. Raises PrometheusError."""
         status, is_html = response.status, response.content_type == "text/html"
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise PrometheusError(
@@ -161,19 +161,19 @@ class PrometheusClient:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a duration as every version takes it: Prometheus refuses decimals before a unit, such as ``4.8s``."""
+    """Return a duration in milliseconds: Prometheus refuses decimals before a unit, such as ``4.8s``."""
     # rounded first: 1.6 s is 1600 ms, though the nearest binary fraction may be a little more
     return f"{max(1, ceil(round(seconds * 1000, 6)))}ms"
 
 
 def _words(said: object) -> str:
-    """Return Prometheus's own words behind a colon, if there are any."""
+    """Return Prometheus's own error message after a colon, if there is any."""
     text = "; ".join(map(str, said)) if isinstance(said, list) else said if isinstance(said, str) else ""
     return f": {text[:SHOWN]}" if text else ""
 
 
 def _series(data: dict[str, Any], neither: str) -> list[Row]:
-    """Return the rows of a result; ``neither`` is the fault of one whose samples are none.
+    """Return the rows of a result; ``neither`` is the fault of a row without valid samples.
 
     Raises what a shape breaks that is no result's.
     """
@@ -183,10 +183,10 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
     if kind not in ("matrix", "vector"):
         raise ValueError(kind)
     rows = []
-    for one in data["result"]:
-        labels = {str(name): str(value) for name, value in one["metric"].items()}
+    for row in data["result"]:
+        labels = {str(name): str(value) for name, value in row["metric"].items()}
         try:
-            samples = [_sample(point) for point in (one["values"] if kind == "matrix" else [one["value"]])]
+            samples = [_sample(point) for point in (row["values"] if kind == "matrix" else [row["value"]])]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             rows.append(Row(labels, (), neither))
             continue
@@ -198,7 +198,7 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
 
 
 def _sample(point: Sequence[Any]) -> tuple[float, float]:
-    """Return time and value; a value that no float holds is infinite. Raises what a shape breaks, and ValueError."""
+    """Return time and value; a value beyond floats is infinite. Raises ValueError, and errors of a wrong shape."""
     at, value = point
     seconds = float(at)
     if not 0 <= seconds < LATEST:

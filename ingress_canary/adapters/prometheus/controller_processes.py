@@ -39,7 +39,7 @@ class Process:
 def processes(
     rows: Iterable[Row], dialect: Dialect, before: Mapping[str, Process], patience: float
 ) -> dict[str, Process]:
-    """Return who was scraped, from the rows of the family that every controller has.
+    """Return the controller processes that were scraped, from the rows of a family that every controller has.
 
     A scrape that was followed is left for another one that is ahead by more than ``patience`` seconds.
     """
@@ -51,7 +51,7 @@ def processes(
 
 
 def named(row: Row, dialect: Dialect) -> tuple[str, Labels]:
-    """Return the process that a row speaks for, and the labels of its scrape."""
+    """Return the name of the process of a row, and the labels of its scrape."""
     own, scrape = dialect.split(row.labels)
     exposition = dialect.exposition
     pod, namespace = own.get(exposition.pod), own.get(exposition.pod_namespace)
@@ -80,7 +80,7 @@ def sample_of(row: Row, process: Process, slack: float) -> tuple[float, float] |
 
 
 def is_of_others(row: Row, process: Process, every: float) -> bool:
-    """Return whether a row without a sample of the process's newest scrape is scraped all the same, at other times.
+    """Return whether a row without a sample of the process's newest scrape comes from another scrape of it.
 
     A series that this scrape did not have was last in one a whole span before, and two spans lie between its samples.
     """

@@ -27,7 +27,7 @@ class PastTraffic:
 async def last_week(
     client: PrometheusClient, dialect: Dialect, target: Target, bad: str, excluded: str, threshold: float | None
 ) -> PastTraffic:
-    """Return what an Ingress had in the last seven days.
+    """Return the traffic of an Ingress in the last seven days.
 
     ``bad`` and ``excluded`` are regular expressions of statuses, ``threshold`` is a bucket's bound in seconds. Of two
     scrapes of a process the larger counts. Raises PrometheusError.
@@ -58,5 +58,5 @@ async def last_week(
 
 
 def _share(part: float, whole: float) -> float:
-    """Return a share; of what has no series, nothing."""
+    """Return a ratio within 0 and 1; 0 where a series is missing."""
     return min(1.0, max(0.0, part / whole)) if part > 0 and whole > 0 else 0.0

@@ -1,4 +1,4 @@
-"""The PromQL of a tick, and which of a series' labels the controller wrote.
+"""PromQL queries of a tick, and which of a series' labels the controller wrote.
 
 Raw range selectors of at most a few samples: only they return the samples' own timestamps. Used by ``source.py``.
 """
@@ -21,14 +21,14 @@ OWN = frozenset(
 SEEN_WITHIN = 300
 """Seconds for which a controller whose scrapes have stopped is called stale, and is unknown afterwards."""
 MAX_QUERY = 16_000
-"""Bytes of one query: VictoriaMetrics takes 16 KiB unless told otherwise (-search.maxQueryLen), the others more."""
+"""Bytes of one query: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 
 Labels = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How this Prometheus names things."""
+    """Label and metric names in this Prometheus."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     """The controller's label -> the label that it has here; those left out keep their name."""
@@ -51,9 +51,9 @@ class Dialect:
         return own, frozenset(scrape)
 
     def scraped(self, seconds: float) -> str:
-        """Return the query that tells which controllers are scraped, and when.
+        """Return the query for the controllers that are scraped, and when.
 
-        It looks back as far as the others of its look: a deduplication chooses replicas by that too.
+        Its range is that of the tick's other queries: deduplication chooses replicas by that too.
         """
         return f"{RELOADED}{{{self.matchers}}}[{math.ceil(seconds)}s]"
 
@@ -73,12 +73,12 @@ class Dialect:
         return f"{self.exposition.buckets}{{{whose}}}[{math.ceil(seconds)}s]"
 
     def bounds(self, targets: Sequence[Target]) -> str:
-        """Return the query that lists the bounds that there are."""
+        """Return the query for the existing bucket bounds."""
         whose = self._of(targets, [one.ingress for one in targets])
         return f"count by ({self._stored('le')}) ({self.exposition.buckets}{{{whose}}})"
 
     def orphans(self, targets: Sequence[Target], seconds: float) -> str:
-        """Return the query for the controllers' word on the shadows."""
+        """Return the query for the controllers' orphan-Ingress metric of the shadows."""
         return (
             f"{self.exposition.orphan}{{{self._of(targets, [one.shadow for one in targets])}}}[{math.ceil(seconds)}s]"
         )
@@ -93,11 +93,11 @@ class Dialect:
 
     @property
     def kept(self) -> list[str]:
-        """The labels that the controllers wrote, as they are named here: what tells series apart, whoever scraped."""
+        """The labels that the controllers wrote: they identify a series, whichever job scraped it."""
         return sorted(self._stored(name) for name in OWN)
 
     def portions(self, targets: Sequence[Target]) -> list[Sequence[Target]]:
-        """Return the targets in as few portions as fit the longest query of each."""
+        """Return the targets in as few portions as the limit on query length allows."""
         if len(targets) <= 1 or len(self.buckets(targets, SEEN_WITHIN)) <= self.max_query >= len(
             self.orphans(targets, SEEN_WITHIN)
         ):
@@ -120,11 +120,11 @@ class Dialect:
 
 
 def _either(names: Iterable[str]) -> str:
-    """Return a regular expression for any of the names, which hold nothing special but a dot or a plus."""
+    """Return a regular expression for any of the names, whose only special characters are dot and plus."""
     return "|".join(name.replace(".", "[.]").replace("+", "[+]") for name in names)
 
 
 def _printed(bound: float) -> set[str]:
-    """Return the ways in which a bucket's bound may be written."""
+    """Return the forms in which a bucket's bound may be written."""
     text = f"{bound:g}"
     return {text, f"{text}.0"} if "." not in text else {text}

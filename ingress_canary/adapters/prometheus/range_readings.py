@@ -1,4 +1,4 @@
-"""Readings of the past from range queries: what ``source.py`` would have read at each instant. For replay.
+"""Range readings for replay: what ``source.py`` would have read at each past instant.
 
 A process is read through the scrape that is followed now, so that the present goes on where its past ends. No await.
 """
@@ -27,7 +27,7 @@ Rows = Mapping[str, Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class RangeRows:
-    """The rows of a longer look."""
+    """The rows of a range query."""
 
     scraped: Rows
     """The family that tells which processes were scraped."""
@@ -39,12 +39,12 @@ class RangeRows:
     """Queries of the users' own without an answer, and why."""
 
     def missing(self, target: Target) -> str | None:
-        """Return why what a target asks for cannot be had; others may have what they ask for."""
+        """Return why the range of a target is missing; other targets may have theirs."""
         return next((self.failed[query] for query in (*target.totals, *target.parts) if query in self.failed), None)
 
 
 class SeriesLine(NamedTuple):
-    """One series of a process, ready to be read at any instant."""
+    """One series of a process that can be read at any instant."""
 
     family: str
     process: Process
@@ -55,7 +55,7 @@ class SeriesLine(NamedTuple):
 
 
 def portioned(targets: Sequence[Target]) -> list[list[Target]]:
-    """Return the targets that want to know of the past, in portions of a size that can be answered."""
+    """Return the targets that need past readings, in portions of a size that Prometheus can answer."""
     portions, size = list[list[Target]](), 0
     for target in sorted({target for target in targets if target.past}):
         if not portions or size + len(target.past) > PORTION:
@@ -67,11 +67,11 @@ def portioned(targets: Sequence[Target]) -> list[list[Target]]:
 
 @dataclass(frozen=True, slots=True)
 class RangeReadings:
-    """A memory made ready to be read at any instant."""
+    """The answers of range queries, which can be read at any instant."""
 
     memory: RangeRows
     now: QueryAnswers
-    """The present look, whose past it is."""
+    """The answers of the present tick, whose past it is."""
     dialect: Dialect
     known: Mapping[str, Process]
     scraped: Mapping[str, Sequence[float]]
@@ -82,7 +82,7 @@ class RangeReadings:
 
     @classmethod
     def of(cls, memory: RangeRows, now: QueryAnswers, dialect: Dialect) -> Self:
-        """Return the past of a look."""
+        """Return the range readings of these answers."""
         rows = [row for found in memory.scraped.values() for row in found]
         followed = {name: process for name, (process, _) in now.processes.items()}
         known = processes(rows, dialect, followed, float("inf")) | followed
@@ -106,7 +106,7 @@ class RangeReadings:
         return cls(memory, now, dialect, known, scraped, lines, bounds)
 
     def readings(self, target: Target, wall: Sequence[float], within: float) -> Iterator[Reading]:
-        """Yield a target's reading of each instant of which something is known.
+        """Yield a target's reading of each instant that has data.
 
         ``wall`` holds its instants in real seconds since 1970, and ``within`` is how many seconds a sample of users'
         own counters may lie before the instant at which it is read.
@@ -135,7 +135,7 @@ class RangeReadings:
 
 
 def _series(lines: Sequence[SeriesLine], present: Mapping[str, float], now: QueryAnswers) -> Iterator[Series]:
-    """Yield what each process's newest scrape had."""
+    """Yield the series of each process as its newest scrape had them."""
     for line in lines:
         last = present.get(line.process.name)
         index = bisect_right(line.times, last) - 1 if last is not None else -1
@@ -153,7 +153,7 @@ def _instance(name: str, last: float, known: Mapping[str, Process], now: QueryAn
 
 
 def _start(name: str, last: float, now: QueryAnswers) -> float | None:
-    """Return when a process began, where it had by then; what it was before it restarted is not known any more."""
+    """Return when a process started, where it had by then; an earlier start, before a restart, is no longer known."""
     start = now.processes[name][1] if name in now.processes else None
     return start if start is not None and start <= last else None
 
@@ -161,7 +161,7 @@ def _start(name: str, last: float, now: QueryAnswers) -> float | None:
 def _own(
     memory: RangeRows, target: Target, now: QueryAnswers, dialect: Dialect, upto: float, within: float
 ) -> Iterator[Series]:
-    """Yield the counters that a target asks for, as the scrapes before an instant left them."""
+    """Yield the user's counters of a target, as of the last scrapes before an instant."""
     if not target.totals:
         return
     totals, parts = _cut(memory.totals, upto, within), _cut(memory.parts, upto, within)
@@ -173,7 +173,7 @@ def _own(
 
 
 def _cut(answers: Rows, upto: float, within: float) -> dict[str, list[Row]]:
-    """Return the rows with what they held in the time before an instant."""
+    """Return the rows with the samples of a span before an instant."""
     return {
         selector: [
             Row(row.labels, samples)

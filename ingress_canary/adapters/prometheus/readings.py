@@ -1,4 +1,4 @@
-"""Rows of a tick's queries become readings, one a target. Used by ``source.py``."""
+"""Readings from the rows of a tick's queries, one per target. Used by ``source.py``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ START_JITTER = 5.0
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswers:
-    """What one look brought, all of it in Prometheus's time."""
+    """The answers to all queries of one tick, in Prometheus's time."""
 
     at: datetime
     """When, on the daemon's clock."""
@@ -54,98 +54,98 @@ class QueryAnswers:
 def starts(
     processes: Mapping[str, Process], rows: Sequence[Row] | str, dialect: Dialect
 ) -> dict[str, tuple[Process, float | None]]:
-    """Return each process with its start; None where it is not known, or told by a later scrape than the process's."""
-    told = {} if isinstance(rows, str) else {dialect.split(row.labels)[1]: row.samples[-1][1] for row in rows}
+    """Return each process with its start; None where it is unknown, or from a later scrape than the process's."""
+    known = {} if isinstance(rows, str) else {dialect.split(row.labels)[1]: row.samples[-1][1] for row in rows}
     found: dict[str, tuple[Process, float | None]] = {}
     for name, process in processes.items():
-        start = told.get(process.scrape)
+        start = known.get(process.scrape)
         found[name] = process, start if start is not None and 0 <= start <= process.at else None
     return found
 
 
-def readings(targets: Sequence[Target], look: QueryAnswers, dialect: Dialect) -> dict[Target, Reading]:
+def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect) -> dict[Target, Reading]:
     """Return the reading of each target."""
     exposition = dialect.exposition
     series: dict[tuple[str, str], list[Series]] = {}
-    failed = {family: rows for family, rows in look.rows.items() if isinstance(rows, str)}
-    faults, elsewhere = _faults(look, dialect), dict[tuple[str, str], str]()
+    failed = {family: rows for family, rows in answers.rows.items() if isinstance(rows, str)}
+    faults, elsewhere = _faults(answers, dialect), dict[tuple[str, str], str]()
     for family in (exposition.requests, exposition.durations, exposition.buckets):
-        for row, process in _of_processes(family, look, dialect):
+        for row, process in _of_processes(family, answers, dialect):
             place = _place(row, dialect)
-            if (one := _one(family, row, process, look, dialect)) is not None:
+            if (one := _one(family, row, process, answers, dialect)) is not None:
                 series.setdefault(place, []).append(one)
-            elif is_of_others(row, process, look.every):
+            elif is_of_others(row, process, answers.every):
                 elsewhere.setdefault(place, f"Prometheus: the samples of {family} {OTHERS}")
     # a fault that names no Ingress may be of any
     failed |= faults.get(NOBODY, {})
     orphans: dict[tuple[str, str], bool] = {}
-    for row, process in _of_processes(exposition.orphan, look, dialect):
-        one, place = _one(exposition.orphan, row, process, look, dialect), _place(row, dialect)
+    for row, process in _of_processes(exposition.orphan, answers, dialect):
+        one, place = _one(exposition.orphan, row, process, answers, dialect), _place(row, dialect)
         if one is not None:
             orphans[place] = orphans.get(place, False) or one.value > 0
     instances = tuple(
-        Instance(process.instance, None if start is None else look.instant(start))
-        for process, start in look.processes.values()
+        Instance(process.instance, None if start is None else answers.instant(start))
+        for process, start in answers.processes.values()
     )
-    buckets = look.rows.get(exposition.buckets, ())
-    bounds = look.bounds if isinstance(buckets, str) else look.bounds | bounds_of(buckets, dialect)
-    failed |= look.failed
+    buckets = answers.rows.get(exposition.buckets, ())
+    bounds = answers.bounds if isinstance(buckets, str) else answers.bounds | bounds_of(buckets, dialect)
+    failed |= answers.failed
     return {
         target: Reading(
-            at=look.at,
+            at=answers.at,
             instances=instances,
             series=tuple(
                 one
                 for one in series.get((target.namespace, target.ingress), ())
                 if one.family != exposition.buckets or _bound(one.labels) in target.bounds
             )
-            + tuple(one for selector in {*target.totals, *target.parts} for one in look.own.get(selector, ())),
+            + tuple(one for selector in {*target.totals, *target.parts} for one in answers.own.get(selector, ())),
             bounds=bounds,
             orphaned=orphans.get((target.namespace, target.shadow)),
-            note=look.missing,
-            missing=look.missing or elsewhere.get((target.namespace, target.ingress)),
+            note=answers.missing,
+            missing=answers.missing or elsewhere.get((target.namespace, target.ingress)),
             failed=failed | faults.get((target.namespace, target.ingress), {}),
-            values=look.values,
-            sampled_every=look.sampled_every,
+            values=answers.values,
+            sampled_every=answers.sampled_every,
         )
         for target in targets
     }
 
 
 def _place(row: Row, dialect: Dialect) -> tuple[str, str]:
-    """Return namespace and name of the Ingress of which a row speaks."""
+    """Return namespace and name of the Ingress that a row is about."""
     own, _ = dialect.split(row.labels)
     return own.get(dialect.exposition.namespace, ""), own.get(dialect.exposition.ingress, "")
 
 
-def _faults(look: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
-    """Return which families cannot be used for which Ingress, because one of its series cannot, and why."""
+def _faults(answers: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the families that are unusable for an Ingress, because one of its series is, and why."""
     found: dict[tuple[str, str], dict[str, str]] = {}
-    for family, rows in look.rows.items():
+    for family, rows in answers.rows.items():
         for row in () if isinstance(rows, str) else rows:
             if row.fault is not None:
                 found.setdefault(_place(row, dialect), {})[family] = f"Prometheus: {row.fault}"
     return found
 
 
-def _of_processes(family: str, look: QueryAnswers, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
-    """Yield a family's usable rows that come through the scrape by which their process is read."""
-    rows = look.rows.get(family, ())
+def _of_processes(family: str, answers: QueryAnswers, dialect: Dialect) -> Iterator[tuple[Row, Process]]:
+    """Yield a family's usable rows that come from the scrape by which their process is read."""
+    rows = answers.rows.get(family, ())
     for row in () if isinstance(rows, str) else rows:
         name, scrape = named(row, dialect)
-        process, _ = look.processes.get(name, (None, None))
-        # a process that is gone, or another scrape of one that is read already
+        process, _ = answers.processes.get(name, (None, None))
+        # a process that has ended, or another scrape of one that is read already
         if process is not None and process.scrape == scrape and row.fault is None:
             yield row, process
 
 
-def _one(family: str, row: Row, process: Process, look: QueryAnswers, dialect: Dialect) -> Series | None:
-    """Return a series as the newest scrape of its process left it; None where that scrape did not have it."""
-    sample, (_, start) = sample_of(row, process, look.every / 2), look.processes[process.name]
+def _one(family: str, row: Row, process: Process, answers: QueryAnswers, dialect: Dialect) -> Series | None:
+    """Return a series as of the newest scrape of its process; None where that scrape did not have it."""
+    sample, (_, start) = sample_of(row, process, answers.every / 2), answers.processes[process.name]
     if sample is None or (start is not None and sample[0] < min(start + START_JITTER, process.at)):
         return None  # not in the newest scrape any more, or left over from before the process's start
     own, _ = dialect.split(row.labels)
-    return Series(family, process.instance, own, sample[1], look.instant(sample[0]))
+    return Series(family, process.instance, own, sample[1], answers.instant(sample[0]))
 
 
 def _bound(labels: Mapping[str, str], bound: str = "le") -> float:

@@ -1,4 +1,4 @@
-"""The ports.MetricsSource that asks Prometheus once a tick and family, for all rollouts together.
+"""Prometheus source (ports.MetricsSource): one query per tick and metric family, for all rollouts together.
 
 1. Which controllers are scraped, and when last? Without them nothing else is asked, but when one was in some minutes.
 2. Everything else at once: their starts, requests, latencies, and their word on the shadows. Asked later, it shows at
@@ -9,7 +9,7 @@ What a target wants to know of the past is asked for beside it, once a rollout b
 (``range_readings.py``).
 
 A family whose query fails is missing with its reason, and what does not need it is judged all the same. All queries of
-a look have the same window: what deduplicates replicas may choose another one for another window.
+a tick have the same window: a deduplication of replicas may choose another replica for another window.
 """
 
 import asyncio
@@ -51,11 +51,11 @@ class Sampling:
 
     every: float = 30
     within: float = 5
-    """One look as a whole."""
+    """Time for all queries of a tick."""
 
 
 class PrometheusSource:
-    """Implements ports.Metrics over Prometheus's HTTP API."""
+    """Implements ports.MetricsSource over Prometheus's HTTP API."""
 
     def __init__(
         self, client: PrometheusClient, clock: Clock, dialect: Dialect | None = None, sampling: Sampling | None = None
@@ -94,34 +94,34 @@ class PrometheusSource:
             self._own(deadline, targets, "values"),
             self._memories(deadline, at, targets, within),
         )
-        told = starts(present, began, self._dialect)
+        process_starts = starts(present, began, self._dialect)
         replicas, every = self._dialect.replicas, self._sampling.every
         both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
         self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
         own = counters(both, last, replicas, self._followed, self._instant)
         values, failed = numbers(asked)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
-        look = QueryAnswers(
-            at, told, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
+        tick_answers = QueryAnswers(
+            at, process_starts, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
             missing=missing, followed=self._followed,
         )  # fmt: skip
         read: dict[Target, Reading] = {}
         for portion, (rows, bounds) in zip(portions, answers, strict=True):
-            read |= readings(portion, replace(look, rows=rows, bounds=bounds), self._dialect)
+            read |= readings(portion, replace(tick_answers, rows=rows, bounds=bounds), self._dialect)
         for portion, memory in memories:
-            read |= await self._with_past({target: read[target] for target in portion}, memory, look, within)
+            read |= await self._with_past({target: read[target] for target in portion}, memory, tick_answers, within)
         return read
 
     async def _scraped(self, deadline: float, within: float) -> Sequence[Row] | str:
-        """Return which controllers were scraped; where none was, those of some minutes, to say how long ago."""
+        """Return the controllers that were scraped; where none was, those of the last minutes, to report their age."""
         rows = await self._try(deadline, self._dialect.scraped(within))
         return rows or await self._try(deadline, self._dialect.scraped(SEEN_WITHIN))
 
     async def _with_past(
-        self, read: Mapping[Target, Reading], memory: RangeRows | str, look: QueryAnswers, within: float
+        self, read: Mapping[Target, Reading], memory: RangeRows | str, answers: QueryAnswers, within: float
     ) -> dict[Target, Reading]:
-        """Return readings with those of the instants that their targets want to know of."""
-        past = memory if isinstance(memory, str) else self._made_ready(memory, look)
+        """Return the readings with the past readings that their targets need."""
+        past = memory if isinstance(memory, str) else self._made_ready(memory, answers)
         found = dict[Target, Reading]()
         for target, reading in read.items():
             before = past if isinstance(past, str) else self._before(target, past, within)
@@ -134,27 +134,27 @@ class PrometheusSource:
             await asyncio.sleep(0)
         return found
 
-    def _made_ready(self, memory: RangeRows, look: QueryAnswers) -> RangeReadings | str:
+    def _made_ready(self, memory: RangeRows, answers: QueryAnswers) -> RangeReadings | str:
         try:
-            return RangeReadings.of(memory, look, self._dialect)
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            return RangeReadings.of(memory, answers, self._dialect)
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return self._faults.words("the past", error)
 
     def _before(self, target: Target, past: RangeReadings, within: float) -> tuple[Reading, ...] | str:
-        """Return the readings that a target wants of the past, or why they cannot be had."""
+        """Return the past readings that a target needs, or why there are none."""
         missing = past.memory.missing(target)
         if missing is not None:
             return missing
         try:
             wall = [self._clock.wall(datetime.fromtimestamp(at, UTC)).timestamp() for at in target.past]
             return tuple(past.readings(target, wall, within))
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return self._faults.words(f"the past of {target.namespace}/{target.ingress}", error)
 
     async def _memories(
         self, deadline: float, at: datetime, targets: Sequence[Target], within: float
     ) -> list[tuple[Sequence[Target], RangeRows | str]]:
-        """Return what Prometheus remembers for targets that want to know of the past, or why there is nothing."""
+        """Return the range answers for targets that need past readings, or why there are none."""
         turns = asyncio.Semaphore(PAST_AT_ONCE)
 
         async def one(portion: Sequence[Target]) -> RangeRows | str:
@@ -181,7 +181,7 @@ class PrometheusSource:
     async def _own(
         self, deadline: float, targets: Sequence[Target], kind: Literal["totals", "parts", "values"], raw: str = ""
     ) -> Mapping[str, Sequence[Row] | str]:
-        """Return the answers to the users' own queries of a kind, each asked once whoever wants it."""
+        """Return the answers to the users' own queries of a kind, each sent once for all targets."""
         queries = sorted({query for target in targets for query in getattr(target, kind)})
         turns = asyncio.Semaphore(AT_ONCE)
 
@@ -227,7 +227,7 @@ class PrometheusSource:
         return usable, sampled, f"Prometheus: {why}"
 
     def _out_of_time(self, at: datetime, newest: datetime) -> str:
-        """Return what is wrong with a scrape that is not of now."""
+        """Return the fault of a scrape whose time is not recent, or lies in the future."""
         age = (at - newest).total_seconds()
         if age < 0:
             return f"the newest scrape lies {-age:.0f} s ahead: the clock of Prometheus, or of this daemon, is wrong"
@@ -240,13 +240,13 @@ class PrometheusSource:
     async def _look(
         self, deadline: float, targets: Sequence[Target], seconds: float
     ) -> tuple[Mapping[str, Sequence[Row] | str], frozenset[float]]:
-        """Return each family's rows, or why there are none; and all bucket bounds where a wanted one is missing."""
+        """Return each family's rows, or why there are none; and all bucket bounds where a needed one is missing."""
         orphans = {self._dialect.exposition.orphan: self._dialect.orphans(targets, seconds)}
         rows = await self._all(deadline, self._counts(targets, seconds) | orphans, by_row=True)
         return rows, await self._bounds(deadline, targets, rows)
 
     def _counts(self, targets: Sequence[Target], seconds: float) -> dict[str, str]:
-        """Return the query of each family that is counted."""
+        """Return the query of each metric family that is counted."""
         dialect, exposition = self._dialect, self._dialect.exposition
         queries = {exposition.requests: dialect.family(exposition.requests, targets, seconds)}
         if any(target.bounds for target in targets):
@@ -263,7 +263,7 @@ class PrometheusSource:
     async def _bounds(
         self, deadline: float, targets: Sequence[Target], rows: Mapping[str, Sequence[Row] | str]
     ) -> frozenset[float]:
-        """Return the bucket bounds to choose from; asked for only where one that an SLO needs is missing."""
+        """Return the existing bucket bounds; queried only where a bound that an SLO needs is missing."""
         exposition = self._dialect.exposition
         wanted = {bound for target in targets for bound in target.bounds}
         buckets = rows.get(exposition.buckets, "")
@@ -277,7 +277,7 @@ class PrometheusSource:
     async def _try(
         self, deadline: float, query: str, *, by_row: bool = False, apart: bool = True
     ) -> Sequence[Row] | str:
-        """Return the rows of an answer, or why there are none.
+        """Return the rows of a query's answer, or why there are none.
 
         With ``by_row`` they hold those, too, that cannot be used; with ``apart`` those of each replica: of the
         controllers' one is followed here, while a user's query may add up what it finds.
@@ -287,7 +287,7 @@ class PrometheusSource:
             return await self._ask(deadline, partial(ask, query, **(AS_SCRAPED if apart else {})))
         except PrometheusError as error:
             return f"Prometheus: {error}"
-        except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+        except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return f"Prometheus: the query cannot be answered: {self._faults.words(query, error)}"
 
     async def _ask(self, deadline: float, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:
@@ -301,10 +301,10 @@ class PrometheusSource:
             ) from None
 
     def _instant(self, seconds: float) -> datetime:
-        """Return where seconds since 1970 lie on the clock."""
+        """Return the instant on the daemon's clock of seconds since 1970."""
         return self._clock.at(datetime.fromtimestamp(seconds, UTC))
 
 
 def _answered(answers: Mapping[str, Sequence[Row] | str]) -> dict[str, Sequence[Row]]:
-    """Return the answers that there are."""
+    """Return the answers that are not errors."""
     return {query: rows for query, rows in answers.items() if not isinstance(rows, str)}

@@ -1,4 +1,4 @@
-"""Answers to users' own PromQL queries: counters by series, and single numbers. Used by ``source.py``.
+"""User queries: answers to users' own PromQL, as counters by series or single numbers. Used by ``source.py``.
 
 Counters of all events are asked for first. What was scraped for them was scraped for their parts too, so that a part
 that is missing later was not there, and counts as 0.
@@ -16,7 +16,7 @@ Answers = Mapping[str, Sequence[Row] | str]
 
 
 class Scrape(NamedTuple):
-    """The newest scrape of what counts, by the replica that is believed."""
+    """The newest scrape of an instance, by the Prometheus replica that is followed."""
 
     replica: tuple[str, ...]
     at: float
@@ -24,7 +24,7 @@ class Scrape(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The job that is followed."""
+    """The scrape job that a query follows."""
 
     job: str
     number: int = 1
@@ -40,7 +40,7 @@ Turns = Mapping[tuple[str, str], Turn]
 
 
 def scrapes(totals: Answers, replicas: Sequence[str], patience: float) -> dict[str, Scrape]:
-    """Return when each instance was last scraped, as every answer that knows it shows.
+    """Return when each instance was last scraped, by all answers that show it.
 
     Of several replicas the first by name is believed, unless it lags behind another one by more than ``patience``
     seconds.
@@ -65,7 +65,7 @@ def _believed(seen: Mapping[tuple[str, ...], float], patience: float) -> Scrape:
 def turns(
     answers: Answers, last: Mapping[str, Scrape], replicas: Sequence[str], before: Turns, patience: float
 ) -> Turns:
-    """Return which job each query follows where several scrape an instance: the one that it has followed, if it can.
+    """Return the job that each query follows where several scrape an instance: the former one where possible.
 
     Their series are those of one process, whatever other labels the jobs give them: the sum would count all twice.
     """
@@ -88,7 +88,7 @@ def counters(
     answers: Answers, last: Mapping[str, Scrape], replicas: Sequence[str], followed: Turns,
     instant: Callable[[float], datetime],
 ) -> dict[str, tuple[Series, ...]]:  # fmt: skip
-    """Return the series of each selector as the last scrapes left them."""
+    """Return the series of each selector as of the last scrapes."""
     found: dict[str, tuple[Series, ...]] = {}
     for selector, rows in answers.items():
         series = []
@@ -111,7 +111,7 @@ def counters(
 
 
 def numbers(answers: Answers) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the number that each query answered, and why others have none."""
+    """Return the number of each query, and why others have none."""
     values, failed = dict[str, float](), dict[str, str]()
     for query, rows in answers.items():
         if isinstance(rows, str):
@@ -131,7 +131,7 @@ def _replica(row: Row, replicas: Sequence[str]) -> tuple[str, ...]:
 
 
 def _instance(row: Row, replicas: Sequence[str]) -> str:
-    """Return who counts: what was scraped; a series that does not say is followed by itself."""
+    """Return the instance that counts a series; a series without instance labels is followed on its own."""
     if "instance" in row.labels:
         return "/".join(row.labels[name] for name in ("job", "instance") if name in row.labels)
     return ",".join(f"{name}={value}" for name, value in sorted(row.labels.items()) if name not in replicas)

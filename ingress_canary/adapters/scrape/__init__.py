@@ -1,4 +1,4 @@
-"""Evidence from the ingress controllers' own /metrics pages, for clusters without Prometheus.
+"""Scrape source of evidence: the ingress controllers' own /metrics pages, for clusters without Prometheus.
 
 ``scrape/source.py`` fetches every controller pod's page once a tick, ``metrics_page.py`` keeps the few lines that
 matter while the page streams by, ``addresses.py`` says where the pages are.

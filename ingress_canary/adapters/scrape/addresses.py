@@ -1,4 +1,4 @@
-"""Where the controllers' metrics pages are: pods found in the cluster, or URLs that the user gives."""
+"""Addresses of the controllers' metrics pages: pods found in the cluster, or URLs from the settings."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 from ingress_canary.ports import PodAddress
 
 METRICS_PORT = 10254
-"""Where ingress-nginx serves /metrics unless told otherwise."""
+"""Port on which ingress-nginx serves /metrics by default."""
 
 
 class Address(NamedTuple):
-    """One page."""
+    """The address of one page."""
 
     name: str
     """Whose page it is, for messages, and as the instance where the page does not say."""
@@ -19,7 +19,7 @@ class Address(NamedTuple):
 
 
 def pod_addresses(pods: Iterable[PodAddress], port: str = "metrics") -> tuple[Address, ...]:
-    """Return the pages of ``pods``: at the port of that name or number, else at ingress-nginx's own."""
+    """Return the pages of ``pods``: at the port of that name or number, else at ingress-nginx's default port."""
     return tuple(Address(pod.name, _url(pod, port)) for pod in pods)
 
 

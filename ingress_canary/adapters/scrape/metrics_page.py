@@ -1,4 +1,4 @@
-"""One metrics page in the Prometheus text format, read while it streams by.
+"""Metrics page in the Prometheus text format, parsed while it streams in.
 
 A big controller's page has hundreds of thousands of lines, of which a tick needs a few thousand: lines are told
 apart as bytes, and only what is kept is parsed. Used by ``scrape/source.py``. The format is described at
@@ -39,7 +39,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """How a controller writes its page. The defaults are ingress-nginx's (internal/ingress/metric, v1.15)."""
+    """The names in a controller's page. The defaults are ingress-nginx's (internal/ingress/metric, v1.15)."""
 
     requests: str = REQUESTS
     durations: str = DURATION_COUNT
@@ -71,7 +71,7 @@ class SampleLine(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Namespace and name of an Ingress, as labels say them."""
+    """Namespace and name of an Ingress, from labels."""
 
     namespace: str
     ingress: str
@@ -79,7 +79,7 @@ class Pair(NamedTuple):
 
 @dataclass(slots=True)
 class MetricsPage:
-    """What was kept of a page."""
+    """The parts of a page that were kept."""
 
     instance: str | None = None
     """The pod that the page itself names."""
@@ -92,7 +92,7 @@ class MetricsPage:
 
 
 class Wanted:
-    """Which lines a tick needs; built once a tick, shared by all pages.
+    """The lines that a tick needs; built once a tick, shared by all pages.
 
     ``before`` is what the tick before wanted: a series that it has parsed is known by its text, all but the value.
     """
@@ -152,7 +152,7 @@ def _quick(label: str) -> re.Pattern[bytes]:
 
 
 class PageReader:
-    """Takes a page in chunks of any size, then hands over what was kept."""
+    """Parser that takes a page in chunks of any size and returns what was kept."""
 
     def __init__(self, wanted: Wanted, max_bytes: int) -> None:
         self._wanted = wanted
@@ -167,7 +167,7 @@ class PageReader:
         """Whether an SLO needs the buckets of a bound, as it is written on this page."""
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises PageError."""
+        """Parse the next bytes. Raises PageError."""
         self._size += len(chunk)
         if self._size > self._max_bytes:
             raise PageError(f"the page is longer than {self._max_bytes >> 20} MiB; raise the limit of a page's size")
@@ -181,7 +181,7 @@ class PageReader:
             raise PageError("a line is longer than 1 MiB; is it a metrics page?")
 
     def close(self) -> MetricsPage:
-        """Return the page once all of it was fed. Raises PageError."""
+        """Return the page after its last bytes. Raises PageError."""
         if not self._is_marked:
             raise PageError(
                 f"the page has no {self._wanted.exposition.marker}* metrics; "
@@ -192,7 +192,7 @@ class PageReader:
         return self._page
 
     def _take(self, block: bytes) -> None:
-        """Keep what is wanted of whole lines."""
+        """Keep the wanted ones of complete lines."""
         wanted, page = self._wanted, self._page
         lines = block.split(b"\n")
         self._is_marked = self._is_marked or self._marker in block
@@ -206,7 +206,7 @@ class PageReader:
                 self._keep(wanted.parse(line))
 
     def _named(self, lines: Iterable[bytes]) -> str | None:
-        """Return the pod that one of the lines names."""
+        """Return the pod that a line names."""
         exposition = self._wanted.exposition
         samples = (line for line in lines if self._pod_marker in line and not line.startswith(b"#"))
         labels = next((_parse(line).labels for line in samples), {})
@@ -255,7 +255,7 @@ class PageReader:
 
 @lru_cache(maxsize=1024)
 def _bound(text: bytes) -> float | None:
-    """Return a bucket's bound, None for what is no number."""
+    """Return a bucket's bound, None when it is no number."""
     try:
         return float(text)
     except ValueError:
@@ -263,7 +263,7 @@ def _bound(text: bytes) -> float | None:
 
 
 def _parse(raw: bytes) -> SampleLine:
-    """Return a sample line's content; an exemplar behind it is ignored. Raises PageError."""
+    """Return a sample line's content; an exemplar after it is ignored. Raises PageError."""
     try:
         found = _LINE.fullmatch(raw.decode())
         if found is None:

@@ -1,4 +1,4 @@
-"""The ports.MetricsSource that reads every controller pod's page once a tick, for all rollouts together."""
+"""Scrape source (ports.MetricsSource): reads every controller pod's page once a tick, for all rollouts together."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ SHOWN_FAILURES = 3
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one tick may cost."""
+    """Limits on the size and time of one tick."""
 
     seconds: float = 5.0
     """Real time that a page may take from connecting to its last byte."""
@@ -30,7 +30,7 @@ class Limits:
 
 
 class ControllerScrape:
-    """Implements ports.Metrics over the controllers' own pages.
+    """Implements ports.MetricsSource over the controllers' own pages.
 
     A page that cannot be used in full is as if its pod had not answered, since on a page that was read an absent
     series means 0. So is one whose series of a target cannot be used, for that target. The other pods' pages are usable
@@ -55,7 +55,7 @@ class ControllerScrape:
         self._limits = limits or Limits()
         self._faults = SourceFaults()
         self._wanted: Wanted | None = None
-        """At the last look."""
+        """At the last reading."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target from one fetch of every page."""
@@ -74,7 +74,7 @@ class ControllerScrape:
         return {target: self._reading(at, target, tuple(unique.values()), failures) for target in targets}
 
     async def _fetch(self, address: Address, wanted: Wanted, turns: asyncio.Semaphore) -> "_Answer | str":
-        """Return a page, or why there is none."""
+        """Return a page, or why it could not be read."""
         async with turns:
             try:
                 async with asyncio.timeout(self._limits.seconds):
@@ -91,7 +91,7 @@ class ControllerScrape:
                 why = "the page broke off"
             except aiohttp.ClientError as error:
                 why = f"{type(error).__name__} at {address.url}: {error}"
-            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
                 why = f"the page cannot be read: {self._faults.words(address.name, error)}"
             return f"{address.name}: {why}"
 
@@ -111,14 +111,14 @@ class ControllerScrape:
         return _Answer(at, Instance(page.instance or address.name, started), page)
 
     def _instant(self, seconds: float) -> datetime | None:
-        """Return where a real-world time lies on the daemon's clock; None for what is no time."""
+        """Return the instant on the daemon's clock of a real-world time; None for an invalid time."""
         try:
             return self._clock.at(datetime.fromtimestamp(seconds, UTC))
         except (ValueError, OverflowError, OSError):
             return None
 
     def _reading(self, at: datetime, target: Target, answers: "Sequence[_Answer]", failures: Sequence[str]) -> Reading:
-        """Return what the pages say of a target; ``failures`` are the pages that cannot be used for any."""
+        """Return the reading of a target from all pages; ``failures`` are the pages that could not be read."""
         usable, series, absent = list[_Answer](), list[Series](), list(failures)
         for answer in answers:
             try:
@@ -126,7 +126,7 @@ class ControllerScrape:
                 usable.append(answer)
             except PageError as error:
                 absent.append(f"{answer.instance.name}: {error}")
-            except Exception as error:  # noqa: BLE001 - logged there, and told as a lack of data
+            except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
                 where = f"{answer.instance.name} of {target.namespace}/{target.ingress}"
                 absent.append(f"{where}: {self._faults.words(where, error)}")
         if not usable:
@@ -149,7 +149,7 @@ class ControllerScrape:
         )
 
     def _series(self, answer: "_Answer", target: Target) -> list[Series]:
-        """Return a target's series of one page. Raises PageError for a sample whose time cannot be believed."""
+        """Return a target's series of one page. Raises PageError for a sample with an implausible time."""
         found = []
         for line in answer.page.lines.get(Pair(target.namespace, target.ingress), ()):
             at = answer.at

@@ -1,4 +1,4 @@
-"""The daemon's own metrics (docs/reference/metrics.md) on a registry that it is given: nothing global.
+"""Metrics of the daemon itself (docs/reference/metrics.md), on a registry that it is given: nothing global.
 
 What is rarely counted is there from the start, at 0: ``increase()`` does not see a series' first value.
 """
@@ -56,7 +56,7 @@ class PrometheusTelemetry:
         )
         self._query = Histogram(
             "ingress_canary_source_query_seconds",
-            "Time of one look at a metrics source.",
+            "Time of one reading of a metrics source.",
             ("source",),
             buckets=SECONDS,
             registry=registry,
@@ -69,7 +69,7 @@ class PrometheusTelemetry:
         )
         self._answered = Gauge(
             "ingress_canary_source_last_success_timestamp_seconds",
-            "When a look at a metrics source last brought an answer; before that, when the first was taken.",
+            "When a metrics source last gave an answer; before that, when the first reading was taken.",
             ("source",),
             registry=registry,
         )
@@ -102,15 +102,15 @@ class PrometheusTelemetry:
         ).set(1)
 
     def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
-        """Show a rollout as it is now, and no longer as it was; at rest with the evidence that ended it."""
+        """Replace what is shown of a rollout by its present status; at rest with the evidence that ended it."""
         self._rollouts.show(key, shown, plan)
 
     def forget(self, key: Key) -> None:
-        """Show a rollout no longer."""
+        """Remove a rollout's series."""
         self._rollouts.forget(key)
 
     def transition(self, reason: str) -> None:
-        """Count an entry of a history."""
+        """Count a transition."""
         self._transitions.labels(reason).inc()
 
     def rollback(self, seconds: float) -> None:
@@ -123,7 +123,7 @@ class PrometheusTelemetry:
         self._failures.inc(failed)
 
     def queue(self, depth: Callable[[], float], oldest: Callable[[], float]) -> None:
-        """Ask these with each scrape: passes that hang tell of nothing themselves."""
+        """Read the queue's length and age at each scrape, since passes that hang report nothing."""
         self._depth.set_function(depth)
         self._oldest.set_function(oldest)
 
@@ -132,11 +132,11 @@ class PrometheusTelemetry:
         self._leader.set(leading)
 
     def notified(self, result: str, messages: int = 1) -> None:
-        """Count messages by what became of them."""
+        """Count notifications by outcome."""
         self._notifications.labels(result).inc(messages)
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
-        """Observe one look at the metrics source."""
+        """Observe one reading of the metrics source."""
         self._query.labels(self._source).observe(seconds)
         self._errors.labels(self._source).inc(errors)
         if answers or not self._begun:

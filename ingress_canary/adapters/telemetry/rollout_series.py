@@ -1,4 +1,4 @@
-"""Metrics of each rollout on /metrics, made when they are scraped, so that a tick pays nothing for them.
+"""Series of each rollout on /metrics, made when they are scraped, so that a tick pays nothing for them.
 
 ``daemon_metrics.py`` registers it and says what there is. All families are there from the start, without a sample.
 """
@@ -18,7 +18,7 @@ VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.
 
 
 class _Families(NamedTuple):
-    """One scrape's worth."""
+    """The metric families of one scrape."""
 
     info: GaugeMetricFamily
     weight: GaugeMetricFamily
@@ -31,17 +31,17 @@ class _Families(NamedTuple):
 
 
 class RolloutSeries(Collector):
-    """Every rollout as it was last shown; at rest with the evidence that ended it."""
+    """Collector of the series of every rollout; at rest with the evidence that ended it."""
 
     def __init__(self) -> None:
         self._shown: dict[Key, tuple[Callable[[], RolloutStatus], Plan | None]] = {}
 
     def show(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
-        """Show a rollout as it is now, and no longer as it was; ``shown`` is asked with each scrape."""
+        """Replace what is shown of a rollout; ``shown`` is called at each scrape."""
         self._shown[key] = shown, plan
 
     def forget(self, key: Key) -> None:
-        """Show a rollout no longer."""
+        """Remove a rollout's series."""
         self._shown.pop(key, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -85,7 +85,7 @@ def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, plan: Pla
 
 
 def _add_evidence(to: _Families, place: tuple[str, str, str], slo: SloStatus, plan: Plan | None) -> None:
-    """Add the logarithms of an SLO's E-values, and where each is a proof."""
+    """Add the logarithms of an SLO's E-values, and their thresholds."""
     tests = {"absolute": slo.log_e.absolute, "relative": slo.log_e.relative, "pass": slo.log_e.passing}
     for test, value in tests.items():
         to.evalue.add_metric((*place, test), value)

@@ -1,1 +1,1 @@
-"""The commands of ``ingress-canary``, one file each. Registered by ``cli/main.py``."""
+"""Commands of ``ingress-canary``, one file each. Registered by ``cli/main.py``."""

@@ -1,4 +1,4 @@
-"""``ingress-canary abort``: one canary off traffic now, or for the worst day all of them."""
+"""Command ``abort``: take one canary off traffic now, or all of them."""
 
 import asyncio
 import json
@@ -79,7 +79,7 @@ def abort(
 async def _all(
     request: ActionRequest, namespace: str | None, kubeconfig: str | None, context: str | None, *, sure: bool
 ) -> list[dict[str, Any]]:
-    """Ask every rollout that is not at rest, and return their answers by namespace and name.
+    """Abort every rollout that is not at rest, and return the answers by namespace and name.
 
     Raises ClusterError, also when the namespace that was named holds none.
     """
@@ -94,13 +94,13 @@ async def _all(
             try:
                 return await ask(session, request, key.namespace, key.name)
             except ClusterError as error:
-                # one that cannot be asked must not keep the others on traffic
+                # a rollout that cannot be written must not keep the others on traffic
                 return {"verb": str(request.verb), "namespace": key.namespace, "name": key.name, "result": str(error)}
 
     try:
         bodies = (await session.request("GET", ROLLOUTS.path(namespace))).get("items") or ()
         if namespace and not bodies:
-            # more likely a slip of the hand than what somebody in a hurry wanted to know
+            # more likely a typing mistake than what somebody in a hurry wanted to know
             raise Missing(f"there is no CanaryRollout in namespace {namespace}")
         active = sorted(Meta.of(body).key for body in bodies if (body.get("status") or {}).get("phase") not in AT_REST)
         if active and not sure:
@@ -111,7 +111,7 @@ async def _all(
 
 
 def _confirm(active: Sequence[Key]) -> None:
-    """Ask the person at the terminal. Raises typer.Exit with 1 unless they agree."""
+    """Ask for confirmation at the terminal. Raises typer.Exit with 1 unless it is given."""
     names = ", ".join(map(str, active))
     many = "1 canary" if len(active) == 1 else f"{len(active)} canaries"
     if not typer.confirm(f"Take {many} off traffic now ({names})?", err=True):
@@ -119,5 +119,5 @@ def _confirm(active: Sequence[Key]) -> None:
 
 
 def _off(answer: dict[str, Any]) -> bool:
-    """Return whether the canary is off, or the daemon has been asked and was not waited for."""
+    """Return whether the canary is off traffic, or the request was sent without waiting."""
     return answer["result"] in ("done", "asked for") or answer.get("phase") in AT_REST

@@ -1,4 +1,4 @@
-"""``ingress-canary crds``: the CustomResourceDefinitions, for kubectl."""
+"""Command ``crds``: print the CustomResourceDefinitions, for kubectl."""
 
 from ingress_canary.api.crd import render
 

@@ -1,4 +1,4 @@
-"""``ingress-canary demo``: a whole rollout on an embedded cluster, watched while it happens.
+"""Command ``demo``: a whole rollout on an embedded cluster, shown live.
 
 The lab and its traffic run in this process, the daemon is one of its own, all of it on loopback; when the command
 ends, however it ends, nothing of it is left.
@@ -62,7 +62,7 @@ def demo(
     except asyncio.CancelledError:
         raise typer.Exit(128 + signal.SIGTERM) from None
     except BrokenPipeError:
-        # nobody reads any more, and the interpreter must not find that out again when it flushes
+        # the output is closed, and the interpreter must not fail on that again when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except (OSError, RuntimeError) as error:
@@ -72,7 +72,7 @@ def demo(
 
 
 async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | None, scale: float) -> bool:
-    """Play a scenario and show it; return whether it ended as it must."""
+    """Run a scenario and show it; return whether it ended as expected."""
     from ingress_canary.lab.stage import Stage  # noqa: PLC0415 - a second that the other commands need not cost
 
     _end_tidily_on(signal.SIGTERM, signal.SIGHUP)
@@ -97,7 +97,7 @@ async def _perform(name: Name, *, until_done: bool, output: Output, seed: int | 
 
 
 def _end_tidily_on(*signals: signal.Signals) -> None:
-    """Have signals end the demo as Ctrl-C does: through every clean-up."""
+    """Make signals end the demo as Ctrl-C does, with every clean-up."""
     task = asyncio.current_task()
     assert task is not None
     for number in signals:
@@ -105,7 +105,7 @@ def _end_tidily_on(*signals: signal.Signals) -> None:
 
 
 async def _played(stage: "Stage", script: Callable[["Stage"], Awaitable[str]], patience: float | None) -> DemoResult:
-    """Play a script and return how it ended."""
+    """Run a scenario's script and return how it ended."""
     from ingress_canary.lab.stage import Surprise  # noqa: PLC0415
 
     try:
@@ -120,13 +120,13 @@ async def _played(stage: "Stage", script: Callable[["Stage"], Awaitable[str]], p
 
 
 async def _forever(_: "Stage") -> str:
-    """A script without an end."""
+    """Run a script that never ends."""
     await asyncio.Event().wait()
     return ""
 
 
 async def _watched(playing: Awaitable[DemoResult], draw: Callable[[], None]) -> DemoResult:
-    """Draw what there is to see while something plays, once more when it has ended, and return its ending."""
+    """Draw while a script runs, once more when it has ended, and return its result."""
     task = asyncio.ensure_future(playing)
     try:
         while not task.done():
@@ -141,7 +141,7 @@ async def _watched(playing: Awaitable[DemoResult], draw: Callable[[], None]) -> 
 
 @contextmanager
 def _drawing(stage: "Stage", people: TextIO) -> Iterator[Callable[[], None]]:
-    """Yield what draws: a live view on a terminal, otherwise a line for each thing that happens."""
+    """Yield the view: a live screen on a terminal, otherwise a line for each event."""
     from rich.console import Console  # noqa: PLC0415
 
     from ingress_canary.cli.views.demo_journal import Journal, Lines  # noqa: PLC0415
@@ -157,7 +157,7 @@ def _drawing(stage: "Stage", people: TextIO) -> Iterator[Callable[[], None]]:
 
 
 def _report(name: Name, stage: "Stage", rollback_seconds: float | None) -> dict[str, Any]:
-    """Return the one JSON object."""
+    """Return the demo's result as JSON."""
     status = stage.status
     transitions = [
         {"at": move.at.isoformat(), "step": move.step, "weight": move.weight, "reason": move.reason}
@@ -170,7 +170,7 @@ def _report(name: Name, stage: "Stage", rollback_seconds: float | None) -> dict[
 
 
 def _say(text: str, people: TextIO) -> None:
-    """Print a sentence, broken between words on a terminal."""
+    """Print a sentence, wrapped between words on a terminal."""
     if people.isatty():
         text = textwrap.fill(text, shutil.get_terminal_size().columns - 1)
     print(text, file=people, flush=True)

@@ -1,4 +1,4 @@
-"""``ingress-canary lint``: every problem of manifests at once, before they reach a cluster."""
+"""Command ``lint``: every problem of manifests at once, before they reach a cluster."""
 
 import json
 import sys
@@ -29,14 +29,16 @@ def lint(
     ] = False,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="With --live: whose rollouts; the context's unless said, else default."),
+        typer.Option(
+            "--namespace", "-n", help="With --live: namespace of the rollouts; by default the context's, else default."
+        ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
     accept_unchecked: Annotated[
         bool, typer.Option("--accept-unchecked", help="With --live: do not fail for rules that rights are missing for.")
     ] = False,
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's unless said.")
+        Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's by default.")
     ] = None,
     context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
     settings_file: Annotated[
@@ -68,7 +70,7 @@ def lint(
 
 
 def _read_and_check(files: list[Path]) -> list[LintFinding]:
-    """Check all files together, so that references between them are seen, standard input among them."""
+    """Check all files together, standard input included, so that references between them are resolved."""
     if STDIN not in files:
         return lint_files(files)
     return lint_files([file for file in files if file != STDIN], also=[("-", sys.stdin.read())])

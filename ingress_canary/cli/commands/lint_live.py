@@ -1,4 +1,4 @@
-"""``lint --live``: the rules of preflight against a cluster, without starting anything."""
+"""Option ``lint --live``: the rules of preflight against a cluster, without starting anything."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ from ingress_canary.settings import Settings, SettingsError, load
 Findings = Mapping[Key, tuple[Problem, ...]]
 
 PATIENCE = 3.0
-"""Seconds after which what keeps a cache from being filled is told instead of waited for."""
+"""Seconds after which the problem of a cache that is not filled is reported."""
 
 
 def lint_live(
     names: list[str], namespace: str | None, settings_file: Path | None, flags: Mapping[str, Any], output: Output, *,
     everywhere: bool,
 ) -> None:  # fmt: skip
-    """Print what stands in the way of the rollouts of a namespace, or of all; exit 1 when anything does."""
+    """Print the problems of the rollouts of a namespace, or of all; exit 1 when there are any."""
     configure("error")
     try:
         settings = load({name: value for name, value in flags.items() if value}, settings_file)
@@ -54,7 +54,7 @@ def lint_live(
 
 
 async def look(settings: Settings, namespace: str | None) -> Findings:
-    """Return what preflight finds in a cluster as it is now. Raises ClusterError."""
+    """Return the findings of preflight in the cluster as it is now. Raises ClusterError."""
     from ingress_canary.adapters.kube.cache.listwatch import WatchSettings  # noqa: PLC0415
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415
     from ingress_canary.adapters.kube.cluster import KubeCluster  # noqa: PLC0415 - half a second that help need not cost

@@ -1,4 +1,4 @@
-"""``ingress-canary notifications test``: a marked message to every address, and what became of each."""
+"""Command ``notifications test``: a marked message to every address, and the result of each."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ notifications = typer.Typer(no_args_is_help=True, help="Messages to people.")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one message."""
+    """The result of one message."""
 
     notification: str
     secret: str
@@ -55,7 +55,7 @@ def attempt(
         typer.Option(help="Address to use instead of the Secrets'; - reads them from standard input, one a line."),
     ] = None,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="The daemon's own namespace.")] = "ingress-canary",
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:
@@ -97,7 +97,7 @@ def _urls(words: Sequence[str]) -> list[str]:
 
 
 async def _test(ask: Ask, urls: list[str], kubeconfig: str | None, context: str | None) -> list[Result]:
-    """Send everything at once and return what became of it, in order. Raises ClusterError, SettingsError."""
+    """Send all messages at once and return their results, in order. Raises ClusterError, SettingsError."""
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.secrets import KubeSecrets  # noqa: PLC0415
     from ingress_canary.adapters.notify.delivery_queue import Undelivered  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""``ingress-canary plan``: how long a schedule takes at some traffic, and how fast it catches a regression."""
+"""Command ``plan``: how long a schedule takes at some traffic, and how fast it detects a regression."""
 
 import json
 import sys
@@ -49,7 +49,7 @@ def plan(
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
     ] = None,
     prometheus: Annotated[
-        str | None, typer.Option(metavar="URL", help="Take what is not said from the last 7 days.")
+        str | None, typer.Option(metavar="URL", help="Take amounts that are not given from the last 7 days.")
     ] = None,
     ingress: Annotated[str | None, typer.Option(metavar="NS/NAME", help="With --prometheus: whose traffic.")] = None,
     settings_file: Annotated[
@@ -89,9 +89,9 @@ def plan(
 
 
 def _whose(prometheus: str | None, ingress: str | None) -> Key | None:
-    """Return the Ingress whose traffic is asked for."""
+    """Return the Ingress whose past traffic is read."""
     if (prometheus is None) != (ingress is None):
-        raise typer.BadParameter("--prometheus and --ingress are said together")
+        raise typer.BadParameter("--prometheus and --ingress are given together")
     if ingress is None:
         return None
     namespace, slash, name = ingress.partition("/")
@@ -151,8 +151,8 @@ def _text(result: SchedulePlan) -> Iterator[str]:
         )
         for slo in step.slos:
             yield f"  {slo.name}: {_proof(step, slo)}"
-            for one in slo.regressions:
-                yield f"    {one.label:>7} {_caught(one)}"
+            for found in slo.regressions:
+                yield f"    {found.label:>7} {_caught(found)}"
     ends = "" if result.finishes else "; not every step is sure to end within maxHold"
     yield f"the whole rollout takes {_times(result.seconds)}{ends}"
 

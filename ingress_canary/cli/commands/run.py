@@ -1,4 +1,4 @@
-"""``ingress-canary run``: the daemon."""
+"""Command ``run``: the daemon."""
 
 import asyncio
 import gc
@@ -52,7 +52,7 @@ def run(
 
 
 def flags(words: list[str]) -> dict[str, Any]:
-    """Return the settings that flags name. Raises SettingsError for what is no setting."""
+    """Return the settings that flags name. Raises SettingsError for unknown flags."""
     found: dict[str, Any] = {}
     rest = list(words)
     while rest:

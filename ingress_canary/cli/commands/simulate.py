@@ -1,4 +1,4 @@
-"""``ingress-canary simulate``: many rollouts of a schedule in virtual time, decided by the daemon's own code."""
+"""Command ``simulate``: many rollouts of a schedule in virtual time, decided by the daemon's own code."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""``ingress-canary status``: the rollouts of a namespace at a glance, or one with all that it is judged by."""
+"""Command ``status``: the rollouts of a namespace as a table, or one in detail."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ingress_canary.adapters.kube.client.client import KubeClient
 
 LOOK_AGAIN = 2.0
-"""Seconds between two looks with -w."""
+"""Seconds between two requests with -w."""
 CLEAR = "\x1b[H\x1b[2J"
 INTERRUPTED = 130
 """What a shell calls an end by Ctrl-C."""
@@ -37,7 +37,8 @@ class StatusFormat(StrEnum):
 def status(
     name: Annotated[str | None, typer.Argument(help="One CanaryRollout; all of the namespace unless named.")] = None,
     namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Whose rollouts; the context's unless said, else default.")
+        str | None,
+        typer.Option("--namespace", "-n", help="Namespace of the rollouts; by default the context's, else default."),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of all namespaces.")] = False,
     watch: Annotated[
@@ -46,7 +47,7 @@ def status(
     output: Annotated[
         StatusFormat, typer.Option("--output", "-o", help="text, or the objects as json or yaml.")
     ] = StatusFormat.TEXT,
-    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
 ) -> None:
     """Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."""
@@ -69,14 +70,14 @@ def status(
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """What is looked at, and how it is shown."""
+    """The rollouts to show, and in which format."""
 
     namespace: str | None
     name: str | None
     output: StatusFormat
 
     async def read(self, session: "KubeClient") -> dict[str, Any]:
-        """Return a rollout, or a list of them, as the API has it. Raises ClusterError."""
+        """Return a rollout, or a list of them, as the API server has it. Raises ClusterError."""
         from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415 - as above
 
         found = await session.request("GET", ROLLOUTS.path(self.namespace, self.name))
@@ -84,7 +85,7 @@ class StatusView:
         return _plain(found) if self.name else {"apiVersion": "v1", "kind": "List", "items": items}
 
     async def text(self, session: "KubeClient", found: dict[str, Any], *, lines: bool = False) -> str:
-        """Return what is printed; ``lines`` has each JSON document on one line."""
+        """Return the output; ``lines`` puts each JSON document on one line."""
         if self.output is StatusFormat.JSON:
             return json.dumps(found, indent=None if lines else 2)
         if self.output is StatusFormat.YAML:
@@ -108,7 +109,7 @@ async def _once(view: StatusView, kubeconfig: str | None, context: str | None) -
 
 
 async def _watched(view: StatusView, kubeconfig: str | None, context: str | None) -> None:
-    """Show it, and again with each change. Raises ClusterError when the first look fails."""
+    """Show the rollouts, again after each change. Raises ClusterError when the first request fails."""
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415
 
     session = await connect(kubeconfig=kubeconfig, context=context)
@@ -124,7 +125,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
                     raise
                 print(f"asking again: {error}", file=sys.stderr)
             else:
-                # on a terminal ages go on too; elsewhere only what the API tells counts
+                # on a terminal ages are updated too; elsewhere only changes of the objects are printed
                 news = text if redraws else found
                 if news != shown:
                     parted = "" if shown is None or view.output is not StatusFormat.TEXT else "\n"
@@ -136,7 +137,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
 
 
 async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
-    """Return the primary Ingress, for the request that reaches the canary now; None where there is none to tell."""
+    """Return the primary Ingress, for the curl command that reaches the canary; None where none is needed."""
     from ingress_canary.adapters.kube.client.resources import INGRESSES  # noqa: PLC0415
 
     names = (rollout.get("spec") or {}).get("ingresses") or ()
@@ -149,6 +150,6 @@ async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
 
 
 def _plain(body: Json) -> dict[str, Any]:
-    """Return an object without what only the API server reads."""
+    """Return an object without managedFields and the like, which only the API server reads."""
     metadata = {key: value for key, value in (body.get("metadata") or {}).items() if key != "managedFields"}
     return {**body, "metadata": metadata}

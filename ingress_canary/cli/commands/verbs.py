@@ -1,4 +1,4 @@
-"""The verbs: the one-shot action on one rollout, or ``abort --all``, and the daemon's answer."""
+"""Verb commands (pause, resume, abort ...): write the one-shot action and print the daemon's answer."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ DONE = ("done", "asked for")
 
 Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Its namespace; the context's unless said, else default.")
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; by default the context's, else default.")
 ]
 Revision = Annotated[str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")]
 StepNumber = Annotated[
@@ -53,14 +53,14 @@ Timeout = Annotated[
         parser=patience, metavar="DURATION", help="How long to wait for the daemon's answer; 0 does not wait."
     ),
 ]
-Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's unless said.")]
+Kubeconfig = Annotated[Path | None, typer.Option(help="Kubeconfig to use; kubectl's by default.")]
 Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig.")]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or json.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """What is asked for, of whichever rollout."""
+    """The action to write, for any rollout."""
 
     verb: Verb
     revision: str | None = None
@@ -71,7 +71,7 @@ class ActionRequest:
 
 
 def command(verb: Verb) -> Callable[..., None]:
-    """Return the command of a verb."""
+    """Return the typer command of a verb."""
 
     def act(
         name: Name, namespace: Namespace = None, revision: Revision = None, reason: Reason = "",
@@ -110,7 +110,7 @@ def act_on_rollout(
     context: str | None,
     output: Output,
 ) -> None:
-    """Ask one rollout and print its answer. Raises typer.Exit with 1 when nothing was done."""
+    """Write the action of one rollout and print its answer. Raises typer.Exit with 1 when nothing was done."""
     check(request)
     path = kubeconfig_of(kubeconfig)
     try:
@@ -127,7 +127,7 @@ def act_on_rollout(
 
 
 def check(request: ActionRequest) -> None:
-    """Refuse a reason that would not fit. Raises typer.BadParameter."""
+    """Refuse a reason that is too long. Raises typer.BadParameter."""
     if len(request.reason) > NOTE:
         raise typer.BadParameter(f"{len(request.reason)} characters; say it in {NOTE}", param_hint="--reason")
 
@@ -150,7 +150,7 @@ async def _ask(
 
 
 async def ask(session: "KubeClient", request: ActionRequest, namespace: str, name: str) -> dict[str, Any]:
-    """Ask, and wait until the daemon says what it made of it. Raises ClusterError."""
+    """Write the action and wait for the daemon's answer. Raises ClusterError."""
     from ingress_canary.adapters.kube.client.client import MERGE_PATCH  # noqa: PLC0415
     from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415
 
@@ -176,7 +176,7 @@ async def ask(session: "KubeClient", request: ActionRequest, namespace: str, nam
 
 
 def _missing_input(request: ActionRequest, status: Json) -> str | None:
-    """Return why there is nothing that the action could name."""
+    """Return why the status lacks what the action must name; None when it does not."""
     if request.revision is None and not status.get("revision"):
         return "no effect: no revision is being rolled out yet"
     if request.step is None and request.verb is Verb.SKIP and not status.get("step"):
@@ -188,7 +188,7 @@ def _missing_input(request: ActionRequest, status: Json) -> str | None:
 
 
 def _action(request: ActionRequest, status: Json, ident: str) -> str:
-    """Return the annotation: what its sender did not name is named as the status shows it now."""
+    """Return the annotation's text; a revision or step that was not given is taken from the present status."""
     revision, step = request.revision, request.step
     if request.verb in NEED_REVISION:
         revision = revision or status["revision"]

@@ -1,4 +1,4 @@
-"""``ingress-canary wait``: for a pipeline that goes on only when a rollout has come where it should."""
+"""Command ``wait``: block until a rollout is promoted or otherwise decided, for pipelines."""
 
 import asyncio
 import json
@@ -20,11 +20,11 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused
 
 LOOK_AGAIN = 2.0
-"""Seconds between two looks: modest, and soon enough for a pipeline."""
+"""Seconds between two requests: modest, and soon enough for a pipeline."""
 
 
 class Goal(StrEnum):
-    """What can be waited for."""
+    """The states that can be waited for."""
 
     SUCCEEDED = "succeeded"
     PROMOTING = "promoting"
@@ -44,7 +44,7 @@ CODES = {"reached": 0, "failed": 1, "rolledBack": 2, "succeeded": 2, "withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of the waiting."""
+    """The result of waiting."""
 
     result: str
     """``reached``, or which end came instead, or ``failed``, or ``timedOut``."""
@@ -59,7 +59,7 @@ def wait(
     namespace: Namespace = None,
     goal: Annotated[Goal, typer.Option("--for", help="What to wait for.")] = Goal.SUCCEEDED,
     revision: Annotated[
-        str | None, typer.Option(help="The revision that must come there; spec.revision unless said, else any.")
+        str | None, typer.Option(help="The revision that must reach it; by default spec.revision, else any.")
     ] = None,
     timeout: Annotated[
         float, typer.Option(parser=patience, metavar="DURATION", help="How long at most, such as 90s or 1h.")
@@ -85,7 +85,7 @@ def wait(
 
 
 def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> Found | None:
-    """Return what came of it, as a rollout is now; None while that is open.
+    """Return the result of a rollout as it is now; None while it is open.
 
     ``appeared``: the revision that is waited for has been seen as the one being rolled out.
     """
@@ -95,7 +95,7 @@ def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> F
     except ValidationError:
         return None
     if revision is None and (body.get("metadata") or {}).get("generation", 0) > status.observed_generation:
-        # what is told is not of this spec yet
+        # the status is not about this spec yet
         return None
     wanted = revision or spec.get("revision")
     if wanted is not None and status.revision != wanted:
@@ -120,7 +120,7 @@ def _promoted(status: RolloutStatus) -> bool:
 
 
 def out_of_time(body: Json, revision: str | None) -> Found:
-    """Return what there is to say when the time is up; above all that what is waited for has never come."""
+    """Return the result at the timeout, with why the awaited state was not reached."""
     status, wanted = body.get("status") or {}, revision or (body.get("spec") or {}).get("revision")
     there, message = status.get("revision"), status.get("message") or ""
     if wanted is not None and there != wanted:
@@ -136,7 +136,7 @@ async def _waited(
     namespace: str, name: str, goal: Goal, revision: str | None, patience: float, kubeconfig: str | None,
     context: str | None,
 ) -> Found:  # fmt: skip
-    """Look until it is decided. Raises ClusterError for what waiting does not mend."""
+    """Watch the rollout until there is a result. Raises ClusterError for errors that waiting does not cure."""
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415 - half a second that help need not cost
     from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What several commands take: amounts, kubeconfig and namespace, schedule files, notification targets, traffic.
+"""Inputs that several commands share: amounts, kubeconfig and namespace, schedule files, notification targets, traffic.
 
 Used by ``cli/commands``.
 """

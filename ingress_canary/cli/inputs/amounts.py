@@ -1,4 +1,4 @@
-"""Shares, pairs of shares and durations as they are written on the command line. For all that plan or wait."""
+"""Amounts on the command line: shares, pairs of shares and durations. Used by commands that plan or wait."""
 
 import math
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def ratio(text: str) -> float:
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
-    """Return what reads a number between two bounds."""
+    """Return a parser of numbers between two bounds."""
 
     def read(text: str) -> float:
         try:
@@ -46,7 +46,7 @@ def pair(text: str) -> Ratios:
 
 
 def incident(text: str) -> Incident:
-    """Return how long both sides fail, and which share of requests: ``3m:5%``."""
+    """Return for how long both sides fail, and which share of requests: ``3m:5%``."""
     span, colon, share = text.partition(":")
     if not colon:
         raise typer.BadParameter(f"an incident is written 3m:5%; got {text!r}")
@@ -73,7 +73,7 @@ def patience(text: str) -> float:
 
 
 def count_of(number: int, what: str) -> str:
-    """Return how many there are, in the singular or the plural."""
+    """Return a count with its noun in the singular or plural."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 

@@ -10,7 +10,7 @@ import yaml
 from ingress_canary.settings import usual_kubeconfig
 
 USUAL = "default"
-"""Kubernetes' word for the namespace of whoever names none."""
+"""Namespace of objects without one."""
 
 
 def kubeconfig_of(said: Path | None) -> str | None:

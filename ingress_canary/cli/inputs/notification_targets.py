@@ -1,4 +1,4 @@
-"""Targets of ``notifications test``: of a file, of an object of the cluster, or one address. Used by a command."""
+"""Targets of ``notifications test``: from a file, an object of the cluster, or one address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ALONE = Notification(name="test", secret_ref=Addresses(name="none", key="none"))
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a person named."""
+    """The targets that the command line names."""
 
     file: Path | None
     rollout: str | None
@@ -37,7 +37,7 @@ class Ask:
 
     @property
     def of_cluster(self) -> bool:
-        """Whether the cluster is asked for it."""
+        """Whether the cluster has to be read."""
         return self.rollout is not None or self.schedule is not None
 
 
@@ -45,7 +45,7 @@ Found = list[tuple[NoticeSubject, Audience]]
 
 
 async def audiences(ask: Ask, session: "KubeClient | None") -> Found:
-    """Return what is asked for, with what the message is about. Raises ClusterError, and SettingsError for a file."""
+    """Return the recipients, and the rollout that the message is about. Raises ClusterError, SettingsError."""
     if ask.file is not None:
         found = _of_file(ask.file, ask.namespace)
     elif ask.of_cluster:

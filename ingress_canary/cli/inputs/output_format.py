@@ -1,4 +1,4 @@
-"""How commands print: for people, or one JSON document for programs."""
+"""Output format of commands: text for people, or one JSON document for programs."""
 
 from enum import StrEnum
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ingress_canary.adapters.prometheus.past_traffic import PastTraffic
 
 PATIENCE = 60.0
-"""Seconds that Prometheus may take to look back."""
+"""Time-out in seconds of queries over the past week."""
 
 
 def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "PastTraffic":
-    """Return what Prometheus tells of an Ingress; exit 1 when it does not, 64 when the settings are wrong."""
+    """Return an Ingress's traffic from Prometheus; exit 1 when it does not answer, 64 when the settings are wrong."""
     from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - the other uses need none of it
 
     try:

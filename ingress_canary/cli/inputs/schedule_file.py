@@ -1,4 +1,4 @@
-"""The schedule of a file, for the commands that say what it would do: ``plan`` and ``simulate``."""
+"""Schedule from a file, for ``plan`` and ``simulate``."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ File = Annotated[
 
 
 def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
-    """Return the name and the schedule of a file; exit 1 with what lint says, or with why there is not just one."""
+    """Return name and schedule of a file; exit 1 with lint's findings, or when there is not exactly one schedule."""
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,7 +46,7 @@ def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
 
 
 def _schedule(document: Document) -> ScheduleSpec | None:
-    """Return the schedule of a document that lint found right."""
+    """Return the schedule of a document without lint findings."""
     match document.data:
         case {"kind": kind, "spec": content} if kind == SCHEDULE_KIND:
             pass
@@ -58,7 +58,7 @@ def _schedule(document: Document) -> ScheduleSpec | None:
 
 
 def _plain_value(value: Any) -> Any:
-    """Return a document without what is null: the API server takes that for not said, and so does lint."""
+    """Return a document without null fields: the API server drops them, and so does lint."""
     if isinstance(value, list):
         return [_plain_value(item) for item in value]
     if isinstance(value, dict):
@@ -67,13 +67,13 @@ def _plain_value(value: Any) -> Any:
 
 
 def refused(message: str) -> typer.Exit:
-    """Print why a schedule is not taken, and return the exit to raise."""
+    """Print why a schedule is refused, and return the exit to raise."""
     print(message, file=sys.stderr)
     return typer.Exit(1)
 
 
 def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) -> Iterator[str]:
-    """Yield what was taken for granted because nothing was said of it."""
+    """Yield the assumptions made for options that were not given."""
     measures = SliSet.of(spec.slos, spec.analysis)
     if own := [name for name, measure in measures.by_slo.items() if isinstance(measure, Counters)]:
         yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"

@@ -1,4 +1,4 @@
-"""What commands show: the text of ``status``, the screen and the journal of ``demo``.
+"""Views of commands: the text of ``status``, the screen and the journal of ``demo``.
 
 Pure functions and small classes, called by ``cli/commands``.
 """

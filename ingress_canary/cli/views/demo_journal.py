@@ -1,4 +1,4 @@
-"""What happened in a demo, one entry for each thing that changed: kept for the live view, or printed as plain lines."""
+"""Journal of a demo, one entry for each change: kept for the live view, or printed as plain lines."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ TITLE = re.compile(r"^step \d+ \([^)]*\): ")
 
 
 class JournalEntry(NamedTuple):
-    """Something that changed."""
+    """One change."""
 
     at: float
     """Seconds since the rollout was asked for, on the schedule's clock."""
@@ -25,7 +25,7 @@ class JournalEntry(NamedTuple):
 
 
 class Journal:
-    """Follows a stage: transitions, changes of reason, and what the scenario does."""
+    """The journal of a stage: transitions, changes of reason, and the scenario's actions."""
 
     def __init__(self, stage: Stage) -> None:
         self.entries: list[JournalEntry] = []
@@ -48,7 +48,7 @@ class Journal:
             yield JournalEntry(stage.elapsed, move.reason, where, move.message)
         moved, self._told = len(status.history) > self._told, len(status.history)
         now = (status.phase, status.reason)
-        # every step begins by settling: no news beside the transition
+        # every step begins by settling: no news besides the transition
         news = not moved and now != self._last and status.reason not in ("", Reason.SETTLING)
         self._last = now
         if news:
@@ -57,7 +57,7 @@ class Journal:
 
 
 class Lines:
-    """Prints a journal, one line an entry."""
+    """Prints a journal, one line per entry."""
 
     def __init__(self, journal: Journal, stream: TextIO) -> None:
         self._journal = journal
@@ -65,7 +65,7 @@ class Lines:
         self._told = 0
 
     def draw(self) -> None:
-        """Print what is new. Raises OSError when nobody reads."""
+        """Print the new entries. Raises OSError when the output is closed."""
         new = self._journal.entries[self._told :]
         self._told += len(new)
         for entry in new:

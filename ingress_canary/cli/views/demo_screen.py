@@ -1,4 +1,4 @@
-"""The demo's live view: where the rollout is, what each SLO's evidence says, and what happens, on one calm screen.
+"""Screen of the demo, a live view: the rollout's step, each SLO's evidence, and the events.
 
 A frame is a pure function of what can be seen; it grows with what has happened, up to the terminal's height.
 """
@@ -35,7 +35,7 @@ VERDICTS = {
 
 
 class DemoSnapshot(NamedTuple):
-    """Everything that a frame shows."""
+    """The data of one frame."""
 
     status: RolloutStatus
     schedule: ScheduleSpec
@@ -64,7 +64,7 @@ class Screen:
         self._live.stop()
 
     def draw(self) -> None:
-        """Draw a frame of how it is now."""
+        """Draw a frame of the present state."""
         stage = self._stage
         if stage.schedule is None:
             return
@@ -138,7 +138,7 @@ def _bars(seen: DemoSnapshot, width: int) -> Iterator[Text]:
 
 
 def _slos(seen: DemoSnapshot, width: int) -> Iterator[Text]:
-    """Yield for each SLO its verdict, how near the proof is, its counts, and what is missing in words."""
+    """Yield for each SLO its verdict, how near the proof is, its counts, and what is missing."""
     needed = log(1 / seen.schedule.analysis.beta)
     known = {slo.name: slo for slo in seen.status.slos}
     for wanted in seen.schedule.slos:
@@ -174,11 +174,11 @@ def _bar(name: str, part: float, style: str, words: str, width: int) -> Text:
 
 
 def _meter(part: float, width: int, style: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Return a bar that is filled for a part (0..1) of its width; anything above nothing shows."""
+    """Return a bar filled to a part (0..1) of its width; any part above 0 is visible."""
     filled = min(width, max(round(part * width), 1 if part > 0 else 0))
     return ("━" * filled, style), ("─" * (width - filled), QUIET)
 
 
 def _spread(left: Text, right: Text, width: int) -> Text:
-    """Return one line with something at either end."""
+    """Return one line with texts at its left and right ends."""
     return Text.assemble(left, " " * max(width - left.cell_len - right.cell_len, 1), right)

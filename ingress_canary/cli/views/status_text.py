@@ -1,4 +1,4 @@
-"""What ``status`` prints: pure functions of the objects. Everything that is shown is what the daemon stored."""
+"""Text of ``status``: pure functions of the objects. Everything that is shown is stored by the daemon."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "R
 
 
 def render_table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
-    """Return one line a rollout, by namespace and name; ``namespace`` is the one that was asked for, None for all."""
+    """Return one line per rollout, by namespace and name; ``namespace`` is the requested one, None for all."""
     if not bodies:
         return f"no CanaryRollout in namespace {namespace}" if namespace else "no CanaryRollout found"
     rows = sorted(_row(body, now) for body in bodies)
@@ -31,7 +31,7 @@ def render_table(bodies: Sequence[Json], now: datetime, namespace: str | None = 
 
 
 def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) -> str:
-    """Return all that is known of a rollout; with its primary also the request that reaches the canary now."""
+    """Return the details of a rollout; with its primary also the curl command that reaches the canary now."""
     meta, status = Meta.of(body), _status(body)
     stable = f", stable {status.stable_revision}" if status.stable_revision else ""
     failed = f", failed {status.failed_revision}" if status.failed_revision else ""
@@ -51,7 +51,7 @@ def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) ->
 
 
 def age(since: datetime | None, now: datetime) -> str:
-    """Return how long ago something was, in its largest unit, as kubectl shows it."""
+    """Return the age of an instant in its largest unit, as kubectl shows it."""
     if since is None:
         return "-"
     seconds = max((now - since).total_seconds(), 0)
@@ -117,7 +117,7 @@ def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
 
 
 def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterator[str]:
-    """Yield the request that reaches the canary now whatever the weight."""
+    """Yield the curl command that reaches the canary now, whatever the weight."""
     if primary is None or status.shadow is None or status.shadow.uid is None:
         return
     spec = body.get("spec") or {}
@@ -128,7 +128,7 @@ def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterat
 
 
 def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
-    """Yield each SLO's counts, and its logarithms of E with the values at which they prove."""
+    """Yield each SLO's counts, and its log E-values with their thresholds."""
     if not status.slos:
         return
     plan = Plan.of(schedule, (None,) * len(StepList.of(schedule))) if schedule else None
@@ -163,7 +163,7 @@ def _conditions(status: RolloutStatus) -> Iterator[str]:
 
 
 def _gates(status: RolloutStatus) -> Iterator[str]:
-    """Yield what each webhook gate said last, and when it is asked next."""
+    """Yield each webhook gate's last answer, and when it is asked next."""
     if not status.gates:
         return
     head = ("GATE", "WHEN", "STEP", "VERDICT", "ASKED", "LAST", "NEXT", "MESSAGE")
@@ -180,7 +180,7 @@ def _second(at: datetime | None) -> str:
 
 
 def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
-    """Yield what a person has done, or is waited for to do."""
+    """Yield a person's last action, and the action that is waited for."""
     approval = status.approval
     if approval is not None and approval.given_at is None:
         until = "in vain since" if approval.overdue else "until"
@@ -200,7 +200,7 @@ def _person(status: RolloutStatus, meta: Meta) -> Iterator[str]:
 
 
 def _pause(status: RolloutStatus, by: PausedBy, meta: Meta) -> str:
-    """Return who or what stopped it, and what makes it go on."""
+    """Return who or what paused the rollout, and what resumes it."""
     resume = f"to go on: ingress-canary resume {meta.name} -n {meta.namespace}"
     match by:
         case PausedBy.SPEC:

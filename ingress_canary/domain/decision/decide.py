@@ -1,8 +1,8 @@
 """Decide what happens to a rollout: the ordered chain of rules.
 
-``decide(seen, now)`` asks an ordered tuple of small rules; the first that has something to say decides. Order is
-meaning: a person's request before the evidence, the evidence and what a gate objects before another writer on the
-shadow, and only then what the phase would do by itself. Nothing here awaits, logs or reads a clock.
+``decide(seen, now)`` asks an ordered tuple of small rules; the first that returns a decision ends the search. The order
+matters: a person's request before the evidence, evidence and a gate's rejection before another writer's change of the
+shadow, and only then what the phase does by default. Nothing here awaits, logs or reads a clock.
 """
 
 from collections.abc import Callable
@@ -32,23 +32,23 @@ DecisionRule = Callable[[Observation, datetime], Decision | None]
 
 
 def decide(seen: Observation, now: datetime) -> Decision:
-    """Return what is to be so, with its reason and numbers."""
+    """Return the next state of a rollout with its reason: the decision of the first rule in RULES that applies."""
     seen = with_gate_answers(seen)
     for rule in RULES:
         decision = rule(seen, now)
         if decision is not None:
-            return with_gate_records(seen, left_behind(seen, decision), now)
+            return with_gate_records(seen, with_terminating_alert(seen, decision), now)
     raise AssertionError("by_phase decides for every phase")
 
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:
-    """Return the decision for a rollout whose spec cannot be read at all: it stays where it is, and says so."""
+    """Return the decision for a rollout whose spec cannot be parsed at all: it stays as it is, with InvalidSpec."""
     changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC, "message": problem[:MESSAGE_LENGTH]}
     return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:MESSAGE_LENGTH]),))
 
 
-def left_behind(seen: Observation, decision: Decision) -> Decision:
-    """Return a decision that also tells a person of a shadow that was to be gone and is still there."""
+def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
+    """Return the decision with an alert added when a deleted shadow still exists because a finalizer holds it."""
     if seen.terminating is None:
         return decision
     alert = Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:MESSAGE_LENGTH])
@@ -64,7 +64,7 @@ def hold_without_schedule(seen: Observation, _now: datetime) -> Decision | None:
 
 
 def decide_by_phase(seen: Observation, now: datetime) -> Decision:
-    """Do what the phase does by itself."""
+    """Do what the phase does by default, when no rule before it has decided."""
     match seen.status.phase:
         case Phase.PENDING:
             return pending_phase(seen, now)
@@ -81,16 +81,28 @@ def decide_by_phase(seen: Observation, now: datetime) -> Decision:
 
 
 RULES: tuple[DecisionRule, ...] = (
+    # a person's one-shot action (abort, pause, skip ...): first, so that it is answered in the pass that sees it
     handle_action,
+    # stable gets its old images back after a fail or an abort: only a person's second abort interrupts that
     continue_restore,
+    # the canary's revision or the spec's objects changed: supersede, before evidence of the old revision decides
     newer_revision,
+    # an SLO is proven violated: roll back or pause, before any rule that would only hold or pause
     slo_failure,
+    # a webhook gate of the present step answered 409: after slo_failure, so that a proven violation is what is reported
     gate_rejection,
+    # another writer lowered or deleted the shadow: pause, before any rule whose decision would write the shadow again
     external_change,
+    # another writer raised it too often: stop undoing that, after external_change, since a lowering is always honoured
     conflicting_writer,
+    # the schedule cannot be read: hold; the rules above work without it, the phases below need it
     hold_without_schedule,
+    # spec.paused was set or unset: after the rules that end the rollout, or pause it for a graver reason
     pause_by_spec,
+    # stable became another version: begin the evidence anew, before a phase advances on evidence of the old one
     stable_workload_change,
+    # the canary has no ready endpoint: hold, then roll back, before the phase could advance
     no_ready_endpoints,
+    # what the phase does by default: total, so that the chain always ends in a decision
     decide_by_phase,
 )

@@ -1,4 +1,4 @@
-"""Observation and Decision: what is decided on, and what is decided; plain values. Made by ``engine/inputs.py``."""
+"""Observation and Decision: input and output of ``decide``, as plain values. ``engine/inputs.py`` makes the former."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
 
 Obstacle = tuple[Reason, str]
-"""Why something does not go on: the word, and a sentence with the remedy."""
+"""What prevents an advance: a reason, and a sentence with the remedy."""
 
 
 class NewerSchedule(NamedTuple):
-    """Another schedule than the one that a rollout has begun with."""
+    """A newer version of the schedule than the one that a rollout has begun with."""
 
     why: str
-    """What has become of it, in a sentence with the remedy."""
+    """What has changed, in a sentence with the remedy."""
     usable: bool
     """Whether a rollout could begin with it."""
 
@@ -43,7 +43,7 @@ class Observation(NamedTuple):
     shared_in: str | None = None
     """Namespace of a shared schedule; None for an inline one."""
     obstacles: tuple[Obstacle, ...] = ()
-    """What stands in the way of any advance, worst first: spec, schedule, preflight."""
+    """What prevents any advance, worst first: spec, schedule, preflight."""
     problems: tuple[Problem, ...] = ()
     """Everything that preflight found, warnings included."""
     revision: str | None = None
@@ -56,7 +56,7 @@ class Observation(NamedTuple):
     same_version: bool = False
     """Both workloads run the same pods: there is nothing to roll out."""
     causes: str = ""
-    """Why the weight may have no effect, what to look at first coming first; empty unless it has none."""
+    """Why the weight may have no effect, most likely cause first; empty unless it has none."""
     stable_ready: int = 0
     canary_ready: int = 0
     shadow: Ingress | None = None
@@ -73,14 +73,14 @@ class Observation(NamedTuple):
     frozen: str | None = None
     """Why nothing advances anywhere: the reason of the freeze on the daemon's own namespace."""
     outdated: NewerSchedule | None = None
-    """What there is now in the place of the schedule as begun; None while it is the same."""
+    """The schedule as it is now, where it differs from the one that the rollout began with."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None
     """The API's words when it refused to change a workload."""
     sticky: bool = False
     action: Action | None = None
-    """A request that has not been handled yet."""
+    """A person's one-shot action that has not been handled yet."""
     gates: tuple[GateStatus, ...] | None = None
     """What webhook gates have said by now; None where the stored status is the newest that is known."""
     evaluation: Evaluation | None = None
@@ -89,42 +89,42 @@ class Observation(NamedTuple):
 
     @property
     def schedule(self) -> CompiledSchedule:
-        """The course; only asked for where an obstacle would have been found without one."""
+        """The compiled schedule, where it must exist; rules before ``hold_without_schedule`` use ``compiled``."""
         assert self.compiled is not None
         return self.compiled
 
     @property
-    def evidence(self) -> Evaluation:
-        """The session; a new one where there is none."""
+    def current_evaluation(self) -> Evaluation:
+        """The evaluation, or a new one where there is none yet."""
         return self.evaluation or Evaluation.new(self.schedule)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person should be told once, though nothing moved."""
+    """An Event and a notification for people, sent once, without an entry in the history."""
 
     reason: Reason
     message: str
 
 
 class Decision(NamedTuple):
-    """What is to be so. The shadow follows from the status alone."""
+    """The next status of a rollout, and what goes with it. The shadow is derived from the status alone."""
 
     status: RolloutStatus
     evaluation: Evaluation | None = None
     moved: Transition | None = None
-    """The newest entry of the history, when this decision made one."""
+    """The entry that this decision adds to the history, if it adds one."""
     alerts: tuple[Alert, ...] = ()
     wants_evidence: bool = False
-    """Whether the next tick's evidence is wanted."""
+    """Whether the next tick is to read the metrics for this rollout."""
     words: Callable[[], str] | None = None
-    """Makes the status's message, which is the last one until somebody reads it (``publish.py``)."""
+    """Renders the status's message lazily; until somebody reads it, the previous message stays (``publish.py``)."""
     asks: tuple[Question, ...] = ()
-    """What a webhook gate is asked because nothing else is waited for."""
+    """Questions to webhook gates: asked now because nothing else is waited for."""
 
 
 def leaves_shadow_alone(status: RolloutStatus) -> bool:
-    """Return whether the shadow is left as another writer makes it, because undoing has become a fight."""
+    """Return whether the daemon no longer undoes another writer's changes of the shadow, after a drift fight."""
     return status.pause is not None and status.pause.hands_off
 
 
@@ -142,5 +142,5 @@ def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
 
 
 def wanted_exposure(status: RolloutStatus) -> Exposure:
-    """Return the exposure that a status means."""
+    """Return the exposure (weight, header, cookie) that a status asks for."""
     return Exposure(status.weight, status.routing.header, status.routing.cookie)

@@ -26,15 +26,15 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 HISTORY = 20
 
 NO_TRAFFIC: dict[str, Any] = {"weight": 0.0, "routing": RoutingStatus()}
-"""Nobody is sent to the canary."""
+"""Status changes with which no request is sent to the canary."""
 NO_SHADOW: dict[str, Any] = {**NO_TRAFFIC, "shadow": None}
-"""There is no shadow."""
+"""Status changes with which there is no shadow."""
 NOT_STARTED: dict[str, Any] = {
     **NO_TRAFFIC, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
     "baseline": None, "pause": None, "approval": None, "copying": None, "not_ready_since": None,
     "finishing": False, "started_at": None, "finished_at": None, "gates": [],
 }  # fmt: skip
-"""As before the first step."""
+"""Status changes that reset a rollout to before its first step."""
 
 
 def hold(
@@ -47,7 +47,7 @@ def hold(
     evaluation: Evaluation | None = None,
     **changes: Any,
 ) -> Decision:
-    """Return the decision to remain in the phase, with the reason why; what numbers make of it may be said later."""
+    """Return the decision to stay in the phase, with a reason; a message made of numbers may be rendered later."""
     if not isinstance(message, str) and not alert:
         status = _status_with(seen, seen.status, reason=reason, **changes)
         return Decision(status, evaluation or seen.evaluation, None, (), wants_evidence, words=message)
@@ -58,7 +58,7 @@ def hold(
 
 
 def leave_unchanged(seen: Observation, *, wants_evidence: bool = False, **changes: Any) -> Decision:
-    """Return the decision to leave things as they are, whatever the reason is called."""
+    """Return the decision that keeps phase, reason and message, with only these changes to the status."""
     return Decision(_status_with(seen, seen.status, **changes), seen.evaluation, wants_evidence=wants_evidence)
 
 
@@ -66,7 +66,7 @@ def transition(
     seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, wants_evidence: bool = False,
     evaluation: Evaluation | None = None, **changes: Any,
 ) -> Decision:  # fmt: skip
-    """Return the decision to go to a phase, with an entry in the history."""
+    """Return the decision to change to a phase (or to note a change within it), with an entry in the history."""
     status = _status_with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
@@ -77,7 +77,7 @@ def transition(
 
 
 def finish(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Any) -> Decision:
-    """Return the decision that ends a rollout: at rest, without a shadow."""
+    """Return the decision that ends a rollout: Succeeded or RolledBack, without a shadow."""
     assert phase in AT_REST
     failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
     over = {
@@ -105,12 +105,12 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
         changes["started_at"] = now
     return hold(
         seen, Reason.SETTLING, "the shadow is being created at weight 0", wants_evidence=True,
-        shadow=ShadowStatus(name=seen.spec.shadow_name), evaluation=seen.evidence, **changes,
+        shadow=ShadowStatus(name=seen.spec.shadow_name), evaluation=seen.current_evaluation, **changes,
     )  # fmt: skip
 
 
 def target_digest(spec: RolloutSpec) -> str:
-    """Return what stands for the objects that a rollout is about: with others it is another rollout."""
+    """Return the digest of the objects that the spec names; when it changes, the rollout begins anew."""
     return _target_digest(spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name)
 
 
@@ -124,11 +124,11 @@ def enter_step(seen: Observation, now: datetime, index: int, reason: Reason, mes
     assert seen.shadow is not None
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline
     if baseline is not None:
-        # the canary as it gets its traffic; in flight another one would have superseded by now
+        # the pod template that gets the traffic; in flight a new one would have superseded the rollout before this
         changes["baseline"] = baseline.model_copy(update={"canary": seen.canary_hash or baseline.canary})
     return transition(
         seen, now, Phase.PROGRESSING, reason, message, wants_evidence=True,
-        evaluation=seen.evidence.enter(index),
+        evaluation=seen.current_evaluation.enter(index),
         step=StepStatus(index=index, name=step.name, weight=step.exposure.weight, started_at=now),
         weight=step.exposure.weight,
         routing=RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),

@@ -1,4 +1,4 @@
-"""What is known of a rollout between two passes: evidence, bake time, and how a restart goes on from a checkpoint.
+"""Evaluation of a rollout over ticks: evidence, bake time, and how a restart continues from a checkpoint.
 
 The engine ticks it; decisions read it.
 """

@@ -1,4 +1,4 @@
-"""The evaluation of one rollout: its evidence tick by tick, and the bake time in which it could be judged.
+"""Evaluation of one rollout: its evidence tick by tick, and the bake time in which it could be judged.
 
 A value that each tick replaces. The daemon keeps it in memory and stores the part that must survive
 (:meth:`Evaluation.checkpoint`); ``whatif`` drives the very same code in virtual time.
@@ -28,10 +28,10 @@ UNTESTED = Effect(EffectState.UNKNOWN, lambda: "")
 
 
 class EvidenceMode(Enum):
-    """What a tick's evidence is for."""
+    """How a tick's evidence is used: to warm up, to judge a step, or only to watch."""
 
     WARMING = auto()
-    """The canary has no traffic yet: learn how stable's errors come."""
+    """The canary has no traffic yet: learn how stable's errors vary."""
     JUDGING = auto()
     """At a step: evidence and bake."""
     WATCHING = auto()
@@ -39,14 +39,14 @@ class EvidenceMode(Enum):
 
     @classmethod
     def of(cls, status: RolloutStatus) -> "EvidenceMode":
-        """Return what evidence is for while a rollout is where its status says; without a step none has begun."""
+        """Return the mode for a rollout with this status."""
         if status.step is None:
             return cls.WARMING
         return cls.JUDGING if status.phase is Phase.PROGRESSING else cls.WATCHING
 
 
 class TickInputs(NamedTuple):
-    """All that a tick needs besides the evaluation and the reading."""
+    """Inputs of a tick besides the evaluation and the reading."""
 
     compiled: CompiledSchedule
     signals: Signals
@@ -74,7 +74,7 @@ class Evaluation(NamedTuple):
     """Since when the shadow has carried what is wanted; None while a write is still to come."""
     read_at: datetime | None = None
     answered: bool = True
-    """Whether the source answered the last look, be it with nothing."""
+    """Whether the source answered the last reading, even without series."""
     no_data: str | None = None
     no_data_since: datetime | None = None
     misconfigured: str | None = None
@@ -83,13 +83,13 @@ class Evaluation(NamedTuple):
     settling: bool = True
     effect: Effect = UNTESTED
     unread: bool = True
-    """Whether no look was answered yet: what came before the first one may still be learnt from."""
+    """Whether no reading was answered yet: then the past before the first one may still be read."""
     resume: Resume | None = None
-    """Where a restart goes on, until the first look that is answered."""
+    """The point from which a restart goes on, until the first reading that is answered."""
 
     @property
     def checkpoint(self) -> str:
-        """What must survive the process, as text for ``status.analysisState``."""
+        """The checkpoint, which must survive the process, as text for ``status.analysisState``."""
         # what was not taken in before the process ends again is taken in by the next one
         resume = self.resume or Resume.of(self.book, self.settled_from)
         return encode(self.analysis) + (f".{resume.encode()}" if resume else "")
@@ -107,7 +107,7 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def restored(cls, compiled: CompiledSchedule, status: RolloutStatus) -> Self:
-        """Return the evaluation that a checkpoint continues; without a usable one evidence starts anew at the step.
+        """Return the evaluation of a status's checkpoint; without a usable checkpoint evidence starts anew at the step.
 
         What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
         new starting point. Nothing is counted twice.
@@ -135,11 +135,11 @@ class Evaluation(NamedTuple):
         return self.enter(index)._replace(analysis=self.analysis.enter_step(index).restart_evidence())
 
     def applied(self, now: datetime) -> "Evaluation":
-        """Return the evaluation from the moment on at which the shadow carries what is wanted."""
+        """Return the evaluation from the moment on at which the shadow has the wanted exposure."""
         return self._replace(settled_from=now)
 
     def unapplied(self) -> "Evaluation":
-        """Return the evaluation while a write to the shadow is still to come: the share so far was not the weight's."""
+        """Return the evaluation while a write to the shadow is pending: the share so far says nothing of the weight."""
         if self.settled_from is None and self.resume is None:
             return self
         analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
@@ -159,11 +159,11 @@ class Evaluation(NamedTuple):
         )
 
     def fresh(self, now: datetime, interval: float) -> bool:
-        """Return whether the last look at the source is recent enough to act on."""
+        """Return whether the last reading is recent enough to act on."""
         return self.read_at is not None and now - self.read_at <= timedelta(seconds=2 * interval)
 
     def met(self, step: PlannedStep) -> bool:
-        """Return whether the evidence satisfies a step's requirement; the bake is asked for elsewhere."""
+        """Return whether the evidence meets a step's requirement; the bake time is checked elsewhere."""
         return meets_requirement(self.analysis, step)
 
 
@@ -173,49 +173,51 @@ def meets_requirement(analysis: Analysis, step: PlannedStep) -> bool:
 
 
 def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance) -> Evaluation:
-    """Return the evaluation after one look at the source; ``count`` may know already what ``advance`` would return."""
+    """Return the evaluation after one reading; ``count`` stands in for ``advance``, to cache its result."""
     interval = timedelta(seconds=at.interval)
     book, evidence = count(evaluation.book, reading, at.signals, at.compiled.measures, interval)
     return judge(evaluation._replace(book=book), reading, evidence, at)
 
 
 def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
-    """Return the evaluation after one look whose series have been counted: ``evidence`` is what the look added."""
-    now, look = reading.at, _common_changes(evaluation, reading, evidence)
+    """Return the evaluation after one reading whose series are counted: ``evidence`` is what the reading added."""
+    now, common = reading.at, _common_changes(evaluation, reading, evidence)
     if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
-        return evaluation._replace(**look, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained)
+        return evaluation._replace(
+            **common, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained
+        )
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     settle = at.compiled.spec.analysis.settle + 2 * reading.sampled_every
     settled = None if evaluation.settled_from is None else evaluation.settled_from + settle
     if settled is None or now < settled:
-        return evaluation._replace(**look, last=None, settling=True)
+        return evaluation._replace(**common, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
     values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
     analysis = evaluation.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
-    # what was asked before the routing had settled speaks of another one
+    # a probe that was sent before the routing had settled is about the former routing
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
     seen = ShareObservation(
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )
     shown = judge_effect(seen)
-    look |= {"settling": False, "analysis": analysis, "effect": shown}
-    # what nobody is sent to cannot be judged, however long
+    common |= {"settling": False, "analysis": analysis, "effect": shown}
+    # a step without requests cannot be judged, however long it lasts
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
-    if look["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
-        return evaluation._replace(**look, last=None)
+    if common["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
+        return evaluation._replace(**common, last=None)
     elapsed = _credited_seconds(evaluation.last, now, at.interval)
     waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
-    return evaluation._replace(**look, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
+    return evaluation._replace(**common, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
 
 
 def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> dict[str, Any]:
-    """Return what a look changes whatever it is for."""
+    """Return the changes of a reading that every mode shares."""
     missing: dict[str, NoData | UnknownBound] = {
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
     }

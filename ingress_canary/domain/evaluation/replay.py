@@ -24,7 +24,7 @@ GONE = 300.0
 
 
 def instants(evaluation: Evaluation, now: datetime, interval: float) -> tuple[float, ...]:
-    """Return the instants, in seconds of the epoch and rising, of which a session wants readings before its first.
+    """Return the instants before its first reading that an evaluation needs, in rising seconds of the epoch.
 
     After a restart each process's newest counted sample is one of them: it is where counting goes on.
     """
@@ -51,7 +51,7 @@ def _grid(since: float, until: float, interval: float) -> Iterator[float]:
 def tick_with_past(
     evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountReading = advance
 ) -> Evaluation:
-    """Return the evaluation after a look, and after what came before it where this is its first and the source knows.
+    """Return the evaluation after a reading; after its first one also with the past readings that the source has.
 
     ``count`` may know already what ``advance`` would return.
     """
@@ -70,7 +70,7 @@ def tick_with_past(
 
 
 def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickInputs, then: TickInputs) -> Evaluation:
-    """Return the evaluation with all that has come since the checkpoint.
+    """Return the evaluation with the readings since the checkpoint added.
 
     Neither bake nor hold go on in a time in which nobody could have acted. A fail of that time stands, whatever has
     come after it: an uninterrupted run would have acted on it.
@@ -81,7 +81,7 @@ def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickI
     for past in reading.past:
         uncounted = _uncounted(past, resume, known)
         if looks and past.at.timestamp() <= max(looks):
-            # the last look had these samples: they are where counting goes on
+            # the last reading had these samples: counting continues from them
             book, _ = advance(evaluation.book, uncounted, then.signals, then.compiled.measures, timedelta(0))
             evaluation = evaluation._replace(book=book)
             continue
@@ -99,10 +99,10 @@ def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:
     be counted from 0.
     """
     series = []
-    for one in reading.series:
-        since = resume.since(one.instance)
-        if since is None or since <= one.at:
-            series.append(one)
+    for sample_series in reading.series:
+        since = resume.since(sample_series.instance)
+        if since is None or since <= sample_series.at:
+            series.append(sample_series)
     known |= {one.instance for one in series}
     instances = tuple(one for one in reading.instances if one.name in known or resume.since(one.name) is None)
     return reading._replace(series=tuple(series), instances=instances)

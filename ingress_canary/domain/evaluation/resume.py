@@ -18,12 +18,12 @@ from ingress_canary.domain.metrics.samples import TURN
 ANYONE = ""
 """Stands for every process that is not named."""
 MOST_NAMED = 32
-"""Processes that are told apart; of more of them only the newest sample of all is kept, for the size of the status."""
+"""Processes that are stored by name; of more only the newest sample of all is kept, for the size of the status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Where to go on from."""
+    """The newest counted sample of each controller process."""
 
     settled_from: datetime
     """Since when the shadow had carried what is wanted."""
@@ -32,7 +32,7 @@ class Resume:
 
     @classmethod
     def of(cls, book: CounterBook, settled_from: datetime | None) -> Self | None:
-        """Return where a restart would go on; None while nothing counts."""
+        """Return the point from which a restart would go on; None while nothing is counted."""
         counted = dict[str, datetime]()
         for name, at in newest_samples(book).items():
             process = name.partition(TURN)[0]
@@ -46,7 +46,7 @@ class Resume:
         return self.counted.get(process.partition(TURN)[0], self.counted.get(ANYONE))
 
     def encode(self) -> str:
-        """Return it as text."""
+        """Return the resume point as text for the checkpoint."""
         document = [self.settled_from.isoformat(), {name: at.isoformat() for name, at in self.counted.items()}]
         return base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode()
 

@@ -1,4 +1,4 @@
-"""Webhook gates: when each is asked, what is asked, the signed request, and what an answer means.
+"""Webhook gates: when each is asked, the question, the signed request, and what an answer means.
 
 Decisions ask which are due; ``engine/gate_requests.py`` and ``adapters/gates.py`` send.
 """

@@ -57,7 +57,7 @@ class AskedRollout(Protocol):
 
     @property
     def schedule(self) -> CompiledSchedule:
-        """The same, where there must be one."""
+        """The compiled schedule, where there must be one."""
 
     @property
     def canary(self) -> Workload | None:
@@ -65,7 +65,7 @@ class AskedRollout(Protocol):
 
 
 def gate_calls(seen: AskedRollout, status: RolloutStatus) -> Iterator[GateCall]:
-    """Yield what the gates are to be asked of a rollout whose status is this."""
+    """Yield the calls to webhook gates that a rollout with this status needs."""
     gates = {gate.name: gate for gate in seen.compiled.spec.gates} if seen.compiled is not None else {}
     for record in status.gates:
         gate = gates.get(record.name)
@@ -111,7 +111,7 @@ def signature(key: str, timestamp: str, body: str) -> str:
 
 
 def read_gate_answer(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
-    """Return what an answer means, and its words. ``kind`` is its content type.
+    """Return the verdict of an answer and its message. ``kind`` is its content type.
 
     An HTML page is nobody's answer, whatever its code: a login, an error page or an index that a proxy, an ingress or
     an application sends for every address. It neither lets a gate be skipped nor rolls anybody back.
@@ -129,7 +129,7 @@ def read_gate_answer(code: int, kind: str, body: bytes) -> tuple[GateVerdict, st
 
 
 def _shown_text(text: str) -> str:
-    """Return what a person is shown of an answer: its member ``message``, or all of it, on one line and not long."""
+    """Return the part of an answer that is shown: its field ``message``, or all of it, on one line and cut short."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""When a webhook gate is asked, with which question, how its answer is recorded, and how long it is valid.
+"""Schedule of webhook gates: when each is asked, how its answer is recorded, and how long it is valid.
 
 Plain values: ``rules/gate_answers.py`` decides by them, ``request.py`` puts the question into words. (The gates of
 ``verdicts.py`` are others: those that counts must pass.)
@@ -27,7 +27,7 @@ LAST = 10
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one gate is asked of one rollout."""
+    """One question to one gate about one rollout."""
 
     gate: Gate
     step: int
@@ -38,7 +38,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """What came of one attempt."""
+    """The result of one attempt to ask a gate."""
 
     question: str
     verdict: GateVerdict
@@ -47,7 +47,7 @@ class GateAnswer:
 
 
 def question(key: Key, status: RolloutStatus, gate: Gate, step: int) -> Question:
-    """Return what a gate is asked of a rollout where it is: each try of a revision asks anew."""
+    """Return the question to a gate at this point of a rollout; each attempt at a revision has new ones."""
     # in Pending the start is stored before the shadow is there, and that makes no other question of it
     last = status.history[-1].at if status.history else None
     began = last if status.phase is Phase.PENDING else status.started_at or last
@@ -61,7 +61,7 @@ def selects(gate: Gate, step: PlannedStep) -> bool:
 
 
 def record_of(records: Iterable[GateStatus], asked: Question) -> GateStatus:
-    """Return what is on record of a question; a new record where it has not been asked."""
+    """Return the stored record of a question; a new one where it has not been asked."""
     gate = asked.gate
     for record in records:
         if record.name == gate.name and record.question == asked.id:
@@ -70,7 +70,7 @@ def record_of(records: Iterable[GateStatus], asked: Question) -> GateStatus:
 
 
 def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
-    """Return a record with an answer; one to another question changes nothing."""
+    """Return the record with an answer added; an answer to another question changes nothing."""
     if record.question != answer.question:
         return record
     before = 0 if record.verdict is GateVerdict.PASSED else record.attempts
@@ -83,7 +83,7 @@ def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
 
 
 def current_verdict(asked: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
-    """Return what a record is worth now: an answer that has grown old is unknown."""
+    """Return the verdict that a record has now: an answer that is too old counts as unknown."""
     if record.at is None:
         return GateVerdict.UNKNOWN
     each_tick = timedelta(seconds=MISSED * interval) + asked.gate.timeout
@@ -92,7 +92,7 @@ def current_verdict(asked: Question, record: GateStatus, now: datetime, interval
 
 
 def next_call_at(asked: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
-    """Return when a question is asked next; None when nothing more is to be said."""
+    """Return when a question is asked next; None when no further answer is needed."""
     if record.at is None:
         return record.next_at or now
     again = record.at + _backoff(asked.gate, record.attempts)
@@ -112,13 +112,13 @@ def _backoff(gate: Gate, attempts: int) -> timedelta:
 
 
 def gate_title(asked: Question) -> str:
-    """Return what messages call a gate."""
+    """Return the name of a gate in messages."""
     about = f", step {asked.step}" if asked.step else ""
     return f"gate {asked.gate.name} ({asked.gate.when}{about})"
 
 
 def waiting_message(asked: Question, record: GateStatus, now: datetime, interval: float) -> str:
-    """Return what a gate that has not passed is waited for with: what it said, and when it is asked next."""
+    """Return the message of a gate that has not passed: its last answer, and when it is asked next."""
     if record.at is None:
         return f"{gate_title(asked)} is asked"
     age, then = now - record.at, next_call_at(asked, record, now, interval)

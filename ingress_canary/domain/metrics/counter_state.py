@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
 
 class Increase(NamedTuple):
-    """By how much a sample's values rose since the one before."""
+    """The increase of a sample's values since the sample before."""
 
     side: Side
     status: str
@@ -44,7 +44,7 @@ class Increase(NamedTuple):
 
 
 class _ProcessState(NamedTuple):
-    """The last that is known of a process."""
+    """What is known of a controller process from its last samples."""
 
     at: datetime
     """Time of its newest sample, which may be older than the reading; of the reading when it had none."""
@@ -52,7 +52,7 @@ class _ProcessState(NamedTuple):
 
 
 class _Floor(NamedTuple):
-    """What a label set cannot show less of, unless it has begun anew."""
+    """Lower bound of a label set's counters: a sample below it shows a counter reset."""
 
     values: tuple[float, ...]
     """What it had ``LATE`` ago, or less."""
@@ -61,7 +61,7 @@ class _Floor(NamedTuple):
 
     @classmethod
     def of_starting_point(cls, first: Sample) -> Self:
-        """Return the floor of a label set of which nothing older is known: few have doubled in a minute."""
+        """Return the floor of a label set without older samples: few counters double within a minute."""
         return cls(tuple(value / 2 for value in first.values), first)
 
     def at(self, now: datetime, late: timedelta, last: Sample) -> "_Floor":
@@ -71,13 +71,13 @@ class _Floor(NamedTuple):
         return _Floor(self.later.values, last) if self.later.at <= now - late else self
 
     def is_late(self, last: Sample, values: tuple[float, ...]) -> bool:
-        """Return whether values of which one fell are a late replica's: then none rose, and none is below the floor."""
+        """Return whether fallen values come from a late replica: then none rose, and none is below the floor."""
         rose = any(now > then for now, then in zip(values, last.values, strict=True))
         return not rose and all(now >= low for now, low in zip(values, self.values, strict=True))
 
 
 class CounterState(NamedTuple):
-    """The last sample of each label set. A new one is made at each look; the empty one has seen nothing."""
+    """The last sample of each label set. Immutable: each reading makes a new state; the empty one has no samples."""
 
     looked: datetime | None = None
     instances: Mapping[str, _ProcessState] = EMPTY
@@ -87,19 +87,20 @@ class CounterState(NamedTuple):
     def follow(
         self, reading: Reading, samples: Mapping[SeriesKey, Sample]
     ) -> tuple["CounterState", tuple[Increase, ...]]:
-        """Return the state after this look, and what rose. ``reading`` tells who answered, and when."""
+        """Return the state after this reading, and the increases. ``reading`` says which processes answered."""
         newest: dict[str, datetime] = {}
         for (name, _), sample in samples.items():
             newest[name] = max(sample.at, newest.get(name, sample.at))
         answered = dict.fromkeys(newest) | {instance.name: instance.started for instance in reading.instances}
         late = max(LATE, 2 * reading.sampled_every)
         older = {name for name, started in answered.items() if self._is_older(name, started, reading.at - late)}
-        looks = dict(self.instances)
+        instances = dict(self.instances)
         for name in answered.keys() - older:
             at = newest.get(name, reading.at)
             # a replica that is late takes nothing back
-            looks[name] = _ProcessState(max(at, looks[name].at) if name in looks else at, answered[name])
-        gone = {name for name, look in looks.items() if reading.at - look.at > FORGET_AFTER}
+            at = max(at, instances[name].at) if name in instances else at
+            instances[name] = _ProcessState(at, answered[name])
+        gone = {name for name, process in instances.items() if reading.at - process.at > FORGET_AFTER}
         anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
         restarted = anew | {name for name, started in answered.items() if self._is_another(name, started)}
 
@@ -125,35 +126,35 @@ class CounterState(NamedTuple):
             by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by))
-        kept = {name: look for name, look in looks.items() if name not in gone}
+        kept = {name: process for name, process in instances.items() if name not in gone}
         return CounterState(reading.at, kept, after, floors), tuple(increases)
 
     def _is_older(self, name: str, started: datetime | None, since: datetime) -> bool:
-        """Return whether a process tells an earlier start than it told after ``since``."""
-        look = self.instances.get(name)
-        if look is None or look.started is None or started is None or look.at < since:
+        """Return whether a process reports an earlier start time than it reported after ``since``."""
+        process = self.instances.get(name)
+        if process is None or process.started is None or started is None or process.at < since:
             return False
-        return look.started - started > START_JITTER
+        return process.started - started > START_JITTER
 
     def _is_another(self, name: str, started: datetime | None) -> bool:
-        """Return whether a process tells a later start than the one that was known, whenever the last look was."""
+        """Return whether a process reports a later start time than the known one, whenever the last reading was."""
         known = self.instances[name].started if name in self.instances else None
         return started is not None and known is not None and started - known > START_JITTER
 
     def _began_since(self, name: str, started: datetime | None, now: datetime) -> bool:
-        """Return whether every counter of a process is known to have been 0 after the last look.
+        """Return whether every counter of a process is known to have been 0 after the last reading.
 
-        A start in the future is another clock's word and proves nothing; neither does the start that was known.
+        A start in the future comes from another clock and proves nothing; neither does the start that was known.
         """
-        look = self.instances.get(name)
-        since = self.looked if look is None else look.at
+        process = self.instances.get(name)
+        since = self.looked if process is None else process.at
         if started is None or since is None or not since < started <= now:
             return False
-        return look is None or look.started is None or started - look.started > START_JITTER
+        return process is None or process.started is None or started - process.started > START_JITTER
 
 
 def _begun(sample: Sample) -> tuple[tuple[float, ...], _Floor]:
-    """Return what a sample of counters that have begun anew counts from, and its floor."""
+    """Return the starting point of a sample whose counters were reset, and its floor."""
     nothing = tuple(0.0 for _ in sample.values)
     return nothing, _Floor(nothing, sample)
 
@@ -161,11 +162,11 @@ def _begun(sample: Sample) -> tuple[tuple[float, ...], _Floor]:
 def _continued(
     last: Sample, floor: _Floor, sample: Sample, *, restarted: bool
 ) -> tuple[tuple[float, ...], _Floor] | None:
-    """Return what a sample of counters that are known counts from, and its floor; None for one that adds nothing."""
+    """Return the starting point of a sample of known counters, and its floor; None for a sample that adds nothing."""
     if sample.at <= last.at:
         return None  # the same sample again, or an older one out of order
     if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
-        # what the process before had is no floor of the one that there is
+        # the counters of the former process are no lower bound for the new one
         return last.values, _begun(sample)[1] if restarted else floor
     if restarted or not floor.is_late(last, sample.values):
         return _begun(sample)

@@ -1,4 +1,4 @@
-"""Counting: raw cumulative counters in, whole-number counts of canary and stable out (judging.md, Evidence).
+"""Counting of requests: raw cumulative counters in, whole-number counts of canary and stable out (docs/judging.md).
 
 The engine keeps one :class:`CounterBook` a rollout and calls :func:`advance` with each reading; the tests of
 ``sequential_tests.py`` consume the counts. The counter book is memory only: a restarted daemon begins with an empty
@@ -24,27 +24,27 @@ SHOWN = 3
 
 
 class Requests(NamedTuple):
-    """Requests of each side, excluded statuses left out: what the observed share is made of."""
+    """Requests of each side without excluded statuses, from which the observed share is computed."""
 
     canary: int = 0
     stable: int = 0
 
 
 class ReadingCounts(NamedTuple):
-    """What one reading added."""
+    """The counts that one reading added."""
 
     counts: Mapping[str, Counts | NoData | UnknownBound]
     """By SLO that counts. All zero when the reading holds nothing new."""
     requests: Requests = Requests()
     """Zero also where the request counters are not usable."""
     classes_only: bool = False
-    """Excluded statuses cannot be told apart, because the controllers report classes: the relative test is off."""
+    """Excluded statuses cannot be distinguished, because the controllers report classes: the relative test is off."""
     values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
 
 
 class CounterBook(NamedTuple):
-    """The memory of one rollout's counters, cheap to advance; never changed in place."""
+    """Counter states of one rollout, cheap to advance; never changed in place."""
 
     at: datetime | None = None
     """When the newest usable reading was made."""
@@ -56,7 +56,7 @@ class CounterBook(NamedTuple):
 
 
 def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
-    """Return what each controller process has counted so far, those that have counted nothing included."""
+    """Return the requests that each controller process has counted so far, idle processes included."""
     found = {name: Requests() for name in book.requests.instances}
     for (name, _), sample in book.requests.samples.items():
         before, count = found.get(name, Requests()), round(sample.values[0])
@@ -68,7 +68,7 @@ def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
 
 
 def newest_samples(book: CounterBook) -> dict[str, datetime]:
-    """Return the newest sample of each process that has any."""
+    """Return the newest sample time of each process that has samples."""
     found: dict[str, datetime] = {}
     for counters in (book.requests, *book.latency.values(), *book.own.values()):
         for (name, _), sample in counters.samples.items():
@@ -78,14 +78,14 @@ def newest_samples(book: CounterBook) -> dict[str, datetime]:
 
 
 def rebase(book: CounterBook) -> CounterBook:
-    """Return a counter book that forgets its starting points, but takes nothing older than it has seen."""
+    """Return a counter book without starting points, which still rejects samples older than those it has seen."""
     return CounterBook(at=book.at)
 
 
 def advance(
     book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, interval: timedelta
 ) -> tuple[CounterBook, ReadingCounts]:
-    """Return the counter book with ``reading`` entered, and what it adds.
+    """Return the counter book with ``reading`` entered, and the counts that it adds.
 
     ``interval`` is how often the source is read: data older than twice that, than twice its own sampling, and than
     60 s, are stale. A family that is not usable is not entered either, so that its next usable sample brings what came
@@ -119,7 +119,7 @@ def advance(
                 followed = _follow(
                     own.get(slo, CounterState()), reading, samples, oldest, f"no series yet of {measure.total}"
                 )
-                own[slo] = followed.ledger
+                own[slo] = followed.counters
                 counts[slo] = followed.problem or query_counts(followed.increases, measure)
     everything = _sum_of_sides(requests.increases, measures.excluded, lambda _: 0)
     evidence = ReadingCounts(
@@ -129,7 +129,7 @@ def advance(
         values=values,
     )
     return CounterBook(
-        reading.at, requests.ledger, {bound: one.ledger for bound, one in latency.items()}, own
+        reading.at, requests.counters, {bound: one.counters for bound, one in latency.items()}, own
     ), evidence
 
 
@@ -145,7 +145,7 @@ def _number(reading: Reading, query: str) -> float | NoData:
 class _Followed(NamedTuple):
     """One counter state after a reading: the counters that rose, or why they are not usable."""
 
-    ledger: CounterState
+    counters: CounterState
     increases: tuple[Increase, ...] = ()
     classes: bool = False
     problem: NoData | UnknownBound | None = None
@@ -158,7 +158,7 @@ def _follow(
     oldest: datetime,
     nothing: str,
 ) -> _Followed:
-    """Enter samples in their ledger, unless they are unusable; ``nothing`` is what to say where there are none."""
+    """Enter samples into the counter state, unless they are unusable; ``nothing`` is the message without any."""
     if isinstance(samples, NoData | UnknownBound):
         return _Followed(counters, problem=samples)
     if not samples:
@@ -175,7 +175,7 @@ def _follow(
 
 
 def _nothing_seen(counters: CounterState, reading: Reading, signals: Signals) -> str:
-    """Return why there may be no series of an Ingress: those that count it are not there, or nobody does."""
+    """Return why there may be no series of an Ingress: its controllers did not answer, or none counts it."""
     if reading.missing is not None:
         return f"no series for Ingress {signals.ingress} in what could be read: {reading.missing}"
     silent = {name for name, _ in counters.samples} - {instance.name for instance in reading.instances}
@@ -212,7 +212,7 @@ def _requests(reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | N
 
 
 def _latencies(reading: Reading, signals: Signals, threshold: float) -> dict[SeriesKey, Sample] | NoData | UnknownBound:
-    """Return (count, bucket of the threshold) of each label set of both sides that has both, of one instant."""
+    """Return count and threshold bucket of each label set of both sides that has both at the same instant."""
     for family in (signals.latency_count, signals.latency_bucket):
         if family in reading.failed:
             return NoData(reading.failed[family])
@@ -263,7 +263,7 @@ def _no_bucket(reading: Reading, threshold: float, bounds: AbstractSet[float]) -
     if reading.missing is None and threshold not in bounds:
         return UnknownBound(threshold, tuple(sorted(bounds)))
     why = reading.missing or "other series have them"
-    return NoData(f"the buckets of {threshold:g} s are missing from this look: {why}")
+    return NoData(f"the buckets of {threshold:g} s are missing from this reading: {why}")
 
 
 def _unusable(series: Series) -> NoData:
@@ -285,7 +285,7 @@ def _bound(text: str) -> float:
 
 @lru_cache(maxsize=256)
 def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return what matches bad statuses: ``5..`` also the class ``5xx``, ``50.`` not."""
+    """Return the pattern of bad statuses: ``5..`` also matches the class ``5xx``, ``50.`` does not."""
     return re.compile("|".join(pattern.replace(".", "[0-9x]") for pattern in patterns))
 
 

@@ -1,4 +1,4 @@
-"""PromQL that users write: its variables, and what of it can be counted.
+"""PromQL that users write: its variables, and the counters that can be taken from it.
 
 ``lint`` and the daemon refuse by it what could not work (``unsupported.py``), ``sli_kinds.py`` fills it in. Parsed
 offline by promql-parser, which follows Prometheus's own grammar, once for each content and within the bounds of
@@ -35,7 +35,7 @@ SIDED = frozenset({"side", "service"})
 
 
 def is_sided(template: str) -> bool:
-    """Return whether a query is asked once for each side."""
+    """Return whether a query is sent once for each side (canary and stable)."""
     return any(name in SIDED for name in names(template))
 
 
@@ -45,7 +45,7 @@ def _filled(template: str, values: frozenset[tuple[str, str]]) -> str:
 
 
 def _escaped(value: str) -> str:
-    """Return a value as it stands between the quotes of a matcher."""
+    """Return a value escaped for the quotes of a matcher."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
@@ -56,7 +56,7 @@ def fill(template: str, values: Mapping[str, str], side: Side) -> str:
 
 
 class Parsed(NamedTuple):
-    """What the parser found in a query that is filled in. Its tree is not kept: that would be many times as large."""
+    """The parser's result for a rendered query. The syntax tree is not kept: it would be many times as large."""
 
     selector: str = ""
     """The raw counters that it names, if it is of a counter."""
@@ -68,7 +68,7 @@ class Parsed(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def parsed(query: str) -> Parsed:
-    """Return what the parser says of a query. What it refuses is remembered as well, by all leaders of this process."""
+    """Return the parser's result for a query, errors included; cached for the whole process."""
     fault = query_fault(query)
     if fault is not None:
         return Parsed("", fault, fault)
@@ -85,7 +85,7 @@ def parsed(query: str) -> Parsed:
 
 
 def _counter(expression: promql_parser.Expr) -> tuple[str, str | None]:
-    """Return the inside of ``sum(...)``, and why it is no counter."""
+    """Return the argument of ``sum(...)``, and why it is no counter."""
     while isinstance(expression, ParenExpr | AggregateExpr):
         if isinstance(expression, AggregateExpr) and str(expression.op) != "sum":
             break
@@ -107,7 +107,7 @@ def _not_value(expression: promql_parser.Expr) -> str | None:
 
 
 def selector(query: str) -> str:
-    """Return the raw counters that a filled-in query names: the inside of ``sum(...)``. Raises ValueError."""
+    """Return the raw counters that a rendered query names: the argument of ``sum(...)``. Raises ValueError."""
     found = parsed(query)
     if found.not_counter is not None:
         raise ValueError(found.not_counter)
@@ -115,17 +115,17 @@ def selector(query: str) -> str:
 
 
 def counter_faults(template: str) -> Iterator[str]:
-    """Yield what is wrong with the query of a counter: a message and its remedy."""
+    """Yield the faults of a counter query: a message and its remedy."""
     yield from _variable_faults(template) or _said(parsed(_example(template)).not_counter)
 
 
 def value_faults(template: str) -> Iterator[str]:
-    """Yield what is wrong with the query of a threshold."""
+    """Yield the faults of a threshold query: a message and its remedy."""
     yield from _variable_faults(template) or _said(parsed(_example(template)).not_value)
 
 
 def one_sided(part: str, total: str) -> bool:
-    """Return whether only one of two counters is told by side: a share of everybody's events, not of the canary's."""
+    """Return whether only one of two counters differs by side: their ratio would mix the canary's events with all."""
     return is_sided(part) != is_sided(total)
 
 

@@ -1,4 +1,4 @@
-"""Counters from users' own PromQL queries become counts. ``counting.py`` keeps their state and asks.
+"""Counters of users' own PromQL queries, turned into counts. Called by ``counting.py``, which keeps their state.
 
 Each series is followed by itself, as the controllers' are, and summed afterwards: a sum would hide the reset of a part.
 """
@@ -16,7 +16,7 @@ PART, TOTAL = "part", "total"
 def query_samples(
     reading: Reading, measure: Counters, variables: Mapping[str, str]
 ) -> dict[SeriesKey, Sample] | NoData:
-    """Return the samples of both sides, of what is counted apart and of all; or why there are none."""
+    """Return the samples of both sides, for the counted part and for the total; or why there are none."""
     samples: dict[SeriesKey, Sample] = {}
     for side in Side:
         for selector, counts in zip(measure.selectors(variables, side) or (), (PART, TOTAL), strict=False):
@@ -27,7 +27,7 @@ def query_samples(
                     continue
                 if not is_count(series.value):
                     return NoData(f"{selector} of {series.instance} is {series.value:g}, which is no count")
-                # one series may be in both queries, or even speak for both sides
+                # one series may be in both queries, or even belong to both sides
                 key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})
                 samples[key] = Sample(series.at, side, counts, (series.value,))
     return samples

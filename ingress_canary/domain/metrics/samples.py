@@ -21,14 +21,14 @@ TURN = " ("
 
 
 class Side(StrEnum):
-    """Which version a request was drawn for."""
+    """The side that a request belongs to: canary or stable."""
 
     CANARY = "canary"
     STABLE = "stable"
 
 
 class Counts(NamedTuple):
-    """Whole-number counts of both sides over some span, in the letters of judging.md."""
+    """Whole-number counts of both sides over some span, with the letters of docs/judging.md."""
 
     n: int = 0
     """Canary requests."""
@@ -45,7 +45,7 @@ class Counts(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Whose series are wanted: the labels always describe the primary."""
+    """The Ingress whose series a metrics source is to read: their labels always describe the primary."""
 
     namespace: str
     ingress: str
@@ -78,7 +78,7 @@ class Series(NamedTuple):
 
 
 def is_count(value: float) -> bool:
-    """Return whether a counter can have that value: no NaN, and nothing so large that one more is lost in it."""
+    """Return whether a counter can have this value: not NaN, and small enough for every increment to be exact."""
     return 0 <= value < LARGEST
 
 
@@ -91,7 +91,7 @@ class Instance(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a source said of one target at one tick."""
+    """The answer of a metrics source for one target at one tick."""
 
     at: datetime
     """When the source was read, on the daemon's clock."""
@@ -112,14 +112,14 @@ class Reading(NamedTuple):
     values: Mapping[str, float] = EMPTY
     """The numbers that users' queries answered."""
     sampled_every: timedelta = timedelta(0)
-    """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each look."""
+    """How often the source itself takes samples, on the daemon's clock; zero when it takes one at each reading."""
     past: tuple["Reading", ...] = ()
     """Readings of the instants that were wanted, without those of which nothing is known; empty without a memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """Why there is no evidence at this tick: unknown, neither bad nor good."""
+    """The reason why there is no evidence at this tick: unknown, neither bad nor good."""
 
     message: str
 

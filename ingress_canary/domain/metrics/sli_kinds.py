@@ -14,7 +14,7 @@ from ingress_canary.domain.metrics.samples import Side
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What a router says about the series of one rollout."""
+    """The series of one rollout, by metric names and labels, as its router knows them."""
 
     ingress: str
     """The primary, ``namespace/name``, for messages."""
@@ -50,7 +50,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Counts by two counters of the user's own."""
+    """Counts from two counters of the user's own queries."""
 
     part: str
     """The query of what is bad, or of what is good."""
@@ -59,18 +59,18 @@ class Counters:
 
     @property
     def is_sided(self) -> bool:
-        """Whether stable is counted too."""
+        """Whether stable is counted as well as the canary."""
         return is_sided(self.part) and is_sided(self.total)
 
     def selectors(self, variables: Mapping[str, str], side: Side) -> tuple[str, str] | None:
-        """Return what to select of a side, (part, total); None for stable where nothing tells the sides apart."""
+        """Return the selectors (part, total) of a side; None for stable where queries do not distinguish sides."""
         if side is Side.STABLE and not self.is_sided:
             return None
         return _raw(fill(self.part, variables, side)), _raw(fill(self.total, variables, side))
 
 
 def _raw(query: str) -> str:
-    """Return the counters of a query; where it is refused (``unsupported.py``), itself, for the source to refuse."""
+    """Return the raw counters of a query, or the query itself where it is invalid, for the source to refuse it."""
     try:
         return selector(query)
     except ValueError:
@@ -79,18 +79,18 @@ def _raw(query: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Looks at one number of the canary."""
+    """Compares one number of the canary with a threshold."""
 
     query: str
 
     def filled(self, variables: Mapping[str, str]) -> str:
-        """Return the query to ask."""
+        """Return the query with its variables rendered."""
         return fill(self.query, variables, Side.CANARY)
 
 
 @dataclass(frozen=True, slots=True)
 class SliSet:
-    """What is counted, by SLO."""
+    """The SLI of each SLO."""
 
     by_slo: Mapping[str, Availability | Latency | Counters]
     excluded: frozenset[str] = frozenset()
@@ -105,7 +105,7 @@ class SliSet:
 
     @property
     def alone(self) -> frozenset[str]:
-        """The SLOs that count the canary alone, so that stable is not compared with."""
+        """The SLOs that count only the canary, so that there is no comparison with stable."""
         return frozenset(
             name for name, measure in self.by_slo.items() if isinstance(measure, Counters) and not measure.is_sided
         )
@@ -129,7 +129,7 @@ class SliSet:
 
     @classmethod
     def of(cls, slos: Iterable[Slo], analysis: AnalysisSettings) -> "SliSet":
-        """Return what the SLOs count and look at."""
+        """Return the SLIs of a schedule's SLOs."""
         by_slo, gauges = {}, {}
         for slo in slos:
             if slo.sli.prometheus_threshold is not None:

@@ -10,17 +10,17 @@ _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 def names(template: str) -> list[str]:
-    """Return the variables of a template, as they come."""
+    """Return the variables of a template, in their order."""
     return [name.strip() for name in _VARIABLE.findall(template)]
 
 
 def render(template: str, values: Mapping[str, str], escaped: Callable[[str], str] = str) -> str:
-    """Return a template with its variables filled in; one that has no value leaves nothing."""
+    """Return the template with its variables replaced by their values; a variable without a value becomes empty."""
     return _VARIABLE.sub(lambda found: escaped(values.get(found[1].strip(), "")), template)
 
 
 def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:
-    """Yield what is wrong where half of a variable stands alone: a message and its remedy.
+    """Yield a fault where braces are not closed or not opened: a message and its remedy.
 
     ``}}`` alone is such a half in a query, and may well be the end of a message in JSON.
     """
@@ -30,7 +30,7 @@ def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:
 
 
 def unknown(template: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with the first variable that there is not: a message and its remedy."""
+    """Yield a fault for the first unknown variable: a message and its remedy."""
     wrong = sorted({name for name in names(template) if name not in known})
     if wrong:
         there = ", ".join(f"{{{{{name}}}}}" for name in known)

@@ -8,18 +8,18 @@ from ingress_canary.domain.objects.views import Json, Workload
 
 
 def digest(value: Any) -> str:
-    """Return ten hexadecimal digits that stand for a JSON value, whatever the order of its keys."""
+    """Return ten hexadecimal digits of the SHA-256 of a JSON value, independent of the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def template_hash(workload: Workload) -> str:
-    """Return the revision that a workload's whole pod template makes: a config-only change is a new one."""
+    """Return the hash of a workload's whole pod template: a change of configuration alone is a new revision."""
     return digest(workload.template)
 
 
 def pod_spec(workload: Workload) -> Json:
-    """Return the pod spec; labels are left out, they must differ between the two sides."""
+    """Return the pod spec without labels, which must differ between canary and stable."""
     spec: Json = workload.template.get("spec") or {}
     return spec
 

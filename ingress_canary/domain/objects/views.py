@@ -50,7 +50,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What every object has."""
+    """Metadata that every object has."""
 
     namespace: str
     name: str
@@ -101,7 +101,7 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class IngressBackend:
-    """Where a path leads. ``service`` is None for a resource backend."""
+    """The backend of a path. ``service`` is None for a resource backend."""
 
     service: str | None
     port: str
@@ -263,9 +263,9 @@ class Endpoints:
         """Return the union of ``slices``."""
         ready: set[str] = set()
         unready: set[str] = set()
-        for one in slices:
-            ready |= one.ready
-            unready |= one.unready
+        for part in slices:
+            ready |= part.ready
+            unready |= part.unready
         return cls(frozenset(ready), frozenset(unready - ready))
 
 
@@ -315,7 +315,7 @@ class IngressClass:
 
 
 class ClusterView(Protocol):
-    """The cluster as the caches hold it now: every look-up is a dictionary's, so that rules may ask freely."""
+    """Read access to the cluster's objects as the caches hold them: every look-up is a dictionary's, so it is cheap."""
 
     @property
     def sees_all_namespaces(self) -> bool:
@@ -327,11 +327,11 @@ class ClusterView(Protocol):
 
     @property
     def freeze(self) -> str | None:
-        """Why nothing advances anywhere, as the daemon's own namespace says; None when all may."""
+        """The reason of a freeze of the whole daemon, from the annotation of its namespace; None without a freeze."""
 
     @property
     def controller_config(self) -> Mapping[str, str] | None:
-        """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
+        """The data of the controllers' own ConfigMap; None when it does not exist, or may not be read."""
 
     @property
     def controller_arguments(self) -> Sequence[str] | None:

@@ -76,7 +76,7 @@ def routing_ignores_zones(subject: PreflightInputs) -> Iterator[RuleFinding]:
 
 
 def _zoned(service: Service) -> str | None:
-    # the two that ingress-nginx v1.15 looks at (getIngressPodZone)
+    # the two that ingress-nginx v1.15 reads (getIngressPodZone)
     if service.meta.annotations.get(TOPOLOGY_ANNOTATION, "").lower() == "auto":
         return f"metadata.annotations[{TOPOLOGY_ANNOTATION}]"
     return "spec.trafficDistribution" if service.traffic_distribution == "PreferClose" else None

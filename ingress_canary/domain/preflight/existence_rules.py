@@ -76,7 +76,7 @@ def stable_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
             yield RuleFinding(
                 f"Ingress {subject.primary.meta.key}",
                 field,
-                f"Service {subject.stable} has no port {port or '(none said)'}",
+                f"Service {subject.stable} has no port {port or '(none given)'}",
                 "correct the port in the Ingress, or add it to the Service",
             )
 

@@ -15,7 +15,7 @@ CARRYING = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 
 
 class Route(Protocol):
-    """Who reaches the canary at some step: the part of a step's exposure that rules read."""
+    """The weight, header and cookie of some step: the part of its exposure that rules read."""
 
     @property
     def weight(self) -> float:
@@ -43,7 +43,7 @@ class Rival(NamedTuple):
 
 
 class ControllerFacts(NamedTuple):
-    """What could be read of the controllers' own configuration; None where it is not known."""
+    """Facts of the ingress controllers' own configuration; None where they are not known."""
 
     annotations_risk_level: str | None = None
     metrics: bool | None = None
@@ -58,7 +58,7 @@ class ControllerFacts(NamedTuple):
 
 
 class PreflightInputs(NamedTuple):
-    """A rollout under scrutiny."""
+    """One rollout with everything that the rules read."""
 
     key: Key
     uid: str
@@ -82,13 +82,13 @@ class PreflightInputs(NamedTuple):
 
     @property
     def ingress(self) -> Ingress:
-        """The primary, for the rules that are asked once rule 0 has found it."""
+        """The primary, for the rules that run once rule 0 has found it."""
         assert self.primary is not None
         return self.primary
 
     @property
     def label(self) -> str:
-        """The rollout as problems name it."""
+        """The rollout's name in problems."""
         return f"CanaryRollout {self.key}"
 
     @property
@@ -107,7 +107,7 @@ class PreflightInputs(NamedTuple):
         return tuple(self.port_fields())
 
     def port_fields(self) -> dict[str, str]:
-        """Return each of these ports with the field that says it first."""
+        """Return each of these ports with the first field that names it."""
         found: dict[str, str] = {}
         for r, rule in enumerate(self.primary.rules if self.primary else ()):
             for p, path in enumerate(rule.paths or ()):
@@ -116,7 +116,7 @@ class PreflightInputs(NamedTuple):
         return found
 
     def owns(self, ingress: Ingress) -> bool:
-        """Return whether an Ingress is this rollout's own shadow: by its owner, or the very one that status knows."""
+        """Return whether an Ingress is this rollout's own shadow: by its owner, or by the uid in status."""
         if self.shadow is not None and ingress.meta.key == self.shadow.meta.key:
             return True
         return ingress.meta.owner is not None and ingress.meta.owner.uid == self.uid

@@ -11,7 +11,7 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 
 
 class ProblemSeverity(StrEnum):
-    """What a problem does to a rollout."""
+    """The effect of a problem on a rollout: Error holds it, the others do not."""
 
     ERROR = "Error"
     """Refuses the start; holds the weight when found later; clears by itself."""
@@ -46,7 +46,7 @@ def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Probl
 
 
 def summary(problems: Sequence[Problem]) -> str:
-    """Return one sentence: the first of the gravest problems, and how many there are besides."""
+    """Return one sentence: the first of the gravest problems, and how many others there are."""
     if not problems:
         return "preflight found nothing"
     gravest = min(problems, key=lambda problem: list(ProblemSeverity).index(problem.severity))
@@ -60,24 +60,24 @@ def summary(problems: Sequence[Problem]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """One look of preflight, judged by the settings: what the condition ``Preflight`` and the Events are made of."""
+    """The findings of one run of preflight, graded by the settings: for the condition ``Preflight`` and the Events."""
 
     problems: tuple[Problem, ...]
     accept_unchecked: bool
 
     @property
     def refused(self) -> tuple[Problem, ...]:
-        """What refuses a start or holds a weight."""
+        """Problems that refuse a start or hold a weight."""
         return blocking(self.problems, self.accept_unchecked)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What a person should know though nothing is held for it: W rules, and what need not be checked."""
+        """Problems that hold nothing: those of W rules, and checks that the settings allow to be skipped."""
         return tuple(problem for problem in self.problems if problem not in self.refused)
 
     @property
     def message(self) -> str:
-        """Return every finding in one text, what refuses first."""
+        """Return every finding in one text, those that refuse first."""
         told = [f"rule {one.rule}: {one}" for one in (*self.refused, *self.warnings)]
         return _clipped(" | ".join(told) or "nothing was found", "")
 

@@ -12,7 +12,7 @@ FIRST = (
      "correct the field that is named."),
     (SCHEDULE_EXISTS, "The shared schedule is there.", "create it, or name the right one in spec.schedule.ref."),
 )  # fmt: skip
-"""What is asked before any rule, and is none: without it there is nothing that rules could look at."""
+"""Checks before any rule that are no rules: without these objects there is nothing that rules could read."""
 
 HEADER = """\
 # Preflight

@@ -1,4 +1,4 @@
-"""A preflight rule: number, name, severity, and a small function that yields findings.
+"""Preflight rule: number, name, severity, and a small function that yields findings.
 
 A rule's docstring is its documentation: the first paragraph says what must hold and why, the second, after
 ``Remedy:``, what to do. The reference page is made of it (``reference_page.py``).
@@ -14,7 +14,7 @@ from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 
 
 class RuleFinding(NamedTuple):
-    """What a rule found: a problem without the rule's own number, name and severity."""
+    """A finding of a rule: a problem without the rule's own number, name and severity."""
 
     object: str
     field: str
@@ -23,13 +23,13 @@ class RuleFinding(NamedTuple):
 
 
 class NeededVisibility(Enum):
-    """What a rule must be able to see beyond the rollout's own namespace."""
+    """The read access that a rule needs beyond the rollout's own namespace."""
 
     NAMESPACES = "Ingresses of all namespaces"
     CLASSES = "IngressClasses"
 
     def of(self, subject: PreflightInputs) -> bool:
-        """Return whether it may be read."""
+        """Return whether the view has this access."""
         match self:
             case NeededVisibility.NAMESPACES:
                 return subject.view.sees_all_namespaces
@@ -53,7 +53,7 @@ class PreflightRule:
     """Whether the user has opted out of it."""
 
     def problems(self, subject: PreflightInputs) -> Iterator[Problem]:
-        """Yield what the rule finds, or that it could not see enough to find nothing."""
+        """Yield the rule's problems, or a NotChecked problem when it could not read enough."""
         if self.waived(subject):
             return
         found = False

@@ -16,7 +16,7 @@ from ingress_canary.domain.preflight.run_rules import preflight
 
 
 class CachedPreflight:
-    """What the rules found last, and what they looked at."""
+    """The last findings of the rules, with the objects that they read."""
 
     def __init__(self) -> None:
         self._subject: PreflightInputs | None = None
@@ -26,7 +26,7 @@ class CachedPreflight:
         self._found: tuple[Problem, ...] = ()
 
     def __call__(self, subject: PreflightInputs, rules: Sequence[PreflightRule]) -> tuple[Problem, ...]:
-        """Return what the rules find, in their order, as :func:`preflight` does."""
+        """Return the problems that the rules find, in their order, as :func:`preflight` does."""
         if subject != self._subject or rules != self._rules or not self._holds():
             witness = _RecordingInputs(subject.view)
             self._found = preflight(subject._replace(view=cast("ClusterView", witness)), rules)
@@ -41,7 +41,7 @@ class CachedPreflight:
 
 
 class _RecordingInputs:
-    """A view that keeps every question with its answer."""
+    """A view that records every look-up with its result."""
 
     def __init__(self, view: ClusterView) -> None:
         self._view = view

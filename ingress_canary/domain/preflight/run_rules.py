@@ -8,7 +8,7 @@ from ingress_canary.domain.preflight.rule import PreflightRule
 
 
 def preflight(subject: PreflightInputs, rules: Sequence[PreflightRule]) -> tuple[Problem, ...]:
-    """Return what the rules find, in their order; what must exist (rule 0) comes first and alone.
+    """Return the problems that the rules find, in their order; while rules 0 (existence) fail, no others run.
 
     A missing Service would make half of the others speak of its consequences, so they wait until it is there.
     """

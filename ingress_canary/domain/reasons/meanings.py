@@ -17,11 +17,11 @@ class Meaning(NamedTuple):
     """One reason in sentences."""
 
     what: str
-    """What is so."""
+    """What the reason means."""
     look: str
     """Where to look: commands, and links from docs/reference; ``checkout`` in ``shop`` stands for the rollout."""
     todo: str
-    """What a person does; "nothing" where the daemon goes on by itself."""
+    """What a person should do; "nothing" where the daemon goes on by itself."""
 
 
 MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
@@ -91,7 +91,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Look at the canary's pods. The rollout begins, or goes on, when they are ready.",
         ),
         Reason.WARMING_UP: Meaning(
-            "Stable alone is watched, to learn how its errors come (setting `warm_up`).",
+            "Only stable has traffic and is observed, to learn how its errors vary (setting `warm_up`).",
             "The time in the message. Where Prometheus remembers the time before, one look is enough.",
             "Nothing: the message says how long it takes.",
         ),
@@ -100,7 +100,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "The shadow was just changed. Controllers need seconds to apply that, and evidence of the time is dropped "
             "(`analysis.settle`).",
             "If it lasts: the daemon's log and `/readyz`.",
-            "Nothing. If it lasts, look whether the daemon can write the Ingress and read the metrics.",
+            "Nothing. If it lasts, check whether the daemon can write the Ingress and read the metrics.",
         ),
         Reason.BAKING: Meaning(
             "The step is judged and its bake is not over.",
@@ -182,7 +182,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         ),
         Reason.INTERVENED: Meaning(
             "Somebody else lowered the exposure: weight down, a route removed, or the shadow deleted. That is honoured "
-            "and nothing is put back. An Event of this name that says `undone` tells of a change that raised it.",
+            "and nothing is put back. An Event of this name that says `undone` reports a change that raised it.",
             "The field manager in the message; `kubectl get ingress checkout-canary -n shop -o yaml "
             "--show-managed-fields`. Often a tool that prunes what it does not know: exclude Ingresses with the label "
             "`app.kubernetes.io/managed-by: ingress-canary` ([GitOps](../howto/gitops.md)).",
@@ -198,7 +198,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         Reason.SLO_VIOLATED: Meaning(
             "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
             "off traffic (paused with `onFailure: Pause`). While promoting, when stable already runs the new version, "
-            "it is told and held.",
+            "the rollout holds and an alert is sent.",
             f"{HISTORY} Then the canary's logs of that time. A canary is not condemned for errors that stable has too, "
             "so these are its own.",
             "Rolled back: read the numbers in the message, mend the canary and deploy it: a new revision starts by "
@@ -235,7 +235,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "daemon sets its images, and says here what keeps it from that.",
             "Manual: `kubectl get deploy checkout checkout-canary -n shop -o wide`, the images of both. CopyImages: "
             "the message names what keeps it: a right (`config/rbac/optional`), a container that only one side has, "
-            "another hand ([promote](../howto/promote.md)).",
+            "another writer ([promote](../howto/promote.md)).",
             "Manual: deploy the canary's images to stable, as you always do. Without `spec.workload.stable`, or when "
             "the images differ by intent, say `finish` when that is done.",
         ),
@@ -249,7 +249,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "CopyImages gives stable its stored images back after a fail or an abort. The shadow goes when stable has "
             "them and is ready for everybody, and only then.",
             "`status.copying` has the images that stable gets back.",
-            "Nothing, unless the message names another hand, a refusal or missing endpoints. A second `abort` takes "
+            "Nothing, unless the message names another writer, a refusal or missing endpoints. A second `abort` takes "
             "the canary off without waiting.",
         ),
         # moved
@@ -283,7 +283,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "is nothing to roll out.",
             "Nothing.",
         ),
-        # beside the rollout
+        # of the daemon, apart from the rollout
         Reason.NOTIFICATION_FAILED: Meaning(
             "A message could not be sent: an Event that names the notification and its Secret. The rollout goes on.",
             "The Event: the notification, its Secret and what went wrong, never its address. "
@@ -292,12 +292,12 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "`ingress-canary notifications test` tries it.",
         ),
         Reason.RECONCILE_FAILED: Meaning(
-            "A fault of the daemon's own in a pass over this rollout: an Event, told once while it lasts. Its weight "
+            "A fault of the daemon's own in a pass over this rollout: an Event, sent once while it lasts. Its weight "
             "stays as it is, it is not judged, and it is tried again every half minute. Other rollouts go on.",
             "The log of the leader: `a pass failed`, with the rollout and a traceback; "
             "`ingress_canary_reconcile_errors_total`.",
             "Read the log, which has the place, and report it. If users are harmed meanwhile, delete the shadow: no "
-            "verb is heard before a pass succeeds.",
+            "verb is handled before a pass succeeds.",
         ),
     }
 )

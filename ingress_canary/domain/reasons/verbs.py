@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Verb(StrEnum):
-    """What can be asked for."""
+    """The verbs that an action can have."""
 
     APPROVE = "approve"
     PAUSE = "pause"
@@ -26,7 +26,7 @@ NOTE = 256
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A request as it was read. A malformed one has a problem."""
+    """A parsed action annotation. A malformed one has a problem."""
 
     id: str
     text: str
@@ -40,7 +40,7 @@ class Action:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return what the annotation asks for; never raises, because the annotation is anybody's text."""
+        """Return the action of an annotation's text; never raises, because anybody can write the annotation."""
         request, mark, rest = text.strip().partition("#")
         ident, _, note = rest.partition("#")
         ident, note = ident.strip()[:128], " ".join(note.split())[:NOTE]
@@ -57,7 +57,7 @@ class Action:
         )
 
     def _problem(self, step: str) -> str | None:
-        """Return what is wrong with what it names."""
+        """Return the fault of the revision or step that the action names; empty without one."""
         form = f"{self.verb}:<revision>{'/<step>' if self.verb in NEED_STEP else ''}#<id>"
         if self.verb in NEED_REVISION and self.revision is None:
             return f"{self.verb} names its revision: write {form}"

@@ -9,7 +9,7 @@ from ingress_canary.api.notification import Severity
 
 
 class Reason(StrEnum):
-    """Why a rollout is where it is, or why it moved."""
+    """The reason of a rollout's state or of a transition."""
 
     # waiting to begin, or unable to
     INVALID_SPEC = "InvalidSpec"
@@ -57,7 +57,7 @@ class Reason(StrEnum):
     RESTARTED = "Restarted"
     FINISHED = "Finished"
     PROMOTED = "Promoted"
-    # beside the rollout
+    # of the daemon, apart from the rollout
     NOTIFICATION_FAILED = "NotificationFailed"
     RECONCILE_FAILED = "ReconcileFailed"
 
@@ -79,11 +79,11 @@ ASKING = frozenset(
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED,
     }
 )  # fmt: skip
-"""Reasons to wait that ask for a person: told when they begin, though nothing moves."""
+"""Reasons to wait that need a person: an alert is sent when they begin, without a transition."""
 
 
 def severity(reason: Reason) -> Severity:
-    """Return how much it matters that something is so: the only place where that is decided."""
+    """Return the severity of a reason: the only place where that is decided."""
     if reason in CRITICAL:
         return Severity.CRITICAL
     return Severity.WARNING if reason in WARNING else Severity.INFO

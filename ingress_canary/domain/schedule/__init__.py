@@ -1,4 +1,4 @@
-"""A CanarySchedule made ready for use: its steps, its windows and freezes, and the compiled whole.
+"""CanarySchedule as decisions use it: its steps, its windows and freezes, and both compiled.
 
 Decisions walk it; ``lint`` and ``whatif`` read it too.
 """

@@ -1,4 +1,4 @@
-"""A schedule made ready for use: steps, plan of the SLOs, SLI kinds and calendar, made once for each content."""
+"""Compiled schedule: steps, plan of the SLOs, SLI kinds and calendar, made once for each content."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -23,11 +23,11 @@ class CompiledSchedule:
 
     @property
     def routes(self) -> tuple[Exposure, ...]:
-        """What any step exposes, for the rules that judge values before they are used."""
+        """The routes of all steps, for preflight rules that check values before they are used."""
         return tuple(step.exposure for step in self.walk.steps)
 
     def next_weight(self, index: int) -> float:
-        """Return the weight of the step after ``index``, the last one's at the end."""
+        """Return the weight of the step after ``index``; at the end, that of the last step."""
         return self.walk.at(index + 1).exposure.weight
 
     @classmethod

@@ -1,4 +1,4 @@
-"""A schedule's steps as a flat list: ramps expanded, routes and requirements resolved. Used by decisions and lint."""
+"""Steps of a schedule as a flat list: ramps expanded, routes and requirements resolved. Used by decisions and lint."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,7 +8,7 @@ from ingress_canary.api.schedule import MAX_STEPS, Approval, ApprovalWhen, Heade
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Who reaches the canary: what a shadow is told, and what it is compared by."""
+    """Weight, header and cookie of a shadow: the requests that reach the canary."""
 
     weight: float = 0
     """Percent, 0..100."""
@@ -17,13 +17,13 @@ class Exposure:
 
     @property
     def forced(self) -> bool:
-        """Whether requests can force their way to the canary."""
+        """Whether a header or cookie routes requests to the canary."""
         return self.header is not None or self.cookie is not None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step as it is walked."""
+    """One step of a rollout, ramps expanded."""
 
     index: int
     """From 1."""
@@ -40,12 +40,12 @@ class PlannedStep:
 
     @property
     def title(self) -> str:
-        """What messages call the step."""
+        """The step's name in messages."""
         return f"step {self.index} ({self.name or f'{self.exposure.weight:g} %'})"
 
 
 def ramp_weights(ramp: Ramp) -> list[float]:
-    """Return the weights of a ramp in percent, to three decimals; ``to`` is always the last."""
+    """Return the weights of a ramp in percent, to three decimals; the last one is always ``to``."""
     weights = [ramp.from_]
     while weights[-1] < ramp.to and len(weights) <= MAX_STEPS:
         step = weights[-1] * ramp.factor if ramp.factor else weights[-1] + (ramp.by or 0)

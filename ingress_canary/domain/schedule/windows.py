@@ -1,4 +1,4 @@
-"""Calendar of windows and freezes: when a rollout may advance. Pure; ``rules/calendar.py`` asks.
+"""Calendar of windows and freezes: when a rollout may advance. Pure; used by ``decision/rules/calendar.py``.
 
 Local times are turned into instants here and nowhere else. An hour that a change to summer time leaves out is over at
 once: what begins or ends in it does so at the change. Of an hour that comes twice, ranges mean the first; a freeze that
@@ -22,7 +22,7 @@ FOREVER = timedelta(days=28)
 
 
 class Span(NamedTuple):
-    """A time from its first instant to the first one after it."""
+    """A half-open interval of time: its start, and the first instant after it."""
 
     start: datetime
     end: datetime
@@ -57,7 +57,7 @@ class Calendar:
         return cls(zone, windows, tuple(sorted(freezes, key=lambda one: one.span)))
 
     def frozen(self, at: datetime) -> Frozen | None:
-        """Return the freeze that holds at an instant: of several the one that ends last."""
+        """Return the freeze in force at an instant: of several the one that ends last."""
         found = [one for one in self.freezes if one.span.start <= at < one.span.end]
         return max(found, key=lambda one: one.span.end, default=None)
 
@@ -66,7 +66,7 @@ class Calendar:
         return self.frozen(at) is None and (not self.windows.allow or self._range(at) is not None)
 
     def opens(self, at: datetime, lasting: timedelta = timedelta(0)) -> datetime | None:
-        """Return the first instant from ``at`` on that is open, and stays so for as long; None when none comes."""
+        """Return the first instant from ``at`` on from which it stays open for that long; None when there is none."""
         # each round passes a freeze or a range: more of both than there are cannot come before an answer
         for _ in range(2 * len(self.freezes) + AHEAD * len(self.windows.allow) + 2):
             freeze = self.frozen(at)
@@ -91,7 +91,7 @@ class Calendar:
         return min([*freezes, *([end] if end is not None else [])], default=None)
 
     def longest(self) -> timedelta | None:
-        """Return the longest that a window lasts in a week without a change of the clock; None when without end."""
+        """Return the length of the longest window in a week without a clock change; None when it never closes."""
         ends: list[timedelta] = []
         plain = Calendar(ZoneInfo("UTC"), self.windows, ())
         monday = datetime(2026, 1, 5, tzinfo=UTC)
@@ -103,19 +103,19 @@ class Calendar:
         return max(ends, default=None)
 
     def format_time(self, at: datetime) -> str:
-        """Return an instant as people of the zone read it."""
+        """Return an instant as text in the calendar's time zone."""
         return at.astimezone(self.zone).strftime("%a %Y-%m-%d %H:%M ") + self.windows.timezone
 
     def _opening(self, at: datetime) -> datetime | None:
-        """Return when a range holds from ``at`` on, freezes left aside."""
+        """Return the first instant from ``at`` on inside a range, freezes not considered."""
         if not self.windows.allow or self._range(at) is not None:
             return at
         first = at.astimezone(self.zone).date()
         return min((span.start for span in self._spans(first, AHEAD) if span.start > at), default=None)
 
     def _range(self, at: datetime) -> Span | None:
-        """Return the range that holds at an instant: of several the one that ends last."""
-        # one that began yesterday may run over midnight, and two days ago where the clock was changed
+        """Return the range in force at an instant: of several the one that ends last."""
+        # a range that began yesterday may run over midnight, and two days ago where the clock was changed
         first = at.astimezone(self.zone).date() - 2 * DAY
         return max((s for s in self._spans(first, 4) if s.start <= at < s.end), key=lambda s: s.end, default=None)
 
@@ -136,10 +136,10 @@ class Calendar:
             yield from self._days[day]
 
     def _of_day(self, day: date) -> Iterator[Span]:
-        for one in self.windows.allow:
-            if ORDER[day.weekday()] not in one.days:
+        for allowed in self.windows.allow:
+            if ORDER[day.weekday()] not in allowed.days:
                 continue
-            start, end = time.fromisoformat(one.from_), time.fromisoformat(one.to)
+            start, end = time.fromisoformat(allowed.from_), time.fromisoformat(allowed.to)
             last = day if end > start else day + DAY
             span = Span(
                 _instant(datetime.combine(day, start), self.zone), _instant(datetime.combine(last, end), self.zone)
@@ -153,7 +153,7 @@ def _local(text: str) -> datetime:
 
 
 def _instant(local: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    """Return when a local time comes; the change of the clock itself for one that it leaves out."""
+    """Return the instant of a local time; for a local time that a clock change skips, the change itself."""
     at = local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None) == local:
         return at

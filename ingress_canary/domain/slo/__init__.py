@@ -1,4 +1,4 @@
-"""How SLOs are judged: sequential tests, accumulators, threshold checks, verdicts, and the checkpoint that stores them.
+"""SLO analysis: sequential tests, accumulators, threshold checks, verdicts, and the checkpoint that stores them.
 
 ``evaluation`` feeds them at every tick; ``whatif`` uses the same.
 """

@@ -21,7 +21,7 @@ UNKNOWN_SCATTER = Dispersion()
 
 
 class TickCounts(NamedTuple):
-    """The counts of one tick that theta_t and the pace are taken from."""
+    """The counts of one tick, from which theta_t and the request rate are computed."""
 
     at: float
     """Seconds of the epoch."""
@@ -47,7 +47,7 @@ def implausible_counts(counts: Counts) -> str | None:
 
 @dataclass
 class Accumulator:
-    """What one SLO's evidence has come to. Without slots: its E-values are worked out once a tick."""
+    """The accumulated evidence of one SLO. Without slots, so that its E-values are cached once a tick."""
 
     design: Design
     absolute: Wealth
@@ -65,7 +65,7 @@ class Accumulator:
 
     @classmethod
     def of(cls, design: Design) -> "Accumulator":
-        """Return the beginning."""
+        """Return an accumulator without evidence."""
         return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
 
     def warm(self, *ticks: Counts) -> "Accumulator":
@@ -86,11 +86,11 @@ class Accumulator:
         )
 
     def anew(self, step: int) -> "Accumulator":
-        """Return the accumulator without evidence at the same step; phi remains, no better one can be had any more."""
+        """Return the accumulator without evidence at the same step; phi remains, since warm-up is over."""
         return replace(Accumulator.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
 
     def silent(self, missing: str) -> "Accumulator":
-        """Return the accumulator after a look that brought nothing, and why."""
+        """Return the accumulator after a reading without usable counts, and why."""
         return replace(self, fresh=False, missing=missing)
 
     def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Accumulator":
@@ -123,7 +123,7 @@ class Accumulator:
 
     @cached_property
     def evidence(self) -> SloEvidence:
-        """What the verdict is taken from; asked for several times a tick, computed once."""
+        """The evidence that the verdict is derived from; read several times a tick, computed once."""
         return SloEvidence(
             total=self.total,
             step=self.step,

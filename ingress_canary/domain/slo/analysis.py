@@ -1,4 +1,4 @@
-"""Analysis: the evidence and verdicts of all SLOs of a rollout, which ``decide.py`` asks and ``status`` shows.
+"""Analysis: the evidence and verdicts of all SLOs of a rollout, read by ``decide.py`` and shown in status.
 
 Every method returns a new value; nothing here waits, reads a clock or knows a metrics source. ``checkpoint.py`` turns
 it into text and back.
@@ -25,7 +25,7 @@ UNREAD = "nothing was read for this SLO"
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One SLO that is tested."""
+    """One SLO that has a sequential test."""
 
     name: str
     design: Design
@@ -34,7 +34,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a rollout's evidence is held against; fixed when the rollout begins."""
+    """The SLOs and step requirements that evidence is judged by; fixed when the rollout begins."""
 
     objectives: tuple[Objective, ...]
     step_minimums: tuple[int | None, ...]
@@ -80,7 +80,7 @@ class Plan:
 
 @dataclass
 class Analysis:
-    """All evidence of one rollout. Without slots: what is asked of it many times a tick is worked out once."""
+    """All evidence of one rollout. Without slots, so that properties are cached once a tick."""
 
     plan: Plan
     tracks: tuple[Accumulator, ...]
@@ -126,7 +126,7 @@ class Analysis:
         return replace(self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0)
 
     def restart_evidence(self) -> Self:
-        """Return the analysis at the same step with nothing seen: stable is another version now."""
+        """Return the analysis at the same step without evidence, because stable is another version now."""
         tracks = tuple(accumulator.anew(self.step) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
         return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
@@ -178,7 +178,7 @@ class Analysis:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """What each SLO's verdict stands for, in the same order."""
+        """The sentence of each SLO's verdict, in the same order."""
         calibrated = [
             describe(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
@@ -206,7 +206,7 @@ class Analysis:
 
     @property
     def unopposed_summary(self) -> str:
-        """What a step of require: NoFail was passed on, of every SLO."""
+        """The evidence of every SLO on which a step with ``require: NoFail`` was passed."""
         calibrated = [
             unopposed(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
@@ -221,7 +221,7 @@ class Analysis:
 
     @property
     def without_data(self) -> tuple[str, ...]:
-        """Names of the SLOs of which the latest look said nothing."""
+        """Names of the SLOs without data in the latest reading."""
         return self._named(Verdict.NO_DATA)
 
     @property
@@ -250,6 +250,6 @@ class Analysis:
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:
-    """Return the counts of an objective, or why there are none that could be used."""
+    """Return the counts of an objective, or why there are no usable ones."""
     look = counts.get(objective.name, UNREAD)
     return look if isinstance(look, str) else implausible_counts(look) or look

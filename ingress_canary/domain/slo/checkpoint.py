@@ -53,7 +53,7 @@ def encode(analysis: Analysis) -> str:
 
 
 def decode(text: str, plan: Plan) -> Analysis | None:
-    """Return the analysis of a checkpoint; None for another version, another plan, or anything that is not one.
+    """Return the analysis of a checkpoint; None for another version, another plan, or malformed text.
 
     No SLO is fresh until its next tick.
     """
@@ -88,7 +88,7 @@ def decode(text: str, plan: Plan) -> Analysis | None:
 
 @lru_cache(maxsize=256)
 def _fingerprint(plan: Plan) -> str:
-    """Return what tells plans apart under which the same evidence would mean something else."""
+    """Return the digest of the parts of a plan on which the meaning of stored evidence depends."""
     designs = [(objective.name, objective.design) for objective in plan.objectives]
     said = [
         [name, design.theta, design.rho, design.delta, design.alpha, design.beta, design.slos, design.steps]

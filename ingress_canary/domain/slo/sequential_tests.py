@@ -1,4 +1,4 @@
-"""Sequential tests of error ratios: E-values that may be looked at after every tick, for ever.
+"""Sequential tests of error ratios: E-values, which stay valid when checked after every tick.
 
 The mathematics of judging.md and nothing else: ``accumulator.py`` feeds it counts, ``verdicts.py`` reads verdicts from
 it. While its null hypothesis holds, an E-value's expectation is at most 1, so that (Ville's inequality) it ever reaches
@@ -29,7 +29,7 @@ def logit(ratio: float) -> float:
 
 
 def geomspace(first: float, last: float, count: int) -> list[float]:
-    """Return ``count`` numbers from ``first`` to ``last``, both included, each the same multiple of the one before."""
+    """Return ``count`` numbers in geometric progression from ``first`` to ``last``, both included."""
     step = log(last / first) / (count - 1)
     return [first * exp(step * i) for i in range(count - 1)] + [last]
 
@@ -40,20 +40,20 @@ _EXCESS_FACTORS = [expm1(excess) for excess in _EXCESSES]
 
 
 class Factors(NamedTuple):
-    """What one bad and one good request add to a log-likelihood ratio, for each alternative."""
+    """The increments of a log-likelihood ratio by one bad and one good request, for each alternative."""
 
     bad: Sequence[float]
     good: Sequence[float]
 
     def steps(self, total: float, bad: float, phi: float) -> list[float]:
-        """Return what ``bad`` of ``total`` requests add, for each alternative."""
+        """Return the increment by ``bad`` of ``total`` requests, for each alternative."""
         worse, better = bad / phi, (total - bad) / phi
         return [worse * x + better * y for x, y in zip(self.bad, self.good, strict=True)]
 
 
 @dataclass(frozen=True)
 class Design:
-    """How one SLO is tested; what is constant in the tests is computed once.
+    """The constants of one SLO's tests, computed once.
 
     Raises ValueError for a theta outside 1e-9..0.95, where there is no grid of alternatives.
     """
@@ -79,12 +79,12 @@ class Design:
 
     @cached_property
     def log_fail(self) -> float:
-        """Where either fail test has its proof, ln(2S/alpha): half of alpha for each."""
+        """The threshold of each of the two fail tests, ln(2S/alpha): half of alpha for each."""
         return log(2 * self.slos / self.alpha)
 
     @cached_property
     def log_pass(self) -> float:
-        """Where the pass test has its proof, ln(1/beta)."""
+        """The threshold of the pass test, ln(1/beta)."""
         return -log(self.beta)
 
     @cached_property
@@ -116,12 +116,12 @@ class Design:
         return max(self.theta, allowed) if allowed < LARGEST_THETA else None
 
     def absolute_steps(self, null: float, n: int, e: int, phi: float) -> list[float]:
-        """Return what a tick with canary ``e`` of ``n`` adds to each A_j, tested against ``null`` (theta_t)."""
+        """Return the increments of each A_j by a tick with canary ``e`` of ``n``, tested against ``null`` (theta_t)."""
         factors = self._against_theta if null == self.theta else self._against(null)
         return factors.steps(n, e, phi)
 
     def relative_steps(self, n: int, e: int, m: int, f: int, phi: float) -> list[float]:
-        """Return what a tick with canary ``e`` of ``n`` and stable ``f`` of ``m`` adds to each B_j.
+        """Return the increments of each B_j by a tick with canary ``e`` of ``n`` and stable ``f`` of ``m``.
 
         This is e ln(q_j/q0) + f ln((1-q_j)/(1-q0)) of judging.md. Both logarithms contain
         ln((n r_j + m)/(n rho + m)) = log1p(q0 (r_j/rho - 1)), so that one is enough. n and m are above 0.
@@ -164,7 +164,7 @@ class Design:
 
 
 class Wealth(NamedTuple):
-    """One fail test's mixture over J alternatives and K copies of the test, as a gambler's money of 1 to begin with.
+    """One fail test's mixture over J alternatives and K copies of the test: a betting wealth that begins at 1.
 
     Half of it is bet by the first copy, from the beginning, spread evenly over the alternatives. The rest is held back
     in equal parts, of which each later copy bets one from its own step on (all of it is the first copy's when K is 1):
@@ -182,16 +182,16 @@ class Wealth(NamedTuple):
 
     @classmethod
     def of(cls, copies: int) -> Self:
-        """Return the beginning: the first copy's bets."""
+        """Return the initial wealth: the first copy's bets."""
         share = 1.0 if copies == 1 else 0.5
         return cls([log(share / GRID)] * GRID, 1, copies)
 
     def plus(self, steps: Sequence[float]) -> Self:
-        """Return the wealth one tick on."""
+        """Return the wealth after one more tick."""
         return type(self)([bet + step for bet, step in zip(self.bets, steps, strict=True)], self.begun, self.copies)
 
     def begin(self, copies: int) -> Self:
-        """Return the wealth with at least so many copies begun; those that had not begin now."""
+        """Return the wealth with at least so many copies begun; missing ones begin now."""
         if copies <= self.begun:
             return self
         stake = log(self._held(copies - self.begun) / GRID)
@@ -218,7 +218,7 @@ class Dispersion(NamedTuple):
     ff: int = 0
 
     def plus(self, m: int, f: int) -> "Dispersion":
-        """Return the sums with one more tick; one without requests says nothing."""
+        """Return the sums with one more tick; a tick without requests changes nothing."""
         if not m:
             return self
         return Dispersion(self.ticks + 1, self.m + m, self.f + f, self.mm + m * m, self.mf + m * f, self.ff + f * f)
@@ -236,7 +236,7 @@ class Dispersion(NamedTuple):
 
 
 def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:
-    """Return after how many gains the first of several sums reaches a threshold; None when none ever does."""
+    """Return after how many increments the first of several sums reaches a threshold; None when none ever does."""
     return min(((threshold - sum_) / gain for sum_, gain in zip(have, gains, strict=True) if gain > 0), default=None)
 
 

@@ -1,4 +1,4 @@
-"""Threshold SLO: a number compared with a bound, uncalibrated (judging.md), beside the sequential tests.
+"""Threshold SLO: a number compared with a bound, uncalibrated (docs/judging.md), unlike the sequential tests.
 
 Looks are taken a window apart. Only as many in a row as the SLO asks for make a verdict: all inside pass, all outside
 fail. ``analysis.py`` keeps one for each SLO of ``prometheusThreshold``; none is stored, so that a restart begins the
@@ -15,13 +15,13 @@ from ingress_canary.api.units import MESSAGE_LENGTH, format_seconds
 
 @dataclass(frozen=True, slots=True)
 class ThresholdBound:
-    """What a number must be."""
+    """The comparison and bound of a threshold SLO."""
 
     name: str
     low: float | None
     high: float | None
     window: float
-    """Seconds between two looks."""
+    """Seconds between two queries."""
     looks: int
     """In a row, that make a verdict."""
 
@@ -33,7 +33,7 @@ class ThresholdBound:
         return cls(slo.name, sli.min, sli.max, sli.window.total_seconds(), sli.failures)
 
     def holds(self, value: float) -> bool:
-        """Return whether a number is inside."""
+        """Return whether a number satisfies the bound."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def __str__(self) -> str:
@@ -43,13 +43,13 @@ class ThresholdBound:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdCheck:
-    """The looks of one step at one number."""
+    """The observations of one number during one step."""
 
     bound: ThresholdBound
     inside: tuple[bool, ...] = ()
-    """Of the last looks, oldest first."""
+    """Results of the last queries, oldest first."""
     looked: float | None = None
-    """When the last look was taken, in seconds of the epoch."""
+    """When the last query was made, in seconds of the epoch."""
     value: float = 0.0
     """What the last answer was."""
     fresh: bool = False
@@ -75,7 +75,7 @@ class ThresholdCheck:
 
     @property
     def verdict(self) -> Verdict:
-        """Pass and fail only of a whole row, on a present answer."""
+        """The verdict: pass or fail only after enough consecutive observations, the newest one included."""
         if self.missing:
             return Verdict.NO_DATA
         if not self.fresh or len(self.inside) < self.bound.looks:

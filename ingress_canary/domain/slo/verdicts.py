@@ -23,7 +23,7 @@ LONG_WAIT = 60 * 86_400
 
 
 class SloEvidence(NamedTuple):
-    """All that is known of one SLO."""
+    """The evidence of one SLO that its verdict is derived from."""
 
     total: Counts
     """Since the rollout began."""
@@ -38,9 +38,9 @@ class SloEvidence(NamedTuple):
     passing: float
     """ln E that the step is better than the objective."""
     fresh: bool
-    """Whether the latest look brought counts."""
+    """Whether the latest reading had counts."""
     missing: str = ""
-    """Why the latest look brought none."""
+    """Why the latest reading had none."""
 
 
 def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
@@ -95,7 +95,7 @@ def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: flo
 
 
 def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
-    """Return what a step that asks for no proof was passed on (require: NoFail)."""
+    """Return the evidence on which a step with ``require: NoFail`` was passed."""
     if judge(design, evidence, min_requests) is Verdict.PASS:
         return describe(design, evidence, min_requests, rate)
     seen = f"canary {_ratio(evidence.step.e, evidence.step.n)}" if evidence.step.n else "no canary request was seen"
@@ -104,7 +104,7 @@ def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
 
 @lru_cache(maxsize=4096)
 def percent(ratio: float) -> str:
-    """Return a ratio as a person reads it: 0.1235 is ``12.4%``."""
+    """Return a ratio as a percentage: 0.1235 is ``12.4%``."""
     return f"{float(f'{ratio * 100:.3g}'):.10g}%"
 
 
@@ -142,7 +142,7 @@ def _ratio(bad: int, total: int) -> str:
 
 
 def _failure(design: Design, evidence: SloEvidence) -> str:
-    """Return what was proven, on the counts that show it best: a late regression drowns in the rollout's."""
+    """Return what was proven, by the counts that show it best: the step's for a late regression."""
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
     shown = step if late else total
@@ -169,7 +169,7 @@ def _failure(design: Design, evidence: SloEvidence) -> str:
 
 
 def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
-    """Return what keeps the step from passing, and how much longer at the present pace."""
+    """Return what the step lacks to pass, and how long that takes at the present request rate."""
     n, e = evidence.step.n, evidence.step.e
     allowed = f"{percent(design.theta)} allowed"
     if evidence.relative >= design.log_fail:
@@ -190,7 +190,7 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
         return f"canary {_ratio(e, n)} in this step cannot be proven better than {allowed} at this ratio{more}"
     missing = max(wait, min_requests - n)
     if not missing:
-        return "enough was seen to pass, and a fresh look at the evidence is missing"
+        return "enough was seen to pass, and fresh evidence is missing"
     if not wait:
         return (
             f"canary {_ratio(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "

@@ -1,4 +1,4 @@
-"""What is shown of a decision: conditions, the status that is written, notices, what is unsupported.
+"""Status of a rollout as written and sent: conditions, the merge patch, notifications, unsupported fields.
 
 Called by the engine after each decision, by ``lint`` and by the CLI.
 """

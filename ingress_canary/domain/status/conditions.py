@@ -37,7 +37,7 @@ ConditionValue = Literal["True", "False", "Unknown"]
 
 
 class ConditionFact(NamedTuple):
-    """What a condition says now."""
+    """The present value, reason and message of a condition."""
 
     kind: str
     answer: ConditionValue
@@ -50,7 +50,7 @@ class ConditionFact(NamedTuple):
 def facts(
     status: RolloutStatus, evaluation: Evaluation | None, findings: Findings | None, seen: Observation | None
 ) -> Iterator[ConditionFact]:
-    """Yield what is known by now; conditions of other kinds stay what they were.
+    """Yield the conditions whose value is known now; conditions of other types stay as they were.
 
     ``findings`` and ``seen`` are those of this very moment, or None.
     """
@@ -66,7 +66,7 @@ def facts(
     if seen.terminating is not None or SHADOW_REMOVED in known:
         left = str(seen.terminating) if seen.terminating is not None else None
         yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
-    # what is at rest is not told anything else that is new
+    # other conditions of a rollout at rest do not change
     if status.phase not in AT_REST:
         if seen.frozen is not None or FROZEN in known:
             yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
@@ -75,22 +75,22 @@ def facts(
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
-def as_stored(stored: Sequence[Condition], told: Iterator[ConditionFact], generation: int) -> bool:
-    """Return whether conditions say what they say already, numbers left aside but in what is told to the letter."""
-    known = {one.type: one for one in stored}
-    for fact in told:
-        one = known.get(fact.kind)
-        if one is None or one.status != fact.answer or one.observed_generation != generation:
+def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], generation: int) -> bool:
+    """Return whether conditions are as stored, numbers in messages ignored except where they matter."""
+    known = {condition.type: condition for condition in stored}
+    for fact in new_facts:
+        condition = known.get(fact.kind)
+        if condition is None or condition.status != fact.answer or condition.observed_generation != generation:
             return False
-        if fact.kind in TO_THE_LETTER and one.message != fact.say()[:MESSAGE_LENGTH]:
+        if fact.kind in TO_THE_LETTER and condition.message != fact.say()[:MESSAGE_LENGTH]:
             return False
     return True
 
 
-def conditions(status: RolloutStatus, told: Iterator[ConditionFact], now: datetime) -> list[Condition]:
-    """Return the conditions in their order, with those that nothing is told of as they were."""
-    made = {one.type: one for one in status.conditions}
-    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in told}
+def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: datetime) -> list[Condition]:
+    """Return all conditions in their order, updated by these facts; the others stay as they were."""
+    made = {condition.type: condition for condition in status.conditions}
+    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in new_facts}
     return [made[kind] for kind in ORDER if kind in made]
 
 
@@ -104,7 +104,7 @@ def _preflight(findings: Findings) -> ConditionFact:
 def _lasting(
     kind: str, reason: Reason, words: str | None, answers: tuple[ConditionValue, ConditionValue]
 ) -> ConditionFact:
-    """Return what lasts whatever is decided: the first answer while there is something to say, the second after it.
+    """Return a condition that no decision changes: the first fact while there is a message, the second after it.
 
     Its reason is why something is so; what is over has none of its own.
     """

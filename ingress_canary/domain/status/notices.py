@@ -18,7 +18,7 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
 
 QUIET = timedelta(hours=1)
-"""What comes and goes is told once in this time, on the daemon's clock, unless the rollout moves."""
+"""A recurring alert is sent once in this time, on the daemon's clock, unless there is a transition."""
 ALERTS = 16
 TITLE = 256
 BODY = 8192
@@ -48,7 +48,7 @@ USUAL_BODY = "{{message}}\n\n{{phase}}, step {{step}} at {{weight}} %, revision 
 
 @dataclass(frozen=True, slots=True)
 class NoticeSubject:
-    """What a message is about."""
+    """The rollout that a message is about."""
 
     key: Key
     uid: str
@@ -56,7 +56,7 @@ class NoticeSubject:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Notifications, and the namespace whose Secrets they name."""
+    """Recipients: notifications, and the namespace of the Secrets that they name."""
 
     namespace: str
     notifications: tuple[Notification, ...] = ()
@@ -83,20 +83,20 @@ News = tuple[Reason, str, datetime]
 
 
 def audience(seen: Observation) -> Audience | None:
-    """Return whom a rollout's schedule names; None where it cannot be read."""
+    """Return the recipients that a rollout's schedule names; None where it cannot be read."""
     if seen.compiled is None:
         return None
     return Audience(seen.shared_in or seen.key.namespace, tuple(seen.compiled.spec.notifications))
 
 
 def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
-    """Return what people have been told of since the last transition, with what they are told now."""
+    """Return the reasons that people were notified of since the last transition, those of this pass included."""
     status = decision.status
     if decision.moved is not None:
         return []
     kept = [one for one in status.alerts if one.reason == status.reason or now - one.at < QUIET]
     known = {one.reason for one in kept}
-    # what a transition has just said is not said again
+    # a reason that the transition has just reported is not reported again
     known |= {one.reason for one in status.history[-1:] if now - one.at < QUIET}
     calls = [str(alert.reason) for alert in decision.alerts]
     calls += [status.reason] if status.reason in ASKING else []
@@ -104,25 +104,25 @@ def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
 
 
 def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Iterator[News]:
-    """Yield what a stored status has to tell that the one before had not: a transition, or what calls for a person."""
+    """Yield the news of a stored status against the one before: a transition, or an alert."""
     if decision.moved is not None:
         yield Reason(decision.moved.reason), decision.moved.message, decision.moved.at
     said = {str(alert.reason): alert.message for alert in decision.alerts}
-    for one in after.alerts:
-        if one not in before.alerts:
-            yield Reason(one.reason), said.get(one.reason, after.message), one.at
+    for alert in after.alerts:
+        if alert not in before.alerts:
+            yield Reason(alert.reason), said.get(alert.reason, after.message), alert.at
 
 
 def notices(
     about: NoticeSubject, found: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
 ) -> Iterator[Notice]:
-    """Yield the messages of what there is to tell, to everybody who wants it; ``status`` is None when unreadable."""
+    """Yield a message for each piece of news and each recipient who wants it; ``status`` is None when unreadable."""
     for reason, message, at in found:
         values = _values(about.key, status, reason, message, at)
-        for one in audiences:
-            for notification in one.notifications:
+        for audience in audiences:
+            for notification in audience.notifications:
                 if wants_notice(notification, reason):
-                    secret = Key(one.namespace, notification.secret_ref.name)
+                    secret = Key(audience.namespace, notification.secret_ref.name)
                     yield Notice(
                         about, reason, severity(reason), notification.name, secret, notification.secret_ref.key,
                         *render_text(notification, values),
@@ -130,7 +130,7 @@ def notices(
 
 
 def trial_notice(about: NoticeSubject, one: Audience, at: datetime, names: Sequence[str] = ()) -> Iterator[Notice]:
-    """Yield a message that says it is a test for each notification, or for those named."""
+    """Yield a test message for each notification, or for those named."""
     status = RolloutStatus(phase=Phase.PROGRESSING)
     for notification in one.notifications:
         if not names or notification.name in names:
@@ -142,20 +142,20 @@ def trial_notice(about: NoticeSubject, one: Audience, at: datetime, names: Seque
 
 
 def wants_notice(notification: Notification, reason: Reason) -> bool:
-    """Return whether a notification is to tell of a reason."""
+    """Return whether a notification is configured to send a reason."""
     severe = severity(reason).rank >= notification.severity.rank
     return severe and (not notification.reasons or reason in notification.reasons)
 
 
 def render_text(notification: Notification, values: Mapping[str, str]) -> tuple[str, str]:
-    """Return title and body, of a length that services take; a title is one line."""
+    """Return title (one line) and body, cut to a length that services accept."""
     title = " ".join(render(notification.title or USUAL_TITLE, values).split())
     body = render(notification.body or USUAL_BODY, values).strip()
     return title[:TITLE], (body or values["message"])[:BODY]
 
 
 def notification_faults(notifications: Sequence[Notification], prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of what the schema takes and nobody could be told by."""
+    """Yield (field, message) of notifications that are valid in the schema and cannot be sent."""
     for number, notification in enumerate(notifications):
         for member in ("title", "body"):
             template = getattr(notification, member)

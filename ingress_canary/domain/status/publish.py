@@ -1,4 +1,4 @@
-"""The status that is written: conditions, evidence, the merge patch, which differences are worth a write."""
+"""Status as it is written: conditions, evidence, the merge patch, and which differences are worth a write."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ MEASURED = frozenset(
 )
 """Reasons whose sentence is made of numbers that change with every tick."""
 _NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
-"""A number as messages write it: ``1,234``, ``1.2e-05`` and ``1h2m3s`` are one each, so that none looks like news."""
+"""A number as in messages: ``1,234``, ``1.2e-05``, ``1h2m3s`` are one number each, so that none counts as a change."""
 
 _MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
 """Members of a status in which numbers change with every tick."""
@@ -39,7 +39,7 @@ def published_status(
 def shown_status(
     decision: Decision, now: datetime, findings: Findings | None = None, seen: Observation | None = None
 ) -> RolloutStatus:
-    """Return the status but for the checkpoint, which is made only where it is stored: most ticks store nothing.
+    """Return the status without its checkpoint, which is made only when it is stored: most ticks store nothing.
 
     ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
@@ -50,12 +50,12 @@ def shown_status(
     shows = status.phase not in AT_REST or decision.moved is not None
     if evaluation is not None and shows and status.started_at is not None:
         status = _with_evidence(status, evaluation)
-    told = conditions(status, facts(status, evaluation, findings, seen), now)
-    return status.model_copy(update={"conditions": told, "alerts": standing(decision, now)})
+    known = conditions(status, facts(status, evaluation, findings, seen), now)
+    return status.model_copy(update={"conditions": known, "alerts": standing(decision, now)})
 
 
 def with_checkpoint(status: RolloutStatus, evaluation: Evaluation | None) -> RolloutStatus:
-    """Return the status with the evidence of an active rollout as it is by now."""
+    """Return the status with the present evidence of an active rollout as its checkpoint."""
     if evaluation is None or status.started_at is None or status.phase in AT_REST:
         return status
     return status.model_copy(update={"analysis_state": evaluation.checkpoint})
@@ -76,12 +76,12 @@ def _with_evidence(status: RolloutStatus, evaluation: Evaluation) -> RolloutStat
 
 
 def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
-    """Return whether a difference is one of substance: numbers alone wait for the next checkpoint."""
+    """Return whether a difference is worth a write at once: numbers alone wait for the next checkpoint."""
     return _substance(before) != _substance(after)
 
 
 def unchanged(before: RolloutStatus, decision: Decision, findings: Findings | None, seen: Observation) -> bool:
-    """Return whether what would be shown is worth no write, without having put it into words.
+    """Return whether the status is worth no write, decided without rendering its texts.
 
     It may be False where :func:`worth_writing` would find nothing either, and is never True where that finds something.
     """
@@ -116,7 +116,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
 
 
 def _gate_substance(gate: GateStatus) -> tuple[object, ...]:
-    """Return what of a gate is worth a write: one that is asked each tick is as it was while it goes on passing."""
+    """Return the part of a gate's record that is worth a write: a gate that goes on passing is unchanged."""
     about = gate.name, gate.question, gate.verdict
     if gate.when is not GateWhen.DURING_STEP:
         return *about, gate.at, gate.next_at
@@ -124,7 +124,7 @@ def _gate_substance(gate: GateStatus) -> tuple[object, ...]:
 
 
 def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: RolloutStatus) -> dict[str, Any]:
-    """Return the merge patch that turns what is stored into ``after``.
+    """Return the merge patch that turns the stored status into ``after``.
 
     ``before`` is ``stored`` as this version reads it: only members it knows are ever taken away, so that those of a
     newer version survive.
@@ -135,7 +135,7 @@ def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: Rollou
 def _difference(
     stored: Mapping[str, Any], known: Callable[[], Mapping[str, Any]], new: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the merge patch; ``known`` is asked only where something may have to be taken away, which is seldom."""
+    """Return the merge patch; ``known`` is called only where a field may have to be removed, which is seldom."""
     patch: dict[str, Any] = {key: None for key in stored if key not in new and key in known()}
     for key, value in new.items():
         old = stored.get(key)

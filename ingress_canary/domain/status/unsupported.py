@@ -1,4 +1,4 @@
-"""Unsupported members of a spec: valid in the schema, refused by this daemon, each with its field and remedy.
+"""Unsupported fields of a spec: valid in the schema, refused by this daemon, each with its remedy.
 
 Refused in words, never silently ignored. Used by the daemon (reason InvalidSpec) and by ``lint``. A release that
 brings a behaviour removes its line here.
@@ -19,7 +19,7 @@ NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source pr
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each member of a rollout that cannot be carried out beside the others."""
+    """Yield (field, message) of each field of a rollout that cannot be combined with the others."""
     if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
         for side in ("canary", "stable"):
             if getattr(spec.workload, side) is None:
@@ -35,7 +35,7 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
 def unsupported_schedule(
     spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True
 ) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each member of a schedule that the daemon does not take.
+    """Yield (field, message) of each field of a schedule that the daemon does not support.
 
     ``prometheus`` says whether its evidence comes from there.
     """
@@ -56,7 +56,7 @@ def unsupported_schedule(
 
 
 def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
-    """Yield each query of the user's own by its member, with what is wrong with it."""
+    """Yield each of the user's queries by its field, with its faults."""
     if sli.prometheus is not None:
         for member in ("bad", "good", "total"):
             query = getattr(sli.prometheus, member)
@@ -67,7 +67,7 @@ def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
 
 
 def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
-    """Yield the counter that speaks of everybody while the other one speaks of one side."""
+    """Yield the counter that covers both sides while the other one covers one side."""
     own = sli.prometheus
     if own is None:
         return
@@ -83,7 +83,7 @@ def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield the steps that gates name and that there are not."""
+    """Yield the steps that gates name and that do not exist."""
     steps = StepList.of(spec).steps
     known = {str(step.index) for step in steps} | {step.name for step in steps if step.name}
     names = [step.name for step in steps if step.name]
@@ -96,7 +96,7 @@ def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield the steps that no window is long enough for, where they are to end in it."""
+    """Yield the steps that no window is long enough for, with finishInWindow."""
     windows = spec.windows
     if windows is None or not windows.finish_in_window or not windows.allow:
         return

@@ -1,4 +1,4 @@
-"""The curl command that reaches the canary by header or cookie, as ``status`` shows it."""
+"""Curl command that reaches the canary by header or cookie, as ``status`` shows it."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ def curl_command(
     """Return the command line; None when only the weight leads to the canary.
 
     ``stable`` is the Service whose paths are canaried, ``send`` a value that the header's pattern matches, if known.
-    What has to be filled in is in capitals, and told of behind the line.
+    Values that a person must fill in are in capitals, and explained after the line.
     """
     headers = router.forcing(exposure, send)
     blanks = []
@@ -39,7 +39,7 @@ def curl_command(
 
 
 def _place(primary: Ingress, stable: str) -> tuple[str, str]:
-    """Return host and path of the primary that lead to stable: the first that is no pattern, else the first."""
+    """Return a host and path of the primary that lead to stable: the first that is no pattern, else the first."""
     places = [
         (rule.host.replace("*", "any", 1), path.path or "/")
         for rule in primary.rules

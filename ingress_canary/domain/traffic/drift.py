@@ -1,4 +1,4 @@
-"""Drift of the shadow by another writer: which way the exposure went, and what to do (rule 2 of docs/concepts.md).
+"""Drift of the shadow by another writer: raised or lowered exposure, and the response (rule 2 of docs/concepts.md).
 
 A shadow carries the fingerprint of the content this daemon wrote last. While content and fingerprint agree nobody
 else has touched it, and a difference from what is wanted is only a write of ours that is still to come. Once they
@@ -19,7 +19,7 @@ from ingress_canary.domain.traffic.router.router import Router
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What somebody else changed."""
+    """Another writer's changes, by direction."""
 
     raised: tuple[str, ...]
     """Changes that add exposure, or that are nobody's to make: undone."""
@@ -30,7 +30,7 @@ class Drift:
 
 
 def fingerprint(router: Router, shadow: Ingress) -> str:
-    """Return what stands for the content of a shadow that the controller acts on."""
+    """Return the digest of the part of a shadow that the controller acts on."""
     paths = sorted(
         (rule.host, p.path, p.type, p.backend.service or "", p.backend.port)
         for rule in shadow.rules
@@ -49,12 +49,12 @@ def stamped(router: Router, manifest: Json) -> Json:
 
 
 def untouched(router: Router, shadow: Ingress) -> bool:
-    """Return whether nobody else changed what the controller acts on since this daemon's last write, or its owner."""
+    """Return whether the shadow's effective content and owner are as this daemon last wrote them."""
     return shadow.meta.owner is not None and _intact(router, shadow)
 
 
 def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
-    """Return how a shadow that another writer has touched differs from what is wanted, by direction."""
+    """Return how a shadow that another writer changed differs from the wanted exposure, by direction."""
     actual, target = router.exposure_if_marked(shadow), Ingress.of(manifest)
     raised, lowered = _estranged(router, shadow, target), list[str]()
     if _intact(router, shadow):
@@ -120,7 +120,7 @@ def _intact(router: Router, shadow: Ingress) -> bool:
 
 
 def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[str]:
-    """Return what a shadow has lost of that by which it is one, and this rollout's."""
+    """Return the changes by which an Ingress would no longer be this rollout's shadow."""
     lost = []
     if router.exposure(shadow) is None:
         # without the canary mark it is a plain Ingress that owns the paths: everybody would be on the canary

@@ -29,27 +29,27 @@ class EffectState(StrEnum):
 
 
 class Effect(NamedTuple):
-    """What the requests say of the weight, with the numbers."""
+    """Whether the weight takes effect, with the numbers."""
 
     state: EffectState
     say: Callable[[], str]
 
     @property
     def message(self) -> str:
-        """The sentence with the numbers, which most ticks need not make."""
+        """The sentence with the numbers, rendered only when it is read."""
         return self.say()
 
     def __eq__(self, other: object) -> bool:
-        """Return whether the other one says the same."""
+        """Return whether state and message are equal."""
         return isinstance(other, Effect) and (self.state, self.message) == (other.state, other.message)
 
     def __hash__(self) -> int:
-        """Return the hash of what it says."""
+        """Return the hash of state and message."""
         return hash((self.state, self.message))
 
 
 class ShareObservation(NamedTuple):
-    """What was meant, and what was seen since the step settled."""
+    """The wanted and the observed share since the step settled."""
 
     weight: float
     """Share of requests drawn for the canary, 0..1."""
@@ -83,7 +83,7 @@ def judge_effect(seen: ShareObservation) -> Effect:
 
 
 def _by_share(seen: ShareObservation) -> Effect:
-    """Return what the requests of both sides say."""
+    """Return the effect as the request counts of both sides show it."""
     if seen.weight <= 0:
         return Effect(EffectState.UNKNOWN, lambda: _untested(seen))
 
@@ -142,7 +142,7 @@ def _untested(seen: ShareObservation) -> str:
 
 
 def binomial_interval(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the exact interval of a share (Clopper and Pearson 1934), half of the doubt on either side."""
+    """Return the exact confidence interval of a share (Clopper and Pearson 1934), two-sided."""
     doubt = (1 - confidence) / 2
     share = successes / trials
     least, most = 0.0, 1.0
@@ -162,7 +162,7 @@ def _crossing(below: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def _beta(a: int, b: int, x: float) -> tuple[float, float]:
-    """Return the regularised incomplete beta function I_x(a, b), P(X >= a) of a + b - 1 trials, and 1 less it."""
+    """Return the regularised incomplete beta function I_x(a, b), P(X >= a) of a + b - 1 trials, and its complement."""
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
     if x < (a + 1) / (a + b + 2):
         part = front * _fraction(a, b, x) / a

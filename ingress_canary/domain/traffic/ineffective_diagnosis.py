@@ -1,4 +1,4 @@
-"""Diagnosis of an ineffective weight: the likely causes, in the order in which a person should look at them.
+"""Diagnosis of an ineffective weight: the likely causes, in the order in which a person should check them.
 
 ``decide.py`` adds them to WeightNotEffective, which says that the share is wrong and cannot say why.
 """
@@ -15,7 +15,7 @@ NONE_FOUND = "nothing that explains it was found: look at the controllers' logs"
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known besides the share."""
+    """Facts besides the observed share."""
 
     weight: float
     """Share of requests drawn for the canary, 0..1."""
@@ -31,12 +31,12 @@ class Circumstances:
 
 
 def likely_causes(of: Circumstances) -> str:
-    """Return the likely causes in one text, the one to look at first coming first."""
+    """Return the likely causes in one text, the most likely first."""
     return "; ".join(_likely_causes(of)) or NONE_FOUND
 
 
 def requests_since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[str, Requests]:
-    """Return the requests of each process since an earlier look; counters that fell have begun anew."""
+    """Return the requests of each process since an earlier reading; counters that fell were reset."""
     found = {}
     for name, seen in now.items():
         before = base.get(name, Requests())
@@ -60,7 +60,7 @@ def _likely_causes(of: Circumstances) -> Iterator[str]:
 
 
 def _idle_controllers(of: Circumstances) -> dict[str, Requests]:
-    """Return the processes that have sent nobody to the canary where they should have, while others have."""
+    """Return the processes that have sent no request to the canary where they should have, while others have."""
     if not any(requests.canary for requests in of.processes.values()):
         return {}
     return {

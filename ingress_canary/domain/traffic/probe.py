@@ -1,4 +1,4 @@
-"""The probe: a request that carries the step's header or cookie, and that only the canary may answer.
+"""Probe: a request with the step's header or cookie, which only the canary may answer.
 
 It shows that the routing works before there is traffic enough to tell by the share. ``engine/probe_requests.py`` has it
 asked, ``effectiveness.py`` weighs the answer; what a probe cannot tell is unknown, neither good nor bad.
@@ -19,7 +19,7 @@ SHOWN = 64
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """What is asked, and how the canary's answer is told from stable's."""
+    """The request, and how the canary's answer is distinguished from stable's."""
 
     url: str
     host: str | None
@@ -36,7 +36,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What came of it."""
+    """The result of a probe."""
 
     at: datetime
     """When it was asked, on the daemon's clock: what was routed before counts, what is routed later does not."""
@@ -46,7 +46,7 @@ class ProbeAnswer:
 
 
 def probe_request(probe: Probe, exposure: Exposure, router: Router, revision: str) -> ProbeRequest | None:
-    """Return the request that this exposure sends to the canary; None when only the weight does."""
+    """Return the request that the exposure's header or cookie routes to the canary; None when there is neither."""
     headers = router.forcing(exposure, probe.send)
     if not headers:
         return None
@@ -62,7 +62,7 @@ def unaskable_probe(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]
 
 
 def read_probe_answer(asked: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
-    """Return what an answer says. ``headers`` is looked up as HTTP does, whatever the case."""
+    """Return the result that an answer means. ``headers`` is looked up without regard to case."""
     said = headers.get(asked.header)
     if said is not None and said.strip() == asked.value:
         return ProbeAnswer(at, by_canary=True, message=f"the probe was answered by the canary ({asked.header}: {said})")

@@ -1,4 +1,4 @@
-"""A shadow that its deletion does not end, because a finalizer holds it: what is written on it, and what is said of it.
+"""Shadow removal when a finalizer holds a deleted shadow: the patches that take traffic off it, and its message.
 
 A controller may go on serving it (ingress-nginx looks at deletionTimestamp in its admission checks only, v1.15), so
 that nobody is off the canary before the object itself says so. Asked by ``engine/inputs.py`` and the engine's writes.
@@ -20,13 +20,13 @@ UNSERVED_CLASS = "ingress-canary-none"
 
 
 class Terminating(NamedTuple):
-    """A shadow that is being deleted and is still there."""
+    """A shadow that is being deleted and still exists."""
 
     name: str
     finalizers: tuple[str, ...]
     """What holds it."""
     exposure: Exposure | None
-    """Whom it sends to the canary; None when it is no canary Ingress, and everybody is sent there."""
+    """The exposure it still has; None when it is no canary Ingress, so that all requests go to the canary."""
     sticky: bool
     """Clients with an affinity cookie of the canary stay on it, whatever the exposure is (rule 16)."""
     served: bool
@@ -34,11 +34,11 @@ class Terminating(NamedTuple):
 
     @property
     def on(self) -> bool:
-        """Return whether anybody is sent to the canary by it."""
+        """Return whether it still sends requests to the canary."""
         return self.served and (self.sticky or self.exposure != Exposure())
 
     def __str__(self) -> str:
-        """Return what a person must know, with the remedy."""
+        """Return the message for a person, with the remedy."""
         by = f"finalizer {', '.join(self.finalizers)}" if self.finalizers else "the API server"
         return f"Ingress {self.name} is being deleted and {by} holds it: {self._sends()}; {self._remedy()}"
 
@@ -59,16 +59,16 @@ class Terminating(NamedTuple):
 
 
 def terminating(router: Router, shadow: Ingress) -> Terminating | None:
-    """Return what there is to say of a shadow that is being deleted; None for one that is not."""
-    return _left(router, shadow) if shadow.meta.deleting else None
+    """Return the state of a shadow that is being deleted; None for any other."""
+    return _state(router, shadow) if shadow.meta.deleting else None
 
 
 def is_off(router: Router, shadow: Ingress) -> bool:
-    """Return whether nobody is sent to the canary by a shadow as it is stored."""
-    return not _left(router, shadow).on
+    """Return whether a shadow, as it is stored, sends no requests to the canary."""
+    return not _state(router, shadow).on
 
 
-def _left(router: Router, shadow: Ingress) -> Terminating:
+def _state(router: Router, shadow: Ingress) -> Terminating:
     return Terminating(
         name=shadow.meta.name,
         finalizers=shadow.meta.finalizers,
@@ -84,27 +84,27 @@ def is_ours(ingress: Ingress) -> bool:
 
 
 def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingress]:
-    """Yield the shadows to take off, of those that name a rollout which is gone (None) or is being deleted itself.
+    """Yield the shadows to remove, of those whose rollout is deleted (None) or being deleted.
 
     Whatever is not marked yet goes with its owner; while something holds the owner that does not happen. Who asked for
     its dependents to be orphaned gets that.
     """
     meta = Meta.of(rollout) if rollout is not None else None
     held = meta.uid if meta is not None and "orphan" not in meta.finalizers else None
-    for one in filter(is_ours, owned):
-        if one.meta.deleting or (one.meta.owner is not None and one.meta.owner.uid == held):
-            yield one
+    for ingress in filter(is_ours, owned):
+        if ingress.meta.deleting or (ingress.meta.owner is not None and ingress.meta.owner.uid == held):
+            yield ingress
 
 
 def without_exposure(router: Router, shadow: Ingress) -> Json | None:
-    """Return the merge patch after which a shadow has weight 0 and no routes; None where it has."""
+    """Return the merge patch to weight 0 and no routes; None where the shadow has these already."""
     return _patch(router, shadow, router.without_exposure(shadow), shadow.class_name)
 
 
 def unserved(router: Router, shadow: Ingress) -> Json | None:
-    """Return the merge patch that leads off whom the weight cannot: clients with an affinity cookie of the canary.
+    """Return the merge patch that takes clients with an affinity cookie off; None where nobody is on the canary.
 
-    None where nobody is on the canary any more. Where the weight could not be written it leads everybody off.
+    Where the weight could not be written it takes everybody off.
     """
     if is_off(router, shadow):
         return None
@@ -113,11 +113,11 @@ def unserved(router: Router, shadow: Ingress) -> Json | None:
 
 
 OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, unserved)
-"""What takes everybody off a shadow, each a write of its own: who refuses the one must not keep the other on."""
+"""Patches that take all traffic off a shadow, one write each: where one is refused the other is tried."""
 
 
 def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:
-    """Return the merge patch for these annotations and this class, with the fingerprint of what it makes."""
+    """Return the merge patch for these annotations and this class, with the new fingerprint."""
     changes = {key: value for key, value in annotations.items() if shadow.meta.annotations.get(key) != value}
     if not changes and named == shadow.class_name:
         return None

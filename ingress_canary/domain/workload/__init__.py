@@ -1,4 +1,4 @@
-"""What is written to workloads: images that stable gets (CopyImages) and replicas of the canary (scaleCanary).
+"""Workload changes: images that stable gets (CopyImages) and replicas of the canary (scaleCanary).
 
 Decisions say when; ``engine/execute.py`` writes.
 """

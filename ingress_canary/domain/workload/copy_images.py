@@ -1,4 +1,4 @@
-"""CopyImages: which images stable is to get, and whether they are still to be set. Pure.
+"""CopyImages: the images that stable is to get, and whether they still have to be set. Pure.
 
 ``rules/copy_images.py`` decides with it, ``engine/execute.py`` writes what is due. Images are set once on the way there
 and once on the way back: what another writer makes of them afterwards is told and not fought.
@@ -16,21 +16,21 @@ Images = Mapping[str, str]
 
 def uncopyable(canary: Workload, stable: Workload) -> str | None:
     """Return why the canary's images cannot be copied to stable; None when they can."""
-    for one, other in ((canary, stable), (stable, canary)):
-        if only := sorted(images(one).keys() - images(other).keys()):
+    for side, other in ((canary, stable), (stable, canary)):
+        if only := sorted(images(side).keys() - images(other).keys()):
             return (
-                f"CopyImages copies by container name, and only {workload_title(one)} has container {', '.join(only)}"
+                f"CopyImages copies by container name, and only {workload_title(side)} has container {', '.join(only)}"
             )
     return None
 
 
 def copy_of(canary: Workload, stable: Workload) -> CopyStatus:
-    """Return what is stored before stable is touched."""
+    """Return the record of both sides' images, stored before stable is changed."""
     return CopyStatus(before=_listed(images(stable)), after=_listed(images(canary)))
 
 
 def ends(copying: CopyStatus) -> tuple[Images, Images]:
-    """Return the images from which and to which stable is on its way: forth, or back after a fail."""
+    """Return stable's images before and after the change under way: to the canary's, or back after a fail."""
     before, after = _named(copying.before), _named(copying.after)
     return (before, after) if copying.undo is None else (after, before)
 
@@ -41,7 +41,7 @@ def images_arrived(copying: CopyStatus, stable: Workload) -> bool:
 
 
 def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
-    """Return the images that stable must be given now; None when there is nothing to write.
+    """Return the images to set on stable now; None when there is nothing to write.
 
     Only what stands where the copy began is written: another writer's images are nobody's to replace.
     """
@@ -54,12 +54,12 @@ def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
 
 
 def workload_title(workload: Workload) -> str:
-    """Return what messages call a workload."""
+    """Return the name of a workload in messages."""
     return f"{workload.kind} {workload.meta.name}"
 
 
 def describe_images(of: Images) -> str:
-    """Return images as messages tell them."""
+    """Return images as text for messages."""
     return ", ".join(f"{name}={image}" for name, image in of.items())
 
 

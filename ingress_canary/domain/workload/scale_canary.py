@@ -1,4 +1,4 @@
-"""scaleCanary: how many replicas the canary is to have for a rollout, and whether they are still to be asked for. Pure.
+"""ScaleCanary: the replicas that the canary is to have for a rollout, and whether they still have to be set. Pure.
 
 ``rules/scale_canary.py`` decides with it, ``engine/execute.py`` writes what is due. A number is asked for once: an
 autoscaler or a person who changes it afterwards is not fought.
@@ -9,7 +9,7 @@ from ingress_canary.domain.objects.views import Workload
 
 
 def replicas_due(status: RolloutStatus, canary: Workload | None) -> int | None:
-    """Return the replicas that the canary must be given now; None when there is nothing to write."""
+    """Return the replicas to set on the canary now; None when there is nothing to write."""
     scale = status.scale
     if scale is None or canary is None or scale.done or not concerns(scale, canary):
         return None
@@ -18,5 +18,5 @@ def replicas_due(status: RolloutStatus, canary: Workload | None) -> int | None:
 
 
 def concerns(scale: ScaleStatus, canary: Workload) -> bool:
-    """Return whether it is this workload that was scaled: the spec may name another one by now."""
+    """Return whether this workload is the one that was scaled: the spec may name another one by now."""
     return (scale.kind, scale.name) == (canary.kind, canary.meta.name)

@@ -1,4 +1,4 @@
-"""One writer among several replicas: the loop of following and leading, the guard of writes, the takeover.
+"""Leader election among several replicas: the loop of following and leading, the guard of writes, the takeover.
 
 Started by ``app.py`` around the engine.
 """

@@ -14,7 +14,7 @@ from ingress_canary.ports import Cluster, Deposed, Leadership
 
 
 class LeaderGuard:
-    """Implements ports.Cluster; reads pass."""
+    """Implements ports.Cluster: reads pass, writes need the lease."""
 
     def __init__(self, cluster: Cluster, leadership: Leadership) -> None:
         self._cluster, self._leadership = cluster, leadership
@@ -41,7 +41,7 @@ class LeaderGuard:
         return self._cluster.schedule(key)
 
     def subscribe(self, changed: Callable[[Key], None]) -> Callable[[], None]:
-        """Call ``changed`` with the key of each rollout that a watch event may concern, until the answer is called."""
+        """Call ``changed`` with the key of each rollout that a watch event may concern; the result unsubscribes."""
         return self._cluster.subscribe(changed)
 
     async def patch_status(self, rollout: Json, patch: Json) -> Json:
@@ -65,7 +65,7 @@ class LeaderGuard:
             return await self._cluster.patch_ingress(ingress, patch)
 
     async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress, and return what a finalizer holds. Raises ClusterError."""
+        """Delete an Ingress; return it where a finalizer holds it. Raises ClusterError."""
         async with self._in_office():
             return await self._cluster.delete_ingress(ingress)
 

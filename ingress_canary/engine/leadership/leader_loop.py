@@ -21,16 +21,16 @@ AFTER_A_FAULT = 1.0
 
 
 class SoleLeader:
-    """Leads from the start to the end, because nobody else does; implements ports.Leadership."""
+    """Leadership without an election: this process always leads; implements ports.Leadership."""
 
     problem: str | None = None
 
     def left(self) -> float:
-        """Return that there is no end."""
+        """Return infinity: the term does not end."""
         return math.inf
 
     async def acquire(self) -> str:
-        """Return at once: there is no term that another one could follow."""
+        """Return at once, with an empty term."""
         return ""
 
     async def hold(self) -> None:
@@ -51,11 +51,11 @@ class LeaderLoop:
         """The one that runs; None while another process leads."""
 
     def start(self) -> None:
-        """Begin to seek leadership; returns at once."""
+        """Start taking part in the election; returns at once."""
         self._task = asyncio.create_task(self._run(), name="succession")
 
     async def stop(self) -> None:
-        """End: the engine while the lease is still renewed, then the term, so that another can begin at once."""
+        """Stop the engine while the lease is still renewed, then release it, so that another can lead at once."""
         if self.engine is not None:
             await self.engine.stop()
         self._task.cancel()
@@ -68,7 +68,7 @@ class LeaderLoop:
             try:
                 await self._serve(await self._leadership.acquire())
             except Exception:
-                # a process that neither leads nor follows would look healthy
+                # a process that neither leads nor follows would appear healthy
                 log.exception("leadership failed, seeking it again")
                 await asyncio.sleep(AFTER_A_FAULT)
 

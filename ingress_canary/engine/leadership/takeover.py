@@ -1,4 +1,4 @@
-"""Takeover by a new leader: its first writes, after which the API rejects what the old leader still writes.
+"""Takeover by a new leader: its first writes, after which the API server rejects the old leader's.
 
 All updates carry the resourceVersion that they were decided on. So it is enough to move it once, of the status and of
 the shadow, before anything else is done to a rollout. ``engine/loop.py`` does so on the first pass of a term.
@@ -37,7 +37,7 @@ def _stable(view: ClusterView, body: Json, spec: RolloutSpec) -> Workload | None
 
 
 def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> Ingress | None:
-    """Return the shadow that a rollout has: by the name that its status has stored, else by its spec's."""
+    """Return the shadow of a rollout: by the name in its status, else by its spec's."""
     meta, status = Meta.of(body), read_status(body)
     name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
     found = view.ingress(Key(meta.namespace, name)) if name is not None else None

@@ -1,4 +1,4 @@
-"""Which schedule a rollout follows, and compiled schedules shared by rollouts that have the same.
+"""Schedules in use: which one a rollout follows, and compiled schedules shared by rollouts with the same content.
 
-Asked by ``engine/inputs.py``.
+Called by ``engine/inputs.py``.
 """

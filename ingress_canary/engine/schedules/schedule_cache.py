@@ -1,6 +1,6 @@
 """Cache of schedules and compiled schedules: rollouts with the same content share one.
 
-``spec_parser.py`` and ``schedule_source.py`` ask; what nobody uses any more is forgotten.
+Called by ``spec_parser.py`` and ``schedule_source.py``; a schedule that no rollout uses any more is dropped.
 """
 
 from weakref import WeakValueDictionary
@@ -14,14 +14,14 @@ _COMPILED: WeakValueDictionary[str, CompiledSchedule] = WeakValueDictionary()
 
 
 def shared_spec(spec: ScheduleSpec) -> ScheduleSpec:
-    """Return the schedule, or one that is kept already and says the same."""
+    """Return the cached schedule that equals this one; this one where there is none."""
     found = _SPECS.setdefault(digest(spec.dump()), spec)
     # a digest is short enough for somebody to make two schedules that share it
     return found if found == spec else spec
 
 
 def shared_schedule(spec: ScheduleSpec) -> CompiledSchedule:
-    """Return the compiled schedule, made once for all that say the same."""
+    """Return the compiled schedule, compiled once for all schedules with the same content."""
     key = digest(spec.dump())
     compiled = _COMPILED.get(key)
     if compiled is None or compiled.spec != spec:

@@ -1,4 +1,4 @@
-"""Which schedule a rollout follows: as it began, or the present one before that. ``engine/inputs.py`` asks."""
+"""Schedule that a rollout follows: as it began, or the present one before that. Called by ``engine/inputs.py``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,16 +27,17 @@ class CurrentSchedule:
     """A schedule as it is written now."""
 
     version: object
-    """What tells it from others: the key, uid and generation, or the inline schedule itself."""
+    """Identity of this version: the key, uid and generation, or the inline schedule itself."""
     content: Any
     where: str
-    """What messages call it."""
+    """Its name in messages."""
 
 
 def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
-    """Return the namespace of a shared schedule, whose Secrets it may name; None for an inline one, as begun or as is.
+    """Return the namespace of a shared schedule, whose Secrets it may name; None for an inline schedule.
 
-    Never that of a status which nobody takes schedules from: whoever edits a rollout reaches no Secret beyond his own.
+    Never a namespace that the daemon takes no schedules from, though the status may name it: whoever can edit a rollout
+    must not reach the Secrets of another namespace by that.
     """
     if status.schedule is not None:
         stored = status.schedule.namespace
@@ -48,7 +49,7 @@ def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str
 def compiled_schedule_of(
     cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, state: RolloutState, options: Options
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
-    """Return the schedule to walk and what is wrong with it: as begun, or as it is while nothing has begun."""
+    """Return the compiled schedule with its obstacles: as the rollout began, or the present one before that."""
     if status.schedule is not None:
         stored = status.schedule
         return _compiled_schedule(state, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
@@ -61,7 +62,7 @@ def compiled_schedule_of(
 def newer_than(
     cluster: Cluster, spec: RolloutSpec, status: RolloutStatus, state: RolloutState, options: Options
 ) -> NewerSchedule | None:
-    """Return what there is now in the place of the schedule that a rollout keeps to; None while it is the same."""
+    """Return the present schedule where it differs from the one that the rollout keeps; None while it is the same."""
     if status.schedule is None or status.phase in AT_REST:
         return None
     source = _source(cluster, spec, options)
@@ -73,7 +74,7 @@ def newer_than(
     if state.present is None or (state.present[0] is not version and state.present[0] != version):
         state.present = version, _hash(source.content)
     found = state.present[1]
-    # what an older release began with may lack members that this one fills in, and is no other schedule for that
+    # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
     if found == began or (found is not None and found == _hash(status.schedule.content)):
         return None
     kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
@@ -86,7 +87,7 @@ def newer_than(
 
 
 def _hash(content: Any) -> str | None:
-    """Return what stands for the schedule as it would be stored; None when it cannot be read."""
+    """Return the digest of the schedule as it would be stored; None when it cannot be read."""
     try:
         return digest(ScheduleSpec.model_validate(content, extra="ignore").dump())
     except ValidationError:
@@ -94,7 +95,7 @@ def _hash(content: Any) -> str | None:
 
 
 def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSchedule | Obstacle:
-    """Return the schedule that the spec means now, or why it has none."""
+    """Return the schedule that the spec names now, or why there is none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
             why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
@@ -124,7 +125,7 @@ def _compiled_schedule(
     options: Options,
     context: Mapping[str, Any] | None = None,
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
-    """Return the compiled schedule, made once for each version of it."""
+    """Return the compiled schedule with its obstacles, compiled once for each version of it."""
     if state.compiled is None or state.compiled[0] != source:
         try:
             known = source if isinstance(source, ScheduleSpec) else None

@@ -1,8 +1,8 @@
 """Memo of results that seldom change, one for each rollout: computed again when an input changes.
 
-A rollout that waits at a step is looked at every few seconds; its manifests, its status and its shadow are the same
-objects as at the last pass then, because the caches replace them only with newer versions. ``rollout_state.py`` keeps
-one for each rollout.
+A rollout that waits at a step has a pass every few seconds; its manifests, its status and its shadow are then the same
+objects as in the last pass, because the caches replace them only with newer versions. ``rollout_state.py`` keeps a
+memo for each rollout.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ Ts = TypeVarTuple("Ts")
 
 
 class Memo:
-    """The last answer of each pure function, with the arguments that it was for."""
+    """The last result of each pure function, with its arguments."""
 
     def __init__(self) -> None:
         self._last: dict[Callable[..., Any], tuple[tuple[Any, ...], Any]] = {}
 
     def of(self, function: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        """Return what ``function`` returns, without asking it again for arguments that equal the last ones.
+        """Return ``function(*arguments)``, without calling it again for arguments that equal the last ones.
 
         Tuples compare their members by identity first: what has not been replaced costs nothing, however large.
         """
         last = self._last.get(function)
         found: T = last[1] if last is not None and last[0] == arguments else function(*arguments)
-        # the newest of equal arguments are kept: it is they that the next pass will bring again
+        # the newest of equal arguments are kept: the next pass will bring these same objects
         self._last[function] = (arguments, found)
         return found

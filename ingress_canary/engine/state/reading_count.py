@@ -1,6 +1,6 @@
-"""Count a reading once, though two ask: the ticker for the order of passes, and the pass itself.
+"""Counting of a reading, once for two callers: the ticker for the order of passes, and the pass itself.
 
-The ticker asks :func:`largest_bad_share`, ``engine/inputs.py`` then :func:`tick_reading`.
+The ticker calls :func:`largest_bad_share`, ``engine/inputs.py`` then :func:`tick_reading`.
 """
 
 from datetime import timedelta
@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 
 
 def largest_bad_share(state: RolloutState, interval: float) -> float:
-    """Return the largest part of the canary's requests that an SLO calls bad in the reading that no pass has taken.
+    """Return the largest share of bad requests of the canary, over all SLOs, in the reading that no pass has taken.
 
-    It decides nothing but the order of passes: what cannot be counted is 0 here, and is met again in its own pass.
+    It decides only the order of passes: a reading that cannot be counted gives 0 here, and is handled in its own pass.
     """
     if state.evaluation is None or state.reading is None or state.counting is None or state.clock_set:
         return 0.0
@@ -27,17 +27,17 @@ def largest_bad_share(state: RolloutState, interval: float) -> float:
     try:
         _, evidence = state.memo.of(advance, state.evaluation.book, state.reading, *state.counting, span)
     except Exception:
-        # one rollout that cannot be served must not stop the others
+        # a rollout that cannot be counted must not stop the others
         log.debug("a reading could not be counted", uid=state.uid, exc_info=True)
         return 0.0
-    looks = (one for one in evidence.counts.values() if isinstance(one, Counts) and one.n)
-    return max((one.e / one.n for one in looks), default=0.0)
+    counted = (counts for counts in evidence.counts.values() if isinstance(counts, Counts) and counts.n)
+    return max((counts.e / counts.n for counts in counted), default=0.0)
 
 
 def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, at: TickInputs) -> Evaluation:
     """Return the evaluation with a reading, counted from a new starting point when the clock was set before it.
 
-    One that cannot be judged, whatever is wrong with it, is missing data: neither good nor bad, and it bars no action.
+    A reading that cannot be judged, for whatever reason, is missing data: neither good nor bad, and it bars no action.
     """
     if state.clock_set:
         evaluation = evaluation.rebased(reading.at)
@@ -47,7 +47,7 @@ def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, 
     try:
         return tick_with_past(evaluation, reading, at, lambda *said: state.memo.of(advance, *said))
     except Exception as error:
-        gap = f"the look at the source could not be judged: {type(error).__name__}: {error}"
+        gap = f"the reading of the source could not be judged: {type(error).__name__}: {error}"
         if evaluation.no_data != gap:
             log.exception("a reading could not be judged", uid=state.uid)
         since = evaluation.no_data_since or reading.at

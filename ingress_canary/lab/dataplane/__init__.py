@@ -1,4 +1,4 @@
-"""An ingress data plane that behaves as ingress-nginx does, for the demo and the tests.
+"""Data plane of the lab, which behaves as ingress-nginx does, for the demo and the tests.
 
 ``controller.py`` compiles the cluster's objects as the controller does, ``balancer.py`` draws a side for a request as
 the balancer does, ``proxy.py`` carries the traffic, ``metrics.py`` counts it, ``pod.py`` is one controller process

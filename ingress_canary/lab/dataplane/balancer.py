@@ -1,4 +1,4 @@
-"""Which side a request goes to: ingress-nginx's balancer as a pure function.
+"""Balancer of ingress-nginx as a pure function: which side a request goes to.
 
 The order of precedence is that of ``balancer.lua``: the stable side's affinity cookie, the canary side's, the header,
 the cookie, the weight. ``proxy.py`` asks; the truth table in ``tests/lab/routing-vectors.yaml`` is the judge.

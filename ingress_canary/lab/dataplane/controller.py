@@ -1,4 +1,4 @@
-"""Compile the cluster's objects into routes as ingress-nginx's controller does, with all the ways to lose a canary.
+"""Controller: compiles the cluster's objects into routes as ingress-nginx does, with all the ways to lose a canary.
 
 The steps and their order are those of ``getBackendServers`` in ingress-nginx v1.15: upstreams, servers, locations,
 then the canary Ingresses merged into them. The order is behaviour: an older object wins, a newer one is ignored.

@@ -1,4 +1,4 @@
-"""What a controller pod counts, and its /metrics page in the exposition format of Go's client.
+"""Metrics of a controller pod: its counters, and its /metrics page in the exposition format of Go's client.
 
 A series appears with its first request; it describes the primary whatever the side, and ``canary`` names the
 canary's upstream. Used by ``pod.py`` and fed by ``proxy.py``.

@@ -1,4 +1,4 @@
-"""The cluster as one controller sees it: Ingresses of its class in order of age, and the endpoints behind Services.
+"""Objects as one controller sees them: Ingresses of its class in order of age, and the endpoints behind Services.
 
 Made from raw Kubernetes JSON, read by ``controller.py``. Malformed objects are somebody else's test; the API refuses
 them before they come here.

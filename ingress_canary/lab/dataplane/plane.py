@@ -1,4 +1,4 @@
-"""Several controller pods over one view of the cluster. The lab's composition starts it; tests feed it by hand."""
+"""Data plane: several controller pods over one view of the cluster. ``cluster.py`` starts it; tests feed objects."""
 
 import asyncio
 import random

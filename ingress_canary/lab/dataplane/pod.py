@@ -1,4 +1,4 @@
-"""One controller pod: its listeners, its counters, and its own moment of acting on a change.
+"""Controller pod: its listeners, its counters, and when it acts on a change.
 
 Held by ``plane.py``. A change reaches the traffic in two steps: the controller compiles it when its rate limit lets
 it, and the workers pick it up at their next poll.

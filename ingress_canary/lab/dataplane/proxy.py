@@ -1,4 +1,4 @@
-"""Carry requests to the side that the balancer draws, and count them as ingress-nginx does.
+"""Proxy: forwards requests to the side that the balancer draws, and counts them as ingress-nginx does.
 
 One per controller pod. What is counted against which side follows the order of nginx's phases: redirects and a
 missing stable side come before the draw; a backend that refuses or is slow comes after it.

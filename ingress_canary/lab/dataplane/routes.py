@@ -1,4 +1,4 @@
-"""What the controller hands to the proxy: servers with their locations, and upstreams.
+"""Routes that the controller compiles for the proxy: servers with their locations, and upstreams.
 
 Built by ``controller.py``, which is the only one to change it; read by ``proxy.py`` and ``balancer.py``.
 """

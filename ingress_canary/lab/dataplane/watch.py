@@ -1,4 +1,4 @@
-"""List and watch one kind of object over the plain Kubernetes protocol, for ``plane.py``.
+"""Watch of one kind of object over the plain Kubernetes protocol, for ``plane.py``.
 
 Small on purpose: whatever goes wrong, the answer is to list again, a little later each time.
 """

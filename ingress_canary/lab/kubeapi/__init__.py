@@ -1,4 +1,4 @@
-"""A Kubernetes API server for the lab: real HTTP, real semantics, faults on demand. See ``server.py``."""
+"""Kubernetes API server of the lab: real HTTP, real semantics, faults on demand. See ``server.py``."""
 
 from ingress_canary.lab.kubeapi.errors import ApiError
 from ingress_canary.lab.kubeapi.faults import (

@@ -1,4 +1,4 @@
-"""The API server's clock. The lab's server keeps real time, as a real one would, also when a demo's clock runs fast."""
+"""Clock of the API server: it keeps real time, as a real one would, also when a demo's clock runs fast."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Ways for the API to fail on purpose, per matching request: what the daemon must survive.
+"""Faults of the API server on purpose, per matching request: what the daemon must survive.
 
 Tests and demo scenarios add :class:`Fault` objects to ``KubeApi.faults``; the server asks for one before it answers.
 """

@@ -1,4 +1,4 @@
-"""Who may do what: the lab's RBAC, for tests of the rights that are handed out.
+"""RBAC in the lab: who may do what, for tests of the rights that the manifests and the chart grant.
 
 A middleware for ``KubeApi(authorize=...)``. It follows ``plugin/pkg/auth/authorizer/rbac`` and
 ``pkg/registry/rbac/validation``: rights add up, nothing is denied, a Role counts in its own namespace and a

@@ -1,4 +1,4 @@
-"""What a request asks for, before anything is looked up: the input of faults, audit and any authorization.
+"""Requests as parsed from the URL, before any look-up: the input of faults, audit and authorization.
 
 The parse follows ``apiserver/pkg/endpoints/request/requestinfo.go``.
 """

@@ -1,4 +1,4 @@
-"""The lab's Kubernetes API server: HTTP in front of the store, with faults, audit and hooks for tests.
+"""Server of the lab's Kubernetes API: HTTP in front of the store, with faults, audit and hooks for tests.
 
 Used by the lab's cluster, by ``demo`` and by tests. It stands in for a real API server, which judges it: one contract
 suite (``tests/lab/test_api_contract.py``) runs against both. RBAC is enforced where a test asks for it (``rbac.py``).

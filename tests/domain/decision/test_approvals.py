@@ -263,7 +263,7 @@ def test_the_look_that_proves_a_fail_advances_nothing_though_it_brings_consent()
     world.settle()
     assert (world.status.phase, world.weight) == (Phase.ROLLED_BACK, 0)
     assert world.status.last_action is not None
-    assert world.status.last_action.result == "no effect: this very look proves the canary bad"
+    assert world.status.last_action.result == "no effect: this very pass proves the canary bad"
 
 
 def test_a_ramp_asks_before_its_first_step_or_after_its_last() -> None:

@@ -93,7 +93,7 @@ def test_images_that_another_hand_takes_back_are_told_and_not_fought() -> None:
     world.stable = V1
     world.step(5)
     assert (world.status.phase, world.status.reason, world.weight) == (Phase.PROMOTING, Reason.AWAITING_STABLE, 100)
-    assert "another hand" in world.status.message
+    assert "another writer" in world.status.message
     assert alerted(world) == {"AwaitingStable"}
     assert world.images_set == ["app:v2"]
     # a person who has ended that has them set once more

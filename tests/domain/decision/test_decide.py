@@ -621,7 +621,7 @@ def test_a_step_whose_looks_come_late_says_so_and_blames_no_controller() -> None
     world.now += timedelta(seconds=25)
     status = world.pass_().status
     assert (status.reason, world.weight) == (Reason.SETTLING, 5)
-    assert "waiting for a fresh look at the source; the last one began 25s ago" in in_words(world.decisions[-1])
+    assert "waiting for a fresh reading of the source; the last one began 25s ago" in in_words(world.decisions[-1])
     with_session(world, read_at=None)
     assert "there was none yet" in in_words(world.pass_())
 

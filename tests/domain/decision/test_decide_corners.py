@@ -466,7 +466,7 @@ def test_a_threshold_that_is_no_bucket_bound_is_a_fault_of_the_schedule(step: in
     if step:
         with_session(world, misconfigured=wrong, no_data=wrong)
     else:
-        world.session = world.observe().evidence
+        world.session = world.observe().current_evaluation
         with_session(world, misconfigured=wrong, no_data=wrong, warmed=999.0)
     world.pass_()
     assert (world.status.reason, world.status.message) == (Reason.INVALID_SPEC, wrong)

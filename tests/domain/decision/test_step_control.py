@@ -169,7 +169,7 @@ def test_what_another_hand_has_lowered_is_resumed_first() -> None:
     world = at_step(2)
     world.annotate(canary_weight="1")
     world.settle()
-    assert ask(world, "promote:{revision}#1").startswith("no effect: another hand has lowered what the step exposes")
+    assert ask(world, "promote:{revision}#1").startswith("no effect: another writer has lowered what the step exposes")
     assert world.weight == 1
     ask(world, "resume#2")
     assert ask(world, "promote:{revision}#3") == "done"

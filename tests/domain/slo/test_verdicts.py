@@ -185,7 +185,7 @@ SENTENCES = {
     "not looked at since the restart": (
         evidence(fresh=False),
         None,
-        "enough was seen to pass, and a fresh look at the evidence is missing",
+        "enough was seen to pass, and fresh evidence is missing",
     ),
 }
 

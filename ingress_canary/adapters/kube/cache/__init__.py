@@ -1,4 +1,4 @@
-"""The cluster as list and watch have brought it: stores, watches, and which rollouts a change affects.
+"""Watch caches of the cluster: stores, list+watch, and which rollouts a change affects.
 
 Used by ``adapters/kube/cluster.py``.
 """

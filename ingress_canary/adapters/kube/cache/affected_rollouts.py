@@ -1,4 +1,4 @@
-"""Which rollouts a changed object affects: from a watch event to the few rollouts to reconcile.
+"""Affected rollouts of a changed object: from a watch event to the few rollouts to reconcile.
 
 ``cluster.py`` keeps it from the raw rollouts, which may be malformed: whatever is not there depends on nothing.
 """
@@ -13,16 +13,16 @@ from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Ke
 
 
 class AffectedRollouts:
-    """Rollouts by what they depend on."""
+    """An index of rollouts by the objects that they depend on."""
 
     def __init__(self, home: str) -> None:
-        """``home`` is the namespace of a schedule that is named without one."""
+        """``home`` is the namespace of schedules that are named without one."""
         self._home = home
         self._tokens: dict[Key, AbstractSet[Hashable]] = {}
         self._rollouts: dict[Hashable, set[Key]] = {}
 
     def update(self, key: Key, rollout: Json | None) -> None:
-        """Take note of what a rollout depends on; None forgets it."""
+        """Update the objects that a rollout depends on; None removes it from the index."""
         before = self._tokens.pop(key, frozenset())
         after = frozenset(_tokens(key.namespace, rollout, self._home)) if rollout else frozenset()
         for token in before - after:
@@ -47,7 +47,7 @@ class AffectedRollouts:
         return self._rollouts.get(("upstream", upstream_of(key)), frozenset())
 
     def of_ingress(self, ingress: Ingress, caches: CachedCluster) -> set[Key]:
-        """Return the rollouts whose primary or shadow an Ingress is, or with whom it shares a Service or a host."""
+        """Return the rollouts whose primary or shadow is this Ingress, or that share a Service or host with it."""
         found = {*self._named(ingress.meta.key), *owners_of(ingress)}
         for service in services_of(ingress):
             found |= self.of_service(service)
@@ -61,7 +61,7 @@ class AffectedRollouts:
 
 
 def matters(before: object, after: object) -> bool:
-    """Return whether a change is one that a decision could see: not a heartbeat, not somebody's status."""
+    """Return whether a change can affect a decision: not a heartbeat, not another object's status."""
     return _essence(before) != _essence(after)
 
 

@@ -22,7 +22,7 @@ from ingress_canary.domain.objects.views import (
 
 
 def upstream_of(service: Key) -> str:
-    """Return the part of a controller's upstream name that stands for a Service; two Services may share it."""
+    """Return the Service's part of a controller's upstream name; two Services may share it."""
     return f"{service.namespace}-{service.name}"
 
 
@@ -43,7 +43,7 @@ def owners_of(ingress: Ingress) -> set[Key]:
 
 
 class CachedCluster:
-    """All stores; implements ``domain.objects.View``."""
+    """All stores; implements ``domain.objects.views.ClusterView``."""
 
     def __init__(self) -> None:
         self.rollouts: ObjectCache[Json] = ObjectCache(_lean)
@@ -74,22 +74,22 @@ class CachedCluster:
         self.see(lambda: False, lambda: False)
 
     def see(self, all_namespaces: Callable[[], bool], classes: Callable[[], bool]) -> None:
-        """Ask these what the API server lets us see."""
+        """Use these watches to know which resources may be read."""
         self._sees_all_namespaces = all_namespaces
         self._sees_classes = classes
 
     def see_controllers(self, arguments: Callable[[], Sequence[str] | None]) -> None:
-        """Ask this for the arguments of the controllers' pods."""
+        """Use this source for the arguments of the controllers' pods."""
         self._arguments = arguments
 
     @property
     def freeze(self) -> str | None:
-        """Why nothing advances anywhere, as the daemon's own namespace says."""
+        """The reason of a freeze of the whole daemon, from the annotation of its namespace."""
         return next((self.freezes.get(key) for key in list(self.freezes.keys())), None)
 
     @property
     def controller_config(self) -> Mapping[str, str] | None:
-        """What the controllers' own ConfigMap says; None when it is not there, or may not be read."""
+        """The data of the controllers' own ConfigMap; None when it does not exist, or may not be read."""
         key = next(iter(self.configs.keys()), None)
         return self.configs.get(key) if key is not None else None
 
@@ -164,7 +164,7 @@ class CachedCluster:
 
 
 def _lean(body: Json) -> Json:
-    """Return an object without its managedFields, which nobody asks for and which outweigh the rest of it."""
+    """Return an object without its managedFields, which are not read and are larger than the rest of it."""
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
     return {**body, "metadata": metadata}
 
@@ -175,5 +175,5 @@ def _freeze(body: Json) -> str | None:
 
 
 def _workload(kind: str) -> Callable[[Json], Workload]:
-    """Return a parser for workloads of ``kind``: in a list, items do not say what they are."""
+    """Return a parser for workloads of ``kind``, which the items of a list do not name."""
     return lambda body: Workload.of({**body, "kind": kind})

@@ -1,4 +1,4 @@
-"""List and watch of one resource: keeps its store current, whatever the API server does.
+"""List+watch of one resource: keeps its store current, whatever the API server does.
 
 Written here because ``kubernetes.aio.watch`` spins on an empty 200 and on an HTML 502, and does not list again after
 a 410. ``cluster.py`` and ``pods.py`` run one for each resource, and for each namespace where only some may be read.
@@ -55,7 +55,7 @@ class WatchSettings:
 class ListWatch(Generic[T]):
     """One resource's list and watch, feeding a store.
 
-    ``within`` says which keys are this one's to judge, all of the namespace unless said: those that it does not list
+    ``within`` limits the keys that this one covers, by default all of the namespace: those that it does not list
     are gone. ``selector`` is what the query asks for, by labels or by field. ``optional`` resources
     that RBAC denies are not visible, which is no problem; all others are retried and reported until they work.
     """
@@ -157,7 +157,7 @@ class ListWatch(Generic[T]):
                     self._heard()
                     self._pace.worked()
         except Silent:
-            # Dead, idle, or set back to before our version, which no watch ever tells: a list does.
+            # Dead, idle, or set back to before our version, which a watch never reports: a list does.
             log.debug("watch_silent", resource=self._what)
             self._version = None
             return
@@ -203,7 +203,7 @@ class ListWatch(Generic[T]):
             return
         absent = isinstance(error, Denied | NotServed | Missing)
         if absent or isinstance(error, Garbled | Refused) or self._pace.failures >= _PATIENCE:
-            # What was missed is not known, or the API server does not know our resourceVersion: only a list tells.
+            # What was missed is not known, or the API server does not know our resourceVersion: only a list shows it.
             self._version = None
         if absent and self._optional:
             self._hide(error)

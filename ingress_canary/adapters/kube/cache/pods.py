@@ -1,4 +1,4 @@
-"""Pods by label selector, watched: where the ingress controllers' metrics pages are. Used by the scrape source."""
+"""Pods of the ingress controllers by label selector, watched: the scrape source reads their metrics pages."""
 
 import asyncio
 from contextlib import suppress
@@ -46,7 +46,7 @@ class KubePods:
         await self._watch.synced.wait()
 
     async def stop(self) -> None:
-        """End the watch; the session stays open."""
+        """End the watch; the client stays open."""
         if self._task:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -54,7 +54,7 @@ class KubePods:
 
     @property
     def problem(self) -> str | None:
-        """What keeps the pods from being known, with the remedy; None when all is well."""
+        """Why the pods are not known, with the remedy; None when they are."""
         return self._watch.problem
 
     def ready(self) -> tuple[PodAddress, ...]:
@@ -65,7 +65,7 @@ class KubePods:
     def arguments(self) -> tuple[str, ...] | None:
         """Return the arguments of one of the ready pods, its sidecars' included; None when there is none.
 
-        During an update of the controllers pods differ; which one is asked does not change from look to look.
+        During an update of the controllers pods differ; which pod is read does not change from one call to the next.
         """
         pods = (self._store.get(key) for key in sorted(self._store.keys()))
         return next((pod.arguments for pod in pods if pod and pod.ready), None)

@@ -18,17 +18,17 @@ class RetryPace:
         """How many failures there were since it last worked."""
 
     async def turn(self) -> None:
-        """Wait until the next request may be made; it is then taken to be made."""
+        """Wait until the next request may be sent, and count it as sent."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._next - loop.time()))
         self._next = loop.time() + INTERVAL
 
     def worked(self) -> None:
-        """Take note that the API server does what was asked."""
+        """Record a success."""
         self.failures = 0
 
     def failed(self, *, at_least: float = 0.0) -> None:
-        """Take note of a failure: wait twice as long as after the one before, ``at_least`` seconds, with jitter."""
+        """Record a failure: the next wait is twice the last one, ``at_least`` these seconds, with jitter."""
         self.failures += 1
         delay = max(at_least, min(CEILING, 2.0 ** min(self.failures - 1, 10)))
         jittered = delay * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing

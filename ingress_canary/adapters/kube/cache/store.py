@@ -1,4 +1,4 @@
-"""Store of one resource: objects parsed once per version, never older than seen, indexed for look-ups.
+"""Store of one resource: objects parsed once per version, never replaced by older ones, indexed for look-ups.
 
 The watches feed it, and so do the daemon's own writes with their responses (write-through). Because both may arrive
 in any order, an object that is older than what is held never replaces it, and one that is known to be deleted never
@@ -34,7 +34,7 @@ class CachedObject(Generic[T]):
 
 
 class Odd(Garbled):
-    """An object that no view can be made of."""
+    """An object that cannot be parsed into a view."""
 
 
 def version_of(body: object) -> str:
@@ -73,7 +73,7 @@ class ObjectCache(Generic[T]):
         self._listeners.append(changed)
 
     def get(self, key: Key) -> T | None:
-        """Return the object as it is held."""
+        """Return the cached object."""
         entry = self._entries.get(key)
         return entry.value if entry else None
 
@@ -82,15 +82,15 @@ class ObjectCache(Generic[T]):
         return list(self._entries)
 
     def by(self, index: str, value: Hashable) -> list[T]:
-        """Return the objects that ``index`` files under ``value``."""
+        """Return the objects with this value in ``index``."""
         return [self._entries[key].value for key in self._found.get((index, value), ())]
 
     def values(self, index: str) -> list[Hashable]:
-        """Return the values under which ``index`` files any object."""
+        """Return all values of ``index``."""
         return [value for name, value in self._found if name == index]
 
     def entry(self, body: object) -> CachedObject[T]:
-        """Return a version of an object. Raises Garbled for JSON that is no object, Odd for an object beyond us."""
+        """Return a version of an object. Raises Garbled for JSON that is no object, Odd where it has no view."""
         version, meta = version_of(body), _meta(body)
         if not isinstance(meta.get("name"), str) or not isinstance(meta.get("uid"), str):
             raise Garbled("an object without name and uid")
@@ -101,7 +101,7 @@ class ObjectCache(Generic[T]):
             raise Odd(f"{key}: {type(error).__name__}: {error}") from error
 
     def put(self, entry: CachedObject[T]) -> None:
-        """Hold a version that a watch, a list or an own write has brought, unless a newer one is held."""
+        """Store a version from a watch, a list or an own write, unless a newer one is stored."""
         held = self._entries.get(entry.key)
         if entry.uid in self._dead or (
             held and (held.version == entry.version or is_older(entry.version, held.version))
@@ -110,14 +110,14 @@ class ObjectCache(Generic[T]):
         self._set(entry.key, held, entry)
 
     def remove(self, entry: CachedObject[T]) -> None:
-        """Let go of an object that a watch has seen deleted; one that was created since under its name stays."""
+        """Remove an object that a watch reports as deleted; a new object of the same name stays."""
         self.bury(entry.key, entry.uid)
         held = self._entries.get(entry.key)
         if held and not is_older(entry.version, held.version):
             self._set(entry.key, held, None)
 
     def bury(self, key: Key, uid: str) -> None:
-        """Let go of an object for good: no late event or list brings this uid back."""
+        """Remove an object for good: no late event or list brings this uid back."""
         self._dead[uid] = None
         while len(self._dead) > _REMEMBERED_DEATHS:
             self._dead.popitem(last=False)
@@ -126,7 +126,7 @@ class ObjectCache(Generic[T]):
             self._set(key, held, None)
 
     def replace(self, entries: Iterable[CachedObject[T]], version: str, within: Callable[[Key], bool]) -> None:
-        """Hold what a complete list of resourceVersion ``version`` says of the keys ``within`` its reach.
+        """Replace the keys ``within`` the scope of a complete list by its items, at resourceVersion ``version``.
 
         What is held and newer than the list stays: it was created after the list was made.
         """
@@ -143,7 +143,7 @@ class ObjectCache(Generic[T]):
             self._set(key, held, None)
 
     def reset(self, within: Callable[[Key], bool]) -> None:
-        """Forget the keys ``within`` reach, and every deletion: the API server's own history was set back."""
+        """Drop the keys ``within`` scope, and every recorded deletion: the API server's history was set back."""
         self._dead.clear()
         self.replace((), "", within)
 

@@ -1,4 +1,4 @@
-"""All watches: which resources in which namespaces, and their health. Used by ``cluster.py``."""
+"""Watches of all resources and namespaces in scope, and their health. Used by ``cluster.py``."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from ingress_canary.domain.objects.views import Key
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which namespaces are served."""
+    """The namespaces that the daemon watches."""
 
     home: str
     """The daemon's own namespace, where schedules are looked up that are named without one."""
@@ -80,8 +80,8 @@ class Watches:
 
     async def synced(self) -> None:
         """Wait until every cache is complete."""
-        for one in self._all:
-            await one.synced.wait()
+        for watch in self._all:
+            await watch.synced.wait()
 
     async def stop(self) -> None:
         """End all watches."""
@@ -97,7 +97,7 @@ class Watches:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with watches now."""
+        """The present problems of the watches."""
         return tuple(one.problem for one in self._all if one.problem)
 
     def sees_schedules(self, namespace: str) -> bool:
@@ -106,7 +106,7 @@ class Watches:
         return watch is not None and watch.visible
 
     def silence(self) -> float:
-        """Return the seconds since the quietest of the visible watches was heard."""
+        """Return the seconds since the last message of the quietest visible watch."""
         now = asyncio.get_running_loop().time()
         return max((now - one.contact for one in self._all if one.visible and one.contact is not None), default=0.0)
 
@@ -132,5 +132,5 @@ class Watches:
 
 
 def _named(name: str) -> dict[str, str]:
-    """Return the selector of one object: by this very one RBAC can grant a list and a watch of it alone."""
+    """Return the field selector of one object: with it RBAC can grant a list and a watch of one name."""
     return {"fieldSelector": f"metadata.name={name}"}

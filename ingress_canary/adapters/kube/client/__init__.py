@@ -1,4 +1,4 @@
-"""Requests to the Kubernetes API: connection, resources, errors in the words of ``ports``.
+"""Client of the Kubernetes API: connection, requests, resources, and errors translated into those of ``ports``.
 
 Used by the caches, the lease, the event recorder and the CLI.
 """

@@ -34,11 +34,11 @@ Observe = Callable[[str, str, str, float], None]
 
 
 def unobserved(_verb: str, _resource: str, _code: str, _seconds: float) -> None:
-    """Observe nothing."""
+    """Do not observe requests."""
 
 
 class KubeClient:
-    """Requests to one API server. Never retries: whoever asks knows best what a failure means."""
+    """Requests to one API server. Never retries: the caller knows best what a failure means."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class KubeClient:
     async def lines(
         self, path: str, query: Mapping[str, str], *, idle: float, total: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open a watch and yield its lines as they come; a last one that was cut short is left out.
+        """Open a watch and yield its lines as they arrive; an incomplete last line is dropped.
 
         Raises ClusterError; the iterator raises Silent after ``idle`` seconds without a byte or ``total``
         seconds altogether.

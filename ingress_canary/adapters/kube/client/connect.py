@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kubernetes.aio.client.configuration import Configuration
 
 _RELOAD_AFTER = 10.0
-"""Seconds between two looks at the kubeconfig, however many requests are rejected."""
+"""Seconds between two reads of the kubeconfig, however many requests are rejected."""
 _DEAD_AFTER = 30
 """Seconds until a peer that acknowledges nothing is given up: two keep-alive probes, or unsent data."""
 
@@ -35,7 +35,7 @@ async def connect(
     request_timeout: float = 10.0,
     observe: Observe = unobserved,
 ) -> KubeClient:
-    """Return a session with the API server; nothing is requested yet.
+    """Return a client of the API server; nothing is requested yet.
 
     ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in
     seconds bounds each ordinary request. Tokens are refreshed: a service account's once a minute from its file, a
@@ -69,21 +69,21 @@ async def connect(
 
 
 def _proxy(url: str) -> str | None:
-    """Return the environment's proxy to an address (HTTPS_PROXY, NO_PROXY and the like), asked for once.
+    """Return the environment's proxy for an address (HTTPS_PROXY, NO_PROXY and the like), read once.
 
-    aiohttp would look it up with each request, and add whatever a .netrc says to our credentials.
+    aiohttp would read it with each request, and add the entries of a .netrc to our credentials.
     """
     where = urlsplit(url)
     return None if proxy_bypass(where.netloc) else getproxies().get(where.scheme)
 
 
 def _exists(kubeconfig: str) -> bool:
-    """Return whether there is any of the files; the loader would only complain of what is not in them."""
+    """Return whether any of the files exists; the loader's own message would not say that none does."""
     return any(Path(one).exists() for one in kubeconfig.split(os.pathsep))
 
 
 class _Kubeconfig:
-    """A kubeconfig that is loaded again after its credentials were rejected."""
+    """A kubeconfig that is reloaded after its credentials were rejected."""
 
     def __init__(self, path: str, context: str | None) -> None:
         self._path = path
@@ -101,11 +101,11 @@ class _Kubeconfig:
         )
 
     def reject(self) -> None:
-        """Take note of a 401."""
+        """Record a 401, so that the next request reloads the credentials."""
         self._rejected = True
 
     async def refresh(self, configuration: "Configuration") -> None:
-        """Load again if need be; the client calls this before each request."""
+        """Reload the credentials if needed; the client calls this before each request."""
         async with self._lock:
             now = asyncio.get_running_loop().time()
             if self._rejected and now - self._reloaded >= _RELOAD_AFTER:
@@ -114,7 +114,7 @@ class _Kubeconfig:
 
 
 def _pool(ssl_context: object) -> aiohttp.ClientSession:
-    """Return the connections, in three things unlike the client's own.
+    """Return the connection pool, which differs from the client's own in three ways.
 
     Unlimited, because every watch holds one; with dead-peer detection, because a watch may be silent for a minute;
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.

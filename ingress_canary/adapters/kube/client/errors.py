@@ -33,11 +33,11 @@ class Denied(Refused):
 
 
 class Garbled(Unavailable):
-    """The answer is not the API's: HTML, no JSON, or JSON of another shape."""
+    """The answer does not come from the API server: HTML, no JSON, or JSON of another shape."""
 
 
 class Silent(Unavailable):
-    """A watch that said nothing for too long: dead, idle, or from a version that the API server has not reached."""
+    """A watch without messages for too long: dead, idle, or from a version that the API server has not reached."""
 
 
 _WITHOUT_TLS = re.compile(r" ssl:(?:\w+|<[^>]*>)(?= \[)")
@@ -59,7 +59,7 @@ _BY_STATUS: Mapping[int, type[ClusterError]] = {
 
 
 def kind_of(status: int) -> type[ClusterError]:
-    """Return the error that an HTTP status means when the API server itself said it; total over all integers."""
+    """Return the error of an HTTP status from the API server itself; total over all integers."""
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return Refused if 400 <= status < 500 else Unavailable
@@ -85,7 +85,7 @@ def from_event(status: object, what: str) -> ClusterError:
 
 
 def from_exception(error: Exception, what: str) -> ClusterError:
-    """Return the error for an exception on the way: refused, reset, time-out, TLS, credentials, a body cut short."""
+    """Return the error of a transport exception: refused, reset, time-out, TLS, credentials, a truncated body."""
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, TimeoutError):

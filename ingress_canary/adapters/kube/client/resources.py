@@ -9,7 +9,7 @@ from ingress_canary.api import GROUP, VERSION
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A kind of object, as paths name it."""
+    """A resource as API paths name it."""
 
     group: str
     version: str
@@ -28,7 +28,7 @@ class Resource:
         return "/".join(parts)
 
     def title(self, namespace: str | None = None) -> str:
-        """Return what a person calls it: ``ingresses.networking.k8s.io``, in a namespace if one is named."""
+        """Return the resource's name in messages: ``ingresses.networking.k8s.io``, with a namespace if given."""
         name = f"{self.plural}.{self.group}" if self.group else self.plural
         return f"{name} in {namespace}" if namespace else name
 
@@ -56,7 +56,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a request does, in the words of RBAC and of the audit log."""
+    """Verb, resource and object of a request, as RBAC and the audit log name them."""
 
     verb: str
     resource: str
@@ -66,7 +66,7 @@ class Call:
 
     @classmethod
     def of(cls, method: str, path: str, query: Mapping[str, str]) -> "Call":
-        """Return what ``method path?query`` does; a path that is none of the API's is its own resource."""
+        """Return the call of ``method path?query``; an unknown path is its own resource."""
         parts = path.strip("/").split("/")
         rest = parts[2:] if parts[0] == "api" else parts[3:] if parts[0] == "apis" else parts
         namespace = ""

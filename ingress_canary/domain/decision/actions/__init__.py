@@ -1,4 +1,4 @@
-"""What a person asks for: the one-shot action, its verbs, and the approval of a step.
+"""Actions of a person: the one-shot action annotation, its verbs, and the approval of a step.
 
 Called by ``decision/decide.py`` ahead of everything else.
 """

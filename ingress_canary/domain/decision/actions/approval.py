@@ -1,7 +1,7 @@
 """Approval of a step by a person: when it is asked for, its timeout, and the verb approve.
 
-``step_barriers.py`` asks whether it bars the way, ``handle_action.py`` records it. One is waited for at a time, and it
-is void as soon as evidence begins anew: what was consented to is what had been seen.
+``step_barriers.py`` asks whether an approval is missing, ``handle_action.py`` records it. One approval is waited for at
+a time, and it is void as soon as evidence begins anew, because it was given for the evidence seen until then.
 """
 
 from datetime import datetime
@@ -16,9 +16,9 @@ from ingress_canary.domain.schedule.steps import PlannedStep
 
 
 def await_approval(seen: Observation, now: datetime, onto: int) -> Decision | None:
-    """Wait for the consent that leaving one step or entering the next needs; None without such, or when it is given.
+    """Hold until a person approves leaving one step or entering the next; None when no approval is missing.
 
-    Of two the one to leave is asked for first, so whatever is recorded for the other speaks for both.
+    Of two approvals the one to leave is asked for first, so a record for the other implies the first.
     """
     asking = _asking(seen, onto)
     record = seen.status.approval
@@ -33,7 +33,7 @@ def await_approval(seen: Observation, now: datetime, onto: int) -> Decision | No
 
 
 def approve(seen: Observation, now: datetime, step: int | None) -> Decision | str:
-    """Record a person's consent to a step, and end the pause that its absence led to; or say why it is not wanted."""
+    """Record a person's approval of a step and end the pause that waited for it; or return why it has no effect."""
     status, record = seen.status, seen.status.approval
     if record is None or record.given_at is not None:
         return "no effect: no step waits for an approval"
@@ -52,7 +52,7 @@ def approve(seen: Observation, now: datetime, step: int | None) -> Decision | st
 
 
 def _asking(seen: Observation, onto: int) -> list[tuple[PlannedStep, Approval]]:
-    """Return which steps ask for consent on the way onto a step, in the order in which it is asked for."""
+    """Return the steps whose approval is needed before step ``onto``, in the order in which it is asked for."""
     steps = seen.schedule.walk.steps
     leaves = [(step, step.after) for step in steps if step.index == onto - 1 and step.after is not None]
     enters = [(step, step.before) for step in steps if step.index == onto and step.before is not None]
@@ -107,7 +107,7 @@ def _message(seen: Observation, step: PlannedStep, asked: Approval, record: Appr
 
 
 def approve_command(seen: Observation) -> str:
-    """Return what a person types to consent."""
+    """Return the command line that approves the step."""
     return f"ingress-canary approve {seen.key.name} -n {seen.key.namespace}"
 
 

@@ -19,22 +19,22 @@ from ingress_canary.domain.reasons.verbs import NOTE, Action, Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 RAISING = frozenset({Verb.APPROVE, Verb.SKIP, Verb.PROMOTE, Verb.RESUME, Verb.RESTART})
-"""Verbs that may send more requests to the canary, at once or by what they allow."""
+"""Verbs that may send more requests to the canary, at once or later."""
 ON_SIGHT = RAISING | {Verb.FINISH}
-"""Verbs that mean what their sender has seen: they do nothing when that has just become something else."""
-PROVEN_BAD = "no effect: this very look proves the canary bad"
+"""Verbs that refer to the state their sender saw: they do nothing when that state has just changed."""
+PROVEN_BAD = "no effect: this very pass proves the canary bad"
 
 
 def handle_action(seen: Observation, now: datetime) -> Decision | None:
-    """Carry out the one-shot action, or say why it does nothing; either way it is handled once."""
+    """Carry out the one-shot action, or record why it has no effect; either way it is handled once."""
     action = seen.action
     if action is None:
         return None
-    hand = external_change(seen, now)
-    if hand is not None:
-        # what another writer took away stays away, whatever is asked for in the same breath
-        seen = seen._replace(status=hand.status, drift=None)
-    found = _refusal(seen, action, raced=hand is not None) or _carry_out(seen, now, action)
+    external = external_change(seen, now)
+    if external is not None:
+        # exposure that another writer took away stays away, whatever action arrives in the same pass
+        seen = seen._replace(status=external.status, drift=None)
+    found = _refusal(seen, action, raced=external is not None) or _carry_out(seen, now, action)
     if isinstance(found, Decision):
         decision, result = _with_note(found, action.note), "done"
     else:
@@ -44,11 +44,11 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip
     status = decision.status.model_copy(update={"last_action": record})
-    return decision._replace(status=status, moved=decision.moved or (hand.moved if hand else None))
+    return decision._replace(status=status, moved=decision.moved or (external.moved if external else None))
 
 
 def _with_note(decision: Decision, note: str) -> Decision:
-    """Return a decision whose entry in the history also says why, in the sender's words."""
+    """Return the decision with the sender's note appended to its history entry and message."""
     if not note or decision.moved is None:
         return decision
     message = f"{decision.moved.message[: MESSAGE_LENGTH - NOTE - 3]} ({note})"
@@ -59,7 +59,7 @@ def _with_note(decision: Decision, note: str) -> Decision:
 
 
 def _refusal(seen: Observation, action: Action, *, raced: bool) -> str | None:
-    """Return why an action does nothing whatever the phase: it cannot be understood, comes late, or is locked."""
+    """Return why an action has no effect in any phase: it is malformed, stale, or blocked."""
     status = seen.status
     if action.verb is None or action.problem:
         return f"malformed: {action.problem}"
@@ -81,10 +81,10 @@ def _is_restoring(seen: Observation) -> bool:
 
 
 def _carry_out(seen: Observation, now: datetime, action: Action) -> Decision | str:
-    """Return what an action leads to, or why there is nothing that it could change."""
+    """Return the decision that a verb leads to, or why it has no effect."""
     assert action.verb is not None
     if action.verb in RAISING and slo_failure(seen, now) is not None:
-        # weight does not rise in the very look that proves a fail
+        # weight does not rise in the very pass that proves a fail
         return PROVEN_BAD
     nothing = f"no effect: nothing to {action.verb} in phase {seen.status.phase}"
     match action.verb:
@@ -113,7 +113,7 @@ def _carry_out(seen: Observation, now: datetime, action: Action) -> Decision | s
 def _abort(seen: Observation, now: datetime) -> Decision | None:
     if seen.status.phase in AT_REST:
         return None
-    # one that is aborted before it was ever looked at is off all the same
+    # a revision that is aborted before its first pass counts as failed all the same
     named = seen.status.revision or seen.revision
     message = "a person took the canary off"
     if has_copy_begun(seen) and not _is_restoring(seen):

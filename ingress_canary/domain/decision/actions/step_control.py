@@ -1,7 +1,7 @@
-"""The verbs skip, promote and restart: a person overrides the evidence of a step.
+"""Verbs skip, promote and restart: a person overrides the evidence of a step.
 
-``handle_action.py`` carries these out. A person may do so at any hour and without an approval: that is what they are
-for. Whatever tells of harm, or is another person's word for everybody, still holds: docs/adr/0012.
+Called by ``handle_action.py``. They need neither an open window nor an approval: that is what they are for. Signs of
+harm (a proven fail, no endpoints) and stops for everybody (a freeze, ``spec.paused``) still hold: docs/adr/0012.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def skip(seen: Observation, now: datetime, step: int | None) -> Decision | str:
-    """Leave a step for the next as if its requirement were met; the last one for the promotion."""
+    """Enter the next step as if this one's requirement were met; from the last step, the promotion."""
     held = _refusal(seen)
     if held is not None:
         return held
@@ -25,7 +25,7 @@ def skip(seen: Observation, now: datetime, step: int | None) -> Decision | str:
         return f"stale: it names step {step}, this is step {index}"
     message = f"a person skipped {walk.at(index).title}"
     if index < len(walk):
-        return enter_step(_has_fresh_evidence(seen, index), now, index + 1, Reason.SKIPPED, message, pause=None)
+        return enter_step(_with_fresh_evidence(seen, index), now, index + 1, Reason.SKIPPED, message, pause=None)
     message += "; waiting for stable to become the new version"
     return transition(
         seen, now, Phase.PROMOTING, Reason.SKIPPED, message, wants_evidence=True, pause=None, approval=None
@@ -33,7 +33,7 @@ def skip(seen: Observation, now: datetime, step: int | None) -> Decision | str:
 
 
 def promote(seen: Observation, now: datetime) -> Decision | str:
-    """Go to the last step, whatever lies between; it is judged as it always would be."""
+    """Enter the last step at once, over those in between; it is judged as usual."""
     held = _refusal(seen)
     if held is not None:
         return held
@@ -42,11 +42,11 @@ def promote(seen: Observation, now: datetime) -> Decision | str:
     if index >= last:
         return "no effect: this is the last step; skip leaves it for the promotion"
     message = f"a person went from step {index} to {seen.schedule.walk.at(last).title}"
-    return enter_step(_has_fresh_evidence(seen, index), now, last, Reason.SKIPPED, message, pause=None)
+    return enter_step(_with_fresh_evidence(seen, index), now, last, Reason.SKIPPED, message, pause=None)
 
 
 def restart(seen: Observation, now: datetime) -> Decision | str:
-    """Begin anew at the first step, with the schedule as it is now; the canary goes off traffic first."""
+    """Begin again at the first step with the schedule as it is now; the canary is taken off traffic first."""
     status = seen.status
     if status.phase is Phase.ROLLED_BACK:
         return "no effect: it was rolled back; say retry"
@@ -56,14 +56,14 @@ def restart(seen: Observation, now: datetime) -> Decision | str:
         return "no effect: stable is becoming the new version; finish that, or abort"
     if seen.outdated is not None and not seen.outdated.usable:
         return f"no effect: {seen.outdated.why}"
-    # as when a new revision supersedes: neither affinity nor another writer lets weight 0 take everybody off
+    # as in newer_revision: with cookie affinity, or with another writer, weight 0 does not take every client off
     off = NO_SHADOW if seen.sticky or leaves_shadow_alone(status) else NO_TRAFFIC
     message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
     return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 
 
 def _refusal(seen: Observation) -> str | None:
-    """Return why a person cannot send more requests to the canary now."""
+    """Return why skip and promote may not send more requests to the canary now; None when they may."""
     status, pause = seen.status, seen.status.pause
     if is_promoting(seen) or status.phase not in IN_FLIGHT or status.step is None:
         return f"no effect: no step is under way in phase {status.phase}"
@@ -78,17 +78,17 @@ def _refusal(seen: Observation) -> str | None:
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
         return "no effect: the canary is off traffic, and the step is taken again first"
     if wanted_exposure(status) != seen.schedule.walk.at(status.step.index).exposure:
-        return "no effect: another hand has lowered what the step exposes; resume first"
+        return "no effect: another writer has lowered what the step exposes; resume first"
     if not seen.canary_ready:
         return f"no effect: Service {seen.spec.canary_service} has no ready endpoint"
-    if seen.evidence.analysis.failed:
+    if seen.current_evaluation.analysis.failed:
         return "no effect: the canary was proven bad; resume judges the step anew, abort takes it off"
     return None
 
 
-def _has_fresh_evidence(seen: Observation, index: int) -> Observation:
-    """Return the observation with its evidence begun anew where the pause says that it had been judged already."""
+def _with_fresh_evidence(seen: Observation, index: int) -> Observation:
+    """Return the observation with new evidence, where the pause says that the old evidence was judged already."""
     pause = seen.status.pause
     if pause is None or not pause.fresh_evidence:
         return seen
-    return seen._replace(evaluation=seen.evidence.anew(index))
+    return seen._replace(evaluation=seen.current_evaluation.anew(index))

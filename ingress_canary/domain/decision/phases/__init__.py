@@ -1,4 +1,4 @@
-"""What each phase does by itself when no rule came first, and the barriers before a step.
+"""Phases of a rollout: what each does when no rule has decided before, and the barriers before a step.
 
-Called by ``decision/decide.py``, one file a phase.
+Called by ``decision/decide.py``; one file for each phase.
 """

@@ -1,4 +1,4 @@
-"""Phases Succeeded and RolledBack: a new revision begins; one that failed, or that stable runs, starts nothing."""
+"""Phases Succeeded and RolledBack: a new revision begins a rollout; a failed one, or stable's own, does not."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def phase_at_rest(seen: Observation, now: datetime) -> Decision:
-    """Begin with a revision that is new; one that failed, or that stable runs already, starts nothing."""
+    """Begin a rollout of a new revision; one that failed, or that stable runs already, begins none."""
     status = seen.status
     if seen.revision in (None, status.revision):
-        # how it ended is what is told, also after a spec that could not be read for a while
+        # the status keeps saying how the rollout ended, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
         changes = restore_replicas(seen, now)
         scales = changes.get("scale", status.scale) is not None

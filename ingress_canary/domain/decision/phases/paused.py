@@ -9,11 +9,11 @@ from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replace
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNREAD = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING})
-"""Reasons that hide those of a pause while nothing can be read; no pause begins with one."""
+"""Reasons that replace the pause's reason while the spec or schedule cannot be read; no pause begins with one."""
 
 
 def pause_by_spec(seen: Observation, now: datetime) -> Decision | None:
-    """Follow spec.paused, both ways; only a pause that the spec began ends with it."""
+    """Pause or resume when ``spec.paused`` was set or unset; only a pause that the spec began ends with it."""
     status = seen.status
     if seen.spec.paused and status.phase in (Phase.PROGRESSING, Phase.PROMOTING):
         pause = PauseStatus(by=PausedBy.SPEC, returns_to=status.phase)
@@ -25,9 +25,9 @@ def pause_by_spec(seen: Observation, now: datetime) -> Decision | None:
 
 
 def resume(seen: Observation, now: datetime) -> Decision | None:
-    """Go on where the pause began, with all that was taken away: the shadow made anew, the step's weight and routes.
+    """Return to the phase in which the pause began, with the shadow, weight and routes of the step restored.
 
-    Evidence starts anew if it had been judged already.
+    Evidence begins anew if it had been judged already.
     """
     seen = seen._replace(status=without_open_approval(seen.status))
     status, pause = seen.status, seen.status.pause
@@ -42,8 +42,8 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
             return transition(
                 seen, now, Phase.PROMOTING, Reason.RESUMED, message, wants_evidence=True, pause=None, **NO_SHADOW
             )
-        # nothing is put back at once: the shadow is made at weight 0 and the step taken again, after a fresh look
-        fresh = seen.evidence.anew(status.step.index)
+        # not restored at once: the shadow is created at weight 0 and the step taken again, after a fresh reading
+        fresh = seen.current_evaluation.anew(status.step.index)
         return transition(
             seen,
             now,
@@ -58,13 +58,13 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
             **NO_SHADOW,
         )
     if pause.fresh_evidence:
-        afresh = seen._replace(evaluation=seen.evidence.anew(status.step.index))
+        afresh = seen._replace(evaluation=seen.current_evaluation.anew(status.step.index))
         return enter_step(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
     exposure = seen.schedule.walk.at(status.step.index).exposure
     if not promotes and wanted_exposure(status) != exposure:
         return enter_step(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
-    # images that another writer has taken back are set once more: that is what a person asks for with this
+    # images that another writer has replaced are set once more: that is what a person asks for with resume
     again = status.copying and status.copying.model_copy(update={"done": False})
     return transition(
         seen, now, pause.returns_to, Reason.RESUMED, message, wants_evidence=True, pause=None, weight=exposure.weight,
@@ -73,22 +73,22 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
 
 
 def paused_phase(seen: Observation) -> Decision:
-    """Wait on; once what hid why (a spec or a schedule that could not be read) is gone, say it again."""
-    # watching goes on while the canary may have traffic
+    """Stay paused; restore the pause's reason once an unreadable spec or schedule no longer replaces it."""
+    # evidence is read while the canary may have traffic
     wants_evidence, status = seen.status.shadow is not None, seen.status
-    began = next((one for one in reversed(status.history) if one.phase is Phase.PAUSED), None)
+    began = next((entry for entry in reversed(status.history) if entry.phase is Phase.PAUSED), None)
     if began is None or status.reason not in UNREAD:
         return leave_unchanged(seen, wants_evidence=wants_evidence)
     return leave_unchanged(seen, wants_evidence=wants_evidence, reason=began.reason, message=began.message)
 
 
 def without_open_approval(status: RolloutStatus) -> RolloutStatus:
-    """Return a status in which a consent that was not given is asked for anew, with its whole time, after a stop."""
+    """Return the status without an approval that is still open: it is asked for again, with its whole timeout."""
     waits = status.approval is not None and status.approval.given_at is None
     return status.model_copy(update={"approval": None}) if waits else status
 
 
 def pause_by_daemon(seen: Observation, **changes: object) -> PauseStatus:
-    """Return a pause that waits for a person; one that was there already loses nothing that its end must know."""
+    """Return a pause that waits for a person; an existing pause keeps the fields that resuming needs."""
     before = seen.status.pause or PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
     return before.model_copy(update={"by": PausedBy.DAEMON, "until_approved": False, **changes})

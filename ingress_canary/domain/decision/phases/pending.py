@@ -1,4 +1,4 @@
-"""Phase Pending: obstacles to the start, and the entry into the first step or one that is taken again."""
+"""Phase Pending: obstacles to the start, warm-up, and the entry into the first step."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ from ingress_canary.domain.workload.copy_images import uncopyable
 
 
 def pending_phase(seen: Observation, now: datetime) -> Decision:
-    """Begin when nothing stands in the way and stable is known; say what is waited for until then."""
+    """Begin when there is no obstacle and stable's error rate is known; until then hold with what is waited for."""
     if seen.revision is not None and seen.revision != seen.status.revision:
-        # counts from the first look on, so that a revision that is replaced before it began leaves no trace
+        # set from the first pass on, so that a revision that is replaced before it began leaves no trace
         seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
     if seen.same_version:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
@@ -32,34 +32,34 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     if seen.spec.paused:
         seen = seen._replace(status=without_open_approval(seen.status))
         return hold(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
-    evaluation = seen.evidence
+    evaluation = seen.current_evaluation
     if evaluation.misconfigured is not None:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
     if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
-        # asked once more: the canary may have become another one since the shadow was asked for
+        # checked once more: the canary may have changed since the shadow was requested
         first = f"{seen.schedule.walk.at(1).title} begins"
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
     if evaluation.warmed < seen.warm_up:
         left = format_seconds(seen.warm_up - evaluation.warmed)
-        reason = Reason.NO_DATA if _shadow_at_zero(evaluation) else Reason.WARMING_UP
-        why = evaluation.no_data if _shadow_at_zero(evaluation) else f"learning how stable's errors come, {left} to go"
+        reason = Reason.NO_DATA if _source_silent(evaluation) else Reason.WARMING_UP
+        why = evaluation.no_data if _source_silent(evaluation) else f"learning how stable's errors vary, {left} to go"
         return hold(seen, reason, why or "", wants_evidence=True, evaluation=evaluation)
     return step_barrier(seen, now, 1) or open_shadow(seen, now)
 
 
-def _shadow_at_zero(evaluation: Evaluation) -> bool:
-    """Return whether the source does not answer at all; an Ingress without traffic is not that."""
+def _source_silent(evaluation: Evaluation) -> bool:
+    """Return whether the metrics source does not answer at all, unlike an Ingress without traffic."""
     return evaluation.no_data is not None and not evaluation.answered
 
 
 def obstacle_of(seen: Observation) -> Obstacle | None:
-    """Return what stands in the way of beginning, worst first."""
+    """Return the worst obstacle to creating the shadow; None when there is none."""
     if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
         return seen.obstacles[0]
     if seen.terminating is not None:
         return Reason.SHADOW_TERMINATING, str(seen.terminating)
     if seen.foreign:
-        # preflight knows whose it is, and which rival comes first
+        # preflight knows whose it is, and which of several rollouts comes first
         taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"
         return seen.obstacles[0] if seen.obstacles else (Reason.PREFLIGHT_FAILED, taken)
     if seen.revision is None:
@@ -80,7 +80,7 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
 
 
 def _uncopied(seen: Observation) -> str | None:
-    """Return why CopyImages could not promote this canary: better said before it gets traffic than after."""
+    """Return why CopyImages could not promote this canary: reported before it gets traffic, not after."""
     ref = seen.spec.workload.stable
     if seen.spec.promotion.strategy is not PromotionStrategy.COPY_IMAGES or seen.canary is None or ref is None:
         return None

@@ -1,4 +1,4 @@
-"""Phase Progressing: advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
+"""Phase Progressing: advance when the step's requirement is met and nothing holds; otherwise hold with the reason."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,13 +17,13 @@ from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.traffic.effectiveness import EffectState
 
 HoldReason = tuple[Reason, str | Callable[[], str]]
-"""What is waited for; a sentence made of numbers is made when somebody reads it."""
+"""Why a step holds; a message made of numbers is rendered when somebody reads it."""
 ALERTING = frozenset({Reason.WEIGHT_NOT_EFFECTIVE, Reason.PREFLIGHT_FAILED, Reason.INVALID_SPEC})
 
 
 def progressing_phase(seen: Observation, now: datetime) -> Decision:
-    """Advance when the step's requirement is met and nothing holds; otherwise say what is waited for."""
-    status, evaluation = seen.status, seen.evidence
+    """Advance when the step's requirement is met and nothing holds; otherwise hold with what is waited for."""
+    status, evaluation = seen.status, seen.current_evaluation
     assert status.step is not None
     index = status.step.index
     step = seen.schedule.walk.at(index)
@@ -48,7 +48,7 @@ def progressing_phase(seen: Observation, now: datetime) -> Decision:
 
 
 def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, now: datetime) -> HoldReason | None:
-    """Return what keeps a rollout at its step, the thing to look at first coming first."""
+    """Return why a rollout holds at its step, the most important reason first; None when it may advance."""
     if seen.obstacles:
         return seen.obstacles[0]
     if evaluation.settling:
@@ -56,7 +56,7 @@ def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, n
     if not evaluation.fresh(now, seen.interval):
         return (
             Reason.SETTLING,
-            lambda: f"{step.title}: waiting for a fresh look at the source; {_last_look(evaluation, now)}",
+            lambda: f"{step.title}: waiting for a fresh reading of the source; {_last_reading(evaluation, now)}",
         )
     if evaluation.effect.state is EffectState.NOT_EFFECTIVE:
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
@@ -73,17 +73,20 @@ def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, n
 
 
 def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
-    """Have the shadow made anew, at weight 0, and take the step again once it is there."""
+    """Create the shadow again at weight 0, and enter the step again once it exists."""
     obstacle = obstacle_of(seen)
     if obstacle is not None:
         return hold(seen, *obstacle, wants_evidence=True)
-    evaluation = seen.evidence
+    evaluation = seen.current_evaluation
     if evaluation.no_data is not None:
         message = f"off traffic until data return: {evaluation.no_data}"
         return hold(seen, Reason.NO_DATA, message, wants_evidence=True, alert=_overdue(seen, now))
     if not evaluation.fresh(now, seen.interval):
         return hold(
-            seen, Reason.SETTLING, f"step {index} is taken again after a fresh look at the source", wants_evidence=True
+            seen,
+            Reason.SETTLING,
+            f"step {index} is taken again after a fresh reading of the source",
+            wants_evidence=True,
         )
     shut = calendar_obstacle(seen, now, index)
     if shut is not None:
@@ -94,7 +97,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
 
 
 def _without_data(seen: Observation, now: datetime, evaluation: Evaluation) -> Decision:
-    """Hold, or retreat once the gap is longer than a stale sample may be; tell a person after noDataTimeout."""
+    """Hold without data, or retreat (``onNoData``) after two intervals; alert after noDataTimeout."""
     message = evaluation.no_data or ""
     retreats = seen.schedule.spec.on_no_data is OnNoData.RETREAT
     if retreats and _silence(evaluation, now) >= max(60.0, 2 * seen.interval):
@@ -114,7 +117,7 @@ def _without_data(seen: Observation, now: datetime, evaluation: Evaluation) -> D
     return hold(seen, Reason.NO_DATA, message, wants_evidence=True, alert=_overdue(seen, now))
 
 
-def _last_look(evaluation: Evaluation, now: datetime) -> str:
+def _last_reading(evaluation: Evaluation, now: datetime) -> str:
     if evaluation.read_at is None:
         return "there was none yet"
     return f"the last one began {format_seconds((now - evaluation.read_at).total_seconds())} ago: is the source slow?"
@@ -125,11 +128,11 @@ def _silence(evaluation: Evaluation, now: datetime) -> float:
 
 
 def _overdue(seen: Observation, now: datetime) -> bool:
-    return _silence(seen.evidence, now) >= seen.schedule.spec.analysis.no_data_timeout.total_seconds()
+    return _silence(seen.current_evaluation, now) >= seen.schedule.spec.analysis.no_data_timeout.total_seconds()
 
 
 def _timed_out(seen: Observation, now: datetime, step: PlannedStep) -> Decision:
-    spent = format_seconds(seen.evidence.held)
+    spent = format_seconds(seen.current_evaluation.held)
     message = f"{step.title} was not decided in {spent} of judged time: {_evidence(seen)}"
     if seen.schedule.spec.on_inconclusive is OnInconclusive.ROLLBACK:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.STEP_TIMED_OUT, message)
@@ -138,10 +141,10 @@ def _timed_out(seen: Observation, now: datetime, step: PlannedStep) -> Decision:
 
 
 def _evidence(seen: Observation) -> str:
-    return seen.evidence.analysis.summary
+    return seen.current_evaluation.analysis.summary
 
 
 def _proof(seen: Observation, step: PlannedStep) -> str:
-    """Return what a step was passed on."""
-    analysis = seen.evidence.analysis
+    """Return the evidence on which a step was passed."""
+    analysis = seen.current_evaluation.analysis
     return analysis.summary if step.require is Require.PROOF else analysis.unopposed_summary

@@ -1,4 +1,4 @@
-"""Phase Promoting: remove the shadow once stable is the new version and can carry everybody."""
+"""Phase Promoting: remove the shadow once stable is the new version and can carry all traffic."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def promoting_phase(seen: Observation, now: datetime) -> Decision:
-    """Take the shadow off once stable is the new version and can carry everybody."""
+    """Remove the shadow once stable is the new version and can carry all traffic."""
     status = seen.status
     if not status.finishing and not is_promoted(seen):
         if status.copying is not None or seen.spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
@@ -20,7 +20,7 @@ def promoting_phase(seen: Observation, now: datetime) -> Decision:
         return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True)
     lacking = why_stable_unready(seen)
     if lacking is not None:
-        # seen there once: if another writer takes the images back, they are not set again
+        # stable has had them: if another writer replaces the images, they are not set again
         there = status.copying and status.copying.model_copy(update={"done": True})
         return hold(seen, Reason.STABLE_NOT_READY, lacking, wants_evidence=True, copying=there)
     message = f"revision {status.revision} is stable now; the shadow is removed"

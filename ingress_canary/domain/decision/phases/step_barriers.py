@@ -1,7 +1,7 @@
-"""Barriers before a step, asked when the evidence suffices: approval, calendar, webhook gates.
+"""Barriers before a step: approval, calendar, webhook gates.
 
-Asked by ``pending.py`` and ``progressing.py`` last of all, when the evidence suffices. A barrier never stops the
-watch or a rollback, and its time is not held against the step: ``maxHold`` counts unmet requirements only.
+Checked by ``pending.py`` and ``progressing.py`` last of all, when the evidence suffices. A barrier never stops the
+analysis or a rollback, and its time does not count towards ``maxHold``, which counts unmet requirements only.
 """
 
 from collections.abc import Callable
@@ -17,20 +17,20 @@ Barrier = Callable[[Observation, datetime, int], Decision | None]
 
 
 def _calendar_barrier(seen: Observation, now: datetime, onto: int) -> Decision | None:
-    """Wait for the window; a rollout that has not begun learns meanwhile how stable's errors come."""
+    """Hold until the window opens or a freeze ends; evidence of stable is read meanwhile."""
     shut = calendar_obstacle(seen, now, onto)
     return None if shut is None else hold(seen, *shut, wants_evidence=True)
 
 
 BARRIERS: tuple[Barrier, ...] = (await_approval, _calendar_barrier, await_gates)
-"""In the order in which they are asked: people first, who may take a day; what may change within seconds later.
+"""In the order in which they are checked: people first, who may take a day; what may change within seconds later.
 
-A gate comes last: it is asked when everything else lets the rollout pass, right before it does.
+A gate comes last: it is asked right before the rollout advances, when nothing else holds it.
 """
 
 
 def step_barrier(seen: Observation, now: datetime, onto: int) -> Decision | None:
-    """Return what to do instead of going on to step ``onto``; the one after the last is the promotion."""
+    """Return the hold or pause of the first barrier before step ``onto`` (after the last: the promotion), or None."""
     for barrier in BARRIERS:
         decision = barrier(seen, now, onto)
         if decision is not None:

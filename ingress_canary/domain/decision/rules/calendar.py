@@ -9,7 +9,7 @@ from ingress_canary.domain.schedule.windows import Calendar
 
 
 def calendar_obstacle(seen: Observation, now: datetime, onto: int) -> Obstacle | None:
-    """Return what keeps a rollout from step ``onto`` at this hour; the one after the last is the promotion."""
+    """Return the freeze or closed window that bars step ``onto``; the one after the last is the promotion."""
     if seen.frozen is not None:
         return freeze_obstacle(seen.frozen)
     calendar = seen.schedule.calendar
@@ -33,12 +33,12 @@ def calendar_obstacle(seen: Observation, now: datetime, onto: int) -> Obstacle |
 
 
 def freeze_obstacle(reason: str) -> Obstacle:
-    """Return what a freeze of the whole daemon says."""
+    """Return the obstacle of a freeze of the whole daemon."""
     return Reason.FROZEN, f"nothing advances anywhere: {reason}"
 
 
 def _needed(seen: Observation, onto: int) -> timedelta:
-    """Return how long the window must stay open for a step to be entered; nothing unless finishInWindow asks."""
+    """Return how long the window must stay open for a step to be entered; zero without finishInWindow."""
     windows, walk = seen.schedule.spec.windows, seen.schedule.walk
     if windows is None or not windows.finish_in_window or onto > len(walk):
         return timedelta(0)

@@ -1,4 +1,4 @@
-"""Canary endpoints: without a ready one nothing can be judged; after notReadyTimeout the rollout ends."""
+"""Canary endpoints: hold while the canary Service has no ready endpoint, roll back after notReadyTimeout."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def no_ready_endpoints(seen: Observation, now: datetime) -> Decision | None:
-    """Hold while the canary has no ready endpoint, and roll back after notReadyTimeout of that."""
+    """Hold while the canary has no ready endpoint, and roll back after notReadyTimeout."""
     status, since = seen.status, seen.status.not_ready_since
     if status.phase is Phase.PENDING:
-        # one that was scaled up for the rollout is waited for by rules/scale_canary.py
+        # a canary that was scaled up for the rollout is waited for by rules/scale_canary.py
         return None
     if not _matters(seen):
         return (
@@ -29,7 +29,7 @@ def no_ready_endpoints(seen: Observation, now: datetime) -> Decision | None:
         message = f"Service {service} had no ready endpoint for {format_seconds(spent)}"
         return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if status.phase is Phase.PAUSED:
-        # what it is paused for is what a person must know first
+        # the reason of the pause matters more to a person, so it stays in the status
         return leave_unchanged(seen, wants_evidence=True, not_ready_since=since or now)
     message = (
         f"Service {service} has no ready endpoint, and all requests go to stable; "
@@ -39,7 +39,7 @@ def no_ready_endpoints(seen: Observation, now: datetime) -> Decision | None:
 
 
 def _matters(seen: Observation) -> bool:
-    """Return whether the canary is meant to have traffic and cannot take any; stable's promotion goes on without it."""
+    """Return whether the canary should have traffic and cannot take any; a promotion under way goes on without it."""
     if seen.canary_ready or seen.status.shadow is None or seen.status.phase not in IN_FLIGHT:
         return False
     becomes_stable = (

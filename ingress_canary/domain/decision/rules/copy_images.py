@@ -23,14 +23,14 @@ from ingress_canary.domain.workload.copy_images import (
 
 
 def copy_to_stable(seen: Observation) -> Decision:
-    """Have stable given the canary's images, which are stored first; say what keeps them from it."""
+    """Return the decision to give stable the canary's images, which are stored first; or hold with what prevents it."""
     canary, stable = seen.canary, seen.stable
     if canary is None or stable is None:
         return _hold_for_person(seen, "the canary's or stable's workload does not exist")
     if seen.status.copying is not None and images_due(seen.status, stable) is None:
-        return _hold_for_person(seen, f"{_on_the_way(seen, stable)}, or pause and resume to have it set once more")
+        return _hold_for_person(seen, f"{_copy_progress(seen, stable)}, or pause and resume to have it set once more")
     if seen.status.copying is not None:
-        return hold(seen, Reason.AWAITING_STABLE, _on_the_way(seen, stable), wants_evidence=True)
+        return hold(seen, Reason.AWAITING_STABLE, _copy_progress(seen, stable), wants_evidence=True)
     if (why := uncopyable(canary, stable)) is not None:
         return _hold_for_person(seen, why)
     if images(canary) == images(stable):
@@ -40,18 +40,18 @@ def copy_to_stable(seen: Observation) -> Decision:
 
 
 def _hold_for_person(seen: Observation, why: str) -> Decision:
-    """Return the decision to wait for a person: stable cannot be made the new version by the daemon."""
+    """Return the decision to wait for a person, because the daemon cannot make stable the new version."""
     return hold(
         seen, Reason.AWAITING_STABLE, f"{why}; deploy stable yourself, or say finish", wants_evidence=True, alert=True
     )
 
 
 def begin_restore(seen: Observation, now: datetime, reason: Reason, message: str) -> Decision:
-    """Begin to put stable's images back: the canary goes when they are there, with this reason."""
+    """Begin to put stable's old images back; the canary is taken off when stable has them, with this reason."""
     copying, stable = seen.status.copying, seen.stable
     assert copying is not None
     assert stable is not None
-    # images of another writer's are left alone, on the way back too
+    # images that another writer has set are left alone, here as in copy_to_stable
     undo = UndoStatus(reason=reason, message=message[:MESSAGE_LENGTH])
     back = copying.model_copy(update={"undo": undo, "done": False})
     why = f"{message}; {workload_title(stable)} gets its images back before the canary goes"
@@ -62,18 +62,18 @@ def begin_restore(seen: Observation, now: datetime, reason: Reason, message: str
 
 
 def continue_restore(seen: Observation, now: datetime) -> Decision | None:
-    """Wait until stable has its images back and can carry everybody, whatever else happens; then end."""
+    """Hold until stable has its old images back and can carry all traffic, whatever else happens; then end."""
     copying, stable = seen.status.copying, seen.stable
     if copying is None or copying.undo is None:
         return None
-    hand = external_change(seen, now)
-    if hand is not None:
-        seen = seen._replace(status=hand.status, drift=None)
+    external = external_change(seen, now)
+    if external is not None:
+        seen = seen._replace(status=external.status, drift=None)
     if stable is None:
         why = "stable's workload does not exist; create it, or abort to take the canary off without it"
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=True)
     if not images_arrived(copying, stable):
-        why = f"{_on_the_way(seen, stable)}; abort takes the canary off without it"
+        why = f"{_copy_progress(seen, stable)}; abort takes the canary off without it"
         alert = images_due(seen.status, stable) is None
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=alert)
     lacking = why_stable_unready(seen)
@@ -84,8 +84,8 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
     return finish(seen, now, Phase.ROLLED_BACK, Reason(copying.undo.reason), copying.undo.message)
 
 
-def _on_the_way(seen: Observation, stable: Workload) -> str:
-    """Return what stands between stable and the images that it is to get."""
+def _copy_progress(seen: Observation, stable: Workload) -> str:
+    """Return why stable does not have its images yet: refused, under way, or set otherwise by another writer."""
     assert seen.status.copying is not None
     goal = ends(seen.status.copying)[1]
     if seen.denied is not None:
@@ -93,6 +93,6 @@ def _on_the_way(seen: Observation, stable: Workload) -> str:
     if images_due(seen.status, stable) is not None:
         return f"{workload_title(stable)} gets {describe_images(goal)}"
     return (
-        f"another hand ({stable.meta.manager or 'unknown'}) set {workload_title(stable)} to "
+        f"another writer ({stable.meta.manager or 'unknown'}) set {workload_title(stable)} to "
         f"{describe_images(images(stable))} instead of {describe_images(goal)}, and it is left so: change what sets it"
     )

@@ -1,4 +1,4 @@
-"""External changes of the shadow: exposure taken away stays away; a writer that keeps changing it is left alone."""
+"""External changes of the shadow: lowered exposure is honoured; after a drift fight the shadow is left alone."""
 
 from datetime import datetime
 from typing import Any
@@ -12,30 +12,30 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def external_change(seen: Observation, now: datetime) -> Decision | None:
-    """Honour another writer that took exposure away: pause, and put nothing back until told to."""
+    """Honour another writer's lowering of the exposure: pause, and put nothing back until a person resumes."""
     status = seen.status
     if status.phase is not Phase.PENDING and status.phase not in IN_FLIGHT:
         return None
     gone = is_shadow_deleted(seen)
     if status.phase is Phase.PENDING:
-        # nothing is on yet, so there is nothing to pause: a shadow that went is made anew when the rollout begins
+        # no traffic yet, so there is nothing to pause: the shadow is created again when the rollout begins
         return hold(seen, Reason.SETTLING, "the shadow is gone", wants_evidence=True, **NO_SHADOW) if gone else None
     if status.copying is not None and status.copying.undo is not None:
         # stable gets its images back meanwhile, and that goes on
         changes = exposure_taken_away(seen)
         return leave_unchanged(seen, wants_evidence=True, **changes) if changes else None
     if gone:
-        message = "the shadow was deleted by another hand; nothing is put back until resume"
+        message = "the shadow was deleted by another writer; nothing is put back until resume"
         return transition(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=pause_by_daemon(seen), **NO_SHADOW)
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
     left = drift.honoured
     if status.phase is Phase.PAUSED and left == wanted_exposure(status):
-        # honoured already: what is still missing of the shadow is not put back while the shadow is left alone
+        # honoured already: the rest of the shadow is not restored while the shadow is left alone
         return None
     manager = seen.shadow.meta.manager if seen.shadow else ""
-    message = f"lowered by another hand ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
+    message = f"lowered by another writer ({manager or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
     return transition(
         seen,
         now,
@@ -50,7 +50,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
 
 
 def exposure_taken_away(seen: Observation) -> dict[str, Any]:
-    """Return the changes to a status that leave away what another writer has just taken away; empty without such."""
+    """Return the status changes that honour what another writer has just lowered or deleted; empty when nothing was."""
     if is_shadow_deleted(seen):
         return NO_SHADOW
     if seen.drift is None or not seen.drift.lowered:
@@ -60,7 +60,7 @@ def exposure_taken_away(seen: Observation) -> dict[str, Any]:
 
 
 def conflicting_writer(seen: Observation, now: datetime) -> Decision | None:
-    """Stop undoing what another writer keeps doing."""
+    """Pause and stop undoing when another writer keeps changing the shadow (a drift fight)."""
     status = seen.status
     if not seen.fighting or leaves_shadow_alone(status) or status.phase not in IN_FLIGHT or status.shadow is None:
         return None

@@ -1,7 +1,7 @@
 """Answers of webhook gates: hold, pause or roll back, and which gates are asked next.
 
-Unknown holds and never rolls back; only a rejection does, and only where the gate says so. A gate is asked when all
-else lets the rollout pass, so that its answer is of this minute; those of ``duringStep`` are asked all the time.
+An unknown answer holds and never rolls back; only a rejection does, and only with ``onReject: Rollback``. A gate is
+asked when nothing else holds the rollout, so that its answer is recent; a ``duringStep`` gate is asked all the time.
 """
 
 from collections.abc import Iterator
@@ -27,32 +27,32 @@ from ingress_canary.domain.gates.schedule import (
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNANSWERED = 3
-"""Attempts without an answer after which a person is told."""
+"""Attempts without an answer after which an alert is sent."""
 BEFORE_A_STEP = (GateWhen.BEFORE_START, GateWhen.BEFORE_STEP)
 
 
 def with_gate_answers(seen: Observation) -> Observation:
-    """Return an observation whose status knows what gates have said since it was stored."""
+    """Return the observation with the gates' newest answers in its status, those since it was stored included."""
     if seen.gates is None or list(seen.gates) == seen.status.gates:
         return seen
     return seen._replace(status=seen.status.model_copy(update={"gates": list(seen.gates)}))
 
 
 def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
-    """Act on a rejection while at a step, where the gate says pause or roll back; holding is the barrier's."""
+    """Pause or roll back on a rejection by a ``duringStep`` gate, by its ``onReject``; ``await_gates`` holds."""
     for asked in _during(seen, seen.status):
         if _verdict(seen, asked, now) is not GateVerdict.REJECTED or asked.gate.on_reject is OnReject.HOLD:
             continue
         if asked.gate.on_reject is OnReject.ROLLBACK:
             return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
-        # what another writer has just taken away comes first: a pause would put it back
+        # another writer's lowering comes first (external_change): a pause here would put the exposure back
         if seen.status.pause is None and not is_shadow_deleted(seen) and not (seen.drift and seen.drift.lowered):
             return _pause_on_rejection(seen, now, asked)
     return None
 
 
 def await_gates(seen: Observation, now: datetime, onto: int) -> Decision | None:
-    """Wait for the gates of the step that is left and of the one that comes, one after the other."""
+    """Hold for the gates of the present step and of step ``onto``, one after the other; None when all have passed."""
     for asked in (*_during(seen, seen.status), *_before(seen, onto)):
         found = _verdict(seen, asked, now)
         if found is GateVerdict.PASSED:
@@ -60,7 +60,7 @@ def await_gates(seen: Observation, now: datetime, onto: int) -> Decision | None:
         decision = (
             _on_rejection(seen, now, asked) if found is GateVerdict.REJECTED else _hold_for_answer(seen, now, asked)
         )
-        # those of the present step are asked whatever is decided
+        # gates of the present step are asked whatever is decided
         waits = decision.moved is None and asked.gate.when is not GateWhen.DURING_STEP
         return decision._replace(asks=(asked,)) if waits else decision
     return None
@@ -95,33 +95,36 @@ def _pause_on_rejection(seen: Observation, now: datetime, asked: Question) -> De
 
 
 def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> Decision:
-    """Return a decision with the record of each gate: what it said last, and when it is asked next, if it is."""
+    """Return the decision with the record of each gate in its status: its last answer, and when it is asked next."""
     status = decision.status
     gates = seen.compiled.spec.gates if seen.compiled is not None else []
     if not gates and not status.gates:
         return decision
-    records = {one.name: one.model_copy(update={"next_at": None}) for one in status.gates}
+    records = {record.name: record.model_copy(update={"next_at": None}) for record in status.gates}
     if seen.compiled is not None:
         records = {gate.name: records[gate.name] for gate in gates if gate.name in records}
     if seen.status.phase is Phase.PAUSED and status.phase is not Phase.PAUSED:
         # a person wants to go on: what was rejected before is asked again
-        records = {name: one for name, one in records.items() if one.verdict is not GateVerdict.REJECTED}
-    asked = (*decision.asks, *_during(seen, status), *_after(seen, status))
-    before = [one for one in status.gates if one.name in records]
-    for one in asked:
-        record = record_of(before, one)
-        records[one.gate.name] = record.model_copy(update={"next_at": next_call_at(one, record, now, seen.interval)})
+        records = {name: kept for name, kept in records.items() if kept.verdict is not GateVerdict.REJECTED}
+    questions = (*decision.asks, *_during(seen, status), *_after(seen, status))
+    before = [record for record in status.gates if record.name in records]
+    for asked in questions:
+        record = record_of(before, asked)
+        records[asked.gate.name] = record.model_copy(
+            update={"next_at": next_call_at(asked, record, now, seen.interval)}
+        )
     kept = [records[gate.name] for gate in gates if gate.name in records] if gates else list(records.values())
-    alerts = (*decision.alerts, *_rejection_alerts(asked, records))
+    alerts = (*decision.alerts, *_rejection_alerts(questions, records))
     return decision._replace(status=status.model_copy(update={"gates": kept}), alerts=alerts)
 
 
-def _rejection_alerts(asked: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
-    """Yield what a person should hear of though the step goes on until it would end."""
-    for one in asked:
-        record = records[one.gate.name]
-        if one.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
-            yield Alert(Reason.GATE_REJECTED, f"{gate_title(one)} {record.verdict}: {record.message}"[:MESSAGE_LENGTH])
+def _rejection_alerts(questions: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
+    """Yield an alert for each ``duringStep`` gate that rejects, though the step goes on until it would end."""
+    for asked in questions:
+        record = records[asked.gate.name]
+        if asked.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
+            message = f"{gate_title(asked)} {record.verdict}: {record.message}"
+            yield Alert(Reason.GATE_REJECTED, message[:MESSAGE_LENGTH])
 
 
 def _verdict(seen: Observation, asked: Question, now: datetime) -> GateVerdict:
@@ -134,13 +137,13 @@ def _rejection(seen: Observation, asked: Question) -> str:
 
 
 def _gates_of(seen: Observation, *when: GateWhen) -> list[Gate]:
-    """Return the gates of these occasions, in the order of the occasions and then the schedule's."""
+    """Return the gates with one of these values of ``when``, in the order of the values and then the schedule's."""
     gates = seen.compiled.spec.gates if seen.compiled is not None else []
-    return [gate for one in when for gate in gates if gate.when is one]
+    return [gate for occasion in when for gate in gates if gate.when is occasion]
 
 
 def _before(seen: Observation, onto: int) -> Iterator[Question]:
-    """Yield what is asked before step ``onto``; the one after the last is the promotion."""
+    """Yield the questions to gates before step ``onto``; after the last step: before the promotion."""
     status, walk = seen.status, seen.schedule.walk
     if onto > len(walk):
         gates = _gates_of(seen, GateWhen.BEFORE_PROMOTION)
@@ -154,7 +157,7 @@ def _before(seen: Observation, onto: int) -> Iterator[Question]:
 
 
 def _during(seen: Observation, status: RolloutStatus) -> Iterator[Question]:
-    """Yield what is asked while a rollout is at the step of this status, paused or not."""
+    """Yield the questions to ``duringStep`` gates while a rollout is at the step of this status, paused or not."""
     pause, step = status.pause, status.step
     at_a_step = status.phase is Phase.PROGRESSING or (
         status.phase is Phase.PAUSED and pause is not None and pause.returns_to is Phase.PROGRESSING
@@ -167,7 +170,7 @@ def _during(seen: Observation, status: RolloutStatus) -> Iterator[Question]:
 
 
 def _after(seen: Observation, status: RolloutStatus) -> Iterator[Question]:
-    """Yield what is told once the end of a rollout that had begun is stored."""
+    """Yield the calls of ``afterFinish`` gates, once the end of a rollout that had begun is stored."""
     if seen.status.phase not in AT_REST or status.phase not in AT_REST or status.started_at is None:
         return
     for gate in _gates_of(seen, GateWhen.AFTER_FINISH):

@@ -1,4 +1,4 @@
-"""A new revision of the canary or of stable in mid-rollout, or a spec that names other objects than before."""
+"""New revision of the canary or of stable in mid-rollout, or a spec that names other objects than before."""
 
 from datetime import datetime
 
@@ -23,9 +23,9 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def newer_revision(seen: Observation, now: datetime) -> Decision | None:
-    """Take the canary off traffic when in mid-rollout it has become another version, or the spec means another one.
+    """Supersede a rollout in flight whose canary has become another revision, or whose spec names other objects.
 
-    A pause that waits for a person goes on waiting for one: what was taken away does not come back by itself.
+    The canary goes off traffic. A pause that waits for a person goes on: exposure does not come back by itself.
     """
     status, pause = seen.status, seen.status.pause
     if not is_target_replaced(seen):
@@ -49,12 +49,12 @@ def newer_revision(seen: Observation, now: datetime) -> Decision | None:
 
 
 def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
-    """Begin the step's evidence anew when what the canary is compared with has become another version."""
+    """Begin the step's evidence anew when stable, the baseline of the comparison, has become another version."""
     status, baseline = seen.status, seen.status.baseline
     if status.phase not in IN_FLIGHT or baseline is None or seen.stable_hash is None:
         return None
     if baseline.template is None:
-        # the spec names stable's workload only now, or it was not there: it is compared from here on
+        # stable's workload was not in the spec, or did not exist, until now: it is the baseline from here on
         known = baseline.model_copy(update={"template": seen.stable_hash})
         return leave_unchanged(seen, wants_evidence=status.shadow is not None, baseline=known)
     if status.step is None or is_promoting(seen) or not is_stable_replaced(seen):
@@ -62,7 +62,7 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
     return transition(
         seen, now, status.phase, Reason.STABLE_CHANGED,
         "stable became another version; evidence starts anew at the same step", wants_evidence=True,
-        evaluation=seen.evidence.anew(status.step.index), approval=None,
+        evaluation=seen.current_evaluation.anew(status.step.index), approval=None,
         baseline=baseline.model_copy(update={"compared": seen.stable_hash}),
         step=status.step.model_copy(update={"started_at": now, "baked_seconds": 0.0, "held_seconds": 0.0}),
     )  # fmt: skip
@@ -71,6 +71,6 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
 def begin_rollout(
     seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: object
 ) -> Decision:
-    """Return the decision to start over with the canary's present revision."""
+    """Return the decision to begin a rollout of the canary's present revision, with nothing kept of an earlier one."""
     fresh = {**NOT_STARTED, "revision": seen.revision or seen.status.revision, **changes}
     return transition(seen, now, phase, reason, message, wants_evidence=True, **fresh)._replace(evaluation=None)

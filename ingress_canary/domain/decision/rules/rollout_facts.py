@@ -1,4 +1,4 @@
-"""Facts of a rollout as predicates of an Observation, for several rules. None of these decides anything."""
+"""Facts of a rollout: predicates of an Observation that several rules share. None of them decides anything."""
 
 from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
@@ -9,7 +9,7 @@ IN_FLIGHT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 
 
 def is_promoting(seen: Observation) -> bool:
-    """Return whether stable is becoming the new version, be it that the rollout is paused meanwhile."""
+    """Return whether the rollout is in phase Promoting, or paused out of it."""
     pause = seen.status.pause
     return seen.status.phase is Phase.PROMOTING or (pause is not None and pause.returns_to is Phase.PROMOTING)
 
@@ -18,7 +18,7 @@ def is_promoted(seen: Observation) -> bool:
     """Return whether stable has changed since the start and carries the canary's images."""
     if seen.stable is None or seen.canary is None:
         return False
-    # the very same pods: stable may have got them before the last step, and was taken for the baseline then
+    # the same pods: stable may have got them before the last step, and was taken for the baseline then
     if seen.same_version:
         return True
     baseline = seen.status.baseline
@@ -27,7 +27,7 @@ def is_promoted(seen: Observation) -> bool:
 
 
 def is_stable_replaced(seen: Observation) -> bool:
-    """Return whether stable is another version than the one that the canary has been compared with."""
+    """Return whether stable is another version than the one that the canary was compared with."""
     baseline = seen.status.baseline
     compared = (baseline.compared or baseline.template) if baseline else None
     return None not in (compared, seen.stable_hash) and compared != seen.stable_hash
@@ -38,11 +38,15 @@ def has_copy_begun(seen: Observation) -> bool:
     copying, stable = seen.status.copying, seen.stable
     if copying is None or stable is None or seen.status.finishing:
         return False
-    return copying.done or images(stable) != {one.name: one.image for one in copying.before} or not stable.rolled_out
+    return (
+        copying.done
+        or images(stable) != {container.name: container.image for container in copying.before}
+        or not stable.rolled_out
+    )
 
 
 def why_stable_unready(seen: Observation) -> str | None:
-    """Return why stable cannot carry everybody: fewer ready endpoints than at the start, or a roll-out."""
+    """Return why stable cannot carry all traffic: fewer ready endpoints than at the start, or still rolling out."""
     baseline = seen.status.baseline
     needed = max(baseline.ready_endpoints if baseline else 1, 1)
     rolled_out = seen.stable is None or seen.stable.rolled_out
@@ -53,13 +57,13 @@ def why_stable_unready(seen: Observation) -> str | None:
 
 
 def is_target_replaced(seen: Observation) -> bool:
-    """Return whether what is on the way is no longer what is to be rolled out."""
+    """Return whether the rollout in flight is superseded: by a new revision, pod template or target."""
     changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)
     return changed or is_canary_redeployed(seen) or targets_other_objects(seen)
 
 
 def is_canary_redeployed(seen: Observation) -> bool:
-    """Return whether the canary's pod template is another one than got the traffic, whatever the revision is called."""
+    """Return whether the canary's pod template has changed since it got traffic, even under the same revision."""
     baseline = seen.status.baseline
     began = baseline.canary if baseline is not None else None
     return seen.status.phase in IN_FLIGHT and None not in (began, seen.canary_hash) and began != seen.canary_hash
@@ -76,7 +80,7 @@ def targets_other_objects(seen: Observation) -> bool:
 
 
 def is_shadow_deleted(seen: Observation) -> bool:
-    """Return whether the shadow in status is gone, or on its way, by another writer than this daemon's."""
+    """Return whether another writer deleted the shadow in status, or its deletion is under way."""
     status, shadow = seen.status, seen.shadow
     if status.shadow is None or status.shadow.uid is None:
         return False

@@ -1,4 +1,4 @@
-"""scaleCanary: replicas for the canary before the first step, and its former number after the drain."""
+"""ScaleCanary: replicas for the canary before the first step, and its former number after the drain."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,11 +14,11 @@ from ingress_canary.domain.workload.copy_images import workload_title
 from ingress_canary.domain.workload.scale_canary import concerns, replicas_due
 
 WITHOUT_ENDPOINTS = 14
-"""The preflight rule that a canary scaled to zero cannot keep."""
+"""The preflight rule that a canary scaled to zero cannot meet."""
 
 
 def await_replicas(seen: Observation, now: datetime) -> Decision | None:
-    """Have the canary given its replicas, with what it has stored first, and wait for them; None when it need not be.
+    """Scale the canary up and hold until it is ready, its former replicas stored first; None when that is not needed.
 
     A canary that does not become ready is rolled back after notReadyTimeout, so that it does not run for ever.
     """
@@ -46,7 +46,7 @@ def await_replicas(seen: Observation, now: datetime) -> Decision | None:
 
 
 def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
-    """Return what changes at rest until the canary has the replicas again that it had before, after the drain."""
+    """Return the status changes that scale the canary back to its former replicas, at rest and after the drain."""
     status, canary, asked = seen.status, seen.canary, seen.spec.workload.scale_canary
     scale = status.scale
     if scale is None:
@@ -60,7 +60,7 @@ def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
 
 
 def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
-    """Return what is to be stored of the canary's replicas; None where nobody asks, or it has enough without us."""
+    """Return the scaling to store in status; None without ``scaleCanary``, or when the canary has enough replicas."""
     asked, scale = seen.spec.workload.scale_canary, seen.status.scale
     if asked is None:
         return None
@@ -70,14 +70,16 @@ def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
         kind = WorkloadKind(canary.kind)
         return ScaleStatus(kind=kind, name=canary.meta.name, before=canary.replicas, wanted=asked.to)
     if scale.wanted != asked.to:
-        # it was on its way back after the last rollout, or the spec asks for another number
+        # it was being scaled back after the last rollout, or the spec asks for another number
         return scale.model_copy(update={"wanted": asked.to, "done": False})
     there = replicas_due(seen.status, canary) is None
     return scale.model_copy(update={"done": True}) if there and not scale.done else scale
 
 
 def _is_otherwise_barred(seen: Observation) -> bool:
-    """Return whether more keeps the rollout from beginning than a canary without endpoints."""
+    """Return whether anything besides missing endpoints keeps the rollout from beginning."""
     if seen.foreign or any(reason is not Reason.PREFLIGHT_FAILED for reason, _ in seen.obstacles):
         return True
-    return any(one.severity is ProblemSeverity.ERROR and one.rule != WITHOUT_ENDPOINTS for one in seen.problems)
+    return any(
+        problem.severity is ProblemSeverity.ERROR and problem.rule != WITHOUT_ENDPOINTS for problem in seen.problems
+    )

@@ -1,4 +1,4 @@
-"""SLO failure: a proven fail rolls back or pauses, in every phase in which the canary may have traffic."""
+"""SLO failure: a proven violation rolls back or pauses, in every phase in which the canary may have traffic."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 
 def slo_failure(seen: Observation, now: datetime) -> Decision | None:
-    """Act on a proven fail, in every phase in which the canary may have traffic."""
+    """Roll back, or pause, when an SLO is proven violated, in every phase in which the canary may have traffic."""
     status = seen.status
     if status.phase not in IN_FLIGHT or seen.evaluation is None or not seen.evaluation.analysis.failed:
         return None
@@ -33,7 +33,7 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
         return begin_restore(seen, now, Reason.SLO_VIOLATED, message)
     if rolls_back and not replacing:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.SLO_VIOLATED, message)
-    # whatever holds the weight must not put back what another writer has just taken away: that comes first
+    # holding the weight must not put back exposure that another writer has just lowered: external_change comes first
     if is_shadow_deleted(seen) or (seen.drift is not None and seen.drift.lowered):
         return None
     if replacing and status.finishing:

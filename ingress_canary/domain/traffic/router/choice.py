@@ -1,4 +1,4 @@
-"""Which router drives a rollout: chosen by the controller that its primary's class names (docs/adr/0007)."""
+"""Choice of the router of a rollout, by the controller of its primary's IngressClass (docs/adr/0007)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from ingress_canary.domain.traffic.router.router import Router
 
 @dataclass(frozen=True, slots=True)
 class Routers:
-    """All routers that there are, made by ``app.py``."""
+    """All available routers, made by ``app.py``."""
 
     usual: Router
     """For every other controller; its own rules refuse those that it does not know."""
@@ -18,7 +18,7 @@ class Routers:
     """By ``spec.controller`` of the IngressClass."""
 
     def of(self, primary: Ingress | None, view: ClusterView, before: Router | None = None) -> Router:
-        """Return the router of a primary; ``before``, the last one, while its controller cannot be told."""
+        """Return the router of a primary; ``before``, the last one, while its controller is not known."""
         controller = controller_of(view, primary) if primary is not None else None
         if controller is None:
             return before or self.usual

@@ -7,14 +7,14 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 
 
 def class_name(ingress: Ingress) -> str | None:
-    """Return the class that an Ingress names, in its spec or by the legacy annotation; None when it names none."""
+    """Return the class of an Ingress, from its spec or the legacy annotation; None when it names none."""
     if ingress.class_name is not None:
         return ingress.class_name
     return ingress.meta.annotations.get(CLASS_ANNOTATION)
 
 
 def controller_of(view: ClusterView, ingress: Ingress) -> str | None:
-    """Return ``spec.controller`` of an Ingress's class, of the default one when it names none; None without a class."""
+    """Return ``spec.controller`` of an Ingress's class, or of the default class; None without a class."""
     name = class_name(ingress)
     found = view.default_class() if name is None else view.ingress_class(name)
     return found.controller if found is not None else None

@@ -1,4 +1,4 @@
-"""Router: the interface of one kind of ingress controller; all that differs between controllers is behind it.
+"""Router: the interface to one kind of ingress controller, which hides what differs between controllers.
 
 ``decide.py`` and the engine know a Router and nothing of any controller; another one is a folder
 beside ``nginx/`` (docs/adr/0007).
@@ -16,7 +16,7 @@ from ingress_canary.domain.schedule.steps import Exposure
 
 
 class Router(Protocol):
-    """How one kind of controller is told who reaches the canary, and how its numbers are read."""
+    """One kind of ingress controller: how it splits traffic, and how its metrics are read."""
 
     @property
     def prefix(self) -> str:
@@ -24,34 +24,34 @@ class Router(Protocol):
 
     @property
     def rules(self) -> Sequence[PreflightRule]:
-        """Every known way in which its canaries do nothing or do harm, in the order in which they are reported."""
+        """Preflight rules of this controller, in the order in which they are reported."""
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
-        """Return the whole shadow: a pure function, so that the same status makes the same object."""
+        """Return the shadow's manifest: a pure function, so that the same status gives the same object."""
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
-        """Return what a shadow does now by the controller's own reading; None when it is no canary at all."""
+        """Return the exposure of a shadow as the controller reads it; None when it is no canary."""
 
     def exposure_if_marked(self, shadow: Ingress) -> Exposure:
-        """Return what a shadow would do if it were marked as a canary."""
+        """Return the exposure of a shadow as if it were marked as a canary."""
 
     def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
-        """Return the annotations, by whole key, with which a shadow sends nobody to the canary; None is for absent."""
+        """Return the annotations, by whole key, with which a shadow sends the canary nothing; None means absent."""
 
     def settings(self, ingress: Ingress) -> Mapping[str, str]:
         """Return the annotations of an Ingress that this controller acts on, by whole key."""
 
     def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
-        """Return which series speak for which side."""
+        """Return the metric series of both sides."""
 
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
-        """Return the request headers that force one to the canary; empty when only the weight leads there.
+        """Return the request headers that route a request to the canary; empty when only the weight does.
 
         ``value`` is sent where a pattern decides; without one that header forces nothing.
         """
 
     def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
-        """Return what the controllers' own ConfigMap and arguments say; both are None where they cannot be read."""
+        """Return facts from the controllers' own ConfigMap and arguments; both are None where they cannot be read."""
 
     def sticky(self, primary: Ingress) -> bool:
-        """Return whether clients stick to a side by an affinity cookie, which no weight can move."""
+        """Return whether an affinity cookie binds clients to a side, whatever the weight."""

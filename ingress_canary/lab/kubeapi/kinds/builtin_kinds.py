@@ -1,4 +1,4 @@
-"""The built-in kinds that the product and its lab use, with light defaults and rules.
+"""Built-in kinds that the daemon and its lab use, with light defaults and rules.
 
 Used by ``server.py`` as the registry's start. Defaults are those that a reader of such objects meets; rules are those
 that a writer of such objects can break unnoticed.

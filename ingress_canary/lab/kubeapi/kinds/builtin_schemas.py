@@ -1,4 +1,4 @@
-"""Which fields the built-in kinds have, as structural schemas.
+"""Structural schemas of the built-in kinds.
 
 Used by ``strategy.py`` to prune, and to refuse what a real server cannot decode. The source are the models of the
 official client, generated from the API's own description; they are imported when first asked for, at half a second.

@@ -1,4 +1,4 @@
-"""The built-in kinds of an installation, beside those of ``builtin_kinds.py``: accounts, rights, policies."""
+"""Built-in kinds of an installation, besides those of ``builtin_kinds.py``: accounts, rights, policies."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What kinds of object there are: one :class:`ServedResource` for each served version of each kind, and their registry.
+"""Resources: one :class:`ServedResource` for each served version of each kind, and their registry.
 
 Built-in ones come from ``builtin_kinds.py``, custom ones from their CustomResourceDefinitions while the server runs.
 """

@@ -1,4 +1,4 @@
-"""What the lab's API server does for each request: reads, writes, watches, tables, discovery.
+"""REST handlers of the lab's API server: reads, writes, watches, tables, discovery.
 
 Called by ``lab/kubeapi/server.py``.
 """

@@ -1,4 +1,4 @@
-"""The columns that ``kubectl get`` shows of built-in kinds, after NAME."""
+"""Columns that ``kubectl get`` shows of built-in kinds, after NAME."""
 
 from ingress_canary.lab.kubeapi.errors import Json
 from ingress_canary.lab.kubeapi.kinds.resources import Column

@@ -1,4 +1,4 @@
-"""What the server says it serves: the documents that clients read before they ask for objects.
+"""Discovery documents of the API server, which clients read before they request objects.
 
 ``kubectl apply`` needs all of it: discovery to find a kind's path, OpenAPI v3 to learn that fields are validated by
 the server. Aggregated discovery is not offered; clients fall back to these documents.

@@ -1,4 +1,4 @@
-"""Reading over REST: get and list, with paging and tables. Watches are served by ``rest/watches.py``."""
+"""Reads over REST: get and list, with paging and tables. Watches are served by ``rest/watches.py``."""
 
 import base64
 import json

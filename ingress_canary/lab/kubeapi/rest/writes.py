@@ -1,4 +1,4 @@
-"""Writing over REST: create, update, patch and delete, through admission into the store."""
+"""Writes over REST: create, update, patch and delete, through admission into the store."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

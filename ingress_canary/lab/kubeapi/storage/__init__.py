@@ -1,4 +1,4 @@
-"""The objects of the lab's API server: store, versions, what becomes of a write, patches, selectors.
+"""Storage of the lab's API server: objects, versions, write strategy, patches, selectors.
 
 Used by ``lab/kubeapi/rest``.
 """

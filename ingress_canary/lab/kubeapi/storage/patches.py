@@ -1,4 +1,4 @@
-"""The kinds of patch, as functions of an object and a patch; the object is never changed.
+"""Patches of each kind, as functions of an object and a patch; the object is never changed.
 
 Used by ``verbs.py``. Strategic merge patches matter because ``kubectl apply`` and ``kubectl annotate`` send them for
 built-in kinds; the merge keys are those of the few lists that such patches touch, every other list is atomic.

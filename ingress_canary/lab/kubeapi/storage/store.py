@@ -1,4 +1,4 @@
-"""The objects, one counter of versions, and the history of changes that watches are made of.
+"""Store of the objects, with one version counter and the history of changes that watches read.
 
 Synchronous: on one loop every write is atomic. The REST handlers and the lab's own controllers and tests write through
 the same methods, so all are versioned, defaulted, validated and watched alike. Stored objects are never changed in

@@ -1,4 +1,4 @@
-"""What becomes of an object on its way into the store: checks, pruning, defaults, validation, generation, managers.
+"""Write strategy of the store: checks, pruning, defaults, validation, generation, managed fields.
 
 Pure but for uids and stamps. ``storage/store.py`` calls :func:`created` and :func:`updated`; what they return is
 committed.

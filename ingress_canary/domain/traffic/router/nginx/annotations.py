@@ -1,4 +1,4 @@
-"""The annotation keys of ingress-nginx, and how its parser reads their values.
+"""Annotation keys of ingress-nginx, and how its parser reads their values.
 
 Shared by the router (``nginx/router.py``) and by the rules; nothing else outside the lab names these keys.
 Source: internal/ingress/annotations/parser of ingress-nginx v1.15.
@@ -10,7 +10,7 @@ from ingress_canary.domain.preflight.inputs import PreflightInputs
 CONTROLLER = "k8s.io/ingress-nginx"
 """``spec.controller`` of ingress-nginx and of Chainguard's fork."""
 LEGACY_CLASS = "nginx"
-"""The value of the legacy annotation that the controller serves unless told otherwise."""
+"""The value of the legacy annotation that the controller serves by default."""
 
 CANARY_KEYS = frozenset(
     {
@@ -41,7 +41,7 @@ def enabled(subject: PreflightInputs, ingress: Ingress, key: str) -> bool:
 
 
 def annotation_field(subject: PreflightInputs, key: str) -> str:
-    """Return an annotation's path as problems name it."""
+    """Return an annotation's field path in problems."""
     return f"metadata.annotations[{subject.prefix}/{key}]"
 
 
@@ -51,5 +51,5 @@ def takes_effect(name: str) -> bool:
 
 
 def ingress_label(ingress: Ingress) -> str:
-    """Return an Ingress as problems name it."""
+    """Return the name of an Ingress in problems."""
     return f"Ingress {ingress.meta.key}"

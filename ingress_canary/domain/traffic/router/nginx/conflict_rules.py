@@ -24,7 +24,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import (
 
 
 class ServedLocation(NamedTuple):
-    """Where requests arrive, as the controller compares it (rule 4)."""
+    """Host, path and path type of requests, as the controller compares them (rule 4)."""
 
     host: str
     path: str
@@ -50,11 +50,11 @@ def uses(ingress: Ingress) -> Iterator[UpstreamUse]:
     default = ingress.default_backend
     if default and default.service:
         yield UpstreamUse(ingress, None, default.service, default.port, "spec.defaultBackend")
-    for r, one in enumerate(ingress.rules):
-        for p, path in enumerate(one.paths or ()):
+    for r, http_rule in enumerate(ingress.rules):
+        for p, path in enumerate(http_rule.paths or ()):
             if path.backend.service:
                 kind = "Prefix" if path.type in {"", "ImplementationSpecific"} else path.type
-                location = ServedLocation(one.host, path.path or "/", kind)
+                location = ServedLocation(http_rule.host, path.path or "/", kind)
                 field = f"spec.rules[{r}].http.paths[{p}]"
                 yield UpstreamUse(ingress, location, path.backend.service, path.backend.port, field)
 
@@ -66,19 +66,19 @@ def stable_locations(subject: PreflightInputs) -> dict[ServedLocation, str]:
 
 
 def is_canary(subject: PreflightInputs, ingress: Ingress) -> bool:
-    """Return whether the controller takes an Ingress for a canary."""
+    """Return whether the controller treats an Ingress as a canary."""
     return enabled(subject, ingress, "canary")
 
 
 def served_together(subject: PreflightInputs, other: Ingress) -> bool:
-    """Return whether the primary's controller may serve another Ingress too; in doubt it does."""
+    """Return whether the primary's controller may serve another Ingress too; True when that is not known."""
     mine = _controller(subject, subject.ingress)
     theirs = _controller(subject, other)
     return mine is None or theirs is None or mine == theirs
 
 
 def upstream_uses(subject: PreflightInputs, service: Key) -> Iterator[UpstreamUse]:
-    """Yield every use of a Service's upstreams that the shadow is concerned with, by any Ingress but the own shadow."""
+    """Yield every use of a Service by the upstreams of any Ingress but the rollout's own shadow."""
     ports = subject.ports
     keys = dict.fromkeys((service, *subject.view.services_by_upstream(f"{service.namespace}-{service.name}")))
     for key in keys:
@@ -233,7 +233,7 @@ def class_is_served(subject: PreflightInputs) -> Iterator[RuleFinding]:
         yield RuleFinding(
             ingress_label(subject.ingress),
             "spec.ingressClassName",
-            f"its controller is {controller or '(none said)'}, which is not known to behave like ingress-nginx",
+            f"its controller is {controller or '(none given)'}, which is not known to behave like ingress-nginx",
             "if it obeys the canary annotations alike, add it to the known controllers in the daemon's settings",
         )
 
@@ -261,14 +261,14 @@ def _listed(found: list[ServedLocation] | list[ServedLocation | str]) -> str:
 
 
 def _older(one: Ingress, other: Ingress) -> bool:
-    """Return whether an Ingress comes before another in the controller's order; of two of one second the later name."""
+    """Return whether an Ingress precedes another in the controller's order; within one second, the later name does."""
     if one.meta.created == other.meta.created:
         return str(one.meta.key) > str(other.meta.key)
     return one.meta.created < other.meta.created
 
 
 def _controller(subject: PreflightInputs, ingress: Ingress) -> str | None:
-    """Return who serves an Ingress, None when that cannot be told."""
+    """Return the controller of an Ingress, None when it is not known."""
     found = controller_of(subject.view, ingress)
     if found is not None:
         return found

@@ -1,4 +1,4 @@
-"""ingress-nginx's own configuration: its ConfigMap and the arguments of its pods. Used by ``router.py``.
+"""Configuration of ingress-nginx itself: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
 Rules 12, 20 and 22 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """
@@ -10,7 +10,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
 
 
 def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
-    """Return what is known. Flags that are not said have the defaults of v1.9 and later: all three are off."""
+    """Return the known facts. Absent flags have the defaults of v1.9 and later: all three are off."""
     level = (config or {}).get("annotations-risk-level")
     if not arguments:
         return ControllerFacts(annotations_risk_level=level)
@@ -23,7 +23,7 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
 
 
 def _flag(arguments: Sequence[str], name: str) -> bool:
-    """Return a flag as Go's parser takes it: with one dash or two, alone or with ``=value``; the last one counts."""
+    """Return a flag as Go parses it: with one dash or two, alone or with ``=value``; the last one counts."""
     said = False
     for argument in arguments:
         key, _, value = argument.lstrip("-").partition("=")

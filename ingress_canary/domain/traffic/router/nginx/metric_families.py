@@ -1,4 +1,4 @@
-"""The metric families of ingress-nginx (internal/ingress/metric/collectors, v1.15), for all who read its series."""
+"""Metric families of ingress-nginx (internal/ingress/metric/collectors, v1.15), for all readers of its series."""
 
 PREFIX = "nginx_ingress_controller_"
 """Every family of the controller's own begins so."""
@@ -8,4 +8,4 @@ DURATION_BUCKET = f"{PREFIX}request_duration_seconds_bucket"
 ORPHAN = f"{PREFIX}orphan_ingress"
 """1 for a canary Ingress, by its own name, that has no Service or no endpoint; its label ``type`` says which."""
 RELOADED = f"{PREFIX}config_last_reload_successful"
-"""A family that every controller exports from its start on: whoever has it was scraped."""
+"""A family that every controller exports from its start on: a process that has it was scraped."""

@@ -39,7 +39,7 @@ def weight_values(weight: float) -> tuple[str, str | None]:
 
 
 def weight_of(annotations: Mapping[str, str], prefix: str = PREFIX) -> float:
-    """Return the percent that the controller reads: values that are no integers become 0 and 100 in silence."""
+    """Return the percent that the controller reads: values that are not integers silently become 0 and 100."""
 
     def integer(key: str, otherwise: int) -> int:
         match = _INTEGER.fullmatch(annotations.get(f"{prefix}/{key}", ""))
@@ -52,7 +52,7 @@ def weight_of(annotations: Mapping[str, str], prefix: str = PREFIX) -> float:
 
 @dataclass(frozen=True, slots=True)
 class NginxRouter:
-    """The annotations of ingress-nginx under a prefix of one's choice."""
+    """Router by the annotations of ingress-nginx, under a configurable prefix."""
 
     prefix: str = PREFIX
 
@@ -96,13 +96,13 @@ class NginxRouter:
         return body
 
     def exposure(self, shadow: Ingress) -> Exposure | None:
-        """Return what the controller makes of a shadow's annotations; None when it is no canary (rule 18)."""
+        """Return the exposure of a shadow as the controller reads it; None when it is no canary (rule 18)."""
         return (
             self.exposure_if_marked(shadow) if shadow.meta.annotations.get(f"{self.prefix}/canary") == "true" else None
         )
 
     def exposure_if_marked(self, shadow: Ingress) -> Exposure:
-        """Return what the controller would make of a shadow's annotations if it were marked as a canary."""
+        """Return the exposure of a shadow's annotations as if it were marked as a canary."""
         values = shadow.meta.annotations
         name = values.get(f"{self.prefix}/canary-by-header")
         header = None
@@ -158,7 +158,7 @@ class NginxRouter:
         return {"Cookie": f"{exposure.cookie}=always"} if exposure.cookie else {}
 
     def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
-        """Return what rules 12, 20 and 22 ask for."""
+        """Return the facts that rules 12, 20 and 22 read."""
         return facts_of(config, arguments)
 
     def sticky(self, primary: Ingress) -> bool:

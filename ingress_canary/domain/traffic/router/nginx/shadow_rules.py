@@ -1,4 +1,4 @@
-"""Rules about an existing shadow: 2, 3, 4, 17 and 18.
+"""Shadow rules of an existing shadow: 2, 3, 4, 17 and 18.
 
 The router makes shadows that keep them; they are asked again before every step, for other writers and an edited
 primary.

@@ -1,4 +1,4 @@
-"""Rule 11: what values the canary annotations may have.
+"""Value rules (rule 11): the values that canary annotations may have.
 
 ingress-nginx rejects nothing: an invalid value becomes empty or 0 in silence, which turns a value match into
 always/never. Pure functions of the contract's values, so that ``lint`` says the same without a cluster as preflight
@@ -26,7 +26,7 @@ _PATTERN_ALLOWS = _BASIC_ALLOWS + " ^ $ [ ] ( ) { } * + ? | & = \\"
 
 
 class ValueFault(NamedTuple):
-    """A value that the controller would not take as it is written."""
+    """A value that the controller would not read as it is written."""
 
     field: str
     """Relative to the route: ``header.name``, ``header.value``, ``header.pattern`` or ``cookie``."""
@@ -35,7 +35,7 @@ class ValueFault(NamedTuple):
 
 
 def header_faults(header: HeaderRoute) -> Iterator[ValueFault]:
-    """Yield what is wrong with a header route."""
+    """Yield the faults of a header route."""
     if not _NAME.fullmatch(header.name):
         yield ValueFault(
             "header.name",
@@ -53,7 +53,7 @@ def header_faults(header: HeaderRoute) -> Iterator[ValueFault]:
 
 
 def cookie_faults(cookie: str) -> Iterator[ValueFault]:
-    """Yield what is wrong with a cookie route."""
+    """Yield the faults of a cookie route."""
     if wrong := _strange(_BASIC, cookie):
         yield ValueFault(
             "cookie",
@@ -63,7 +63,7 @@ def cookie_faults(cookie: str) -> Iterator[ValueFault]:
 
 
 def is_integer(value: str) -> bool:
-    """Return whether a weight or a total is read as it is written, and not as 0 or 100 (Go's strconv.Atoi)."""
+    """Return whether a weight or total is read as written, and not as 0 or 100 (Go's strconv.Atoi)."""
     return _INTEGER.fullmatch(value) is not None
 
 
@@ -83,14 +83,14 @@ def _pattern_faults(pattern: str) -> Iterator[ValueFault]:
 
 
 def _strange(allowed: re.Pattern[str], value: str) -> str | None:
-    """Return the first characters that are not allowed, as a person reads them."""
+    """Return the first characters that are not allowed, in readable form."""
     strange = [character for character in dict.fromkeys(value) if not allowed.fullmatch(character)]
     return " ".join("a space" if character == " " else repr(character) for character in strange[:5]) or None
 
 
 @lru_cache(maxsize=1024)
 def _uncompilable(pattern: str) -> str | None:
-    """Return why a pattern is none. Python stands in for PCRE: what only PCRE takes is refused, which is safe."""
+    """Return why a pattern does not compile. Python stands in for PCRE: refusing a PCRE-only pattern is safe."""
     for token in _TOKENS.findall(pattern):
         if _NOT_PCRE.fullmatch(token):
             return f"PCRE does not know {token}"
