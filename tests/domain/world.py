@@ -164,7 +164,7 @@ class World:
     traffic: Traffic = field(default_factory=Traffic)
     outage: str | None = None
     orphaned: bool | None = None
-    session: Evaluation | None = None
+    evaluation: Evaluation | None = None
     action: str | None = None
     decisions: list[Decision] = field(default_factory=list)
     shadows: int = 0
@@ -178,7 +178,7 @@ class World:
     # -- what the outside does ------------------------------------------------------------------------------------
 
     def edit(self, change: Callable[[dict[str, Any]], None]) -> None:
-        """Let another hand edit the shadow."""
+        """Let another writer edit the shadow."""
         assert self.shadow is not None
         metadata, spec = self.shadow["metadata"], self.shadow["spec"]
         edited = {
@@ -189,7 +189,7 @@ class World:
         self.shadow = edited
 
     def annotate(self, **values: str | None) -> None:
-        """Let another hand set or remove annotations of the shadow; underscores stand for hyphens."""
+        """Let another writer set or remove annotations of the shadow; underscores stand for hyphens."""
 
         def change(shadow: dict[str, Any]) -> None:
             for key, value in values.items():
@@ -202,7 +202,7 @@ class World:
         self.edit(change)
 
     def hold(self, *finalizers: str) -> None:
-        """Let another hand put finalizers on the shadow, or take them off: what waited for that is gone then."""
+        """Let another writer put finalizers on the shadow, or take them off: what waited for that is gone then."""
         assert self.shadow is not None
         metadata = {**self.shadow["metadata"], "finalizers": list(finalizers)}
         released = not finalizers and "deletionTimestamp" in metadata
@@ -216,7 +216,7 @@ class World:
 
     def crash(self) -> None:
         """Forget what a process forgets when it dies."""
-        self.session = None
+        self.evaluation = None
 
     # -- what the daemon does -------------------------------------------------------------------------------------
 
@@ -265,19 +265,19 @@ class World:
         """Return what the engine would see."""
         course, status = self.course, self.status
         shadow = Ingress.of(self.shadow) if self.shadow else None
-        session = None if status.phase in AT_REST else self.session
-        if session is None and course is not None and status.phase not in AT_REST:
-            session = Evaluation.restored(course, status) if status.schedule else Evaluation.new(course)
+        evaluation = None if status.phase in AT_REST else self.evaluation
+        if evaluation is None and course is not None and status.phase not in AT_REST:
+            evaluation = Evaluation.restored(course, status) if status.schedule else Evaluation.new(course)
         drift = None
         if shadow is not None and status.shadow is not None:
             manifest = self.manifest(wanted_exposure(status))
             drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted_exposure(status), manifest)
             waiting = merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
-            if session is not None and waiting and not leaves_shadow_alone(status):
-                session = session.unapplied()
-        if session is not None and course is not None and reading is not None:
-            session = tick_with_past(
-                session,
+            if evaluation is not None and waiting and not leaves_shadow_alone(status):
+                evaluation = evaluation.unapplied()
+        if evaluation is not None and course is not None and reading is not None:
+            evaluation = tick_with_past(
+                evaluation,
                 reading,
                 TickInputs(
                     course,
@@ -320,7 +320,7 @@ class World:
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,
-            evaluation=session,
+            evaluation=evaluation,
             interval=INTERVAL,
             warm_up=self.warm_up,
         )
@@ -332,7 +332,7 @@ class World:
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         """Make one pass; ``die`` after the write of the "status", or not at all."""
         seen = self.observe(reading)
-        self.session = seen.evaluation
+        self.evaluation = seen.evaluation
         decision = decide(seen, self.now)
         self.decisions.append(decision)
         after = published_status(decision, self.now, seen=seen)
@@ -349,7 +349,7 @@ class World:
         if die == "status":
             self.crash()
             return decision
-        self.session = decision.evaluation
+        self.evaluation = decision.evaluation
         self._shape()
         images = images_due(self.status, self.stable)
         if images is not None and self.denied is None:
@@ -394,8 +394,8 @@ class World:
                 self.shadow = merged(self.shadow, patch)
 
     def _applied(self, *, afresh: bool = False) -> None:
-        if self.session is not None and (afresh or self.session.settled_from is None):
-            self.session = self.session.applied(self.now)
+        if self.evaluation is not None and (afresh or self.evaluation.settled_from is None):
+            self.evaluation = self.evaluation.applied(self.now)
 
     def settle(self, passes: int = 10) -> Decision:
         """Pass until nothing changes any more, as watch events would make the engine do."""
@@ -445,6 +445,6 @@ def with_spec(world: World, **changes: Any) -> None:
 
 
 def with_session(world: World, **changes: Any) -> None:
-    """Set what the session holds."""
-    assert world.session is not None
-    world.session = world.session._replace(**changes)
+    """Set what the evaluation holds."""
+    assert world.evaluation is not None
+    world.evaluation = world.evaluation._replace(**changes)

@@ -67,7 +67,7 @@ def annotate(lab: Lab, **annotations: str) -> None:
 
 
 def shadow_of(lab: Lab, exposure: Exposure = ALL, edit: Callable[[Json], object] = lambda _: None) -> None:
-    """Create the shadow that the daemon would make, changed by another hand."""
+    """Create the shadow that the daemon would make, changed by another writer."""
     rollout = lab.rollout()
     primary = lab.api.store.get("ingresses", manifests.NAMESPACE, "checkout")
     owner = Owner("CanaryRollout", "checkout", rollout["metadata"]["uid"])

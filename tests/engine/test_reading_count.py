@@ -23,7 +23,7 @@ def looked(world: World) -> tuple[RolloutState, TickInputs, Reading]:
     signals, step = ROUTER.signals(primary, world.spec), course.walk.at(status.step.index)
     world.now += timedelta(seconds=INTERVAL)
     reading = world.read()
-    entry = RolloutState("uid", evaluation=world.session, reading=reading, counting=(signals, course.measures))
+    entry = RolloutState("uid", evaluation=world.evaluation, reading=reading, counting=(signals, course.measures))
     return (
         entry,
         TickInputs(course, signals, EvidenceMode.of(status), step, wanted_exposure(status), False, INTERVAL),
@@ -96,7 +96,7 @@ def test_a_look_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -
     assert "could not be judged: OverflowError" in after.no_data
     assert (after.no_data_since, after.last, again) == (reading.at, None, after)
     assert [line["log_level"] for line in lines] == ["error"]
-    world.session = after
+    world.evaluation = after
     assert world.pass_().status.reason == "NoData"
     world.action = "abort#1"
     assert world.pass_().status.phase == "RolledBack"

@@ -104,11 +104,11 @@ def test_missing_data_hold_and_the_rollout_goes_on_by_itself() -> None:
 def test_missing_data_do_not_count_as_bake() -> None:
     world = at_step(2)
     world.step(3)
-    assert world.session is not None
-    baked = world.session.baked
+    assert world.evaluation is not None
+    baked = world.evaluation.baked
     world.outage = "down"
     world.step(50)
-    assert world.session.baked == baked
+    assert world.evaluation.baked == baked
 
 
 def test_retreat_takes_the_canary_off_and_takes_the_step_again() -> None:
@@ -177,7 +177,7 @@ def test_an_inert_canary_is_told_and_nothing_advances() -> None:
     assert effective.status == "False"
 
 
-# -- another hand on the shadow -------------------------------------------------------------------------------------
+# -- another writer on the shadow -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -492,8 +492,8 @@ def test_a_changed_stable_begins_the_evidence_anew_at_the_same_step() -> None:
     world.stable = deployment("checkout", "app:v1.1")
     world.settle()
     assert world.history[-1] == (2, 50, "StableChanged")
-    assert world.session is not None
-    assert world.session.baked == 0
+    assert world.evaluation is not None
+    assert world.evaluation.baked == 0
     world.until(lambda w: w.status.phase is Phase.PROMOTING)
 
 
@@ -712,7 +712,7 @@ def test_a_schedule_that_can_no_longer_be_read_holds_but_lets_a_person_abort() -
     world.schedule = None
     world.status = world.status.model_copy(update={"schedule": None})
     world.obstacles = ((Reason.SCHEDULE_MISSING, "gone"),)
-    world.session = None
+    world.evaluation = None
     world.pass_()
     assert (world.status.phase, world.status.reason, world.weight) == (Phase.PROGRESSING, Reason.SCHEDULE_MISSING, 50)
     world.action = "abort#1"
@@ -727,13 +727,13 @@ def test_a_schedule_that_can_no_longer_be_read_holds_but_lets_a_person_abort() -
 def test_a_clock_that_is_set_shortens_no_bake_and_blinds_nobody(jump: timedelta) -> None:
     world = at_step(2)
     world.step(4)
-    assert world.session is not None
-    baked = world.session.baked
+    assert world.evaluation is not None
+    baked = world.evaluation.baked
     world.now += jump
-    world.session = world.session.rebased(world.now)
+    world.evaluation = world.evaluation.rebased(world.now)
     world.step()
-    assert world.session is not None
-    assert world.session.baked <= baked
+    assert world.evaluation is not None
+    assert world.evaluation.baked <= baked
     world.traffic.canary = 0.5
     world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=8)
 

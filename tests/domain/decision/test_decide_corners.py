@@ -29,7 +29,7 @@ def result(world: World) -> str:
     return world.status.last_action.result
 
 
-# -- another hand and something else in the same look ---------------------------------------------------------------
+# -- another writer and something else in the same look ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", ["pause#1", "resume#1", "explode#1", "finish:x#1", "retry#1"])
@@ -58,9 +58,9 @@ def test_a_resume_that_races_with_a_deletion_brings_nothing_back() -> None:
 def prove_a_fail(world: World) -> None:
     """Let the evidence prove a fail in passes of which none could be stored."""
     world.traffic.canary = 0.5
-    while world.session is None or not world.session.analysis.failed:
+    while world.evaluation is None or not world.evaluation.analysis.failed:
         world.now += timedelta(seconds=INTERVAL)
-        world.session = world.observe(world.read()).evaluation
+        world.evaluation = world.observe(world.read()).evaluation
 
 
 def test_a_fail_that_only_pauses_leaves_a_lowered_weight_where_it_is() -> None:
@@ -150,7 +150,7 @@ def test_resume_does_nothing_while_the_spec_says_paused() -> None:
 
 def test_resume_does_nothing_while_the_schedule_cannot_be_read() -> None:
     world = paused()
-    world.schedule, world.session = None, None
+    world.schedule, world.evaluation = None, None
     world.status = world.status.model_copy(update={"schedule": None})
     world.obstacles = ((Reason.SCHEDULE_MISSING, "CanarySchedule gone"),)
     world.action = "resume#1"
@@ -160,7 +160,7 @@ def test_resume_does_nothing_while_the_schedule_cannot_be_read() -> None:
 
 def test_a_lowered_weight_is_honoured_though_the_schedule_cannot_be_read() -> None:
     world = at_step(2)
-    world.schedule, world.session = None, None
+    world.schedule, world.evaluation = None, None
     world.status = world.status.model_copy(update={"schedule": None})
     world.obstacles = ((Reason.SCHEDULE_MISSING, "gone"),)
     world.annotate(canary_weight="10")
@@ -466,7 +466,7 @@ def test_a_threshold_that_is_no_bucket_bound_is_a_fault_of_the_schedule(step: in
     if step:
         with_session(world, misconfigured=wrong, no_data=wrong)
     else:
-        world.session = world.observe().current_evaluation
+        world.evaluation = world.observe().current_evaluation
         with_session(world, misconfigured=wrong, no_data=wrong, warmed=999.0)
     world.pass_()
     assert (world.status.reason, world.status.message) == (Reason.INVALID_SPEC, wrong)
@@ -478,8 +478,8 @@ def test_time_in_which_nobody_reaches_the_canary_is_no_bake_and_no_hold() -> Non
     world.orphaned = True
     world.step(60)
     assert (world.status.phase, world.status.reason) == (Phase.PROGRESSING, Reason.WEIGHT_NOT_EFFECTIVE)
-    assert world.session is not None
-    assert (world.session.baked, world.session.held) == (0, 0)
+    assert world.evaluation is not None
+    assert (world.evaluation.baked, world.evaluation.held) == (0, 0)
 
 
 # -- at rest --------------------------------------------------------------------------------------------------------
@@ -511,7 +511,7 @@ def test_a_spec_that_cannot_be_read_for_a_while_does_not_change_how_a_rollout_en
 def test_a_pause_says_why_again_once_everything_can_be_read() -> None:
     world = paused()
     before, readable = world.status, world.schedule
-    world.schedule, world.session, world.obstacles = None, None, ((Reason.SCHEDULE_MISSING, "none"),)
+    world.schedule, world.evaluation, world.obstacles = None, None, ((Reason.SCHEDULE_MISSING, "none"),)
     world.status = before.model_copy(update={"schedule": None})
     world.pass_()
     assert (world.status.phase, world.status.reason) == (Phase.PAUSED, Reason.SCHEDULE_MISSING)

@@ -189,8 +189,8 @@ def test_restart_begins_at_the_first_step_with_the_schedule_as_it_is_now() -> No
     assert world.status.schedule is None
     world.until(lambda w: w.weight == 10)
     assert weights == [0]
-    assert world.session is not None
-    assert world.session.analysis.statuses[0].canary.total == 0
+    assert world.evaluation is not None
+    assert world.evaluation.analysis.statuses[0].canary.total == 0
 
 
 def test_restart_takes_no_canary_off_for_a_schedule_that_cannot_begin() -> None:

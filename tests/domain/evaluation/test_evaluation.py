@@ -11,8 +11,8 @@ from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, sche
 
 
 def seconds(world: World) -> tuple[float, float]:
-    assert world.session is not None
-    return world.session.baked, world.session.held
+    assert world.evaluation is not None
+    return world.evaluation.baked, world.evaluation.held
 
 
 @pytest.mark.parametrize(
@@ -42,10 +42,10 @@ def test_settling_is_no_bake() -> None:
 def test_a_source_that_samples_on_its_own_settles_two_samples_longer() -> None:
     world = at_step(1)
     for settling in (True, True, True, True, True, True, False):
-        assert world.session is not None
+        assert world.evaluation is not None
         world.now += timedelta(seconds=INTERVAL)
         world.pass_(world.read()._replace(sampled_every=timedelta(seconds=25)))
-        assert world.session.settling is settling
+        assert world.evaluation.settling is settling
 
 
 def test_a_late_tick_counts_for_two_intervals_at_most() -> None:
@@ -91,9 +91,9 @@ def test_an_unusable_checkpoint_begins_the_evidence_anew_at_the_step() -> None:
     course = world.course
     assert course is not None
     broken = world.status.model_copy(update={"analysis_state": "v0.from-the-past"})
-    session = Evaluation.restored(course, broken)
-    assert session.analysis.step == 2
-    assert session.analysis.canary_requests == 0
+    evaluation = Evaluation.restored(course, broken)
+    assert evaluation.analysis.step == 2
+    assert evaluation.analysis.canary_requests == 0
     assert Evaluation.restored(course, RolloutStatus()).analysis.step == 0
 
 
@@ -101,7 +101,7 @@ def test_warm_up_counts_only_time_in_which_the_source_answers() -> None:
     world = World(warm_up=60)
     world.outage = "down"
     world.step(20)
-    assert world.session is None or world.session.warmed == 0
+    assert world.evaluation is None or world.evaluation.warmed == 0
     world.outage = None
     world.until(lambda w: w.weight == 5, ticks=8)
 
@@ -115,14 +115,14 @@ def test_a_pause_before_the_first_step_judges_nobody() -> None:
     world.traffic.stable = 1
     world.step(20)
     assert world.status.phase is Phase.PAUSED
-    assert world.session is not None
-    assert world.session.analysis.step == 0
+    assert world.evaluation is not None
+    assert world.evaluation.analysis.step == 0
 
 
 def test_the_share_is_of_the_step_alone() -> None:
     world = at_step(2)
-    assert world.session is not None
-    assert world.session.share is None
+    assert world.evaluation is not None
+    assert world.evaluation.share is None
     world.step(4)
-    assert world.session.share == pytest.approx(0.5, abs=0.01)
+    assert world.evaluation.share == pytest.approx(0.5, abs=0.01)
     assert Evaluation.new(CompiledSchedule.of(schedule())).share is None

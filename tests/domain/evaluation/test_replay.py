@@ -53,8 +53,8 @@ class Remembering:
     def look(self, remembers: Callable[[Reading], bool] = lambda _: True) -> None:
         """Make the next look, with what the source remembers of the instants that are wanted."""
         self.pass_by()
-        assert self.world.session is not None
-        wanted = instants(self.world.session, self.world.now, INTERVAL)
+        assert self.world.evaluation is not None
+        wanted = instants(self.world.evaluation, self.world.now, INTERVAL)
         past = []
         for at in wanted:
             seen = [one for one in self.memory[:-1] if (one.at - self.lag).timestamp() <= at]
@@ -65,8 +65,8 @@ class Remembering:
 
     @property
     def state(self) -> object:
-        assert self.world.session is not None
-        analysis = self.world.session.analysis
+        assert self.world.evaluation is not None
+        analysis = self.world.evaluation.analysis
         return (
             [
                 # the starting point of a restart is a look that adds nothing, and others may come a little earlier
@@ -76,7 +76,7 @@ class Remembering:
             analysis.verdicts,
             analysis.canary_requests,
             analysis.stable_requests,
-            self.world.session.settling,
+            self.world.evaluation.settling,
         )  # fmt: skip
 
 
@@ -102,10 +102,10 @@ def test_neither_bake_nor_hold_go_on_while_no_daemon_lives() -> None:
     assert stored is not None
     one.crash(30)
     one.look()
-    assert one.world.session is not None
-    assert (one.world.session.baked, one.world.session.held) == (stored.baked_seconds, stored.held_seconds)
+    assert one.world.evaluation is not None
+    assert (one.world.evaluation.baked, one.world.evaluation.held) == (stored.baked_seconds, stored.held_seconds)
     one.step(1)
-    assert one.world.session.baked == stored.baked_seconds + INTERVAL
+    assert one.world.evaluation.baked == stored.baked_seconds + INTERVAL
 
 
 def test_a_fail_while_no_daemon_lived_ends_the_rollout_although_the_canary_has_recovered() -> None:
@@ -135,10 +135,10 @@ def test_without_a_memory_the_first_look_is_a_starting_point_and_the_rollout_set
     before = one.world.status.slos[0].canary.total
     one.crash(5)
     one.look(lambda _: False)
-    assert one.world.session is not None
-    assert (one.world.session.settling, one.world.session.resume) == (True, None)
+    assert one.world.evaluation is not None
+    assert (one.world.evaluation.settling, one.world.evaluation.resume) == (True, None)
     one.step(2)
-    assert one.world.session.analysis.tracks[0].total.n <= before + 2 * 400
+    assert one.world.evaluation.analysis.tracks[0].total.n <= before + 2 * 400
 
 
 def test_what_is_remembered_is_taken_in_however_often_the_daemon_dies_before_its_first_look() -> None:
@@ -153,9 +153,9 @@ def test_what_is_remembered_is_taken_in_however_often_the_daemon_dies_before_its
     one.crash(1)
     one.look()
     other.step(4)
-    assert one.world.session is not None
-    assert other.world.session is not None
-    assert one.world.session.analysis.tracks[0].total == other.world.session.analysis.tracks[0].total
+    assert one.world.evaluation is not None
+    assert other.world.evaluation is not None
+    assert one.world.evaluation.analysis.tracks[0].total == other.world.evaluation.analysis.tracks[0].total
 
 
 @pytest.mark.parametrize("change", ["skipped weight", "stable", "revision"])
@@ -178,8 +178,8 @@ def test_what_has_changed_meanwhile_is_not_judged_by_what_came_before(
     one.world.settle()
     one.look()
     assert one.world.status.phase is not Phase.ROLLED_BACK
-    assert one.world.session is not None
-    assert one.world.session.resume is None
+    assert one.world.evaluation is not None
+    assert one.world.evaluation.resume is None
 
 
 def test_a_half_hour_of_history_takes_the_place_of_the_warm_up_and_sets_phi() -> None:
@@ -190,17 +190,17 @@ def test_a_half_hour_of_history_takes_the_place_of_the_warm_up_and_sets_phi() ->
         memory.append(world.read())
     world.traffic.stable = 0.001
     world.settle()
-    assert world.session is not None
-    wanted = instants(world.session, world.now, INTERVAL)
+    assert world.evaluation is not None
+    wanted = instants(world.evaluation, world.now, INTERVAL)
     assert len(wanted) == LEARNT_FROM / INTERVAL
     past = tuple(one for one in memory if one.at.timestamp() in wanted)
     world.now += timedelta(seconds=INTERVAL)
     world.pass_(world.read()._replace(past=past))
     assert world.status.reason != "WarmingUp"
-    assert world.session.analysis.tracks[0].phi > 5
+    assert world.evaluation.analysis.tracks[0].phi > 5
     world.settle()
     assert world.status.step is not None
-    assert instants(world.session, world.now, INTERVAL) == ()
+    assert instants(world.evaluation, world.now, INTERVAL) == ()
 
 
 def test_a_short_history_is_a_part_of_the_warm_up() -> None:
@@ -211,7 +211,7 @@ def test_a_short_history_is_a_part_of_the_warm_up() -> None:
     world.settle()
     world.now += timedelta(seconds=INTERVAL)
     world.pass_(world.read()._replace(past=tuple(memory)))
-    assert (world.status.reason, world.session and world.session.warmed) == ("WarmingUp", 50)
+    assert (world.status.reason, world.evaluation and world.evaluation.warmed) == ("WarmingUp", 50)
 
 
 def test_without_a_warm_up_no_history_is_judged() -> None:
@@ -224,8 +224,8 @@ def test_without_a_warm_up_no_history_is_judged() -> None:
     world.settle()
     world.now += timedelta(seconds=INTERVAL)
     world.pass_(world.read()._replace(past=tuple(past)))
-    assert world.session is not None
-    assert world.session.analysis.tracks[0].total.m == 0
+    assert world.evaluation is not None
+    assert world.evaluation.analysis.tracks[0].total.m == 0
 
 
 # --- which instants are wanted
@@ -301,7 +301,7 @@ def test_every_request_counts_once_wherever_the_daemon_dies(
         world.pass_(seen((world.now - BEGIN).total_seconds()))
         world.settle()
     died = (world.now - BEGIN).total_seconds()
-    stored, text = world.status, world.session
+    stored, text = world.status, world.evaluation
     assert text is not None
     course = world.course
     assert course is not None
@@ -315,12 +315,12 @@ def test_every_request_counts_once_wherever_the_daemon_dies(
     world.crash()
     world.now += timedelta(seconds=INTERVAL * gone + 3)
     world.settle()
-    assert world.session is not None
-    wanted = instants(world.session, world.now, INTERVAL)
+    assert world.evaluation is not None
+    wanted = instants(world.evaluation, world.now, INTERVAL)
     past = tuple(seen(at - BEGIN.timestamp()) for at in wanted)
     now = (world.now - BEGIN).total_seconds()
     world.pass_(seen(now)._replace(past=past))
-    before, counted = text.analysis.tracks[0].total.n, world.session.analysis.tracks[0].total.n
+    before, counted = text.analysis.tracks[0].total.n, world.evaluation.analysis.tracks[0].total.n
     last = {number: now - (now - offset) % 10 for number, (offset, _) in enumerate(pods)}
     then = {number: died - (died - offset) % 10 for number, (offset, _) in enumerate(pods)}
     exact = before + sum(rate * (last[n] - then[n]) for n, (_, rate) in enumerate(pods))
@@ -337,10 +337,10 @@ def test_a_pod_that_has_counted_is_not_new_before_its_own_sample_comes() -> None
         session.now += timedelta(seconds=10)
         session.pass_(read((session.now - BEGIN).total_seconds(), a=((session.now - BEGIN).total_seconds(), 1000 + at)))
         session.settle()
-    assert session.session is not None
-    counted = session.session.analysis.tracks[0].total.n
+    assert session.evaluation is not None
+    counted = session.evaluation.analysis.tracks[0].total.n
     end = (session.now - BEGIN).total_seconds()
-    state = session.session.checkpoint
+    state = session.evaluation.checkpoint
     session.status = session.status.model_copy(update={"analysis_state": state})
     session.crash()
     session.now += timedelta(seconds=10)
@@ -348,7 +348,7 @@ def test_a_pod_that_has_counted_is_not_new_before_its_own_sample_comes() -> None
     empty = Reading(after(end - 5), (Instance("a", BEGIN - timedelta(days=1)),))
     late = read(end + 5, a=(end + 5, 1500))
     session.pass_(read(end + 10, a=(end + 10, 1600))._replace(past=(empty, late)))
-    assert session.session.analysis.tracks[0].total.n == counted + 100
+    assert session.evaluation.analysis.tracks[0].total.n == counted + 100
 
 
 # --- as text

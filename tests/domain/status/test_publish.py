@@ -63,7 +63,8 @@ def test_what_lasts_is_told_while_it_does_and_a_checkpoint_takes_nothing_back(
     assert why() == reason
     # as the daemon does when it ends
     assert (
-        published_status(Decision(world.status, world.session), world.now).conditions[-1] == world.status.conditions[-1]
+        published_status(Decision(world.status, world.evaluation), world.now).conditions[-1]
+        == world.status.conditions[-1]
     )
     setattr(world, member, None)
     world.step()

@@ -1,4 +1,4 @@
-"""Which way another hand has moved the exposure, case by case."""
+"""Which way another writer has moved the exposure, case by case."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def _manifest(exposure: Exposure = WANTED) -> Any:
 
 
 def _edited(spec: dict[str, Any] | None = None, **annotations: str | None) -> Ingress:
-    """Return the shadow after another hand's edit; underscores stand for hyphens."""
+    """Return the shadow after another writer's edit; underscores stand for hyphens."""
     made = _manifest()
     values = dict(made["metadata"]["annotations"])
     for key, value in annotations.items():
@@ -39,7 +39,7 @@ EDITS: dict[str, tuple[Ingress, bool, bool, Exposure]] = {
     "weight up": (_edited(canary_weight="90"), True, False, WANTED),
     "weight down": (_edited(canary_weight="10"), False, True, Exposure(10, STAFF, "canary")),
     "weight gone": (_edited(canary_weight=None), False, True, Exposure(0, STAFF, "canary")),
-    "a total of another hand": (_edited(canary_weight_total="132"), False, True, Exposure(37.878, STAFF, "canary")),
+    "a total of another writer": (_edited(canary_weight_total="132"), False, True, Exposure(37.878, STAFF, "canary")),
     "header gone": (_edited(canary_by_header=None), False, True, Exposure(50, None, "canary")),
     "header's value gone": (_edited(canary_by_header_value=None), True, False, WANTED),
     "another header": (_edited(canary_by_header="X-Other"), True, False, WANTED),
