@@ -54,7 +54,9 @@ def test_the_check_of_names_finds_a_class_inside_a_function() -> None:
 def test_a_folder_says_what_lives_there_and_is_not_too_full(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MOST, f"{folder.relative_to(ROOT)} has {len(modules)} modules: divide it"
-    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    sentences = re.findall(r"[.!?](?=\s|$)", said)
+    assert folder == PACKAGE or len(sentences) >= 2, f"{folder.relative_to(ROOT)}: what lives there, and who calls it"
 
 
 def test_every_module_that_the_code_names_is_there() -> None:

@@ -1,4 +1,7 @@
-"""API of CanarySchedule and CanaryRollout: the one source of the CRDs, lint and the reference docs."""
+"""API of CanarySchedule and CanaryRollout: the one source of the CRDs, lint and the reference docs.
+
+Every other package imports it, the lab included; it imports none of them.
+"""
 
 GROUP = "ingress-canary.io"
 VERSION = "v1alpha1"

@@ -1,4 +1,4 @@
-"""Evaluation of one rollout: its evidence tick by tick, and the bake time in which it could be judged.
+"""Evaluation of one rollout tick by tick: evidence, settling after a change of weight, bake time that was judged.
 
 A value that each tick replaces. The daemon keeps it in memory and stores the part that must survive
 (:meth:`Evaluation.checkpoint`); ``whatif`` drives the very same code in virtual time.

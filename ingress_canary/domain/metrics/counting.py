@@ -77,11 +77,6 @@ def newest_samples(book: CounterBook) -> dict[str, datetime]:
     return found
 
 
-def rebase(book: CounterBook) -> CounterBook:
-    """Return a counter book without starting points, which still rejects samples older than those it has seen."""
-    return CounterBook(at=book.at)
-
-
 def advance(
     book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, interval: timedelta
 ) -> tuple[CounterBook, ReadingCounts]:

@@ -8,7 +8,7 @@ Sources: Lindon and Malek 2022 (anytime-valid inference for counts), Ramdas et a
 Turner, Ly and Gruenwald 2021 (E-variables for k samples).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, exp, expm1, log, log1p
@@ -238,14 +238,6 @@ class Dispersion(NamedTuple):
 def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:
     """Return after how many increments the first of several sums reaches a threshold; None when none ever does."""
     return min(((threshold - sum_) / gain for sum_, gain in zip(have, gains, strict=True) if gain > 0), default=None)
-
-
-def overdispersion(ticks: Iterable[tuple[int, int]]) -> float:
-    """Return phi of ticks of the stable side, each (requests, bad ones)."""
-    sums = Dispersion()
-    for m, f in ticks:
-        sums = sums.plus(m, f)
-    return sums.phi
 
 
 def log_sum_exp(values: Sequence[float]) -> float:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import AnalysisSettings, Slo
-from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, Requests, advance, rebase
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, Requests, advance
 from ingress_canary.domain.metrics.samples import Counts, Instance, NoData, Reading, Series, Side, UnknownBound
 from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Gauge, Latency, Signals, SliSet
 
@@ -338,15 +338,6 @@ def test_a_process_that_restarted_between_its_last_sample_and_the_last_reading_c
         reading(2, [requests(9)], {"a": BEGIN + TICK / 2}),
     ]
     assert last(readings) == Counts(m=9)
-
-
-def test_a_rebased_book_takes_a_new_starting_point() -> None:
-    book, _ = advance(CounterBook(), reading(0, [requests(5)]), SIGNALS, MEASURES, TICK)
-    book = rebase(book)
-    book, replayed = advance(book, reading(0, [requests(5)]), SIGNALS, MEASURES, TICK)
-    book, began = advance(book, reading(1, [requests(900)]), SIGNALS, MEASURES, TICK)
-    _, after = advance(book, reading(2, [requests(902)]), SIGNALS, MEASURES, TICK)
-    assert [one.counts["availability"] for one in (replayed, began, after)] == [Counts(), Counts(), Counts(m=2)]
 
 
 def test_the_memory_of_dead_pods_is_dropped() -> None:

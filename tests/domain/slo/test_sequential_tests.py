@@ -1,5 +1,6 @@
 """The mathematics of judging.md: its check values, a naive form of its formulas, and the promises of its tests."""
 
+from collections.abc import Iterable
 from math import exp, expm1, isfinite, log
 
 import numpy as np
@@ -16,10 +17,10 @@ from ingress_canary.domain.slo.sequential_tests import (
     GRID,
     LARGEST_THETA,
     Design,
+    Dispersion,
     Wealth,
     geomspace,
     logit,
-    overdispersion,
 )
 
 COUNT = st.integers(0, 10**9)
@@ -28,6 +29,14 @@ RNG_SEED = 20260730
 
 Part = tuple[int, int]
 Floats = NDArray[np.float64]
+
+
+def overdispersion(ticks: Iterable[tuple[int, int]]) -> float:
+    """Return phi of ticks of the stable side, each (requests, bad ones)."""
+    sums = Dispersion()
+    for m, f in ticks:
+        sums = sums.plus(m, f)
+    return sums.phi
 
 
 @st.composite

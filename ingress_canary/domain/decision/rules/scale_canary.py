@@ -1,4 +1,4 @@
-"""ScaleCanary: replicas for the canary before the first step, and its former number after the drain."""
+"""ScaleCanary, when: the canary gets its replicas before the first step, and its former number after the end."""
 
 from datetime import datetime, timedelta
 from typing import Any
