@@ -51,18 +51,18 @@ def notifications_of(file: Path | None) -> tuple[Notification, ...]:
         return ()
     try:
         document: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        found = _File.model_validate(document if document is not None else {}, extra="forbid").notifications
+        notifications = _File.model_validate(document if document is not None else {}, extra="forbid").notifications
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(unread(file, error)) from None
     except ValidationError as error:
         raise SettingsError(f"{file}: {explain(error, '').replace('; .', '; ').removeprefix('.')}") from None
-    problems = [f"{field}: {why}" for field, why in notification_faults(found, "notifications")]
-    names = [one.name for one in found]
+    problems = [f"{field}: {why}" for field, why in notification_faults(notifications, "notifications")]
+    names = [notification.name for notification in notifications]
     problems += [
         f"notifications: two are named {name}" for name in sorted({name for name in names if names.count(name) > 1})
     ]
     if problems:
         raise SettingsError("\n".join(f"{file}: {problem}" for problem in problems))
-    if found and find_spec("apprise") is None:
+    if notifications and find_spec("apprise") is None:
         raise SettingsError(f"{file}: {MISSING}")
-    return tuple(found)
+    return tuple(notifications)

@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     @field_validator("prometheus_labels", "prometheus_headers")
     @classmethod
     def _pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [one for one in value if not _PAIR.fullmatch(one)]
+        wrong = [pair for pair in value if not _PAIR.fullmatch(pair)]
         if wrong:
             raise ValueError(f"{wrong[0]} is no pair; write name=value")
         return value
@@ -181,8 +181,8 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
         settings = Settings(**flags, file_values=document)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
-            f"{_where(found['loc'], flags, document, file)}: {_explained(found)}"
-            for found in error.errors(include_url=False)
+            f"{_where(detail['loc'], flags, document, file)}: {_explained(detail)}"
+            for detail in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(problems)) from None
     if settings.source == "prometheus" and settings.prometheus_url is None:
@@ -224,9 +224,9 @@ _REMEDIES: Mapping[str, str] = MappingProxyType(
 """By the first word of pydantic's name for what went wrong."""
 
 
-def _explained(found: ErrorDetails) -> str:
+def _explained(detail: ErrorDetails) -> str:
     """Return one problem in words that need no knowledge of the program."""
-    name, kind, value = str(found["loc"][0]), found["type"], _shown(found["input"])
+    name, kind, value = str(detail["loc"][0]), detail["type"], _shown(detail["input"])
     if kind == "extra_forbidden":
         return f"no such setting; {did_you_mean(name, Settings.model_fields)}"
     span = Settings.model_fields[name].annotation is timedelta
@@ -235,7 +235,7 @@ def _explained(found: ErrorDetails) -> str:
     if kind == "less_than_equal":
         return f"{value} is too {'long' if span else 'large'}: {bounds(name)}"
     if kind == "value_error":
-        return found["msg"].removeprefix("Value error, ")
+        return detail["msg"].removeprefix("Value error, ")
     if kind == "literal_error":
         return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
     if kind == "string_pattern_mismatch":

@@ -53,7 +53,7 @@ def pruned_by(installed: Json, wanted: Json) -> list[str]:
     Additions of the installed one are fine, and so are stricter bounds on a spec, which only people write.
     """
     ours = wanted["spec"]["versions"][0]
-    theirs = next((one for one in installed["spec"]["versions"] if one["name"] == ours["name"]), None)
+    theirs = next((version for version in installed["spec"]["versions"] if version["name"] == ours["name"]), None)
     if theirs is None or not theirs.get("served"):
         return [f"spec.versions: {ours['name']} is not served"]
     problems = []

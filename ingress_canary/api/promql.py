@@ -95,7 +95,7 @@ def without_costly_regexes(query: str) -> tuple[str, dict[str, str]]:
 
     Where they are cheap, they stay: the parser then tells those that are none. Where they are not, Prometheus tells.
     """
-    regexes = [found["regex"] for found in _REGEX.finditer(query) if found["regex"] is not None]
+    regexes = [match["regex"] for match in _REGEX.finditer(query) if match["regex"] is not None]
     if sum(len(regex) + 16 for regex in regexes) <= CHEAP_REGEXES and not any(map(_COSTLY.search, regexes)):
         return query, {}
     names = {f'"regex{number}"': regex for number, regex in enumerate(dict.fromkeys(regexes))}
@@ -106,5 +106,5 @@ def without_costly_regexes(query: str) -> tuple[str, dict[str, str]]:
 def replace_regexes(query: str, new: Callable[[str], str]) -> str:
     """Return a query with each regular expression of its matchers replaced, quotes included."""
     return _REGEX.sub(
-        lambda found: found[0] if found["regex"] is None else found["matches"] + new(found["regex"]), query
+        lambda match: match[0] if match["regex"] is None else match["matches"] + new(match["regex"]), query
     )

@@ -355,8 +355,8 @@ class Sli(Model):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        said = [self.requests, self.latency, self.prometheus, self.prometheus_threshold]
-        if sum(member is not None for member in said) != 1:
+        measures = [self.requests, self.latency, self.prometheus, self.prometheus_threshold]
+        if sum(member is not None for member in measures) != 1:
             raise ValueError("say exactly one of requests, latency, prometheus and prometheusThreshold")
         return self
 

@@ -35,7 +35,7 @@ def structural(model: type[Model], *, defaults: bool = True) -> Schema:
     Without ``defaults`` the server fills nothing in: right for a status, which holds what the daemon wrote.
     """
     definitions = model.model_json_schema(by_alias=True)
-    models = {one.__name__: one for one in _all_models(Model)}
+    models = {subclass.__name__: subclass for subclass in _all_models(Model)}
     return _Writer(definitions.get("$defs", {}), models, defaults).of_model(definitions, model)
 
 
@@ -65,8 +65,8 @@ class _Writer:
         if reference := schema.get("$ref"):
             name = reference.removeprefix("#/$defs/")
             target = self._definitions[name]
-            made = self.of_model(target, self._models[name]) if name in self._models else self._of(target)
-            return made | _described(schema)
+            resolved = self.of_model(target, self._models[name]) if name in self._models else self._of(target)
+            return resolved | _described(schema)
         result = _plain(schema)
         if "items" in schema:
             result["items"] = self._of(schema["items"])
@@ -81,7 +81,7 @@ def _all_models(base: type[Model]) -> Iterator[type[Model]]:
 
 def _without_null(schema: Schema) -> Schema:
     """Return the non-null member of ``X | None``: an absent field means null."""
-    (member,) = [one for one in schema["anyOf"] if one != {"type": "null"}]
+    (member,) = [option for option in schema["anyOf"] if option != {"type": "null"}]
     return {**member, **_described(schema)}
 
 

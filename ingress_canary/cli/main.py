@@ -90,6 +90,6 @@ def main() -> None:
     except UsageError as error:
         # its own words name the option; none when no command was named and the help has been shown
         if str(error):
-            told: str = getattr(error, "format_message", error.__str__)()
-            print(f"error: {told.replace('Value error, ', '')}", file=sys.stderr)
+            message: str = getattr(error, "format_message", error.__str__)()
+            print(f"error: {message.replace('Value error, ', '')}", file=sys.stderr)
         sys.exit(USAGE)

@@ -96,7 +96,7 @@ class GateRequests:
             return
         self._turns[key, gate].sent = True
         now = self._clock.monotonic()
-        self._sent = {one: at for one, at in self._sent.items() if now - at < APART} | {(key, gate): now}
+        self._sent = {question: at for question, at in self._sent.items() if now - at < APART} | {(key, gate): now}
         answer = await self._keeper.ask(call)
         self._telemetry.gate_answered(call.when, answer.verdict)
         state = self._states.get(key)

@@ -112,8 +112,8 @@ class Engine:
         self.queue.close()
         for task in (self._ticking, *self._workers):
             task.cancel()
-        asked = self._probes.stop(), self._webhooks.stop()
-        await asyncio.gather(self._ticking, *self._workers, *asked, return_exceptions=True)
+        stopping = self._probes.stop(), self._webhooks.stop()
+        await asyncio.gather(self._ticking, *self._workers, *stopping, return_exceptions=True)
         self._unsubscribe()
         for key in dict(self.states.items()):
             self._telemetry.forget(key)
@@ -241,7 +241,7 @@ class Engine:
         self._queue_all(self.states.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
-        told = self._left_told.pop(key, frozenset())
+        reported = self._left_told.pop(key, frozenset())
         for shadow in left_behind(view.ingresses_by_owner(key), body):
             router = self._routers.of(shadow, view, state.router if state is not None else None)
             needed = True
@@ -250,10 +250,10 @@ class Engine:
             finally:
                 left = view.ingress(shadow.meta.key)
                 held = terminating(router, left) if left is not None else None
-                if held is not None and needed and shadow.meta.uid not in told:
+                if held is not None and needed and shadow.meta.uid not in reported:
                     about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
                     self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
-                self._left_told[key] = self._left_told.get(key, told) | {shadow.meta.uid}
+                self._left_told[key] = self._left_told.get(key, reported) | {shadow.meta.uid}
 
     def _note_claims(self, key: Key) -> None:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""

@@ -143,10 +143,10 @@ class Reporter:
             self.telemetry.rollback((self.clock.now() - state.rolling_back).total_seconds())
         state.rolling_back = None
 
-    def _notify(self, key: Key, state: RolloutState, status: RolloutStatus | None, found: Iterable[News]) -> None:
+    def _notify(self, key: Key, state: RolloutState, status: RolloutStatus | None, pieces: Iterable[News]) -> None:
         """Send notifications of what is stored by now, so that no restart sends them again."""
         audiences = [self.everywhere, *((state.audience,) if state.audience is not None else ())]
-        for notice in notices(NoticeSubject(key, state.uid), found, status, audiences):
+        for notice in notices(NoticeSubject(key, state.uid), pieces, status, audiences):
             self.outlets.notifier.notify(notice)
 
 

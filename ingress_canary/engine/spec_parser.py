@@ -86,8 +86,8 @@ def _as_begun(body: Json) -> RolloutSpec | None:
 def explain(error: ValidationError, prefix: str = "spec") -> str:
     """Return the problems of a document in one sentence, each with its field."""
     problems = []
-    for found in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
-        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in found["loc"])
-        problems.append(f"{prefix}{field}: {found['msg'].removeprefix('Value error, ')}")
+    for detail in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+        field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+        problems.append(f"{prefix}{field}: {detail['msg'].removeprefix('Value error, ')}")
     more = error.error_count() - len(problems)
     return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")

@@ -88,12 +88,12 @@ class Ticker:
         """Return a reading of every target, also where the source fails or leaves targets out."""
         before = self._clock.monotonic()
         try:
-            found = await self._metrics.read(targets)
+            read = await self._metrics.read(targets)
             unsaid = Reading(at, error="the metrics source gave no answer for this Ingress")
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             why = self._faults.words("the source as a whole", error)
-            found, unsaid = {}, Reading(at, error=f"reading the metrics source failed: {why}")
-        readings = {target: found.get(target, unsaid) for target in targets}
+            read, unsaid = {}, Reading(at, error=f"reading the metrics source failed: {why}")
+        readings = {target: read.get(target, unsaid) for target in targets}
         broken = sum(reading.error is not None for reading in readings.values())
         self._telemetry.source_read(at, self._clock.monotonic() - before, len(readings) - broken, broken)
         return readings

@@ -141,7 +141,7 @@ class Load:
         return rng.expovariate(1) if self.arrivals is Arrivals.POISSON else 1.0
 
     async def _send(self, session: aiohttp.ClientSession, number: int, rng: random.Random) -> None:
-        (visitor,) = rng.choices(self.visitors, [one.share for one in self.visitors])
+        (visitor,) = rng.choices(self.visitors, [visitor.share for visitor in self.visitors])
         headers = {hdrs.HOST: self.host, **visitor.headers}
         if visitor.cookies:
             headers[hdrs.COOKIE] = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())

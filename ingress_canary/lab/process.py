@@ -67,9 +67,9 @@ class DaemonProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while self.running:
-                    found = [STARTED.search(line) for line in self._lines() if b'"event": "started"' in line]
-                    if found and found[-1]:
-                        self.port = int(found[-1][1])
+                    matches = [STARTED.search(line) for line in self._lines() if b'"event": "started"' in line]
+                    if matches and matches[-1]:
+                        self.port = int(matches[-1][1])
                         return
                     await asyncio.sleep(0.02)
         raise RuntimeError(f"the daemon did not start:\n{self.log.read_text()[-4000:]}")

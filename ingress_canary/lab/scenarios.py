@@ -210,7 +210,7 @@ async def _rolled_back(stage: "Stage", slo: str) -> str:
     await stage.shadow_gone()
     stage.tell("all traffic is stable's again")
     status = stage.status
-    condemned = [one.name for one in status.slos if one.verdict is Verdict.FAIL]
+    condemned = [slo_status.name for slo_status in status.slos if slo_status.verdict is Verdict.FAIL]
     stage.expect(status.reason == "SLOViolated", f"rolled back as {status.reason}: {status.message}")
     stage.expect(condemned == [slo], f"rolled back by {condemned}, not by {slo} alone: {status.message}")
     seconds = await stage.rollback_seconds()
@@ -226,5 +226,5 @@ def _estimate(status: RolloutStatus) -> bool:
 def _noticed_after(status: RolloutStatus) -> float:
     """Return the seconds from the step's beginning to the condition that says that its weight has no effect."""
     assert status.step is not None
-    (since,) = [one.last_transition_time for one in status.conditions if one.type == "Effective"]
+    (since,) = [condition.last_transition_time for condition in status.conditions if condition.type == "Effective"]
     return (since - status.step.started_at).total_seconds()

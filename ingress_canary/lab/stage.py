@@ -214,9 +214,9 @@ class Stage:
         with suppress(TimeoutError, aiohttp.ClientError):
             async with asyncio.timeout(FOLLOWS_WITHIN):
                 while self.daemon.running:
-                    found = dict(ROLLBACKS.findall(await self.daemon.metrics()))
-                    if float(found.get("count", 0)):
-                        return float(found["sum"])
+                    totals = dict(ROLLBACKS.findall(await self.daemon.metrics()))
+                    if float(totals.get("count", 0)):
+                        return float(totals["sum"])
                     if self.status.phase is not Phase.ROLLED_BACK:
                         return None
                     await asyncio.sleep(0.05)

@@ -82,10 +82,10 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
     findings: list[LintFinding] = []
     documents: list[Document] = []
     for file, text in texts:
-        found = list(read_documents(file, text))
-        findings += [one for one in found if isinstance(one, LintFinding)]
-        documents += [item for one in found if isinstance(one, Document) for item in one.items()]
-        if not found:
+        parts = list(read_documents(file, text))
+        findings += [part for part in parts if isinstance(part, LintFinding)]
+        documents += [item for part in parts if isinstance(part, Document) for item in part.items()]
+        if not parts:
             findings.append(LintFinding(file, 1, 1, "", "", NOTHING, severity=LintSeverity.NOTE))
     ours = []
     for document in documents:
@@ -165,21 +165,21 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
         for rule in RULES
         for problem in rule(schedule if isinstance(schedule, dict) else {})
     ]
-    found = list(ruled)
+    problems = list(ruled)
     try:
         valid = model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as refused:
         for error in refused.errors():
             problem = explain(error, schema)
             inside = len(problem.path) > len(error["loc"])
-            if not (inside and any(one.path[: len(problem.path)] == problem.path for one in ruled)):
-                found.append(problem)
+            if not (inside and any(other.path[: len(problem.path)] == problem.path for other in ruled)):
+                problems.append(problem)
         rest = repaired(schedule) if isinstance(schedule, dict) else None
-        told = [] if rest is None else [_problem_of_rule(*one) for one in unserved(rest)]
-        found += [problem._replace(path=(*prefix, *problem.path)) for problem in told]
+        unserved_problems = [] if rest is None else [_problem_of_rule(*fault) for fault in unserved(rest)]
+        problems += [problem._replace(path=(*prefix, *problem.path)) for problem in unserved_problems]
     else:
-        found += [_problem_of_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
-    yield from (problem._replace(path=("spec", *problem.path)) for problem in found)
+        problems += [_problem_of_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
+    yield from (problem._replace(path=("spec", *problem.path)) for problem in problems)
 
 
 def _problem_of_rule(field: str, text: str) -> LintProblem:
@@ -195,7 +195,9 @@ def _pruned(value: Any, schema: Schema) -> Any:
         return value
     known = schema.get("properties", {})
     return {
-        name: _pruned(one, known.get(name, {})) for name, one in value.items() if one is not None or name not in known
+        name: _pruned(member, known.get(name, {}))
+        for name, member in value.items()
+        if member is not None or name not in known
     }
 
 

@@ -46,7 +46,7 @@ class Document:
             return ""
         meta = self.data.get("metadata")
         names = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
-        return " ".join(filter(None, [str(self.data.get("kind") or ""), "/".join(str(one) for one in names if one)]))
+        return " ".join(filter(None, [str(self.data.get("kind") or ""), "/".join(str(name) for name in names if name)]))
 
     def items(self) -> Iterator["Document"]:
         """Yield the objects of a List, or the document itself."""

@@ -83,7 +83,7 @@ def example(schema: Schema, value: object = None) -> str:
     """Return an example value for ``schema``."""
     if words := schema.get("enum"):
         return did_you_mean(value, words) if value is not None else f"one of {', '.join(words)}"
-    rules = [one["message"] for one in schema.get("x-kubernetes-validations", ())]
+    rules = [validation["message"] for validation in schema.get("x-kubernetes-validations", ())]
     if hint := _EXAMPLES.get(schema.get("pattern", "")):
         return "; ".join([hint, *rules])
     low, high = schema.get("minimum"), schema.get("maximum")
@@ -105,8 +105,8 @@ def _problem_of_model(path: Path, text: str, value: object, here: Schema) -> Lin
         known = remedy and not remedy.startswith("got ")
         return LintProblem(path, message, remedy) if known else LintProblem(path, text, example(here, value))
     if names := re.match(r"say exactly one of (.*)", text):
-        said = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
-        return LintProblem(path, text, f"remove all but one of {', '.join(said)}" if said else "add one of them")
+        given = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
+        return LintProblem(path, text, f"remove all but one of {', '.join(given)}" if given else "add one of them")
     subject, _, rest = text.partition(" ")
     member = member_path(value, subject.removesuffix(":"))
     message, _, remedy = (rest if member and subject.endswith(":") else text).rpartition("; ")

@@ -69,17 +69,17 @@ def routes_are_accepted(schedule: Json) -> Iterator[LintProblem]:
 def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[LintProblem]:
     """Nothing is proven where neither a weight nor a header or cookie sends requests to the canary."""
     routing = _mapping(schedule, "routing")
-    asked = [slo.get("minRequests", MIN_REQUESTS) for _, slo in _mappings(schedule, "slos") if _counts_requests(slo)]
+    minimums = [slo.get("minRequests", MIN_REQUESTS) for _, slo in _mappings(schedule, "slos") if _counts_requests(slo)]
     for number, step in _mappings(schedule, "steps"):
         unseen = step.get("weight") == 0 and "ramp" not in step
         if (
-            not asked
+            not minimums
             or not unseen
             or any(route.get(name) for route in (routing, step) for name in ("header", "cookie"))
         ):
             continue
         if step.get("require", Require.PROOF) != Require.PROOF and not any(
-            [step["minRequests"]] if "minRequests" in step else asked
+            [step["minRequests"]] if "minRequests" in step else minimums
         ):
             continue
         remedy = "add a header or a cookie, or say require: NoFail with minRequests: 0"
@@ -101,7 +101,7 @@ def steps_may_be_held(schedule: Json) -> Iterator[LintProblem]:
 def bad_statuses_are_counted(schedule: Json) -> Iterator[LintProblem]:
     """What is excluded counts on neither side, whatever an SLO says of it."""
     excluded = _mapping(schedule, "analysis").get("excludeStatuses", EXCLUDED)
-    known = [one for one in excluded if isinstance(one, str)] if isinstance(excluded, list) else []
+    known = [status for status in excluded if isinstance(status, str)] if isinstance(excluded, list) else []
     for number, slo in _mappings(schedule, "slos"):
         bad = _mapping(_mapping(slo, "sli"), "requests").get("bad")
         for place, status in enumerate(bad if isinstance(bad, list) else ()):

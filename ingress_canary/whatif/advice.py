@@ -31,8 +31,8 @@ def pace(rate: float) -> str:
 def _too_tight(spec: ScheduleSpec, slo: SloPlan) -> Iterator[str]:
     if slo.theta >= ENOUGH * slo.healthy:
         return
-    said = next(one for one in spec.slos if one.name == slo.name)
-    burn = ceil(ENOUGH * slo.healthy / (1 - (said.objective or 0) / 100) * 10 - 1e-6) / 10
+    spec_slo = next(candidate for candidate in spec.slos if candidate.name == slo.name)
+    burn = ceil(ENOUGH * slo.healthy / (1 - (spec_slo.objective or 0) / 100) * 10 - 1e-6) / 10
     remedy = f"raise maxBurn to {burn:g}, or lower the objective"
     if ENOUGH * slo.healthy > LARGEST_THETA:
         remedy = "choose an SLI of which a healthy version has fewer bad requests"

@@ -60,7 +60,7 @@ class SchedulePlan:
         known = [step.seconds for step in self.steps if step.seconds is not None]
         if len(known) < len(self.steps):
             return None
-        return Proof(sum(one.p50 for one in known), sum(one.p95 for one in known))
+        return Proof(sum(seconds.p50 for seconds in known), sum(seconds.p95 for seconds in known))
 
     @property
     def finishes(self) -> bool:
@@ -79,7 +79,9 @@ def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> Schedu
         objective.name: (traffic.slow if objective.name in slow else traffic.errors).stable
         for objective in compiled.plan.objectives
     }
-    proofs = {one.name: proof(one.design, healthy[one.name]) for one in compiled.plan.objectives}
+    proofs = {
+        objective.name: proof(objective.design, healthy[objective.name]) for objective in compiled.plan.objectives
+    }
     return SchedulePlan(
         tuple(
             _step(compiled, step, Rates(*traffic.rates(step.exposure), interval), healthy, proofs)
@@ -118,7 +120,7 @@ def _step(
 def _regressions(design: Design, rates: Rates, healthy: float) -> tuple[Regression, ...]:
     """Return a regression of each size; those that end at the same ratio once."""
     each = [regression(design, rates, healthy, excess) for excess in REGRESSIONS]
-    return tuple({one.ratio: one for one in each}.values())
+    return tuple({worsening.ratio: worsening for worsening in each}.values())
 
 
 def _seconds(requests: Proof | None, rate: float) -> Proof | None:
@@ -130,5 +132,5 @@ def _seconds(requests: Proof | None, rate: float) -> Proof | None:
 
 def _slowest(times: list[Proof | None]) -> Proof | None:
     """Return the longest of these times; None when one is None."""
-    p50, p95 = (max((one[level] if one else inf for one in times), default=0.0) for level in (0, 1))
+    p50, p95 = (max((time[level] if time else inf for time in times), default=0.0) for level in (0, 1))
     return None if inf in (p50, p95) else Proof(p50, p95)

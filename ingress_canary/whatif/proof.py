@@ -60,9 +60,9 @@ def _binomial(n: int, p: float) -> list[float]:
     return chances
 
 
-def _convolved(one: list[float], other: list[float]) -> list[float]:
-    sums = [0.0] * (len(one) + len(other) - 1)
-    for i, x in enumerate(one):
+def _convolved(first: list[float], other: list[float]) -> list[float]:
+    sums = [0.0] * (len(first) + len(other) - 1)
+    for i, x in enumerate(first):
         for j, y in enumerate(other):
             sums[i + j] += x * y
     return sums

@@ -148,7 +148,11 @@ class KubeCluster:
         meta, pods = workload.meta, workload.template.get("spec") or {}
         # the lists are merged by name, so that nothing else of a container is touched
         spec = {
-            part: [{"name": one["name"], "image": images[one["name"]]} for one in pods[part] if one["name"] in images]
+            part: [
+                {"name": container["name"], "image": images[container["name"]]}
+                for container in pods[part]
+                if container["name"] in images
+            ]
             for part in ("initContainers", "containers")
             if pods.get(part)
         }
@@ -184,8 +188,8 @@ class KubeCluster:
     async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
         """Return the present resourceVersion of an Ingress. Raises Missing when it is absent or has another uid."""
         query = {"fieldSelector": f"metadata.name={meta.name}"}
-        found = await self._session.request("GET", INGRESSES.path(meta.namespace), query=query)
-        for body in found.get("items") or ():
+        listed = await self._session.request("GET", INGRESSES.path(meta.namespace), query=query)
+        for body in listed.get("items") or ():
             if body["metadata"]["uid"] == meta.uid:
                 return version_of(body)
         raise Missing(str(conflict)) from conflict
@@ -225,20 +229,23 @@ class KubeCluster:
     def _listen(self) -> None:
         caches, dependents = self._caches, self._dependents
         caches.rollouts.listen(self._rollout_changed)
-        self._follow(caches.schedules, lambda one: dependents.of_schedule(Meta.of(one).key))
-        self._follow(caches.ingresses, lambda one: dependents.of_ingress(one, caches))
-        self._follow(caches.services, lambda one: dependents.of_service(one.meta.key))
-        self._follow(caches.slices, lambda one: dependents.of_service(Key(one.meta.namespace, one.service)))
+        self._follow(caches.schedules, lambda schedule: dependents.of_schedule(Meta.of(schedule).key))
+        self._follow(caches.ingresses, lambda ingress: dependents.of_ingress(ingress, caches))
+        self._follow(caches.services, lambda service: dependents.of_service(service.meta.key))
+        self._follow(
+            caches.slices,
+            lambda endpoint_slice: dependents.of_service(Key(endpoint_slice.meta.namespace, endpoint_slice.service)),
+        )
         self._follow(caches.classes, lambda _one: caches.rollouts.keys())
         self._follow(caches.freezes, lambda _one: caches.rollouts.keys())
         self._follow(caches.configs, lambda _one: caches.rollouts.keys())
         for store in caches.workloads.values():
-            self._follow(store, lambda one: dependents.of_workload(one.kind, one.meta.key))
+            self._follow(store, lambda workload: dependents.of_workload(workload.kind, workload.meta.key))
 
     def _follow(self, store: ObjectCache[T], concerned: Callable[[T], Iterable[Key]]) -> None:
         def changed(before: T | None, after: T | None) -> None:
             if matters(before, after):
-                self._notify({key for one in (before, after) if one is not None for key in concerned(one)})
+                self._notify({key for version in (before, after) if version is not None for key in concerned(version)})
 
         store.listen(changed)
 

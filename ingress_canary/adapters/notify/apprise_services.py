@@ -38,10 +38,10 @@ class _Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the status of an HTTP error, and whether there was a connection."""
-        said = record.getMessage()
-        if found := _ERROR.search(said):
-            self.local.why = f"it answered {found[1]}", int(found[1])
-        elif "onnection" in said:
+        message = record.getMessage()
+        if match := _ERROR.search(message):
+            self.local.why = f"it answered {match[1]}", int(match[1])
+        elif "onnection" in message:
             self.local.why = "it could not be reached in time", None
 
 
@@ -129,5 +129,5 @@ def _parsed(url: str) -> dict[str, object]:
 
 def names_of(plugin: type) -> frozenset[str]:
     """Return the schemes of a service."""
-    said = (getattr(plugin, "protocol", None), getattr(plugin, "secure_protocol", None))
-    return frozenset(name for one in said for name in ((one,) if isinstance(one, str) else one or ()))
+    protocols = (getattr(plugin, "protocol", None), getattr(plugin, "secure_protocol", None))
+    return frozenset(name for names in protocols for name in ((names,) if isinstance(names, str) else names or ()))

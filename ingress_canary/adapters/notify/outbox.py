@@ -76,12 +76,12 @@ async def addressed(secrets: Secrets, letter: Letter) -> list[Letter]:
         ) from None
     if notice.entry not in entries:
         raise Undelivered(f"the Secret has no entry {notice.entry}; add it, or correct secretRef.key")
-    found = addresses(entries[notice.entry])
-    if not found:
+    urls = addresses(entries[notice.entry])
+    if not urls:
         raise Undelivered("the entry is empty; write an Apprise URL on each line")
-    if len(found) > ADDRESSES:
+    if len(urls) > ADDRESSES:
         raise Undelivered(f"the entry holds more than {ADDRESSES} addresses; use several notifications")
-    return [replace(letter, line=number, url=url) for number, url in enumerate(found, 1)]
+    return [replace(letter, line=number, url=url) for number, url in enumerate(urls, 1)]
 
 
 class Outbox:

@@ -166,9 +166,9 @@ def milliseconds(seconds: float) -> str:
     return f"{max(1, ceil(round(seconds * 1000, 6)))}ms"
 
 
-def _words(said: object) -> str:
+def _words(message: object) -> str:
     """Return Prometheus's own error message after a colon, if there is any."""
-    text = "; ".join(map(str, said)) if isinstance(said, list) else said if isinstance(said, str) else ""
+    text = "; ".join(map(str, message)) if isinstance(message, list) else message if isinstance(message, str) else ""
     return f": {text[:SHOWN]}" if text else ""
 
 

@@ -43,11 +43,11 @@ def processes(
 
     A scrape that was followed is left for another one that is ahead by more than ``patience`` seconds.
     """
-    found: dict[str, list[Process]] = {}
+    scraped: dict[str, list[Process]] = {}
     for row in rows:
         name, scrape = named(row, dialect)
-        found.setdefault(name, []).append(Process(name, scrape, row.samples[-1][0]))
-    return {name: _followed(ones, before.get(name), patience) for name, ones in found.items()}
+        scraped.setdefault(name, []).append(Process(name, scrape, row.samples[-1][0]))
+    return {name: _followed(scrapes, before.get(name), patience) for name, scrapes in scraped.items()}
 
 
 def named(row: Row, dialect: Dialect) -> tuple[str, Labels]:
@@ -61,10 +61,10 @@ def named(row: Row, dialect: Dialect) -> tuple[str, Labels]:
 
 
 def _followed(scrapes: Sequence[Process], before: Process | None, patience: float) -> Process:
-    newest = max(scrapes, key=lambda one: (one.at, sorted(one.scrape)))
+    newest = max(scrapes, key=lambda process: (process.at, sorted(process.scrape)))
     if before is None:
         return newest
-    known = next((one for one in scrapes if one.scrape == before.scrape), None)
+    known = next((process for process in scrapes if process.scrape == before.scrape), None)
     if known is not None and newest.at - known.at <= patience:
         return replace(known, turn=before.turn)
     return newest if newest.scrape == before.scrape else replace(newest, turn=before.turn + 1)
@@ -75,7 +75,7 @@ def sample_of(row: Row, process: Process, slack: float) -> tuple[float, float] |
 
     ``slack`` is how far before it a sample may lie: what merges several replicas may take one series from each.
     """
-    sample = next((one for one in reversed(row.samples) if one[0] <= process.at), None)
+    sample = next((pair for pair in reversed(row.samples) if pair[0] <= process.at), None)
     return sample if sample is not None and process.at - sample[0] < slack else None
 
 

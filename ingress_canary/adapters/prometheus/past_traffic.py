@@ -47,11 +47,15 @@ async def last_week(
             f"no request of Ingress {target.namespace}/{target.ingress} in the last {SPAN}; check --ingress, and the "
             "settings prometheus_labels and prometheus_matchers"
         )
-    errors = await number(exposition.requests, ",".join(one for one in (f'status=~"{bad}"', counted) if one))
+    errors = await number(
+        exposition.requests, ",".join(matcher for matcher in (f'status=~"{bad}"', counted) if matcher)
+    )
     if threshold is None:
         return PastTraffic(rps, _share(errors, rps), None)
     every = await number(exposition.durations, counted)
-    fast = await number(exposition.buckets, ",".join(one for one in (dialect.bound(threshold), counted) if one))
+    fast = await number(
+        exposition.buckets, ",".join(matcher for matcher in (dialect.bound(threshold), counted) if matcher)
+    )
     if math.isnan(fast):
         raise PrometheusError(f"there is no bucket of {threshold:g} s; choose a bound of the controllers' histogram")
     return PastTraffic(rps, _share(errors, rps), _share(every - fast, every))

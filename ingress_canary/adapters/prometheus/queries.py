@@ -64,24 +64,23 @@ class Dialect:
 
     def family(self, family: str, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the newest samples of a family, of all targets at once."""
-        return f"{family}{{{self._of(targets, [one.ingress for one in targets])}}}[{math.ceil(seconds)}s]"
+        return f"{family}{{{self._of(targets, [target.ingress for target in targets])}}}[{math.ceil(seconds)}s]"
 
     def buckets(self, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the buckets whose bounds any of the targets needs."""
         bounds = self.bound(*(bound for target in targets for bound in target.bounds))
-        whose = self._of(targets, [one.ingress for one in targets], bounds)
+        whose = self._of(targets, [target.ingress for target in targets], bounds)
         return f"{self.exposition.buckets}{{{whose}}}[{math.ceil(seconds)}s]"
 
     def bounds(self, targets: Sequence[Target]) -> str:
         """Return the query for the existing bucket bounds."""
-        whose = self._of(targets, [one.ingress for one in targets])
+        whose = self._of(targets, [target.ingress for target in targets])
         return f"count by ({self._stored('le')}) ({self.exposition.buckets}{{{whose}}})"
 
     def orphans(self, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the controllers' orphan-Ingress metric of the shadows."""
-        return (
-            f"{self.exposition.orphan}{{{self._of(targets, [one.shadow for one in targets])}}}[{math.ceil(seconds)}s]"
-        )
+        whose = self._of(targets, [target.shadow for target in targets])
+        return f"{self.exposition.orphan}{{{whose}}}[{math.ceil(seconds)}s]"
 
     def selector(self, family: str, target: Target, more: str = "") -> str:
         """Return the selector of one target's series, with further matchers."""

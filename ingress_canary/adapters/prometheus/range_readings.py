@@ -83,7 +83,7 @@ class RangeReadings:
     @classmethod
     def of(cls, memory: RangeRows, now: QueryAnswers, dialect: Dialect) -> Self:
         """Return the range readings of these answers."""
-        rows = [row for found in memory.scraped.values() for row in found]
+        rows = [row for selected in memory.scraped.values() for row in selected]
         followed = {name: process for name, (process, _) in now.processes.items()}
         known = processes(rows, dialect, followed, float("inf")) | followed
         scraped = {
@@ -178,7 +178,7 @@ def _cut(answers: Rows, upto: float, within: float) -> dict[str, list[Row]]:
         selector: [
             Row(row.labels, samples)
             for row in rows
-            if (samples := [one for one in row.samples if upto - within < one[0] <= upto])
+            if (samples := [sample for sample in row.samples if upto - within < sample[0] <= upto])
         ]
         for selector, rows in answers.items()
     }

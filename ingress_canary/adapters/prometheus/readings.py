@@ -56,11 +56,11 @@ def starts(
 ) -> dict[str, tuple[Process, float | None]]:
     """Return each process with its start; None where it is unknown, or from a later scrape than the process's."""
     known = {} if isinstance(rows, str) else {dialect.split(row.labels)[1]: row.samples[-1][1] for row in rows}
-    found: dict[str, tuple[Process, float | None]] = {}
+    begun: dict[str, tuple[Process, float | None]] = {}
     for name, process in processes.items():
         start = known.get(process.scrape)
-        found[name] = process, start if start is not None and 0 <= start <= process.at else None
-    return found
+        begun[name] = process, start if start is not None and 0 <= start <= process.at else None
+    return begun
 
 
 def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect) -> dict[Target, Reading]:
@@ -72,17 +72,17 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
     for family in (exposition.requests, exposition.durations, exposition.buckets):
         for row, process in _of_processes(family, answers, dialect):
             place = _place(row, dialect)
-            if (one := _one(family, row, process, answers, dialect)) is not None:
-                series.setdefault(place, []).append(one)
+            if (sample_series := _one(family, row, process, answers, dialect)) is not None:
+                series.setdefault(place, []).append(sample_series)
             elif is_of_others(row, process, answers.every):
                 elsewhere.setdefault(place, f"Prometheus: the samples of {family} {OTHERS}")
     # a fault that names no Ingress may be of any
     failed |= faults.get(NOBODY, {})
     orphans: dict[tuple[str, str], bool] = {}
     for row, process in _of_processes(exposition.orphan, answers, dialect):
-        one, place = _one(exposition.orphan, row, process, answers, dialect), _place(row, dialect)
-        if one is not None:
-            orphans[place] = orphans.get(place, False) or one.value > 0
+        sample_series, place = _one(exposition.orphan, row, process, answers, dialect), _place(row, dialect)
+        if sample_series is not None:
+            orphans[place] = orphans.get(place, False) or sample_series.value > 0
     instances = tuple(
         Instance(process.instance, None if start is None else answers.instant(start))
         for process, start in answers.processes.values()
@@ -95,11 +95,11 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
             at=answers.at,
             instances=instances,
             series=tuple(
-                one
-                for one in series.get((target.namespace, target.ingress), ())
-                if one.family != exposition.buckets or _bound(one.labels) in target.bounds
+                member
+                for member in series.get((target.namespace, target.ingress), ())
+                if member.family != exposition.buckets or _bound(member.labels) in target.bounds
             )
-            + tuple(one for selector in {*target.totals, *target.parts} for one in answers.own.get(selector, ())),
+            + tuple(member for selector in {*target.totals, *target.parts} for member in answers.own.get(selector, ())),
             bounds=bounds,
             orphaned=orphans.get((target.namespace, target.shadow)),
             note=answers.missing,
@@ -120,12 +120,12 @@ def _place(row: Row, dialect: Dialect) -> tuple[str, str]:
 
 def _faults(answers: QueryAnswers, dialect: Dialect) -> dict[tuple[str, str], dict[str, str]]:
     """Return the families that are unusable for an Ingress, because one of its series is, and why."""
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    faults: dict[tuple[str, str], dict[str, str]] = {}
     for family, rows in answers.rows.items():
         for row in () if isinstance(rows, str) else rows:
             if row.fault is not None:
-                found.setdefault(_place(row, dialect), {})[family] = f"Prometheus: {row.fault}"
-    return found
+                faults.setdefault(_place(row, dialect), {})[family] = f"Prometheus: {row.fault}"
+    return faults
 
 
 def _of_processes(family: str, answers: QueryAnswers, dialect: Dialect) -> Iterator[tuple[Row, Process]]:

@@ -87,7 +87,7 @@ class PrometheusSource:
         except PrometheusError as error:
             return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
         portions = self._dialect.portions(sorted(set(targets)))
-        began, answers, parts, asked, memories = await asyncio.gather(
+        began, answers, parts, value_answers, memories = await asyncio.gather(
             self._try(deadline, self._dialect.started()),
             asyncio.gather(*(self._look(deadline, portion, within) for portion in portions)),
             self._own(deadline, targets, "parts", raw),
@@ -99,7 +99,7 @@ class PrometheusSource:
         both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
         self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
         own = counters(both, last, replicas, self._followed, self._instant)
-        values, failed = numbers(asked)
+        values, failed = numbers(value_answers)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
         tick_answers = QueryAnswers(
             at, process_starts, {}, frozenset(), every, sampled, self._instant, own=own, values=values, failed=failed,
@@ -122,17 +122,17 @@ class PrometheusSource:
     ) -> dict[Target, Reading]:
         """Return the readings with the past readings that their targets need."""
         past = memory if isinstance(memory, str) else self._made_ready(memory, answers)
-        found = dict[Target, Reading]()
+        completed = dict[Target, Reading]()
         for target, reading in read.items():
             before = past if isinstance(past, str) else self._before(target, past, within)
             if isinstance(before, str):
                 why = f"what came before cannot be had, and is learnt or counted anew: {before}"
-                found[target] = reading._replace(note=f"{reading.note}; {why}" if reading.note else why)
+                completed[target] = reading._replace(note=f"{reading.note}; {why}" if reading.note else why)
                 continue
-            found[target] = reading._replace(past=before)
+            completed[target] = reading._replace(past=before)
             # some milliseconds of work each: others wait
             await asyncio.sleep(0)
-        return found
+        return completed
 
     def _made_ready(self, memory: RangeRows, answers: QueryAnswers) -> RangeReadings | str:
         try:
@@ -197,25 +197,29 @@ class PrometheusSource:
         Raises PrometheusError when there is no such process.
         """
         every = self._sampling.every
-        found = processes(rows, self._dialect, self._known, PATIENCE * every)
-        if not found:
+        scraped = processes(rows, self._dialect, self._known, PATIENCE * every)
+        if not scraped:
             raise PrometheusError(
                 f"no controller was scraped in the last {SEEN_WITHIN} s: there is no "
                 f"{RELOADED}{{{self._dialect.matchers}}}; see its page of targets, and --prometheus-matchers"
             )
-        newest = max(one.at for one in found.values())
+        newest = max(process.at for process in scraped.values())
         sampled = self._instant(newest + every) - self._instant(newest)
         oldest = at - max(2 * sampled, STALE_AT_LEAST)
-        present = {name: one for name, one in found.items() if oldest <= self._instant(one.at) <= at + STALE_AT_LEAST}
+        present = {
+            name: process
+            for name, process in scraped.items()
+            if oldest <= self._instant(process.at) <= at + STALE_AT_LEAST
+        }
         if not present:
             raise PrometheusError(self._out_of_time(at, self._instant(newest)))
-        behind = {name: self._known[name].at - one.at for name, one in present.items() if name in self._known}
+        behind = {name: self._known[name].at - process.at for name, process in present.items() if name in self._known}
         # a replica that is late by less has nothing new: its samples are older than those that were counted
         older = {name for name, seconds in behind.items() if seconds >= every}
-        usable = {name: one for name, one in present.items() if name not in older}
-        ahead = {name: one for name, one in usable.items() if behind.get(name, 0) <= 0}
-        forgotten = max(one.at for one in present.values()) - FORGET_AFTER.total_seconds()
-        self._known = {name: one for name, one in (self._known | ahead).items() if one.at > forgotten}
+        usable = {name: process for name, process in present.items() if name not in older}
+        ahead = {name: process for name, process in usable.items() if behind.get(name, 0) <= 0}
+        forgotten = max(process.at for process in present.values()) - FORGET_AFTER.total_seconds()
+        self._known = {name: process for name, process in (self._known | ahead).items() if process.at > forgotten}
         if not older:
             return usable, sampled, None
         why = (

@@ -45,16 +45,16 @@ def scrapes(totals: Answers, replicas: Sequence[str], patience: float) -> dict[s
     Of several replicas the first by name is believed, unless it lags behind another one by more than ``patience``
     seconds.
     """
-    found: dict[str, dict[tuple[str, ...], float]] = {}
+    replicas_seen: dict[str, dict[tuple[str, ...], float]] = {}
     for rows in totals.values():
         newest: dict[tuple[str, tuple[str, ...]], float] = {}
         for row in () if isinstance(rows, str) else rows:
             key = _instance(row, replicas), _replica(row, replicas)
             newest[key] = max(newest.get(key, 0.0), row.samples[-1][0])
         for (name, replica), at in newest.items():
-            seen = found.setdefault(name, {})
+            seen = replicas_seen.setdefault(name, {})
             seen[replica] = min(at, seen.get(replica, at))
-    return {name: _believed(seen, patience) for name, seen in found.items()}
+    return {name: _believed(seen, patience) for name, seen in replicas_seen.items()}
 
 
 def _believed(seen: Mapping[tuple[str, ...], float], patience: float) -> Scrape:
@@ -69,7 +69,7 @@ def turns(
 
     Their series are those of one process, whatever other labels the jobs give them: the sum would count all twice.
     """
-    found = {key: turn for key, turn in before.items() if key[0] in answers}
+    kept = {key: turn for key, turn in before.items() if key[0] in answers}
     for selector, rows in answers.items():
         jobs = dict[str, dict[str, float]]()
         for row in () if isinstance(rows, str) else rows:
@@ -78,10 +78,10 @@ def turns(
                 jobs.setdefault(row.labels["instance"], {})[row.labels.get("job", "")] = scrape.at
         for instance, seen in jobs.items():
             usable = sorted(job for job, at in seen.items() if max(seen.values()) - at <= patience)
-            old = found.get((selector, instance))
+            old = kept.get((selector, instance))
             if old is None or old.job not in usable:
-                found[selector, instance] = Turn(usable[0], old.number + 1 if old else 1)
-    return found
+                kept[selector, instance] = Turn(usable[0], old.number + 1 if old else 1)
+    return kept
 
 
 def counters(
@@ -89,7 +89,7 @@ def counters(
     instant: Callable[[float], datetime],
 ) -> dict[str, tuple[Series, ...]]:  # fmt: skip
     """Return the series of each selector as of the last scrapes."""
-    found: dict[str, tuple[Series, ...]] = {}
+    counted: dict[str, tuple[Series, ...]] = {}
     for selector, rows in answers.items():
         series = []
         for row in () if isinstance(rows, str) else rows:
@@ -106,8 +106,8 @@ def counters(
             series += [
                 Series(selector, name, labels, value, instant(at)) for at, value in row.samples if at == scrape.at
             ]
-        found[selector] = tuple(series)
-    return found
+        counted[selector] = tuple(series)
+    return counted
 
 
 def numbers(answers: Answers) -> tuple[dict[str, float], dict[str, str]]:

@@ -142,9 +142,9 @@ class Wanted:
 
     @staticmethod
     def _among(line: bytes, pattern: re.Pattern[bytes], names: set[bytes]) -> bool:
-        found = pattern.search(line)
+        match = pattern.search(line)
         # a capture with "=" began inside another label's value: let the parser decide
-        return found is not None and (found[1] in names or b"=" in found[1])
+        return match is not None and (match[1] in names or b"=" in match[1])
 
 
 def _quick(label: str) -> re.Pattern[bytes]:
@@ -223,8 +223,8 @@ class PageReader:
         if at >= len(mark):
             text = line[at : line.find(b'"', at)]
         else:
-            found = self._wanted.bound_of.search(line)
-            text = b"" if found is None else found[1]
+            match = self._wanted.bound_of.search(line)
+            text = b"" if match is None else match[1]
         known = self._wanted_bounds.get(text)
         if known is None:
             bound = _bound(text)
@@ -265,15 +265,15 @@ def _bound(text: bytes) -> float | None:
 def _parse(raw: bytes) -> SampleLine:
     """Return a sample line's content; an exemplar after it is ignored. Raises PageError."""
     try:
-        found = _LINE.fullmatch(raw.decode())
-        if found is None:
+        match = _LINE.fullmatch(raw.decode())
+        if match is None:
             raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}")
-        value = float(found[3])
+        value = float(match[3])
     except ValueError:  # no number, or no UTF-8
         raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
     # a page says the same few words thousands of times: each is kept once
-    labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(found[2] or "")}
-    return SampleLine(found[1], labels, value, float(found[4]) if found[4] else None)
+    labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(match[2] or "")}
+    return SampleLine(match[1], labels, value, float(match[4]) if match[4] else None)
 
 
 def _unescape(quoted: str) -> str:

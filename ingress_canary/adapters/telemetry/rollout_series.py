@@ -89,7 +89,9 @@ def _add_evidence(to: _Families, place: tuple[str, str, str], slo: SloStatus, pl
     tests = {"absolute": slo.log_e.absolute, "relative": slo.log_e.relative, "pass": slo.log_e.passing}
     for test, value in tests.items():
         to.evalue.add_metric((*place, test), value)
-    design = next((one.design for one in plan.objectives if one.name == slo.name), None) if plan else None
+    design = (
+        next((objective.design for objective in plan.objectives if objective.name == slo.name), None) if plan else None
+    )
     if design is not None:
         proofs = {"absolute": design.log_fail, "relative": design.log_fail, "pass": design.log_pass}
         for test, value in proofs.items():

@@ -34,13 +34,13 @@ def lint_live(
         settings = load({name: value for name, value in flags.items() if value}, settings_file)
         path = kubeconfig_of(settings.kubeconfig)
         where = None if everywhere else namespace_of(namespace, path, settings.context)
-        found = asyncio.run(look(settings, where))
-        wanted = {key: problems for key, problems in found.items() if not names or key.name in names}
+        findings = asyncio.run(look(settings, where))
+        wanted = {key: problems for key, problems in findings.items() if not names or key.name in names}
         if missing := set(names) - {key.name for key in wanted}:
             raise Missing(
                 f"no CanaryRollout {', '.join(sorted(missing))} in {f'namespace {where}' if where else 'any namespace'}"
             )
-        if where and not found:
+        if where and not findings:
             raise Missing(f"there is no CanaryRollout in namespace {where}")
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -80,18 +80,18 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
         await session.close()
 
 
-def _print(found: Findings, output: Output) -> None:
+def _print(findings: Findings, output: Output) -> None:
     if output is Output.JSON:
         rows = [
             {"namespace": key.namespace, "name": key.name, **asdict(problem)}
-            for key, problems in found.items()
+            for key, problems in findings.items()
             for problem in problems
         ]
         print(json.dumps(rows, indent=2))
         return
-    if not found:
+    if not findings:
         print("no CanaryRollout found")
-    for key, problems in found.items():
+    for key, problems in findings.items():
         for problem in problems:
             print(f"{key}: {problem.severity}, rule {problem.rule} ({problem.name}): {problem}")
         if not problems:

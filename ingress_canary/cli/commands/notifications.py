@@ -65,7 +65,7 @@ def attempt(
     Each message is tried once. Exits 1 when one did not go.
     """
     configure("error")
-    if sum(one is not None for one in (file, rollout, schedule)) > 1:
+    if sum(option is not None for option in (file, rollout, schedule)) > 1:
         raise typer.BadParameter("name one of FILE, --rollout and --schedule")
     if not (file or rollout or schedule or url):
         raise typer.BadParameter("name a FILE, --rollout or --schedule, or an address with --url")
@@ -86,14 +86,14 @@ def attempt(
 
 
 def _urls(words: Sequence[str]) -> list[str]:
-    found = [word for word in words if word != "-"]
+    urls = [word for word in words if word != "-"]
     if "-" in words:
         from ingress_canary.adapters.notify.outbox import addresses  # noqa: PLC0415
 
-        found += addresses(sys.stdin.read())
-        if not found:
+        urls += addresses(sys.stdin.read())
+        if not urls:
             raise typer.BadParameter("standard input holds no address", param_hint="--url")
-    return found
+    return urls
 
 
 async def _test(ask: Ask, urls: list[str], kubeconfig: str | None, context: str | None) -> list[Result]:
@@ -112,7 +112,7 @@ async def _test(ask: Ask, urls: list[str], kubeconfig: str | None, context: str 
         results: list[Result] = []
         for notice in await _notices(ask, session):
             if urls:
-                letters += [Letter(notice, line, one) for line, one in enumerate(urls, 1)]
+                letters += [Letter(notice, line, address) for line, address in enumerate(urls, 1)]
                 continue
             assert session is not None
             try:
@@ -127,7 +127,9 @@ async def _notices(ask: Ask, session: Any) -> list[Notice]:
 
     now = SystemClock().now()
     return [
-        notice for about, one in await audiences(ask, session) for notice in trial_notice(about, one, now, ask.names)
+        notice
+        for about, recipients in await audiences(ask, session)
+        for notice in trial_notice(about, recipients, now, ask.names)
     ]
 
 

@@ -73,16 +73,16 @@ def plan(
     traffic = Traffic(rps, Ratios(error_ratio, error_ratio), Ratios(slow, slow), forced_rps=forced_rps)
     result = planned(spec, traffic, interval or 10.0)
     notes = list(assumptions(spec, latency_slow_ratio is not None, forced_rps))
-    said = list(advice(spec, result))
+    hints = list(advice(spec, result))
     if output is Output.JSON:
         traffic_json = {"rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio}
-        print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": said, "assumptions": notes}, indent=2))
+        print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": hints, "assumptions": notes}, indent=2))
         return
     print(f"{name}: {count_of(len(result.steps), 'step')} at {pace(rps)} requests/s")
     if whose is not None:
         share = "" if latency_slow_ratio is None else f", {percent(slow)} slow"
         print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {percent(error_ratio)} bad{share}")
-    for line in (*_text(result), *(f"advice: {one}" for one in said)):
+    for line in (*_text(result), *(f"advice: {sentence}" for sentence in hints)):
         print(line)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -118,21 +118,21 @@ def _step_json(step: StepPlan) -> dict[str, Any]:
             {
                 "name": slo.name, "allowedRatio": round(slo.theta, 9), "healthyRatio": slo.healthy,
                 "proofRequests": _spread(slo.requests), "proofSeconds": _spread(slo.seconds),
-                "regressions": [_regression_json(one) for one in slo.regressions],
+                "regressions": [_regression_json(regression) for regression in slo.regressions],
             }
             for slo in step.slos
         ],
     }  # fmt: skip
 
 
-def _regression_json(one: Regression) -> dict[str, Any]:
+def _regression_json(regression: Regression) -> dict[str, Any]:
     def spread(member: str) -> dict[str, float] | None:
-        if one.p50 is None or one.p95 is None:
+        if regression.p50 is None or regression.p95 is None:
             return None
-        return {"p50": round(getattr(one.p50, member), 3), "p95": round(getattr(one.p95, member), 3)}
+        return {"p50": round(getattr(regression.p50, member), 3), "p95": round(getattr(regression.p95, member), 3)}
 
     return {
-        "regression": one.label, "ratio": one.ratio, "caughtSeconds": spread("seconds"),
+        "regression": regression.label, "ratio": regression.ratio, "caughtSeconds": spread("seconds"),
         "exposedRequests": spread("exposed"), "failedRequests": spread("failed"),
     }  # fmt: skip
 
@@ -151,8 +151,8 @@ def _text(result: SchedulePlan) -> Iterator[str]:
         )
         for slo in step.slos:
             yield f"  {slo.name}: {_proof(step, slo)}"
-            for found in slo.regressions:
-                yield f"    {found.label:>7} {_caught(found)}"
+            for regression in slo.regressions:
+                yield f"    {regression.label:>7} {_caught(regression)}"
     ends = "" if result.finishes else "; not every step is sure to end within maxHold"
     yield f"the whole rollout takes {_times(result.seconds)}{ends}"
 
@@ -160,15 +160,15 @@ def _text(result: SchedulePlan) -> Iterator[str]:
 def _proof(step: StepPlan, slo: SloPlan) -> str:
     healthy = f"{percent(slo.healthy)} bad, {percent(slo.theta)} allowed"
     if slo.seconds is None or slo.requests is None:
-        asked = "" if step.step.require is Require.PROOF else ", which this step does not ask for"
-        return f"{healthy}: never proven good{asked}"
+        exemption = "" if step.step.require is Require.PROOF else ", which this step does not ask for"
+        return f"{healthy}: never proven good{exemption}"
     return f"{healthy}: proven good after {_times(slo.seconds)}, {_counts(*slo.requests)} requests"
 
 
-def _caught(one: Regression) -> str:
-    if one.p50 is None or one.p95 is None:
+def _caught(regression: Regression) -> str:
+    if regression.p50 is None or regression.p95 is None:
         return "is not caught: it is within what the SLO and the baseline allow, or nobody reaches the canary"
-    half, most = one.p50, one.p95
+    half, most = regression.p50, regression.p95
     return (
         f"is caught after {_times(Proof(half.seconds, most.seconds))}: {_counts(half.failed, most.failed)} failed of "
         f"{_counts(half.exposed, most.exposed)} canary requests"
@@ -178,10 +178,10 @@ def _caught(one: Regression) -> str:
 def _times(span: Proof | None) -> str:
     if span is None:
         return "for ever"
-    half, most = (format_seconds(one) for one in span)
+    half, most = (format_seconds(seconds) for seconds in span)
     return half if half == most else f"{half} (p95 {most})"
 
 
 def _counts(half: float, most: float) -> str:
-    low, high = (f"{max(1.0, one):,.0f}" for one in (half, most))
+    low, high = (f"{max(1.0, count):,.0f}" for count in (half, most))
     return low if low == high else f"{low} (p95 {high})"

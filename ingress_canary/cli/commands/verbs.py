@@ -97,9 +97,9 @@ def command(verb: Verb) -> Callable[..., None]:
             ActionRequest(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output
         )
 
-    made = act_on_step if verb in NEED_STEP else act
-    made.__doc__ = HELP[verb]
-    return made
+    handler = act_on_step if verb in NEED_STEP else act
+    handler.__doc__ = HELP[verb]
+    return handler
 
 
 def act_on_rollout(

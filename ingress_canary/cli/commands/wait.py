@@ -72,16 +72,16 @@ def wait(
     path = kubeconfig_of(kubeconfig)
     namespace = namespace_of(namespace, path, context)
     try:
-        found = asyncio.run(_waited(namespace, name, goal, revision, timeout, path, context))
+        ended = asyncio.run(_waited(namespace, name, goal, revision, timeout, path, context))
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     if output is Output.JSON:
-        print(json.dumps({"namespace": namespace, "name": name, "for": goal} | asdict(found)))
+        print(json.dumps({"namespace": namespace, "name": name, "for": goal} | asdict(ended)))
     else:
-        what = f"revision {found.revision}: " if found.revision else ""
-        print(f"{found.result} {namespace}/{name}: {what}{found.phase}, {found.reason or '-'}: {found.message or '-'}")
-    raise typer.Exit(CODES[found.result])
+        what = f"revision {ended.revision}: " if ended.revision else ""
+        print(f"{ended.result} {namespace}/{name}: {what}{ended.phase}, {ended.reason or '-'}: {ended.message or '-'}")
+    raise typer.Exit(CODES[ended.result])
 
 
 def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> Found | None:
@@ -114,9 +114,9 @@ def judged(body: Json, goal: Goal, revision: str | None, *, appeared: bool) -> F
 
 def _promoted(status: RolloutStatus) -> bool:
     """Return whether a rollout that has Succeeded was promoted: a canary set back to stable's version was not."""
-    said = next((one.status for one in status.conditions if one.type == "Promoted"), None)
+    promoted = next((condition.status for condition in status.conditions if condition.type == "Promoted"), None)
     ended = status.history[-1].reason if status.history else Reason.PROMOTED
-    return said == "True" if said is not None else ended == Reason.PROMOTED
+    return promoted == "True" if promoted is not None else ended == Reason.PROMOTED
 
 
 def out_of_time(body: Json, revision: str | None) -> Found:
@@ -142,28 +142,28 @@ async def _waited(
 
     session = await connect(kubeconfig=kubeconfig, context=context)
     clock = asyncio.get_running_loop().time
-    deadline, appeared, told = clock() + patience, False, ""
+    deadline, appeared, printed = clock() + patience, False, ""
     last = Found("timedOut", revision, "unknown", "", "the API server has not answered")
     try:
         while True:
-            said = ""
+            line = ""
             try:
                 body = await session.request("GET", ROLLOUTS.path(namespace, name))
             except (Missing, Refused):
                 raise
             except ClusterError as error:
-                said = f"asking again: {error}"
+                line = f"asking again: {error}"
             else:
-                found = judged(body, goal, revision, appeared=appeared)
-                if found is not None:
-                    return found
+                outcome = judged(body, goal, revision, appeared=appeared)
+                if outcome is not None:
+                    return outcome
                 status = body.get("status") or {}
                 appeared = appeared or (status.get("revision") == (revision or body["spec"].get("revision")))
                 last = out_of_time(body, revision)
-                said = f"{last.phase}, {last.reason or '-'}"
-            if said != told:
-                print(f"{namespace}/{name}: {said}", file=sys.stderr)
-                told = said
+                line = f"{last.phase}, {last.reason or '-'}"
+            if line != printed:
+                print(f"{namespace}/{name}: {line}", file=sys.stderr)
+                printed = line
             left = deadline - clock()
             if left <= 0:
                 return last

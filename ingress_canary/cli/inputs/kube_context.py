@@ -13,22 +13,24 @@ USUAL = "default"
 """Namespace of objects without one."""
 
 
-def kubeconfig_of(said: Path | None) -> str | None:
+def kubeconfig_of(path: Path | None) -> str | None:
     """Return the kubeconfig that was named, else kubectl's; None in a pod, or when there is none."""
-    return str(said) if said else usual_kubeconfig()
+    return str(path) if path else usual_kubeconfig()
 
 
-def namespace_of(said: str | None, kubeconfig: str | None, context: str | None = None) -> str:
+def namespace_of(namespace: str | None, kubeconfig: str | None, context: str | None = None) -> str:
     """Return the namespace that was named, else that of the kubeconfig's context, as kubectl does, else ``default``.
 
     Of several files the first that says something counts. One that cannot be read says nothing here: ``connect`` is
     about to say why. The files are read here, because the client's own loader takes half a second to import.
     """
-    if said:
-        return said
+    if namespace:
+        return namespace
     files = list(_read(kubeconfig))
-    wanted = context or next((one["current-context"] for one in files if one.get("current-context")), None)
-    for entry in (entry for one in files for entry in one.get("contexts") or ()):
+    wanted = context or next(
+        (document["current-context"] for document in files if document.get("current-context")), None
+    )
+    for entry in (entry for document in files for entry in document.get("contexts") or ()):
         if isinstance(entry, dict) and entry.get("name") == wanted:
             return (entry.get("context") or {}).get("namespace") or USUAL
     return USUAL

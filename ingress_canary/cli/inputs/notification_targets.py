@@ -47,22 +47,22 @@ Found = list[tuple[NoticeSubject, Audience]]
 async def audiences(ask: Ask, session: "KubeClient | None") -> Found:
     """Return the recipients, and the rollout that the message is about. Raises ClusterError, SettingsError."""
     if ask.file is not None:
-        found = _of_file(ask.file, ask.namespace)
+        recipients = _of_file(ask.file, ask.namespace)
     elif ask.of_cluster:
         assert session is not None
         try:
-            found = [await _of_cluster(ask, session)]
+            recipients = [await _of_cluster(ask, session)]
         except ValidationError:
             what = ask.rollout or ask.schedule
             raise SettingsError(f"{what} or its schedule is not valid; `ingress-canary lint` says why") from None
     else:
-        found = [(_subject(ask.namespace, "test"), Audience(ask.namespace, (ALONE,)))]
-    there = {one.name for _, audience in found for one in audience.notifications}
+        recipients = [(_subject(ask.namespace, "test"), Audience(ask.namespace, (ALONE,)))]
+    there = {notification.name for _, audience in recipients for notification in audience.notifications}
     if missing := set(ask.names) - there:
         raise SettingsError(f"no notification {min(missing)}; there are {', '.join(sorted(there)) or 'none'}")
     if not there:
         raise SettingsError("no notifications are named there; add some to the schedule's spec.notifications")
-    return found
+    return recipients
 
 
 def _of_file(file: Path, namespace: str) -> Found:
@@ -71,16 +71,20 @@ def _of_file(file: Path, namespace: str) -> Found:
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(unread(file, error)) from None
-    ours = [one for one in documents if isinstance(one, dict) and one.get("kind") in (ROLLOUT_KIND, SCHEDULE_KIND)]
+    ours = [
+        document
+        for document in documents
+        if isinstance(document, dict) and document.get("kind") in (ROLLOUT_KIND, SCHEDULE_KIND)
+    ]
     if not ours:
         from ingress_canary.notifications import notifications_of  # noqa: PLC0415
 
         return [(_subject(namespace, "test"), Audience(namespace, notifications_of(file)))]
     try:
-        found = [_of_document(one, namespace) for one in ours]
+        recipients = [_of_document(document, namespace) for document in ours]
     except (ValidationError, KeyError, TypeError):
         raise SettingsError(f"{file}: is no valid schedule or rollout; `ingress-canary lint` says why") from None
-    return [one for one in found if one is not None]
+    return [recipient for recipient in recipients if recipient is not None]
 
 
 def _of_document(body: dict[str, Any], namespace: str) -> tuple[NoticeSubject, Audience] | None:
@@ -98,8 +102,8 @@ def _of_document(body: dict[str, Any], namespace: str) -> tuple[NoticeSubject, A
 
 async def _of_cluster(ask: Ask, session: "KubeClient") -> tuple[NoticeSubject, Audience]:
     """Return the notifications of an object as the daemon would use them: a rollout's as begun, if it has begun."""
-    kind, said = ("canaryrollouts", ask.rollout) if ask.rollout else ("canaryschedules", ask.schedule)
-    about = _subject(*_split(said or ""))
+    kind, name = ("canaryrollouts", ask.rollout) if ask.rollout else ("canaryschedules", ask.schedule)
+    about = _subject(*_split(name or ""))
     body = await _read(session, kind, about.key)
     if kind == "canaryschedules":
         return about, Audience(about.key.namespace, _notifications_of(body.get("spec") or {}))
@@ -129,8 +133,8 @@ def _subject(namespace: str, name: str) -> NoticeSubject:
     return NoticeSubject(Key(namespace, name), "")
 
 
-def _split(said: str) -> tuple[str, str]:
-    namespace, slash, name = said.partition("/")
+def _split(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
     if not (namespace and slash and name):
-        raise SettingsError(f"{said} is no namespace/name, such as shop/checkout")
+        raise SettingsError(f"{text} is no namespace/name, such as shop/checkout")
     return namespace, name

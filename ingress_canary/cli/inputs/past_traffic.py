@@ -40,7 +40,9 @@ async def _ask(settings: Settings, key: Key, measures: SliSet) -> "PastTraffic":
     from ingress_canary.adapters.prometheus.past_traffic import last_week  # noqa: PLC0415
     from ingress_canary.sources import client_of, dialect_of  # noqa: PLC0415
 
-    bad = [one for measure in measures.by_slo.values() if isinstance(measure, Availability) for one in measure.bad]
+    bad = [
+        status for measure in measures.by_slo.values() if isinstance(measure, Availability) for status in measure.bad
+    ]
     slow = [measure.threshold for measure in measures.by_slo.values() if isinstance(measure, Latency)]
     client, http = client_of(settings)
     async with http:

@@ -35,14 +35,19 @@ def read_schedule(file: Path) -> tuple[str, ScheduleSpec]:
     errors = [finding for finding in lint_texts([(str(file), text)]) if finding.severity is LintSeverity.ERROR]
     if errors:
         raise refused("\n".join(str(error) for error in errors))
-    documents = [one for one in read_documents(str(file), text) if isinstance(one, Document)]
-    found = [(item.name, spec) for one in documents for item in one.items() if (spec := _schedule(item)) is not None]
-    if not found:
+    documents = [document for document in read_documents(str(file), text) if isinstance(document, Document)]
+    schedules = [
+        (item.name, spec)
+        for document in documents
+        for item in document.items()
+        if (spec := _schedule(item)) is not None
+    ]
+    if not schedules:
         raise refused(f"{file}: no schedule in it; give a CanarySchedule, or a CanaryRollout with an inline one")
-    if len(found) > 1:
-        names = ", ".join(name for name, _ in found)
+    if len(schedules) > 1:
+        names = ", ".join(name for name, _ in schedules)
         raise refused(f"{file}: more than one schedule in it ({names}); give a file with one")
-    return found[0]
+    return schedules[0]
 
 
 def _schedule(document: Document) -> ScheduleSpec | None:
@@ -62,7 +67,7 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: _plain_value(one) for name, one in value.items() if one is not None}
+        return {name: _plain_value(member) for name, member in value.items() if member is not None}
     return value
 
 
@@ -79,7 +84,7 @@ def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) ->
         yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"
     if alone := sorted(measures.alone):
         yield f"{', '.join(alone)}: judged without stable, whose events the queries do not tell apart"
-    thresholds = {name: one.threshold for name, one in measures.by_slo.items() if isinstance(one, Latency)}
+    thresholds = {name: measure.threshold for name, measure in measures.by_slo.items() if isinstance(measure, Latency)}
     if len(measures.bounds) > 1 and slow_ratio_said:
         first = format_seconds(next(iter(thresholds.values())))
         names = ", ".join(thresholds)

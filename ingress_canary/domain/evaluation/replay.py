@@ -103,6 +103,8 @@ def _uncounted(reading: Reading, resume: Resume, known: set[str]) -> Reading:
         since = resume.since(sample_series.instance)
         if since is None or since <= sample_series.at:
             series.append(sample_series)
-    known |= {one.instance for one in series}
-    instances = tuple(one for one in reading.instances if one.name in known or resume.since(one.name) is None)
+    known |= {sample_series.instance for sample_series in series}
+    instances = tuple(
+        instance for instance in reading.instances if instance.name in known or resume.since(instance.name) is None
+    )
     return reading._replace(series=tuple(series), instances=instances)

@@ -106,8 +106,8 @@ def _evidence(slo: SloStatus) -> dict[str, Any]:
 
 def signature(key: str, timestamp: str, body: str) -> str:
     """Return the value of the signature header: HMAC-SHA256 over the timestamp, a dot and the body."""
-    made = hmac.new(key.encode(), f"{timestamp}.{body}".encode(), hashlib.sha256)
-    return f"sha256={made.hexdigest()}"
+    mac = hmac.new(key.encode(), f"{timestamp}.{body}".encode(), hashlib.sha256)
+    return f"sha256={mac.hexdigest()}"
 
 
 def read_gate_answer(code: int, kind: str, body: bytes) -> tuple[GateVerdict, str]:
@@ -119,23 +119,23 @@ def read_gate_answer(code: int, kind: str, body: bytes) -> tuple[GateVerdict, st
     text = body.decode("utf-8", "replace")
     if kind in ("text/html", "application/xhtml+xml") or _HTML.match(text):
         return GateVerdict.UNKNOWN, f"{code} with an HTML page, which no gate answers with; correct the url"
-    said = _shown_text(text)
+    shown = _shown_text(text)
     if 200 <= code < 300:
-        return GateVerdict.PASSED, said or str(code)
+        return GateVerdict.PASSED, shown or str(code)
     if code == 409:
-        return GateVerdict.REJECTED, said or str(code)
+        return GateVerdict.REJECTED, shown or str(code)
     moved = " (redirects are not followed)" if 300 <= code < 400 else ""
-    return GateVerdict.UNKNOWN, f"{code}{moved}{': ' if said else ''}{said}"
+    return GateVerdict.UNKNOWN, f"{code}{moved}{': ' if shown else ''}{shown}"
 
 
 def _shown_text(text: str) -> str:
     """Return the part of an answer that is shown: its field ``message``, or all of it, on one line and cut short."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if isinstance(found, dict) and isinstance(found.get("message"), str):
-        text = found["message"]
+        document = None
+    if isinstance(document, dict) and isinstance(document.get("message"), str):
+        text = document["message"]
     clean = "".join(char if char.isprintable() else " " for char in text)
     line = " ".join(clean.split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."

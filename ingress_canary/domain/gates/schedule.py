@@ -60,13 +60,13 @@ def selects(gate: Gate, step: PlannedStep) -> bool:
     return not gate.steps or step.name in gate.steps or str(step.index) in gate.steps
 
 
-def record_of(records: Iterable[GateStatus], asked: Question) -> GateStatus:
+def record_of(records: Iterable[GateStatus], gate_question: Question) -> GateStatus:
     """Return the stored record of a question; a new one where it has not been asked."""
-    gate = asked.gate
+    gate = gate_question.gate
     for record in records:
-        if record.name == gate.name and record.question == asked.id:
+        if record.name == gate.name and record.question == gate_question.id:
             return record
-    return GateStatus(name=gate.name, when=gate.when, step=asked.step, question=asked.id)
+    return GateStatus(name=gate.name, when=gate.when, step=gate_question.step, question=gate_question.id)
 
 
 def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
@@ -82,27 +82,27 @@ def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
     )  # fmt: skip
 
 
-def current_verdict(asked: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
+def current_verdict(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:
     """Return the verdict that a record has now: an answer that is too old counts as unknown."""
     if record.at is None:
         return GateVerdict.UNKNOWN
-    each_tick = timedelta(seconds=MISSED * interval) + asked.gate.timeout
-    limit = each_tick if asked.gate.when is GateWhen.DURING_STEP else GOOD_FOR
+    each_tick = timedelta(seconds=MISSED * interval) + gate_question.gate.timeout
+    limit = each_tick if gate_question.gate.when is GateWhen.DURING_STEP else GOOD_FOR
     return record.verdict if now - record.at <= limit else GateVerdict.UNKNOWN
 
 
-def next_call_at(asked: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
+def next_call_at(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> datetime | None:
     """Return when a question is asked next; None when no further answer is needed."""
     if record.at is None:
         return record.next_at or now
-    again = record.at + _backoff(asked.gate, record.attempts)
-    match asked.gate.when:
+    again = record.at + _backoff(gate_question.gate, record.attempts)
+    match gate_question.gate.when:
         case GateWhen.DURING_STEP:
             each_tick = record.at + timedelta(seconds=interval)
             return max(each_tick, again) if record.verdict is GateVerdict.UNKNOWN else each_tick
         case GateWhen.AFTER_FINISH:
-            told = record.verdict is not GateVerdict.UNKNOWN or record.attempts >= LAST
-            return None if told else again
+            settled = record.verdict is not GateVerdict.UNKNOWN or record.attempts >= LAST
+            return None if settled else again
         case _:
             return record.at + GOOD_FOR if record.verdict is GateVerdict.PASSED else again
 
@@ -111,20 +111,20 @@ def _backoff(gate: Gate, attempts: int) -> timedelta:
     return min(gate.backoff * (1 << min(max(attempts - 1, 0), 16)), LONGEST)
 
 
-def gate_title(asked: Question) -> str:
+def gate_title(gate_question: Question) -> str:
     """Return the name of a gate in messages."""
-    about = f", step {asked.step}" if asked.step else ""
-    return f"gate {asked.gate.name} ({asked.gate.when}{about})"
+    about = f", step {gate_question.step}" if gate_question.step else ""
+    return f"gate {gate_question.gate.name} ({gate_question.gate.when}{about})"
 
 
-def waiting_message(asked: Question, record: GateStatus, now: datetime, interval: float) -> str:
+def waiting_message(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> str:
     """Return the message of a gate that has not passed: its last answer, and when it is asked next."""
     if record.at is None:
-        return f"{gate_title(asked)} is asked"
-    age, then = now - record.at, next_call_at(asked, record, now, interval)
+        return f"{gate_title(gate_question)} is asked"
+    age, then = now - record.at, next_call_at(gate_question, record, now, interval)
     old = ""
-    if record.verdict is not current_verdict(asked, record, now, interval):
+    if record.verdict is not current_verdict(gate_question, record, now, interval):
         old = f", {format_seconds(age.total_seconds())} ago, which is too old"
     times = "once" if record.attempts == 1 else f"{record.attempts} times"
     again = f", next at {then:%H:%M:%S} UTC" if then is not None and then > now else ""
-    return f"{gate_title(asked)} {record.verdict}: {record.message}{old}; asked {times}{again}"
+    return f"{gate_title(gate_question)} {record.verdict}: {record.message}{old}; asked {times}{again}"

@@ -57,24 +57,24 @@ class CounterBook(NamedTuple):
 
 def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
     """Return the requests that each controller process has counted so far, idle processes included."""
-    found = {name: Requests() for name in book.requests.instances}
+    counted = {name: Requests() for name in book.requests.instances}
     for (name, _), sample in book.requests.samples.items():
-        before, count = found.get(name, Requests()), round(sample.values[0])
+        before, count = counted.get(name, Requests()), round(sample.values[0])
         if sample.side is Side.CANARY:
-            found[name] = before._replace(canary=before.canary + count)
+            counted[name] = before._replace(canary=before.canary + count)
         else:
-            found[name] = before._replace(stable=before.stable + count)
-    return found
+            counted[name] = before._replace(stable=before.stable + count)
+    return counted
 
 
 def newest_samples(book: CounterBook) -> dict[str, datetime]:
     """Return the newest sample time of each process that has samples."""
-    found: dict[str, datetime] = {}
+    newest: dict[str, datetime] = {}
     for counters in (book.requests, *book.latency.values(), *book.own.values()):
         for (name, _), sample in counters.samples.items():
-            if name not in found or found[name] < sample.at:
-                found[name] = sample.at
-    return found
+            if name not in newest or newest[name] < sample.at:
+                newest[name] = sample.at
+    return newest
 
 
 def advance(
@@ -120,11 +120,11 @@ def advance(
     evidence = ReadingCounts(
         counts,
         Requests(everything.n, everything.m),
-        classes_only=bool(measures.excluded) and any(one.classes for one in (requests, *latency.values())),
+        classes_only=bool(measures.excluded) and any(increases.classes for increases in (requests, *latency.values())),
         values=values,
     )
     return CounterBook(
-        reading.at, requests.counters, {bound: one.counters for bound, one in latency.items()}, own
+        reading.at, requests.counters, {bound: increases.counters for bound, increases in latency.items()}, own
     ), evidence
 
 

@@ -16,7 +16,7 @@ def names(template: str) -> list[str]:
 
 def render(template: str, values: Mapping[str, str], escaped: Callable[[str], str] = str) -> str:
     """Return the template with its variables replaced by their values; a variable without a value becomes empty."""
-    return _VARIABLE.sub(lambda found: escaped(values.get(found[1].strip(), "")), template)
+    return _VARIABLE.sub(lambda match: escaped(values.get(match[1].strip(), "")), template)
 
 
 def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:

@@ -24,9 +24,9 @@ def pod_spec(workload: Workload) -> Json:
     return spec
 
 
-def same_version(one: Workload, other: Workload) -> bool:
+def same_version(workload: Workload, other: Workload) -> bool:
     """Return whether two workloads run the same pods."""
-    return pod_spec(one) == pod_spec(other)
+    return pod_spec(workload) == pod_spec(other)
 
 
 def images(workload: Workload) -> dict[str, str]:

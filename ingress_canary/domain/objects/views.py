@@ -223,7 +223,9 @@ class Service:
 
     def has_port(self, port: str) -> bool:
         """Return whether a backend's port is one of this Service's, by name, number or target (serviceEndpoints)."""
-        return bool(port) and any(port in (one.name, str(one.number), one.target) for one in self.ports)
+        return bool(port) and any(
+            port in (service_port.name, str(service_port.number), service_port.target) for service_port in self.ports
+        )
 
 
 @dataclass(frozen=True, slots=True)

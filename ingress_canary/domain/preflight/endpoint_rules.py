@@ -110,11 +110,11 @@ def canary_can_carry_its_share(subject: PreflightInputs) -> Iterator[RuleFinding
         return
     stable = len(subject.view.endpoints(subject.stable).ready)
     canary = len(subject.view.endpoints(subject.canary).ready)
-    asked = subject.next_weight / 100 * (stable + canary)
-    if 0 < canary < asked / 2:
+    wanted = subject.next_weight / 100 * (stable + canary)
+    if 0 < canary < wanted / 2:
         yield RuleFinding(
             f"Service {subject.canary}",
             "spec.selector",
             f"{canary} of {stable + canary} ready endpoints are to carry {subject.next_weight:g} % of the requests",
-            f"scale the canary workload to about {round(asked)} pods",
+            f"scale the canary workload to about {round(wanted)} pods",
         )

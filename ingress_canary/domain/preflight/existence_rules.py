@@ -52,12 +52,15 @@ def primary_leads_to_stable_service(subject: PreflightInputs) -> Iterator[RuleFi
     """
     if subject.primary is None or subject.ports:
         return
-    led = sorted({path.backend.service or "" for one in subject.primary.rules for path in one.paths or ()} - {""})
-    found = f"its paths lead to {', '.join(led)}" if led else "it has no path that leads to a Service"
+    led = sorted(
+        {path.backend.service or "" for ingress_rule in subject.primary.rules for path in ingress_rule.paths or ()}
+        - {""}
+    )
+    explanation = f"its paths lead to {', '.join(led)}" if led else "it has no path that leads to a Service"
     yield RuleFinding(
         subject.label,
         "spec.stableService",
-        f"no path of Ingress {subject.primary.meta.key} leads to Service {subject.stable}: {found}",
+        f"no path of Ingress {subject.primary.meta.key} leads to Service {subject.stable}: {explanation}",
         "name one of these Services, or give the primary a rule with a path to this one",
     )
 

@@ -78,8 +78,8 @@ class Findings:
     @property
     def message(self) -> str:
         """Return every finding in one text, those that refuse first."""
-        told = [f"rule {one.rule}: {one}" for one in (*self.refused, *self.warnings)]
-        return _clipped(" | ".join(told) or "nothing was found", "")
+        lines = [f"rule {problem.rule}: {problem}" for problem in (*self.refused, *self.warnings)]
+        return _clipped(" | ".join(lines) or "nothing was found", "")
 
 
 def _clipped(text: str, tail: str) -> str:

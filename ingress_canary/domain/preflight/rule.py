@@ -56,11 +56,11 @@ class PreflightRule:
         """Yield the rule's problems, or a NotChecked problem when it could not read enough."""
         if self.waived(subject):
             return
-        found = False
+        broken = False
         for finding in self.check(subject):
-            found = True
+            broken = True
             yield Problem(self.number, self.name, self.severity, *finding)
-        if self.needs and not found and not self.needs.of(subject):
+        if self.needs and not broken and not self.needs.of(subject):
             yield Problem(
                 self.number,
                 self.name,

@@ -48,10 +48,10 @@ class _RecordingInputs:
         self.asked: dict[tuple[Any, ...], tuple[Callable[[], object], object]] = {}
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._view, name)
-        if not callable(found):
+        member = getattr(self._view, name)
+        if not callable(member):
             return self._ask((name,), partial(getattr, self._view, name))
-        return lambda *said: self._ask((name, *said), partial(found, *said))
+        return lambda *arguments: self._ask((name, *arguments), partial(member, *arguments))
 
     def _ask(self, question: tuple[Any, ...], ask: Callable[[], object]) -> object:
         if question not in self.asked:

@@ -51,15 +51,15 @@ class Calendar:
         """Return the calendar of a schedule."""
         zone = ZoneInfo(windows.timezone)
         freezes = (
-            Frozen(Span(_instant(_local(one.from_), zone), _instant(_local(one.to), zone, fold=1)), one.reason)
-            for one in windows.freezes
+            Frozen(Span(_instant(_local(freeze.from_), zone), _instant(_local(freeze.to), zone, fold=1)), freeze.reason)
+            for freeze in windows.freezes
         )
-        return cls(zone, windows, tuple(sorted(freezes, key=lambda one: one.span)))
+        return cls(zone, windows, tuple(sorted(freezes, key=lambda freeze: freeze.span)))
 
     def frozen(self, at: datetime) -> Frozen | None:
         """Return the freeze in force at an instant: of several the one that ends last."""
-        found = [one for one in self.freezes if one.span.start <= at < one.span.end]
-        return max(found, key=lambda one: one.span.end, default=None)
+        in_force = [freeze for freeze in self.freezes if freeze.span.start <= at < freeze.span.end]
+        return max(in_force, key=lambda freeze: freeze.span.end, default=None)
 
     def open(self, at: datetime) -> bool:
         """Return whether a rollout may advance at an instant."""
@@ -70,13 +70,13 @@ class Calendar:
         # each round passes a freeze or a range: more of both than there are cannot come before an answer
         for _ in range(2 * len(self.freezes) + AHEAD * len(self.windows.allow) + 2):
             freeze = self.frozen(at)
-            found = None if freeze is not None else self._opening(at)
+            opening = None if freeze is not None else self._opening(at)
             if freeze is not None:
                 at = freeze.span.end
-            elif found is None:
+            elif opening is None:
                 return None
-            elif found > at:
-                at = found
+            elif opening > at:
+                at = opening
             else:
                 closes = self.closes(at)
                 if closes is None or closes - at >= lasting:
@@ -86,7 +86,7 @@ class Calendar:
 
     def closes(self, at: datetime) -> datetime | None:
         """Return when the window that is open at an instant ends; None when it does not."""
-        freezes = [one.span.start for one in self.freezes if one.span.start > at]
+        freezes = [freeze.span.start for freeze in self.freezes if freeze.span.start > at]
         end = self._range_end(at) if self.windows.allow else None
         return min([*freezes, *([end] if end is not None else [])], default=None)
 
@@ -158,7 +158,7 @@ def _instant(local: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
     if at.astimezone(zone).replace(tzinfo=None) == local:
         return at
     # left out: read by the offset of after it lies before the change, and by that of before after it
-    before, after = (local.replace(tzinfo=zone, fold=one).astimezone(UTC) for one in (1, 0))
+    before, after = (local.replace(tzinfo=zone, fold=offset_fold).astimezone(UTC) for offset_fold in (1, 0))
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) / 2
         before, after = (middle, after) if middle.astimezone(zone).replace(tzinfo=None) < local else (before, middle)

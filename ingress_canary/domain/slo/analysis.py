@@ -192,8 +192,8 @@ class Analysis:
         parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
         return [
             *(
-                slo_status(one.name, verdict, accumulator.evidence, sentence)
-                for one, verdict, accumulator, sentence in parts
+                slo_status(objective.name, verdict, accumulator.evidence, sentence)
+                for objective, verdict, accumulator, sentence in parts
             ),
             *(watch.status for watch in self.watches),
         ]

@@ -90,11 +90,11 @@ def decode(text: str, plan: Plan) -> Analysis | None:
 def _fingerprint(plan: Plan) -> str:
     """Return the digest of the parts of a plan on which the meaning of stored evidence depends."""
     designs = [(objective.name, objective.design) for objective in plan.objectives]
-    said = [
+    parameters = [
         [name, design.theta, design.rho, design.delta, design.alpha, design.beta, design.slos, design.steps]
         for name, design in designs
     ]
-    return hashlib.sha256(json.dumps([said, len(plan.step_minimums)]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([parameters, len(plan.step_minimums)]).encode()).hexdigest()[:16]
 
 
 def _accumulator(row: list[object], design: Design, step: int) -> Accumulator:

@@ -91,8 +91,8 @@ class ThresholdCheck:
             return f"no data: {self.missing}"[:MESSAGE_LENGTH]
         if not self.inside:
             return f"no look was taken yet; it must be {self.bound} (uncalibrated)"
-        good, asked = sum(self.inside), self.bound.looks
-        last = f"last {len(self.inside)} of {asked}" if len(self.inside) < asked else f"last {asked}"
+        good, looks = sum(self.inside), self.bound.looks
+        last = f"last {len(self.inside)} of {looks}" if len(self.inside) < looks else f"last {looks}"
         return (
             f"{self.value:.4g}, must be {self.bound}: of the {last} looks, one every "
             f"{format_seconds(self.bound.window)}, {good} inside (uncalibrated)"

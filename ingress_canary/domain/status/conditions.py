@@ -62,7 +62,7 @@ def facts(
         yield _preflight(findings)
     if seen is None:
         return
-    known = {one.type for one in status.conditions}
+    known = {condition.type for condition in status.conditions}
     if seen.terminating is not None or SHADOW_REMOVED in known:
         left = str(seen.terminating) if seen.terminating is not None else None
         yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
@@ -89,9 +89,9 @@ def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], g
 
 def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: datetime) -> list[Condition]:
     """Return all conditions in their order, updated by these facts; the others stay as they were."""
-    made = {condition.type: condition for condition in status.conditions}
-    made |= {fact.kind: _condition(fact, status, made.get(fact.kind), now) for fact in new_facts}
-    return [made[kind] for kind in ORDER if kind in made]
+    by_type = {condition.type: condition for condition in status.conditions}
+    by_type |= {fact.kind: _condition(fact, status, by_type.get(fact.kind), now) for fact in new_facts}
+    return [by_type[kind] for kind in ORDER if kind in by_type]
 
 
 def _preflight(findings: Findings) -> ConditionFact:

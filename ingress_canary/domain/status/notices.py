@@ -94,30 +94,30 @@ def standing(decision: Decision, now: datetime) -> list[AlertStatus]:
     status = decision.status
     if decision.moved is not None:
         return []
-    kept = [one for one in status.alerts if one.reason == status.reason or now - one.at < QUIET]
-    known = {one.reason for one in kept}
+    kept = [alert for alert in status.alerts if alert.reason == status.reason or now - alert.at < QUIET]
+    known = {alert.reason for alert in kept}
     # a reason that the transition has just reported is not reported again
-    known |= {one.reason for one in status.history[-1:] if now - one.at < QUIET}
+    known |= {entry.reason for entry in status.history[-1:] if now - entry.at < QUIET}
     calls = [str(alert.reason) for alert in decision.alerts]
     calls += [status.reason] if status.reason in ASKING else []
-    return [*kept, *(AlertStatus(reason=one, at=now) for one in dict.fromkeys(calls) if one not in known)][-ALERTS:]
+    return [*kept, *(AlertStatus(reason=call, at=now) for call in dict.fromkeys(calls) if call not in known)][-ALERTS:]
 
 
 def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Iterator[News]:
     """Yield the news of a stored status against the one before: a transition, or an alert."""
     if decision.moved is not None:
         yield Reason(decision.moved.reason), decision.moved.message, decision.moved.at
-    said = {str(alert.reason): alert.message for alert in decision.alerts}
+    messages = {str(alert.reason): alert.message for alert in decision.alerts}
     for alert in after.alerts:
         if alert not in before.alerts:
-            yield Reason(alert.reason), said.get(alert.reason, after.message), alert.at
+            yield Reason(alert.reason), messages.get(alert.reason, after.message), alert.at
 
 
 def notices(
-    about: NoticeSubject, found: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
+    about: NoticeSubject, pieces: Iterable[News], status: RolloutStatus | None, audiences: Sequence[Audience]
 ) -> Iterator[Notice]:
     """Yield a message for each piece of news and each recipient who wants it; ``status`` is None when unreadable."""
-    for reason, message, at in found:
+    for reason, message, at in pieces:
         values = _values(about.key, status, reason, message, at)
         for audience in audiences:
             for notification in audience.notifications:
@@ -129,13 +129,15 @@ def notices(
                     )  # fmt: skip
 
 
-def trial_notice(about: NoticeSubject, one: Audience, at: datetime, names: Sequence[str] = ()) -> Iterator[Notice]:
+def trial_notice(
+    about: NoticeSubject, recipients: Audience, at: datetime, names: Sequence[str] = ()
+) -> Iterator[Notice]:
     """Yield a test message for each notification, or for those named."""
     status = RolloutStatus(phase=Phase.PROGRESSING)
-    for notification in one.notifications:
+    for notification in recipients.notifications:
         if not names or notification.name in names:
             reason = next((Reason(word) for word in notification.reasons if word in list(Reason)), Reason.STEP_PASSED)
-            secret = Key(one.namespace, notification.secret_ref.name)
+            secret = Key(recipients.namespace, notification.secret_ref.name)
             title, body = render_text(notification, _values(about.key, status, reason, TRIAL, at))
             entry = notification.secret_ref.key
             yield Notice(about, reason, Severity.INFO, notification.name, secret, entry, f"[test] {title}", body)

@@ -111,7 +111,7 @@ def _substance(status: RolloutStatus) -> tuple[object, ...]:
         _place(status),
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
-        [_NUMBER.sub("#", one.message) for one in status.conditions if one.type in TO_THE_LETTER],
+        [_NUMBER.sub("#", condition.message) for condition in status.conditions if condition.type in TO_THE_LETTER],
     )  # fmt: skip
 
 

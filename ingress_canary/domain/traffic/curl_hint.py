@@ -27,7 +27,7 @@ def curl_command(
             return None
         headers = {exposure.header.name: "VALUE"}
         blanks.append(f"VALUE: one that {exposure.header.pattern} matches")
-    told = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
+    options = " ".join(f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items())
     host, path = _place(primary, stable)
     if _METACHARACTERS.search(path):
         blanks.append(f"PATH: one that {path} matches")
@@ -35,7 +35,7 @@ def curl_command(
     scheme = "https" if _secured(primary, host) else "http"
     url = shlex.quote(f"{scheme}://{host or 'ADDRESS-OF-THE-CONTROLLER'}{path}")
     hint = f"   # {'; '.join(blanks)}" if blanks else ""
-    return f"curl {told} {url}{hint}"
+    return f"curl {options} {url}{hint}"
 
 
 def _place(primary: Ingress, stable: str) -> tuple[str, str]:

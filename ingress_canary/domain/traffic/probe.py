@@ -61,16 +61,20 @@ def unaskable_probe(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]
         yield f"header {header.name} is matched by a pattern; set send to a value that matches it"
 
 
-def read_probe_answer(asked: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
+def read_probe_answer(request: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:
     """Return the result that an answer means. ``headers`` is looked up without regard to case."""
-    said = headers.get(asked.header)
-    if said is not None and said.strip() == asked.value:
-        return ProbeAnswer(at, by_canary=True, message=f"the probe was answered by the canary ({asked.header}: {said})")
-    if said is not None:
-        what = f"said {asked.header}: {said[:SHOWN]} where the canary says {asked.value}"
-        return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {asked.url} {what}")
+    value = headers.get(request.header)
+    if value is not None and value.strip() == request.value:
+        return ProbeAnswer(
+            at, by_canary=True, message=f"the probe was answered by the canary ({request.header}: {value})"
+        )
+    if value is not None:
+        what = f"said {request.header}: {value[:SHOWN]} where the canary says {request.value}"
+        return ProbeAnswer(
+            at, by_canary=False, message=f"the probe was not answered by the canary: {request.url} {what}"
+        )
     if 300 <= code < 400 or code >= 500:
         # neither version may have had a word in this
-        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {asked.url} answered {code}")
-    what = f"answered {code} without {asked.header}"
-    return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {asked.url} {what}")
+        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {request.url} answered {code}")
+    what = f"answered {code} without {request.header}"
+    return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {request.url} {what}")

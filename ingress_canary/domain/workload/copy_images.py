@@ -68,4 +68,4 @@ def _listed(of: Images) -> list[ContainerImage]:
 
 
 def _named(of: list[ContainerImage]) -> Images:
-    return {one.name: one.image for one in of}
+    return {container.name: container.image for container in of}

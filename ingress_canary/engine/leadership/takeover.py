@@ -40,5 +40,5 @@ def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> Ingre
     """Return the shadow of a rollout: by the name in its status, else by its spec's."""
     meta, status = Meta.of(body), read_status(body)
     name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
-    found = view.ingress(Key(meta.namespace, name)) if name is not None else None
-    return found if found is not None and is_shadow(found, meta.uid, status) else None
+    shadow = view.ingress(Key(meta.namespace, name)) if name is not None else None
+    return shadow if shadow is not None and is_shadow(shadow, meta.uid, status) else None

@@ -45,7 +45,7 @@ def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, 
     state.counting = at.signals, at.compiled.measures
     at = at._replace(probe=state.probed)
     try:
-        return tick_with_past(evaluation, reading, at, lambda *said: state.memo.of(advance, *said))
+        return tick_with_past(evaluation, reading, at, lambda *arguments: state.memo.of(advance, *arguments))
     except Exception as error:
         gap = f"the reading of the source could not be judged: {type(error).__name__}: {error}"
         if evaluation.no_data != gap:

@@ -162,8 +162,8 @@ class RolloutStates:
     def rivals(self, rival: Rival) -> tuple[Rival, ...]:
         """Return the other rollouts that use the same Ingress or canary Service."""
         keys = set[Key]().union(*(self._claims.get(claimed, set()) for claimed in _claimed(rival))) - {rival.key}
-        found = (self._entries[key].rival for key in sorted(keys) if key in self._entries)
-        return tuple(other for other in found if other is not None)
+        rivals = (self._entries[key].rival for key in sorted(keys) if key in self._entries)
+        return tuple(other for other in rivals if other is not None)
 
     def _unclaim(self, rival: Rival | None) -> None:
         if rival is None:

@@ -68,7 +68,7 @@ class Annotations:
             force_ssl_redirect=_bool(own, "force-ssl-redirect"),
             ssl_passthrough=_bool(own, "ssl-passthrough"),
             default_backend=own.get("default-backend", "").strip(),
-            aliases=tuple(alias for one in own.get("server-alias", "").split(",") if (alias := one.strip().lower())),
+            aliases=tuple(alias for name in own.get("server-alias", "").split(",") if (alias := name.strip().lower())),
         )
 
 

@@ -24,9 +24,9 @@ def compile_routes(cluster: ControllerView, *, ignore_canaries: bool = False) ->
 
     A controller that ignores canaries calls each of them an orphan, and gives their traffic to nobody.
     """
-    canaries = [one for one in cluster.ingresses if one.annotations.canary] if ignore_canaries else []
-    compiler = _Compiler(cluster, [one for one in cluster.ingresses if one not in canaries])
-    compiler.orphans |= {(one.namespace, one.name, NO_SERVICE): 1 for one in canaries}
+    canaries = [ingress for ingress in cluster.ingresses if ingress.annotations.canary] if ignore_canaries else []
+    compiler = _Compiler(cluster, [ingress for ingress in cluster.ingresses if ingress not in canaries])
+    compiler.orphans |= {(ingress.namespace, ingress.name, NO_SERVICE): 1 for ingress in canaries}
     return compiler.routes()
 
 
@@ -39,16 +39,16 @@ class _Compiler:
         self.orphans: dict[tuple[str, str, str], int] = {}
 
     def routes(self) -> Routes:
-        plain = [one for one in self.ingresses if not one.annotations.canary]
-        for one in self.ingresses:
-            self._add_upstreams(one)
+        plain = [ingress for ingress in self.ingresses if not ingress.annotations.canary]
+        for ingress in self.ingresses:
+            self._add_upstreams(ingress)
         self._add_servers(plain)
-        for one in self.ingresses:
-            self._add_locations(one)
+        for ingress in self.ingresses:
+            self._add_locations(ingress)
         if plain:
-            for one in self.ingresses:
-                if one.annotations.canary:
-                    self._merge(one)
+            for ingress in self.ingresses:
+                if ingress.annotations.canary:
+                    self._merge(ingress)
         self._replace_empty_upstreams()
         return Routes(self.servers.values(), self.upstreams.values(), self.orphans)
 
@@ -115,7 +115,7 @@ class _Compiler:
                 self._make_sticky(upstream, server, path, ingress.annotations)
 
     def _claim(self, server: Server, path: LabPath, upstream: Upstream, ingress: LabIngress) -> None:
-        taken = next((one for one in server.locations if one.path == path.path), None)
+        taken = next((location for location in server.locations if location.path == path.path), None)
         labels = _labels(ingress, server.host, path.path)
         if taken is None or taken.type != path.type:
             location = Location(server.host, path.path, path.type, upstream.name, labels)
@@ -198,7 +198,7 @@ def _labels(ingress: LabIngress, host: str, path: str) -> Labels:
     """Return the names that a location's requests are counted under: the Service of the first path that is equal."""
     service = ingress.default_backend.service if ingress.default_backend else ""
     for rule in ingress.rules:
-        for one in rule.paths or ():
-            if rule.host == host and one.path == path and one.backend:
-                return Labels(ingress.namespace, ingress.name, one.backend.service, path)
+        for rule_path in rule.paths or ():
+            if rule.host == host and rule_path.path == path and rule_path.backend:
+                return Labels(ingress.namespace, ingress.name, rule_path.backend.service, path)
     return Labels(ingress.namespace, ingress.name, service, path)

@@ -95,7 +95,7 @@ class ControllerMetrics:
         self._orphans |= orphans
         removed = set(gone)
         for family in (self._requests, self._upstream):
-            for request in [one for one in family if (one.namespace, one.ingress) in removed]:
+            for request in [request for request in family if (request.namespace, request.ingress) in removed]:
                 del family[request]
 
     def crashed(self) -> None:
@@ -128,14 +128,15 @@ class ControllerMetrics:
         )
         yield from _family(f"{_PREFIX}orphan_ingress", "gauge", "1 indicates orphaned ingress.", orphans)
         counts = (
-            f"{_REQUESTS}{{{self._labels(one)}}} {go_float(sum(seen.buckets))}" for one, seen in self._requests.items()
+            f"{_REQUESTS}{{{self._labels(request)}}} {go_float(sum(seen.buckets))}"
+            for request, seen in self._requests.items()
         )
         yield from _family(_REQUESTS, "counter", "The total number of client requests", counts)
         for name, histograms, help_ in (
             (_DURATION, self._requests, "The request processing time in milliseconds"),
             (_UPSTREAM, self._upstream, "The time spent on receiving the response from the upstream server"),
         ):
-            lines = (line for one, seen in histograms.items() for line in seen.lines(name, self._labels(one)))
+            lines = (line for request, seen in histograms.items() for line in seen.lines(name, self._labels(request)))
             yield from _family(name, "histogram", help_, lines)
         started = [f"process_start_time_seconds {go_float(self._started)}"]
         yield from _family(

@@ -117,21 +117,21 @@ class ControllerView:
 
     def __init__(self, objects: Mapping[Kind, Iterable[Json]]) -> None:
         classes = {
-            one["metadata"]["name"]
-            for one in objects.get(Kind.INGRESS_CLASS, ())
-            if (one.get("spec") or {}).get("controller") == CONTROLLER
+            ingress_class["metadata"]["name"]
+            for ingress_class in objects.get(Kind.INGRESS_CLASS, ())
+            if (ingress_class.get("spec") or {}).get("controller") == CONTROLLER
         }
-        mine = [one for one in objects.get(Kind.INGRESS, ()) if _is_mine(one, classes)]
+        mine = [ingress for ingress in objects.get(Kind.INGRESS, ()) if _is_mine(ingress, classes)]
         # the oldest first; of the same second, the greater name first
-        mine.sort(key=lambda one: f"{one['metadata']['namespace']}/{one['metadata']['name']}", reverse=True)
+        mine.sort(key=lambda ingress: f"{ingress['metadata']['namespace']}/{ingress['metadata']['name']}", reverse=True)
         mine.sort(key=_created)
-        self.ingresses: Sequence[LabIngress] = [LabIngress.of(one) for one in mine]
-        self._services = {_key(one["metadata"]): one for one in objects.get(Kind.SERVICE, ())}
+        self.ingresses: Sequence[LabIngress] = [LabIngress.of(ingress) for ingress in mine]
+        self._services = {_key(service["metadata"]): service for service in objects.get(Kind.SERVICE, ())}
         self._slices: dict[tuple[str, str], list[Json]] = {}
-        for one in objects.get(Kind.ENDPOINT_SLICE, ()):
-            meta = one["metadata"]
+        for endpoint_slice in objects.get(Kind.ENDPOINT_SLICE, ()):
+            meta = endpoint_slice["metadata"]
             self._slices.setdefault((meta["namespace"], (meta.get("labels") or {}).get(SERVICE_LABEL, "")), []).append(
-                one
+                endpoint_slice
             )
 
     def has_service(self, namespace: str, name: str) -> bool:
@@ -155,8 +155,12 @@ class ControllerView:
             target = port.get("targetPort", port["port"])
             if backend.port in (str(port["port"]), str(target), port.get("name")):
                 slices = self._slices.get((namespace, backend.service), ())
-                found = [address for one in slices for address in _ready(one, port.get("name") or "", target)]
-                return tuple(dict.fromkeys(found))
+                addresses = [
+                    address
+                    for endpoint_slice in slices
+                    for address in _ready(endpoint_slice, port.get("name") or "", target)
+                ]
+                return tuple(dict.fromkeys(addresses))
         return ()
 
 

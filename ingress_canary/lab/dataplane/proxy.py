@@ -153,7 +153,7 @@ class _Exchange:
 
     def _peer(self, balancer: Balancer, key: str, tried: set[str]) -> str:
         """Return an endpoint: by the affinity key where there is one, at random otherwise."""
-        left = [one for one in balancer.endpoints if one not in tried] or balancer.endpoints
+        left = [endpoint for endpoint in balancer.endpoints if endpoint not in tried] or balancer.endpoints
         if balancer.sticky:
             return max(left, key=lambda endpoint: random.Random(f"{key} {endpoint}").random())
         return self._rng.choice(left)

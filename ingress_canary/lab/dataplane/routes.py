@@ -79,7 +79,7 @@ class Routes:
     def __init__(
         self, servers: Iterable[Server], upstreams: Iterable[Upstream], orphans: dict[tuple[str, str, str], int]
     ) -> None:
-        self.upstreams = {one.name: one for one in upstreams}
+        self.upstreams = {upstream.name: upstream for upstream in upstreams}
         self.orphans = orphans
         """(namespace, Ingress, type) to 1 for an Ingress without Service or endpoints, 0 for a healthy one."""
         self.ingresses: set[tuple[str, str]] = set()
@@ -87,7 +87,7 @@ class Routes:
         self._servers: dict[str, _Table] = {}
         for server in servers:
             table = _Table(server)
-            self.ingresses |= {(one.labels.namespace, one.labels.ingress) for one in server.locations}
+            self.ingresses |= {(location.labels.namespace, location.labels.ingress) for location in server.locations}
             for host in (server.host, *server.aliases):
                 self._servers[host] = table
 
@@ -110,19 +110,23 @@ class _Table:
     """A server's locations as the proxy matches them: exact ones, then the longest prefix."""
 
     def __init__(self, server: Server) -> None:
-        self.exact = {one.path: one for one in server.locations if one.type == "Exact"}
-        prefixes = [one for one in server.locations if one.type == "Prefix"]
-        for one in prefixes:
-            if one.path != "/":
+        self.exact = {location.path: location for location in server.locations if location.type == "Exact"}
+        prefixes = [location for location in server.locations if location.type == "Prefix"]
+        for location in prefixes:
+            if location.path != "/":
                 # /api takes /api and /api/..., never /apix
-                self.exact.setdefault(one.path, one)
-        by_length = sorted(prefixes, key=lambda one: len(one.path), reverse=True)
-        self.prefixes = [(one.path if one.path.endswith("/") else one.path + "/", one) for one in by_length]
-        self.passthrough = next((one for one in by_length if one.path == "/"), None) if server.ssl_passthrough else None
+                self.exact.setdefault(location.path, location)
+        by_length = sorted(prefixes, key=lambda location: len(location.path), reverse=True)
+        self.prefixes = [
+            (location.path if location.path.endswith("/") else location.path + "/", location) for location in by_length
+        ]
+        self.passthrough = (
+            next((location for location in by_length if location.path == "/"), None) if server.ssl_passthrough else None
+        )
 
     def locate(self, path: str) -> Location | None:
         if self.passthrough:
             return self.passthrough
         if exact := self.exact.get(path):
             return exact
-        return next((one for prefix, one in self.prefixes if path.startswith(prefix)), None)
+        return next((location for prefix, location in self.prefixes if path.startswith(prefix)), None)

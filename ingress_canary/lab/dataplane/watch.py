@@ -43,7 +43,7 @@ async def follow(
 async def _list(session: aiohttp.ClientSession, url: str) -> tuple[dict[str, Json], str]:
     async with session.get(url, raise_for_status=True) as response:
         body = await response.json()
-    return {_key(one): one for one in body["items"]}, body["metadata"]["resourceVersion"]
+    return {_key(item): item for item in body["items"]}, body["metadata"]["resourceVersion"]
 
 
 async def _events(session: aiohttp.ClientSession, url: str, version: str) -> AsyncIterator[Json]:

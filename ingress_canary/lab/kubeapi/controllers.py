@@ -126,10 +126,10 @@ class Namespaces:
 
     def _remove(self, namespace: str) -> None:
         try:
-            found = self._store.get(NAMESPACES, "", namespace)
+            stored = self._store.get(NAMESPACES, "", namespace)
         except ApiError:
             return
-        if "deletionTimestamp" not in found["metadata"]:
+        if "deletionTimestamp" not in stored["metadata"]:
             return
-        if not any(self._store.list(one, namespace) for one in self._store.registry if one.namespaced):
+        if not any(self._store.list(resource, namespace) for resource in self._store.registry if resource.namespaced):
             self._store.remove(NAMESPACES, "", namespace)

@@ -143,8 +143,8 @@ def malformed_version(text: str) -> ApiError:
     return ApiError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: invalid syntax')
 
 
-def too_large_version(asked: int, current: int) -> ApiError:
+def too_large_version(requested: int, current: int) -> ApiError:
     """504: a version that this server has not reached, such as one from before it lost its data."""
-    message = f"Too large resource version: {asked}, current: {current}"
+    message = f"Too large resource version: {requested}, current: {current}"
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     return ApiError(504, "Timeout", f"Timeout: {message}", {"causes": [cause], "retryAfterSeconds": 1})

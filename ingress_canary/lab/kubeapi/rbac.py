@@ -83,7 +83,7 @@ class Rbac:
 
 def rights_of(user: str, objects: Sequence[Json]) -> Iterator[Right]:
     """Yield the rights that a user has by ``objects``. A binding to a role that is not there grants nothing."""
-    roles = {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one for one in objects}
+    roles = {(body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]): body for body in objects}
     for binding in objects:
         if binding["kind"] not in ("RoleBinding", "ClusterRoleBinding"):
             continue

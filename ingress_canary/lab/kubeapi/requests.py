@@ -61,7 +61,7 @@ class AuditRecord:
     @classmethod
     def of(cls, info: RequestInfo, at: datetime, body: Any) -> "AuditRecord":
         """Return the record of a request that has just arrived."""
-        return cls(at=at, body=body, **{one.name: getattr(info, one.name) for one in fields(info)})
+        return cls(at=at, body=body, **{field.name: getattr(info, field.name) for field in fields(info)})
 
 
 INFO = web.RequestKey("info", RequestInfo)

@@ -278,11 +278,11 @@ class KubeApi:
             raise not_allowed()
         if request.path in ("/healthz", "/livez", "/readyz"):
             return web.Response(text="ok")
-        found = discovery.document(self.store.registry, request.path)
-        if found is None:
+        document = discovery.document(self.store.registry, request.path)
+        if document is None:
             parts = request.path.split("/")
             raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else VersionNotServed()
-        return respond(found)
+        return respond(document)
 
     async def _committed(self, record: AuditRecord) -> None:
         for hook in list(self.on_commit):

@@ -48,13 +48,13 @@ class AffectedRollouts:
 
     def of_ingress(self, ingress: Ingress, caches: CachedCluster) -> set[Key]:
         """Return the rollouts whose primary or shadow is this Ingress, or that share a Service or host with it."""
-        found = {*self._named(ingress.meta.key), *owners_of(ingress)}
+        rollouts = {*self._named(ingress.meta.key), *owners_of(ingress)}
         for service in services_of(ingress):
-            found |= self.of_service(service)
+            rollouts |= self.of_service(service)
         for host in hosts_of(ingress):
             for neighbour in caches.ingresses_by_host(host):
-                found |= self._named(neighbour.meta.key)
-        return found
+                rollouts |= self._named(neighbour.meta.key)
+        return rollouts
 
     def _named(self, ingress: Key) -> AbstractSet[Key]:
         return self._rollouts.get(("ingress", ingress), frozenset())

@@ -28,7 +28,7 @@ def upstream_of(service: Key) -> str:
 
 def services_of(ingress: Ingress) -> set[Key]:
     """Return the Services that an Ingress's backends name."""
-    return {Key(ingress.meta.namespace, one.service) for one in ingress.backends() if one.service}
+    return {Key(ingress.meta.namespace, backend.service) for backend in ingress.backends() if backend.service}
 
 
 def hosts_of(ingress: Ingress) -> set[str]:
@@ -52,16 +52,17 @@ class CachedCluster:
             Ingress.of, {"service": services_of, "host": hosts_of, "owner": owners_of}
         )
         self.classes: ObjectCache[IngressClass] = ObjectCache(
-            IngressClass.of, {"default": lambda one: {one.is_default}}
+            IngressClass.of, {"default": lambda ingress_class: {ingress_class.is_default}}
         )
         self.services: ObjectCache[Service] = ObjectCache(
-            Service.of, {"upstream": lambda one: {upstream_of(one.meta.key)}}
+            Service.of, {"upstream": lambda service: {upstream_of(service.meta.key)}}
         )
         self.slices: ObjectCache[EndpointSlice] = ObjectCache(
-            EndpointSlice.of, {"service": lambda one: {Key(one.meta.namespace, one.service)}}
+            EndpointSlice.of,
+            {"service": lambda endpoint_slice: {Key(endpoint_slice.meta.namespace, endpoint_slice.service)}},
         )
         self.workloads: dict[str, ObjectCache[Workload]] = {
-            one.kind: ObjectCache(_workload(one.kind)) for one in WORKLOADS
+            resource.kind: ObjectCache(_workload(resource.kind)) for resource in WORKLOADS
         }
         self.configs: ObjectCache[Mapping[str, str]] = ObjectCache(
             lambda body: MappingProxyType(body.get("data") or {})
@@ -126,7 +127,7 @@ class CachedCluster:
 
     def owners(self) -> list[Key]:
         """Return the CanaryRollouts that Ingresses name as their controlling owners."""
-        return [one for one in self.ingresses.values("owner") if isinstance(one, Key)]
+        return [owner for owner in self.ingresses.values("owner") if isinstance(owner, Key)]
 
     def service(self, key: Key) -> Service | None:
         """Return a Service."""
@@ -134,14 +135,14 @@ class CachedCluster:
 
     def services_by_upstream(self, upstream: str) -> Sequence[Key]:
         """Return the Services whose ``<namespace>-<name>`` is this string."""
-        return [one.meta.key for one in self.services.by("upstream", upstream)]
+        return [service.meta.key for service in self.services.by("upstream", upstream)]
 
     def endpoints(self, service: Key) -> Endpoints:
         """Return the endpoints behind a Service, made once per change of its slices."""
-        found = self._endpoints.get(service)
-        if found is None and (slices := self.slices.by("service", service)):
-            found = self._endpoints[service] = Endpoints.of(slices)
-        return found or Endpoints()
+        endpoints = self._endpoints.get(service)
+        if endpoints is None and (slices := self.slices.by("service", service)):
+            endpoints = self._endpoints[service] = Endpoints.of(slices)
+        return endpoints or Endpoints()
 
     def workload(self, kind: str, key: Key) -> Workload | None:
         """Return a workload."""
@@ -154,13 +155,17 @@ class CachedCluster:
 
     def default_class(self) -> IngressClass | None:
         """Return the cluster's default IngressClass: the newest of several, as Kubernetes' admission picks."""
-        found = self.classes.by("default", value=True)
-        return min(found, key=lambda one: (-one.meta.created.timestamp(), one.meta.name), default=None)
+        defaults = self.classes.by("default", value=True)
+        return min(
+            defaults,
+            key=lambda ingress_class: (-ingress_class.meta.created.timestamp(), ingress_class.meta.name),
+            default=None,
+        )
 
     def _slice_changed(self, before: EndpointSlice | None, after: EndpointSlice | None) -> None:
-        for one in (before, after):
-            if one:
-                self._endpoints.pop(Key(one.meta.namespace, one.service), None)
+        for endpoint_slice in (before, after):
+            if endpoint_slice:
+                self._endpoints.pop(Key(endpoint_slice.meta.namespace, endpoint_slice.service), None)
 
 
 def _lean(body: Json) -> Json:

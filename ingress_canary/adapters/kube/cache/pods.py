@@ -80,7 +80,7 @@ def _pod(body: Json) -> _Pod:
         if port.get("name")
     }
     host = status.get("podIP") or ""
-    conditions = {one.get("type"): one.get("status") for one in status.get("conditions") or ()}
+    conditions = {condition.get("type"): condition.get("status") for condition in status.get("conditions") or ()}
     ready = bool(host) and conditions.get("Ready") == "True" and not meta.get("deletionTimestamp")
     name = f"{meta.get('namespace') or ''}/{meta['name']}"
     arguments = tuple(

@@ -76,7 +76,7 @@ class Watches:
 
     def start(self) -> None:
         """Begin to watch."""
-        self._tasks = [asyncio.create_task(one.run()) for one in self._all]
+        self._tasks = [asyncio.create_task(watch.run()) for watch in self._all]
 
     async def synced(self) -> None:
         """Wait until every cache is complete."""
@@ -93,12 +93,12 @@ class Watches:
     @property
     def ready(self) -> bool:
         """Whether every cache has been complete once."""
-        return all(one.synced.is_set() for one in self._all)
+        return all(watch.synced.is_set() for watch in self._all)
 
     @property
     def problems(self) -> tuple[str, ...]:
         """The present problems of the watches."""
-        return tuple(one.problem for one in self._all if one.problem)
+        return tuple(watch.problem for watch in self._all if watch.problem)
 
     def sees_schedules(self, namespace: str) -> bool:
         """Return whether the schedules of a namespace may be read."""
@@ -108,14 +108,16 @@ class Watches:
     def silence(self) -> float:
         """Return the seconds since the last message of the quietest visible watch."""
         now = asyncio.get_running_loop().time()
-        return max((now - one.contact for one in self._all if one.visible and one.contact is not None), default=0.0)
+        return max(
+            (now - watch.contact for watch in self._all if watch.visible and watch.contact is not None), default=0.0
+        )
 
     def _in_scope(self, caches: CachedCluster, scope: Scope) -> Iterator[ListWatch[Any]]:
         resources: list[tuple[Resource, ObjectCache[Any]]] = [
             (ROLLOUTS, caches.rollouts),
             (SERVICES, caches.services),
             (SLICES, caches.slices),
-            *((one, caches.workloads[one.kind]) for one in WORKLOADS),
+            *((workload, caches.workloads[workload.kind]) for workload in WORKLOADS),
         ]
         if scope.namespaces:
             resources.append((INGRESSES, caches.ingresses))
@@ -124,11 +126,11 @@ class Watches:
                 yield ListWatch(self._session, resource, store, self._settings, namespace=namespace)
         schedules = sorted({*scope.namespaces, *scope.schedules, scope.home}) if scope.namespaces else (None,)
         for namespace in schedules:
-            one = self._schedules[namespace] = ListWatch(
+            watch = self._schedules[namespace] = ListWatch(
                 self._session, SCHEDULES, caches.schedules, self._settings, namespace=namespace,
                 optional=scope.by_person,
             )  # fmt: skip
-            yield one
+            yield watch
 
 
 def _named(name: str) -> dict[str, str]:

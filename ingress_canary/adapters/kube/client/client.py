@@ -82,12 +82,12 @@ class KubeClient:
                 answer = await self._send(
                     call, method, path, query, aiohttp.ClientTimeout(), body=body, content_type=content_type
                 )
-                found = await answer.read()
+                content = await answer.read()
         except errors.ON_THE_WAY as error:
             raise errors.from_exception(error, str(call)) from error
         if not answer.ok:
-            raise errors.from_answer(answer.status, found, str(call))
-        return errors.parse(found, str(call))
+            raise errors.from_answer(answer.status, content, str(call))
+        return errors.parse(content, str(call))
 
     @asynccontextmanager
     async def lines(
@@ -110,8 +110,8 @@ class KubeClient:
                 raise errors.from_exception(error, str(call)) from error
             if refusal is not None:
                 raise errors.from_answer(answer.status, refusal, str(call))
-            async with aclosing(_lines(answer, str(call))) as found:
-                yield found
+            async with aclosing(_lines(answer, str(call))) as lines:
+                yield lines
         finally:
             if answer is not None:
                 answer.close()

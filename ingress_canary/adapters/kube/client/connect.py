@@ -79,7 +79,7 @@ def _proxy(url: str) -> str | None:
 
 def _exists(kubeconfig: str) -> bool:
     """Return whether any of the files exists; the loader's own message would not say that none does."""
-    return any(Path(one).exists() for one in kubeconfig.split(os.pathsep))
+    return any(Path(path).exists() for path in kubeconfig.split(os.pathsep))
 
 
 class _Kubeconfig:
@@ -129,9 +129,9 @@ def _socket(
     address: tuple[socket.AddressFamily | int, socket.SocketKind | int, int, str, tuple[object, ...]],
 ) -> socket.socket:
     family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection = socket.socket(family, kind, protocol)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for option, seconds in (
         ("TCP_KEEPIDLE", _DEAD_AFTER // 3),
         ("TCP_KEEPINTVL", _DEAD_AFTER // 3),
@@ -139,5 +139,5 @@ def _socket(
         ("TCP_USER_TIMEOUT", _DEAD_AFTER * 1000),
     ):
         if hasattr(socket, option):  # Linux has all of them, others some
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
-    return made
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), seconds)
+    return connection

@@ -67,9 +67,11 @@ def kind_of(status: int) -> type[ClusterError]:
 
 def from_answer(status: int, body: bytes, what: str) -> ClusterError:
     """Return the error of an answer outside 2xx. ``what`` names verb, resource and object."""
-    said = _status_object(body)
-    if said is not None:
-        return kind_of(status)(f"{what}: {said.get('message') or said.get('reason') or f'HTTP {status}'}")
+    status_object = _status_object(body)
+    if status_object is not None:
+        return kind_of(status)(
+            f"{what}: {status_object.get('message') or status_object.get('reason') or f'HTTP {status}'}"
+        )
     if status == 404 and body.strip() == _NOT_SERVED:
         return NotServed(f"{what}: the API server does not serve this resource")
     kind = Unavailable if status >= 500 or status == 401 else Garbled
@@ -78,9 +80,9 @@ def from_answer(status: int, body: bytes, what: str) -> ClusterError:
 
 def from_event(status: object, what: str) -> ClusterError:
     """Return the error that an ERROR event inside a watch carries."""
-    said: Mapping[str, Any] = status if isinstance(status, dict) else {}
-    code = said.get("code")
-    message = f"{what}: {said.get('message') or 'an ERROR event without a message'}"
+    status_object: Mapping[str, Any] = status if isinstance(status, dict) else {}
+    code = status_object.get("code")
+    message = f"{what}: {status_object.get('message') or 'an ERROR event without a message'}"
     return kind_of(code)(message) if isinstance(code, int) else Garbled(message)
 
 
@@ -97,12 +99,12 @@ def parse(body: bytes, what: str) -> Json:
     """Return the JSON object of a 2xx answer. Raises Garbled for everything else, NaN and Infinity included."""
     try:
         # names and words that many objects share are kept once
-        found = from_json(body, allow_inf_nan=False, cache_strings="all")
+        document = from_json(body, allow_inf_nan=False, cache_strings="all")
     except ValueError:
         raise Garbled(f"{what}: the answer is not JSON: {_snippet(body)}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise Garbled(f"{what}: the answer is no JSON object: {_snippet(body)}")
-    return found
+    return document
 
 
 def check_finite(body: Json, what: str) -> None:
@@ -115,10 +117,10 @@ def check_finite(body: Json, what: str) -> None:
 
 def _status_object(body: bytes) -> Json | None:
     try:
-        found = from_json(body)
+        document = from_json(body)
     except ValueError:
         return None
-    return found if isinstance(found, dict) and found.get("kind") == "Status" else None
+    return document if isinstance(document, dict) and document.get("kind") == "Status" else None
 
 
 def _snippet(body: bytes) -> str:

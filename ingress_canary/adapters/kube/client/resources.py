@@ -42,7 +42,7 @@ SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 WORKLOADS = tuple(
     Resource("apps", "v1", f"{kind.lower()}s", kind) for kind in ("Deployment", "StatefulSet", "DaemonSet")
 )
-WORKLOADS_BY_KIND = {one.kind: one for one in WORKLOADS}
+WORKLOADS_BY_KIND = {resource.kind: resource for resource in WORKLOADS}
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace")
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")

@@ -22,13 +22,13 @@ def await_approval(seen: Observation, now: datetime, onto: int) -> Decision | No
     """
     asking = _asking(seen, onto)
     record = seen.status.approval
-    for number, (step, asked) in enumerate(asking):
+    for number, (step, approval) in enumerate(asking):
         if record is not None and record.step in {later.index for later, _ in asking[number + 1 :]}:
             continue
         if record is None or record.step != step.index:
-            return _ask(seen, now, step, asked)
+            return _ask(seen, now, step, approval)
         if record.given_at is None:
-            return _wait(seen, now, step, asked, record)
+            return _wait(seen, now, step, approval, record)
     return None
 
 
@@ -59,23 +59,23 @@ def _asking(seen: Observation, onto: int) -> list[tuple[PlannedStep, Approval]]:
     return [*leaves, *enters]
 
 
-def _ask(seen: Observation, now: datetime, step: PlannedStep, asked: Approval) -> Decision:
-    record = ApprovalStatus(step=step.index, asked_at=now, until=now + asked.timeout)
-    message = _message(seen, step, asked, record)
+def _ask(seen: Observation, now: datetime, step: PlannedStep, approval: Approval) -> Decision:
+    record = ApprovalStatus(step=step.index, asked_at=now, until=now + approval.timeout)
+    message = _message(seen, step, approval, record)
     return transition(
         seen, now, seen.status.phase, Reason.AWAITING_APPROVAL, message, wants_evidence=True, approval=record
     )
 
 
-def _wait(seen: Observation, now: datetime, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> Decision:
+def _wait(seen: Observation, now: datetime, step: PlannedStep, approval: Approval, record: ApprovalStatus) -> Decision:
     if now < record.until:
-        return hold(seen, Reason.AWAITING_APPROVAL, _message(seen, step, asked, record), wants_evidence=True)
+        return hold(seen, Reason.AWAITING_APPROVAL, _message(seen, step, approval, record), wants_evidence=True)
     late = f"nobody approved {step.title} until {_format_time(record.until)}"
-    if asked.on_timeout is OnTimeout.ROLLBACK:
+    if approval.on_timeout is OnTimeout.ROLLBACK:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
     overdue = record.model_copy(update={"overdue": True})
     message = f"{late}; to go on: {approve_command(seen)}"
-    if asked.on_timeout is OnTimeout.PAUSE:
+    if approval.on_timeout is OnTimeout.PAUSE:
         pause = pause_by_daemon(seen, until_approved=True)
         return transition(
             seen,
@@ -94,13 +94,13 @@ def _wait(seen: Observation, now: datetime, step: PlannedStep, asked: Approval, 
     )
 
 
-def _message(seen: Observation, step: PlannedStep, asked: Approval, record: ApprovalStatus) -> str:
-    what = f"{step.title} is entered" if asked.when is ApprovalWhen.BEFORE else f"{step.title} is left"
+def _message(seen: Observation, step: PlannedStep, approval: Approval, record: ApprovalStatus) -> str:
+    what = f"{step.title} is entered" if approval.when is ApprovalWhen.BEFORE else f"{step.title} is left"
     then = {
         OnTimeout.HOLD: "then it goes on waiting",
         OnTimeout.PAUSE: "then it pauses",
         OnTimeout.ROLLBACK: "then it is rolled back",
-    }[asked.on_timeout]
+    }[approval.on_timeout]
     return (
         f"{what} when a person approves it, asked until {_format_time(record.until)} ({then}): {approve_command(seen)}"
     )

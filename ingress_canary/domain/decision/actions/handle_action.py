@@ -34,12 +34,12 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
     if external is not None:
         # exposure that another writer took away stays away, whatever action arrives in the same pass
         seen = seen._replace(status=external.status, drift=None)
-    found = _refusal(seen, action, raced=external is not None) or _carry_out(seen, now, action)
-    if isinstance(found, Decision):
-        decision, result = _with_note(found, action.note), "done"
+    outcome = _refusal(seen, action, raced=external is not None) or _carry_out(seen, now, action)
+    if isinstance(outcome, Decision):
+        decision, result = _with_note(outcome, action.note), "done"
     else:
-        fail = slo_failure(seen, now) if found == PROVEN_BAD else None
-        decision, result = fail or leave_unchanged(seen, wants_evidence=seen.status.phase not in AT_REST), found
+        fail = slo_failure(seen, now) if outcome == PROVEN_BAD else None
+        decision, result = fail or leave_unchanged(seen, wants_evidence=seen.status.phase not in AT_REST), outcome
     record = ActionStatus(
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip

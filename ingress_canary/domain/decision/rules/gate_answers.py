@@ -40,53 +40,58 @@ def with_gate_answers(seen: Observation) -> Observation:
 
 def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
     """Pause or roll back on a rejection by a ``duringStep`` gate, by its ``onReject``; ``await_gates`` holds."""
-    for asked in _during(seen, seen.status):
-        if _verdict(seen, asked, now) is not GateVerdict.REJECTED or asked.gate.on_reject is OnReject.HOLD:
+    for gate_question in _during(seen, seen.status):
+        if (
+            _verdict(seen, gate_question, now) is not GateVerdict.REJECTED
+            or gate_question.gate.on_reject is OnReject.HOLD
+        ):
             continue
-        if asked.gate.on_reject is OnReject.ROLLBACK:
-            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
+        if gate_question.gate.on_reject is OnReject.ROLLBACK:
+            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, gate_question))
         # another writer's lowering comes first (external_change): a pause here would put the exposure back
         if seen.status.pause is None and not is_shadow_deleted(seen) and not (seen.drift and seen.drift.lowered):
-            return _pause_on_rejection(seen, now, asked)
+            return _pause_on_rejection(seen, now, gate_question)
     return None
 
 
 def await_gates(seen: Observation, now: datetime, onto: int) -> Decision | None:
     """Hold for the gates of the present step and of step ``onto``, one after the other; None when all have passed."""
-    for asked in (*_during(seen, seen.status), *_before(seen, onto)):
-        found = _verdict(seen, asked, now)
-        if found is GateVerdict.PASSED:
+    for gate_question in (*_during(seen, seen.status), *_before(seen, onto)):
+        verdict = _verdict(seen, gate_question, now)
+        if verdict is GateVerdict.PASSED:
             continue
         decision = (
-            _on_rejection(seen, now, asked) if found is GateVerdict.REJECTED else _hold_for_answer(seen, now, asked)
+            _on_rejection(seen, now, gate_question)
+            if verdict is GateVerdict.REJECTED
+            else _hold_for_answer(seen, now, gate_question)
         )
         # gates of the present step are asked whatever is decided
-        waits = decision.moved is None and asked.gate.when is not GateWhen.DURING_STEP
-        return decision._replace(asks=(asked,)) if waits else decision
+        waits = decision.moved is None and gate_question.gate.when is not GateWhen.DURING_STEP
+        return decision._replace(asks=(gate_question,)) if waits else decision
     return None
 
 
-def _hold_for_answer(seen: Observation, now: datetime, asked: Question) -> Decision:
-    record = record_of(seen.status.gates, asked)
-    message, alert = waiting_message(asked, record, now, seen.interval), record.attempts >= UNANSWERED
+def _hold_for_answer(seen: Observation, now: datetime, gate_question: Question) -> Decision:
+    record = record_of(seen.status.gates, gate_question)
+    message, alert = waiting_message(gate_question, record, now, seen.interval), record.attempts >= UNANSWERED
     return hold(seen, Reason.AWAITING_GATE, message, wants_evidence=True, alert=alert)
 
 
-def _on_rejection(seen: Observation, now: datetime, asked: Question) -> Decision:
-    match asked.gate.on_reject:
+def _on_rejection(seen: Observation, now: datetime, gate_question: Question) -> Decision:
+    match gate_question.gate.on_reject:
         case OnReject.HOLD:
-            message = waiting_message(asked, record_of(seen.status.gates, asked), now, seen.interval)
+            message = waiting_message(gate_question, record_of(seen.status.gates, gate_question), now, seen.interval)
             return hold(seen, Reason.GATE_REJECTED, message, wants_evidence=True, alert=True)
         case OnReject.PAUSE:
-            return _pause_on_rejection(seen, now, asked)
+            return _pause_on_rejection(seen, now, gate_question)
         case OnReject.ROLLBACK:
-            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, asked))
+            return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, gate_question))
         case other:
             assert_never(other)
 
 
-def _pause_on_rejection(seen: Observation, now: datetime, asked: Question) -> Decision:
-    message = f"{_rejection(seen, asked)}; resume asks it again"
+def _pause_on_rejection(seen: Observation, now: datetime, gate_question: Question) -> Decision:
+    message = f"{_rejection(seen, gate_question)}; resume asks it again"
     pause = PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
     wants_evidence = seen.status.shadow is not None
     return transition(
@@ -108,10 +113,10 @@ def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> D
         records = {name: kept for name, kept in records.items() if kept.verdict is not GateVerdict.REJECTED}
     questions = (*decision.asks, *_during(seen, status), *_after(seen, status))
     before = [record for record in status.gates if record.name in records]
-    for asked in questions:
-        record = record_of(before, asked)
-        records[asked.gate.name] = record.model_copy(
-            update={"next_at": next_call_at(asked, record, now, seen.interval)}
+    for gate_question in questions:
+        record = record_of(before, gate_question)
+        records[gate_question.gate.name] = record.model_copy(
+            update={"next_at": next_call_at(gate_question, record, now, seen.interval)}
         )
     kept = [records[gate.name] for gate in gates if gate.name in records] if gates else list(records.values())
     alerts = (*decision.alerts, *_rejection_alerts(questions, records))
@@ -120,20 +125,20 @@ def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> D
 
 def _rejection_alerts(questions: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:
     """Yield an alert for each ``duringStep`` gate that rejects, though the step goes on until it would end."""
-    for asked in questions:
-        record = records[asked.gate.name]
-        if asked.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
-            message = f"{gate_title(asked)} {record.verdict}: {record.message}"
+    for gate_question in questions:
+        record = records[gate_question.gate.name]
+        if gate_question.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
+            message = f"{gate_title(gate_question)} {record.verdict}: {record.message}"
             yield Alert(Reason.GATE_REJECTED, message[:MESSAGE_LENGTH])
 
 
-def _verdict(seen: Observation, asked: Question, now: datetime) -> GateVerdict:
-    return current_verdict(asked, record_of(seen.status.gates, asked), now, seen.interval)
+def _verdict(seen: Observation, gate_question: Question, now: datetime) -> GateVerdict:
+    return current_verdict(gate_question, record_of(seen.status.gates, gate_question), now, seen.interval)
 
 
-def _rejection(seen: Observation, asked: Question) -> str:
-    record = record_of(seen.status.gates, asked)
-    return f"{gate_title(asked)} {record.verdict}: {record.message}"
+def _rejection(seen: Observation, gate_question: Question) -> str:
+    record = record_of(seen.status.gates, gate_question)
+    return f"{gate_title(gate_question)} {record.verdict}: {record.message}"
 
 
 def _gates_of(seen: Observation, *when: GateWhen) -> list[Gate]:

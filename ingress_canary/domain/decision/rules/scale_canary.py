@@ -47,13 +47,13 @@ def await_replicas(seen: Observation, now: datetime) -> Decision | None:
 
 def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
     """Return the status changes that scale the canary back to its former replicas, at rest and after the drain."""
-    status, canary, asked = seen.status, seen.canary, seen.spec.workload.scale_canary
+    status, canary, scaling = seen.status, seen.canary, seen.spec.workload.scale_canary
     scale = status.scale
     if scale is None:
         return {}
     if canary is None or not concerns(scale, canary) or canary.replicas <= scale.before:
         return {"scale": None}
-    drain = asked.drain if asked else timedelta(0)
+    drain = scaling.drain if scaling else timedelta(0)
     if scale.wanted == scale.before or (status.finished_at is not None and now < status.finished_at + drain):
         return {}
     return {"scale": scale.model_copy(update={"wanted": scale.before, "done": False})}
@@ -61,17 +61,17 @@ def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
 
 def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
     """Return the scaling to store in status; None without ``scaleCanary``, or when the canary has enough replicas."""
-    asked, scale = seen.spec.workload.scale_canary, seen.status.scale
-    if asked is None:
+    scaling, scale = seen.spec.workload.scale_canary, seen.status.scale
+    if scaling is None:
         return None
     if scale is None or not concerns(scale, canary):
-        if canary.replicas >= asked.to:
+        if canary.replicas >= scaling.to:
             return None
         kind = WorkloadKind(canary.kind)
-        return ScaleStatus(kind=kind, name=canary.meta.name, before=canary.replicas, wanted=asked.to)
-    if scale.wanted != asked.to:
+        return ScaleStatus(kind=kind, name=canary.meta.name, before=canary.replicas, wanted=scaling.to)
+    if scale.wanted != scaling.to:
         # it was being scaled back after the last rollout, or the spec asks for another number
-        return scale.model_copy(update={"wanted": asked.to, "done": False})
+        return scale.model_copy(update={"wanted": scaling.to, "done": False})
     there = replicas_due(seen.status, canary) is None
     return scale.model_copy(update={"done": True}) if there and not scale.done else scale
 

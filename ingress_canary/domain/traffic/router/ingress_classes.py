@@ -16,5 +16,5 @@ def class_name(ingress: Ingress) -> str | None:
 def controller_of(view: ClusterView, ingress: Ingress) -> str | None:
     """Return ``spec.controller`` of an Ingress's class, or of the default class; None without a class."""
     name = class_name(ingress)
-    found = view.default_class() if name is None else view.ingress_class(name)
-    return found.controller if found is not None else None
+    ingress_class = view.default_class() if name is None else view.ingress_class(name)
+    return ingress_class.controller if ingress_class is not None else None

@@ -111,7 +111,7 @@ def _path_causes(path: Json, where: str) -> Iterator[Cause]:
     if not kind:
         yield _required(f"{where}.pathType", "pathType must be specified")
     elif kind not in kinds:
-        supported = ", ".join(f'"{one}"' for one in kinds)
+        supported = ", ".join(f'"{kind_name}"' for kind_name in kinds)
         yield Cause(
             "FieldValueNotSupported", f"{where}.pathType", f'Unsupported value: "{kind}": supported values: {supported}'
         )

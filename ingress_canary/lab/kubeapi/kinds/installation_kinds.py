@@ -26,11 +26,11 @@ def _rule_causes(rules: Sequence[Json]) -> Iterator[Cause]:
 def _binding_rules(body: Json) -> Sequence[Cause]:
     role, kinds = body.get("roleRef") or {}, {"ClusterRole", "Role" if body["kind"] == "RoleBinding" else ""}
     causes = [] if role.get("name") else [_required("roleRef.name")]
-    for field, found, taken in (("apiGroup", role.get("apiGroup"), {RBAC}), ("kind", role.get("kind"), kinds)):
-        if found not in taken:
-            causes.append(Cause("FieldValueNotSupported", f"roleRef.{field}", f'Unsupported value: "{found}"'))
-    for index, one in enumerate(body.get("subjects") or ()):
-        if one.get("kind") == "ServiceAccount" and not one.get("namespace"):
+    for field, value, taken in (("apiGroup", role.get("apiGroup"), {RBAC}), ("kind", role.get("kind"), kinds)):
+        if value not in taken:
+            causes.append(Cause("FieldValueNotSupported", f"roleRef.{field}", f'Unsupported value: "{value}"'))
+    for index, subject in enumerate(body.get("subjects") or ()):
+        if subject.get("kind") == "ServiceAccount" and not subject.get("namespace"):
             causes.append(_required(f"subjects[{index}].namespace"))
     return causes
 

@@ -100,8 +100,8 @@ class Registry:
     """The resources that are served now."""
 
     def __init__(self, resources: Sequence[ServedResource]) -> None:
-        self._resources = {(one.group, one.version, one.plural): one for one in resources}
-        self._built_in = {one.group for one in resources}
+        self._resources = {(resource.group, resource.version, resource.plural): resource for resource in resources}
+        self._built_in = {resource.group for resource in resources}
 
     def __iter__(self) -> Iterator[ServedResource]:
         return iter(list(self._resources.values()))
@@ -119,21 +119,21 @@ class Registry:
 
     def named(self, name: str) -> ServedResource:
         """Return a resource as it is stored, by its plural, with or without its group. Raises ApiError (404)."""
-        for one in self:
-            if name in (one.plural, one.name) and not one.stored_version:
-                return one
+        for resource in self:
+            if name in (resource.plural, resource.name) and not resource.stored_version:
+                return resource
         raise no_such_path()
 
     def define(self, crd: Json) -> None:
         """Serve what a CustomResourceDefinition says, instead of what its resource was before."""
         self.drop(crd)
-        for one in of_crd(crd):
-            self._resources[one.group, one.version, one.plural] = one
+        for resource in of_crd(crd):
+            self._resources[resource.group, resource.version, resource.plural] = resource
 
     def drop(self, crd: Json) -> None:
         """Stop serving what a CustomResourceDefinition said."""
         gone = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
-        self._resources = {key: one for key, one in self._resources.items() if (key[0], key[2]) != gone}
+        self._resources = {key: resource for key, resource in self._resources.items() if (key[0], key[2]) != gone}
 
 
 def of_crd(crd: Json) -> Iterator[ServedResource]:
@@ -143,7 +143,7 @@ def of_crd(crd: Json) -> Iterator[ServedResource]:
     for version in sorted(spec["versions"], key=lambda version: not version.get("storage")):
         if not version.get("served"):
             continue
-        one = ServedResource(
+        resource = ServedResource(
             group=spec["group"],
             version=version["name"],
             plural=names["plural"],
@@ -157,12 +157,14 @@ def of_crd(crd: Json) -> Iterator[ServedResource]:
             schema=(version.get("schema") or {}).get("openAPIV3Schema") or {},
             unconditional_updates=False,
         )
-        yield one if version["name"] == stored else replace(one, stored_version=f"{spec['group']}/{stored}")
+        yield resource if version["name"] == stored else replace(resource, stored_version=f"{spec['group']}/{stored}")
 
 
 def _columns(version: Json) -> Iterator[Column]:
     columns = version.get("additionalPrinterColumns") or [
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
     ]
-    for one in columns:
-        yield Column(one["name"], one["jsonPath"], one["type"], one.get("priority", 0), one.get("description", ""))
+    for column in columns:
+        yield Column(
+            column["name"], column["jsonPath"], column["type"], column.get("priority", 0), column.get("description", "")
+        )

@@ -71,7 +71,7 @@ def validate(value: Any, schema: Json, path: str = "") -> Iterator[Cause]:
         return
     enum = schema.get("enum")
     if enum is not None and value not in enum:
-        supported = ", ".join(json.dumps(one) for one in enum)
+        supported = ", ".join(json.dumps(choice) for choice in enum)
         yield Cause(
             "FieldValueNotSupported", path, f"Unsupported value: {_shown(value)}: supported values: {supported}"
         )
@@ -135,17 +135,17 @@ def _type_of(value: Any) -> str:
 
 
 def _wrong_type(value: Any, schema: Json) -> str:
-    found, wanted = _type_of(value), schema.get("type")
+    actual, wanted = _type_of(value), schema.get("type")
     if schema.get(_INT_OR_STRING):
-        return "" if found in ("integer", "string") else found
-    if not wanted or found == wanted or (wanted == "number" and found == "integer"):
+        return "" if actual in ("integer", "string") else actual
+    if not wanted or actual == wanted or (wanted == "number" and actual == "integer"):
         return ""
-    return found
+    return actual
 
 
-def _wants(schema: Json, found: str) -> str:
+def _wants(schema: Json, actual: str) -> str:
     wanted = "integer,string" if schema.get(_INT_OR_STRING) else schema["type"]
-    return f'must be of type {wanted}: "{found}"'
+    return f'must be of type {wanted}: "{actual}"'
 
 
 def _limits(value: Any, schema: Json) -> Iterator[str]:

@@ -32,19 +32,19 @@ def document(registry: Registry, path: str) -> Json | None:
         case ("api",):
             return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
         case ("apis",):
-            groups = dict.fromkeys(one.group for one in registry if one.group)
+            groups = dict.fromkeys(resource.group for resource in registry if resource.group)
             listed = [_group(registry, group) for group in groups]
             return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
-        case ("apis", group) if any(one.group == group for one in registry):
+        case ("apis", group) if any(resource.group == group for resource in registry):
             return {"kind": "APIGroup", "apiVersion": "v1", **_group(registry, group)}
         case ("openapi", "v3"):
-            versions = dict.fromkeys(_path(one) for one in registry)
+            versions = dict.fromkeys(_path(resource) for resource in registry)
             return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in versions}}
         case ("openapi", "v3", *rest):
-            served = [one for one in registry if _path(one) == "/".join(rest)]
+            served = [resource for resource in registry if _path(resource) == "/".join(rest)]
             return _openapi(served) if served else None
         case ("api" | "apis", *_):
-            served = [one for one in registry if _path(one) == "/".join(parts)]
+            served = [resource for resource in registry if _path(resource) == "/".join(parts)]
             return _resources(served) if served else None
         case _:
             return None
@@ -55,24 +55,29 @@ def _path(resource: ServedResource) -> str:
 
 
 def _group(registry: Registry, group: str) -> Json:
-    versions = dict.fromkeys(one.version for one in registry if one.group == group)
+    versions = dict.fromkeys(resource.version for resource in registry if resource.group == group)
     listed = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
 def _resources(served: Sequence[ServedResource]) -> Json:
     listed: list[Json] = []
-    for one in served:
-        entry = {"name": one.plural, "singularName": one.kind.lower(), "namespaced": one.namespaced, "kind": one.kind}
-        names = {"shortNames": list(one.short_names), "categories": list(one.categories)}
+    for resource in served:
+        entry = {
+            "name": resource.plural,
+            "singularName": resource.kind.lower(),
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+        }
+        names = {"shortNames": list(resource.short_names), "categories": list(resource.categories)}
         listed.append({**entry, "verbs": _VERBS, **{key: value for key, value in names.items() if value}})
-        if one.has_status:
+        if resource.has_status:
             listed.append(
-                {**entry, "name": f"{one.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
+                {**entry, "name": f"{resource.plural}/status", "singularName": "", "verbs": ["get", "patch", "update"]}
             )
-        if one.scales:
+        if resource.scales:
             scale = {"group": "autoscaling", "version": "v1", "kind": "Scale", "singularName": ""}
-            listed.append({**entry, **scale, "name": f"{one.plural}/scale", "verbs": ["get", "patch"]})
+            listed.append({**entry, **scale, "name": f"{resource.plural}/scale", "verbs": ["get", "patch"]})
     api_version = served[0].api_version
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": listed}
 
@@ -80,10 +85,10 @@ def _resources(served: Sequence[ServedResource]) -> Json:
 def _openapi(served: Sequence[ServedResource]) -> Json:
     paths: Json = {}
     schemas: Json = {}
-    for one in served:
-        scope = "/namespaces/{namespace}" if one.namespaced else ""
-        kind = {"group": one.group, "version": one.version, "kind": one.kind}
-        paths[f"/{_path(one)}{scope}/{one.plural}/{{name}}"] = {
+    for resource in served:
+        scope = "/namespaces/{namespace}" if resource.namespaced else ""
+        kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+        paths[f"/{_path(resource)}{scope}/{resource.plural}/{{name}}"] = {
             "patch": {
                 "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
                 "responses": {"200": {"description": "OK"}},
@@ -91,7 +96,7 @@ def _openapi(served: Sequence[ServedResource]) -> Json:
                 "x-kubernetes-action": "patch",
             }
         }
-        named = ".".join([*reversed((one.group or "core.api.k8s.io").split(".")), one.version, one.kind])
-        schemas[named] = {**(one.schema or {"type": "object"}), "x-kubernetes-group-version-kind": [kind]}
+        named = ".".join([*reversed((resource.group or "core.api.k8s.io").split(".")), resource.version, resource.kind])
+        schemas[named] = {**(resource.schema or {"type": "object"}), "x-kubernetes-group-version-kind": [kind]}
     info = {"title": "ingress-canary lab", "version": _VERSION["gitVersion"]}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}

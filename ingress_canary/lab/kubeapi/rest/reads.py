@@ -49,9 +49,9 @@ class Lister:
     def __call__(self, request: web.Request, resource: ServedResource) -> web.Response:
         """Answer a list request. Raises ApiError (400, 410, 504)."""
         query = request.query
-        asked = integer(query.get("resourceVersion") or "0")
-        if asked > self._store.version:
-            raise too_large_version(asked, self._store.version)
+        requested = integer(query.get("resourceVersion") or "0")
+        if requested > self._store.version:
+            raise too_large_version(requested, self._store.version)
         limit = integer(query.get("limit") or "0")
         if query.get("continue"):
             version, snapshot, start = self._resume(query["continue"])
@@ -81,8 +81,8 @@ class Lister:
 
     def _resume(self, token: str) -> tuple[int, str, int]:
         try:
-            found = json.loads(base64.urlsafe_b64decode(token))
-            version, snapshot, start = int(found["rv"]), str(found["snapshot"]), int(found["start"])
+            fields = json.loads(base64.urlsafe_b64decode(token))
+            version, snapshot, start = int(fields["rv"]), str(fields["snapshot"]), int(fields["start"])
         except (ValueError, KeyError, TypeError):
             raise bad_request("continue key is not valid") from None
         if snapshot not in self._snapshots:

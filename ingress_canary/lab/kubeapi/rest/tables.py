@@ -29,12 +29,18 @@ def table(resource: ServedResource, bodies: Sequence[Json], meta: Json, include:
     columns = resource.columns or (_AGE,)
     head = [{"name": "Name", "type": "string", "format": "name", "description": "", "priority": 0}]
     head += [
-        {"name": one.name, "type": one.type, "format": "", "description": one.description, "priority": one.priority}
-        for one in columns
+        {
+            "name": column.name,
+            "type": column.type,
+            "format": "",
+            "description": column.description,
+            "priority": column.priority,
+        }
+        for column in columns
     ]
     rows = [
         {
-            "cells": [body["metadata"]["name"], *(_cell(one, body) for one in columns)],
+            "cells": [body["metadata"]["name"], *(_cell(column, body) for column in columns)],
             **({} if include == "None" else {"object": body if include == "Object" else _partial(body)}),
         }
         for body in bodies
@@ -56,8 +62,8 @@ def _cell(column: Column, body: Json) -> Any:
     if not isinstance(column.value, str):
         value = column.value(body)
     else:
-        found = list(_find(body, column.value))
-        value = None if not found else found[0] if len(found) == 1 else ",".join(map(str, found))
+        values = list(_find(body, column.value))
+        value = None if not values else values[0] if len(values) == 1 else ",".join(map(str, values))
     if value is None:
         return None
     if column.type == "date":

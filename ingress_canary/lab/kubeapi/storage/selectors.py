@@ -31,8 +31,8 @@ def parse(labels: str, fields: str, selectable: Collection[str] = ()) -> Selecto
     paths = [_field(part, {*_FIELDS, *selectable}) for part in fields.split(",") if part.strip()]
 
     def selected(body: Json) -> bool:
-        found = body["metadata"].get("labels") or {}
-        return all(fits(found) for fits in wanted) and all(fits(body) for fits in paths)
+        labels = body["metadata"].get("labels") or {}
+        return all(fits(labels) for fits in wanted) and all(fits(body) for fits in paths)
 
     return selected
 

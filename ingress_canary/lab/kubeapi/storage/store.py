@@ -49,11 +49,11 @@ class ObjectStore:
 
     def get(self, resource: str | ServedResource, namespace: str, name: str) -> Json:
         """Return an object. Raises ApiError (404)."""
-        one = self._resource(resource)
+        served = self._resource(resource)
         try:
-            return self._objects[one.storage][namespace, name]
+            return self._objects[served.storage][namespace, name]
         except KeyError:
-            raise not_found(one.plural, one.group, name) from None
+            raise not_found(served.plural, served.group, name) from None
 
     def list(
         self, resource: str | ServedResource, namespace: str = "", labels: str = "", selector: Selector = everything
@@ -65,28 +65,32 @@ class ObjectStore:
 
     def create(self, resource: str | ServedResource, namespace: str, body: Json, write: Write = _BY_THE_LAB) -> Json:
         """Store a new object and return it, without its status where that is a subresource. Raises ApiError."""
-        one = self._resource(resource)
-        scope = namespace if one.namespaced else ""
-        new = strategy.created(one, scope, body, write)
+        served = self._resource(resource)
+        scope = namespace if served.namespaced else ""
+        new = strategy.created(served, scope, body, write)
         name = new["metadata"]["name"]
-        if one.namespaced:
-            self._check_namespace(one, scope, name)
-        if (scope, name) in self._objects.get(one.storage, {}):
-            raise already_exists(one.plural, one.group, name)
-        return new if write.dry_run else self._commit(one.storage, None, new)
+        if served.namespaced:
+            self._check_namespace(served, scope, name)
+        if (scope, name) in self._objects.get(served.storage, {}):
+            raise already_exists(served.plural, served.group, name)
+        return new if write.dry_run else self._commit(served.storage, None, new)
 
     def update(
         self, resource: str | ServedResource, namespace: str, name: str, body: Json, write: Write = _BY_THE_LAB
     ) -> Json:
         """Replace an object, or its status by a ``write`` to that subresource, and return it. Raises ApiError."""
-        one = self._resource(resource)
-        old = self.get(one, namespace, name)
-        new = strategy.updated(one, old, body, write)
+        served = self._resource(resource)
+        old = self.get(served, namespace, name)
+        new = strategy.updated(served, old, body, write)
         if new is old or write.dry_run:
             return new
-        committed = self._commit(one.storage, old, new)
-        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers") and one.name != NAMESPACES:
-            self._commit(one.storage, committed, None)
+        committed = self._commit(served.storage, old, new)
+        if (
+            "deletionTimestamp" in new["metadata"]
+            and not new["metadata"].get("finalizers")
+            and served.name != NAMESPACES
+        ):
+            self._commit(served.storage, committed, None)
         return committed
 
     def patch(
@@ -110,33 +114,33 @@ class ObjectStore:
 
         Raises ApiError (404, 409).
         """
-        one = self._resource(resource)
-        old = self.get(one, namespace, name)
+        served = self._resource(resource)
+        old = self.get(served, namespace, name)
         meta = old["metadata"]
-        for what, wanted, found in (("UID", uid, meta["uid"]), ("ResourceVersion", version, meta["resourceVersion"])):
-            if wanted and wanted != found:
+        for what, wanted, stored in (("UID", uid, meta["uid"]), ("ResourceVersion", version, meta["resourceVersion"])):
+            if wanted and wanted != stored:
                 why = (
-                    f"the {what} in the precondition ({wanted}) does not match the {what} in record ({found}). "
+                    f"the {what} in the precondition ({wanted}) does not match the {what} in record ({stored}). "
                     "The object might have been deleted and then recreated"
                 )
-                raise conflict(one.plural, one.group, name, why)
-        if not meta.get("finalizers") and one.name != NAMESPACES:
+                raise conflict(served.plural, served.group, name, why)
+        if not meta.get("finalizers") and served.name != NAMESPACES:
             if not dry_run:
-                self._commit(one.storage, old, None)
+                self._commit(served.storage, old, None)
             return None
         if dry_run or "deletionTimestamp" in meta:
             return old
         marked = {**old, "metadata": {**meta, "deletionTimestamp": clock.stamp(), "deletionGracePeriodSeconds": 0}}
         if "generation" in meta:
             marked["metadata"]["generation"] = meta["generation"] + 1
-        if one.name == NAMESPACES:
+        if served.name == NAMESPACES:
             marked["status"] = {"phase": "Terminating"}
-        return self._commit(one.storage, old, marked)
+        return self._commit(served.storage, old, marked)
 
     def remove(self, resource: str | ServedResource, namespace: str, name: str) -> None:
         """Remove an object whatever its finalizers say: for the server's own controllers."""
-        one = self._resource(resource)
-        self._commit(one.storage, self.get(one, namespace, name), None)
+        served = self._resource(resource)
+        self._commit(served.storage, self.get(served, namespace, name), None)
 
     def since(self, version: int, storage: str) -> Sequence[Change]:
         """Return the changes after ``version``, none if it is not reached yet. Raises ApiError (410) when compacted."""
@@ -154,10 +158,10 @@ class ObjectStore:
 
     def _check_namespace(self, resource: ServedResource, namespace: str, name: str) -> None:
         try:
-            found = self.get(NAMESPACES, "", namespace)
+            stored = self.get(NAMESPACES, "", namespace)
         except ApiError:
             raise not_found(NAMESPACES, "", namespace) from None
-        if "deletionTimestamp" in found["metadata"]:
+        if "deletionTimestamp" in stored["metadata"]:
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
             raise forbidden(resource.plural, resource.group, name, why)
 

@@ -133,14 +133,14 @@ def _decoded(resource: ServedResource, body: Any, write: Write) -> Json:
 
 
 def _check_kind(resource: ServedResource, body: Json) -> None:
-    found = body["kind"]
-    if found == resource.kind:
+    kind = body["kind"]
+    if kind == resource.kind:
         return
     if not resource.custom:
-        why = f"the kind in the data ({found}) does not match the expected kind ({resource.kind})"
+        why = f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
         raise Undecodable(resource.kind, resource.version, why)
-    cause = Cause("FieldValueInvalid", "kind", f'Invalid value: "{found}": must be {resource.kind}')
-    raise invalid(found, resource.group, body["metadata"].get("name") or "", [cause])
+    cause = Cause("FieldValueInvalid", "kind", f'Invalid value: "{kind}": must be {resource.kind}')
+    raise invalid(kind, resource.group, body["metadata"].get("name") or "", [cause])
 
 
 def _check_identity(resource: ServedResource, old: Json, given: Json, write: Write) -> None:

@@ -198,11 +198,11 @@ def stable_upstream_is_not_shared(subject: PreflightInputs) -> Iterator[RuleFind
     for use in upstream_uses(subject, subject.stable):
         if use.location not in mine and not is_canary(subject, use.ingress):
             others.setdefault(use.ingress.meta.key, []).append(use)
-    for found in others.values():
-        where = _listed([use.location or "the default backend" for use in found])
+    for shared in others.values():
+        where = _listed([use.location or "the default backend" for use in shared])
         yield RuleFinding(
-            ingress_label(found[0].ingress),
-            found[0].field,
+            ingress_label(shared[0].ingress),
+            shared[0].field,
             f"{where} leads to Service {subject.stable} too and would be canaried with the primary",
             "accept that with spec.shadow.shareUpstream: true, or give it a Service of its own",
         )
@@ -256,20 +256,20 @@ def upstream_name_is_unique(subject: PreflightInputs) -> Iterator[RuleFinding]:
                 )
 
 
-def _listed(found: list[ServedLocation] | list[ServedLocation | str]) -> str:
-    return str(found[0]) + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+def _listed(locations: list[ServedLocation] | list[ServedLocation | str]) -> str:
+    return str(locations[0]) + (f" and {len(locations) - 1} more" if len(locations) > 1 else "")
 
 
-def _older(one: Ingress, other: Ingress) -> bool:
+def _older(ingress: Ingress, other: Ingress) -> bool:
     """Return whether an Ingress precedes another in the controller's order; within one second, the later name does."""
-    if one.meta.created == other.meta.created:
-        return str(one.meta.key) > str(other.meta.key)
-    return one.meta.created < other.meta.created
+    if ingress.meta.created == other.meta.created:
+        return str(ingress.meta.key) > str(other.meta.key)
+    return ingress.meta.created < other.meta.created
 
 
 def _controller(subject: PreflightInputs, ingress: Ingress) -> str | None:
     """Return the controller of an Ingress, None when it is not known."""
-    found = controller_of(subject.view, ingress)
-    if found is not None:
-        return found
+    controller = controller_of(subject.view, ingress)
+    if controller is not None:
+        return controller
     return CONTROLLER if ingress.class_name is None and class_name(ingress) == LEGACY_CLASS else None

@@ -24,9 +24,9 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
 
 def _flag(arguments: Sequence[str], name: str) -> bool:
     """Return a flag as Go parses it: with one dash or two, alone or with ``=value``; the last one counts."""
-    said = False
+    enabled = False
     for argument in arguments:
         key, _, value = argument.lstrip("-").partition("=")
         if key == name and argument.startswith("-"):
-            said = not value or value in TRUE
-    return said
+            enabled = not value or value in TRUE
+    return enabled

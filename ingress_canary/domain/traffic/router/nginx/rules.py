@@ -42,9 +42,9 @@ def requests_reach_the_balancer(subject: PreflightInputs) -> Iterator[RuleFindin
             )
     # passthrough is the host's: one Ingress that asks for it turns it on for all of them
     hosts = sorted({location.host for location in claims.stable_locations(subject)})
-    found = {subject.ingress.meta.key: subject.ingress}
-    found |= {one.meta.key: one for host in hosts for one in subject.view.ingresses_by_host(host)}
-    for ingress in found.values():
+    ingresses = {subject.ingress.meta.key: subject.ingress}
+    ingresses |= {neighbour.meta.key: neighbour for host in hosts for neighbour in subject.view.ingresses_by_host(host)}
+    for ingress in ingresses.values():
         passes = enabled(subject, ingress, "ssl-passthrough") and not claims.is_canary(subject, ingress)
         if passes and claims.served_together(subject, ingress):
             message = "TLS is passed through to stable before a side can be drawn"
@@ -103,8 +103,8 @@ def weight_is_not_frozen(subject: PreflightInputs) -> Iterator[RuleFinding]:
     Remedy: remove the annotation.
     """
     sides = [use.ingress for use in claims.upstream_uses(subject, subject.stable)]
-    sides += [one for one in (subject.ingress, subject.shadow) if one]
-    for ingress in {one.meta.key: one for one in sides}.values():
+    sides += [side for side in (subject.ingress, subject.shadow) if side]
+    for ingress in {side.meta.key: side for side in sides}.values():
         if enabled(subject, ingress, "upstream-hash-by-subset"):
             yield RuleFinding(
                 ingress_label(ingress),

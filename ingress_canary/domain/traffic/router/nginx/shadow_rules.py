@@ -60,12 +60,12 @@ def shadow_has_only_canary_paths(subject: PreflightInputs) -> Iterator[RuleFindi
     if subject.shadow is None:
         return
     mine = ingress_label(subject.shadow)
-    for r, one in enumerate(subject.shadow.rules):
-        if one.paths is None:
+    for r, ingress_rule in enumerate(subject.shadow.rules):
+        if ingress_rule.paths is None:
             yield RuleFinding(
                 mine, f"spec.rules[{r}]", "a canary's rule without http makes the controller panic", REPAIR
             )
-        for p, path in enumerate(one.paths or ()):
+        for p, path in enumerate(ingress_rule.paths or ()):
             if path.backend.service not in {subject.canary.name, subject.stable.name}:
                 backend = path.backend.service or "a resource"
                 yield RuleFinding(
