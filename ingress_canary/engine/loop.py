@@ -83,7 +83,7 @@ class Engine:
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._left_told: dict[Key, frozenset[str]] = {}
-        """By rollout that is gone, the uids of the shadows that people have been told are still there."""
+        """By deleted rollout, the uids of the shadows that were already reported as still there."""
         self._ticker = Ticker(
             self.states, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
         )  # fmt: skip

@@ -41,7 +41,7 @@ class Application:
     """One version on some loopback addresses.
 
     ``profile``, ``ready`` and ``replicas`` may be set while it runs; the last two show in the EndpointSlice only, so
-    whoever changes them has it written to the API.
+    the caller that changes them has it written to the API.
     """
 
     def __init__(self, profile: Profile, addresses: Sequence[str] = ("127.0.0.2",), seed: int | None = None) -> None:

@@ -37,7 +37,7 @@ STOPPED = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.PAUSED})
 """Phases that a rollout does not leave by itself."""
 ROLLBACKS = re.compile(r"^ingress_canary_rollback_seconds_(sum|count) (\S+)$", re.MULTILINE)
 FOLLOWS_WITHIN = 10.0
-"""Real seconds in which what a status says is done, and told on the daemon's metrics page."""
+"""Real seconds in which what a status says is done, and shown on the daemon's metrics page."""
 
 
 class Surprise(Exception):
@@ -162,7 +162,7 @@ class Stage:
             raise Surprise(otherwise)
 
     def staff_come(self, headers: dict[str, str]) -> None:
-        """Let some visitors come who carry these headers, beside all others."""
+        """Let some visitors come who carry these headers, in addition to all others."""
         self._staff = self.lab.load(STAFF_RATE, FOREVER, [Visitor(headers=headers)], concurrency=AT_ONCE)
         coming = asyncio.create_task(self._staff.run(), name="staff")
         self._stack.push_async_callback(_ended, coming)

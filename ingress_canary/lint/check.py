@@ -1,8 +1,8 @@
 """Check of manifests: every problem of every document at once. Used by the command line; reads only files.
 
 A document passes three stages: is it one of ours, do the models take its spec, do the rules. Where a model refuses a
-part, the rules are asked of the rest (``partial_schedule.py``); what depends on the wrong part is told when that is
-mended.
+part, the rules are asked of the rest (``partial_schedule.py``); what depends on the wrong part is reported once that
+is corrected.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Lint rules of a schedule whose fields are each well-formed: small named rules on the plain document.
 
-They run on the document, not on the model, so that they are told along with every other problem and point at the very
+They run on the document, not on the model, so that they are reported with every other problem and point at the very
 line. Malformed values are the models' business: a rule passes over them. Used by ``check.py``.
 """
 

@@ -18,7 +18,7 @@ ALMOST_NONE, ALMOST_ALL = 1e-6, 1 - 1e-6
 SMALLEST_SHIFT = 1e-3
 """Difference of log odds that stands for none: no traffic would show it."""
 LONGEST = 10 * 365 * 86_400.0
-"""Seconds beyond which something is said never to happen."""
+"""Seconds beyond which something is reported as never happening."""
 
 
 class Rates(NamedTuple):

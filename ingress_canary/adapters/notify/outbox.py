@@ -2,7 +2,7 @@
 
 A queue for each Secret reads it and puts a copy for each of its addresses into a queue of its own: order is kept for
 each address, and one that is dead delays no other. Lost with the process, never doubled by it: what is sent has been
-stored, and is not told again. Addresses are secret: they are in no log, no Event and no error.
+stored, and is not sent again. Addresses are secret: they are in no log, no Event and no error.
 """
 
 import asyncio

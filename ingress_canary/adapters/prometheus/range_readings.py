@@ -20,7 +20,7 @@ from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Tar
 PORTION = 5000
 """Targets times instants of which the past is asked for at once: with some dozens of series each, a few MiB."""
 ROUNDING = 0.005
-"""Seconds by which an instant may have moved on its way through the daemon's clock."""
+"""Seconds by which an instant may have moved when converted by the daemon's clock."""
 
 Rows = Mapping[str, Sequence[Row]]
 

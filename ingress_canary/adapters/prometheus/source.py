@@ -5,7 +5,7 @@
    least the scrapes that the first answer showed: a series that is missing there was not there, and counts as 0.
 3. Each process as its newest scrape left it, cut up by target (``readings.py``).
 
-What a target wants to know of the past is asked for beside it, once a rollout begins or the daemon restarts
+What a target wants to know of the past is queried separately, once a rollout begins or the daemon restarts
 (``range_readings.py``).
 
 A family whose query fails is missing with its reason, and what does not need it is judged all the same. All queries of

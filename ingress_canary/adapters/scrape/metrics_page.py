@@ -1,7 +1,7 @@
 """Metrics page in the Prometheus text format, parsed while it streams in.
 
-A big controller's page has hundreds of thousands of lines, of which a tick needs a few thousand: lines are told
-apart as bytes, and only what is kept is parsed. Used by ``scrape/source.py``. The format is described at
+A big controller's page has hundreds of thousands of lines, of which a tick needs a few thousand: lines are
+distinguished as bytes, and only what is kept is parsed. Used by ``scrape/source.py``. The format is described at
 https://prometheus.io/docs/instrumenting/exposition_formats/.
 """
 

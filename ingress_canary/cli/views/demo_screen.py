@@ -22,7 +22,7 @@ from ingress_canary.lab.stage import Stage
 WIDEST = 110
 MOST_EVENTS = 12
 ABOVE = 2
-"""Lines left for what was said before the view began."""
+"""Lines left for what was printed before the view began."""
 CANARY, STABLE, QUIET = "yellow", "cyan", "dim"
 PHASES = {
     Phase.PENDING: "default", Phase.PROGRESSING: CANARY, Phase.PAUSED: "magenta", Phase.PROMOTING: STABLE,

@@ -82,7 +82,7 @@ class Observation(NamedTuple):
     action: Action | None = None
     """A person's one-shot action that has not been handled yet."""
     gates: tuple[GateStatus, ...] | None = None
-    """What webhook gates have said by now; None where the stored status is the newest that is known."""
+    """The answers of the webhook gates so far; None where the stored status is the newest that is known."""
     evaluation: Evaluation | None = None
     interval: float = 10
     warm_up: float = 120

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
-"""What is not said."""
+"""Default of a mapping that is not given."""
 LARGEST = 2.0**53
 """From here on a float holds not every whole number."""
 TURN = " ("

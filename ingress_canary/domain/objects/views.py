@@ -125,7 +125,7 @@ class IngressPath:
 
     path: str
     type: str
-    """As written; empty when not said."""
+    """As written; empty when not given."""
     backend: IngressBackend
 
 

@@ -16,7 +16,7 @@ class ProblemSeverity(StrEnum):
     ERROR = "Error"
     """Refuses the start; holds the weight when found later; clears by itself."""
     WARNING = "Warning"
-    """Is said in a condition and once as an Event."""
+    """Is reported in a condition and once as an Event."""
     NOT_CHECKED = "NotChecked"
     """Could not be evaluated for want of rights; refused unless the settings accept it."""
 

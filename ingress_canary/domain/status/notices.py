@@ -1,7 +1,7 @@
 """Notifications to people: which are due between the status before and the stored one, and their text.
 
-What was told is part of the status (``alerts``, ``history``), so it is stored before it is sent: a crash in between
-loses a message, and no restart repeats one. ``publish.py`` has it stored, ``engine/report.py`` has it sent.
+What people are notified of is part of the status (``alerts``, ``history``), so it is stored before it is sent: a crash
+in between loses a message, and no restart repeats one. ``publish.py`` has it stored, ``engine/report.py`` has it sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -41,7 +41,7 @@ class ProbeAnswer:
     at: datetime
     """When it was asked, on the daemon's clock: what was routed before counts, what is routed later does not."""
     by_canary: bool | None
-    """None when nothing can be said."""
+    """None when the answer shows neither."""
     message: str
 
 

@@ -1,7 +1,7 @@
 """Leader election loop: follow, lead, follow again, with a new engine for each term of leadership.
 
-``app.py`` starts it once the caches are full: they stay warm while another process leads, and whoever takes over
-reads its evidence from the last checkpoint.
+``app.py`` starts it once the caches are full: they stay warm while another process leads, and the process that takes
+over reads its evidence from the last checkpoint.
 """
 
 import asyncio

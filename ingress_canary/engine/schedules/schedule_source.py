@@ -36,7 +36,7 @@ class CurrentSchedule:
 def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
     """Return the namespace of a shared schedule, whose Secrets it may name; None for an inline schedule.
 
-    Never a namespace that the daemon takes no schedules from, though the status may name it: whoever can edit a rollout
+    Never a namespace that the daemon takes no schedules from, though the status may name it: an editor of a rollout
     must not reach the Secrets of another namespace by that.
     """
     if status.schedule is not None:

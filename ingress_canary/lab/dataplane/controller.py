@@ -108,7 +108,7 @@ class _Compiler:
             server = self.servers.get(rule.host) or self.servers[CATCH_ALL]
             for path in rule.paths or ():
                 upstream = path.backend and self.upstreams[path.backend.upstream(ingress.namespace)]
-                # a path that leads to a canary's upstream vanishes, whoever claims it
+                # a path that leads to a canary's upstream vanishes, whichever Ingress claims it
                 if not upstream or upstream.canary:
                     continue
                 self._claim(server, path, upstream, ingress)

@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabBackend:
-    """A Service and its port as a path names them; the port is "" when neither name nor number is said."""
+    """A Service and its port as a path names them; the port is "" when neither name nor number is given."""
 
     service: str
     port: str

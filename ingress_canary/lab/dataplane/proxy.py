@@ -83,7 +83,7 @@ class Proxy:
 
 
 class _Exchange:
-    """One request on its way to an answer."""
+    """One request while it is being answered."""
 
     def __init__(
         self, rng: random.Random, session: aiohttp.ClientSession, request: web.BaseRequest, location: Location

@@ -139,7 +139,7 @@ def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> ApiErr
 
 
 def malformed_version(text: str) -> ApiError:
-    """500: a resourceVersion that is no number, told as any fault inside."""
+    """500: a resourceVersion that is no number, reported as an internal error."""
     return ApiError(500, "", f'resourceVersion: Invalid value: "{text}": strconv.ParseUint: invalid syntax')
 
 

@@ -1,7 +1,7 @@
 """Router: the interface to one kind of ingress controller, which hides what differs between controllers.
 
 ``decide.py`` and the engine know a Router and nothing of any controller; another one is a folder
-beside ``nginx/`` (docs/adr/0007).
+next to ``nginx/`` (docs/adr/0007).
 """
 
 from collections.abc import Mapping, Sequence

@@ -58,7 +58,7 @@ class ServedResource:
     stored_version: str = ""
     """The apiVersion of stored objects when it is not this one."""
     selectable: tuple[str, ...] = ()
-    """Fields that field selectors may name beside name and namespace."""
+    """Fields that field selectors may name in addition to name and namespace."""
     unconditional_updates: bool = True
     """Whether an update may leave metadata.resourceVersion out."""
 
@@ -131,7 +131,7 @@ class Registry:
             self._resources[resource.group, resource.version, resource.plural] = resource
 
     def drop(self, crd: Json) -> None:
-        """Stop serving what a CustomResourceDefinition said."""
+        """Stop serving the resource of a CustomResourceDefinition."""
         gone = (crd["spec"]["group"], crd["spec"]["names"]["plural"])
         self._resources = {key: resource for key, resource in self._resources.items() if (key[0], key[2]) != gone}
 

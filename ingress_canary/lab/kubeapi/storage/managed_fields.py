@@ -1,8 +1,8 @@
 """Managed fields: who owns which field (``metadata.managedFields``), as server-side apply and updates record it.
 
-Used by ``strategy.py`` after each write. Maps are followed member by member, and belong themselves to whoever made
-them (the member "." of a real server's tree); a list is one field (a real server follows the lists that are maps by
-a key, too). As in a real server a writer that only removes fields leaves no entry.
+Used by ``strategy.py`` after each write. Maps are followed member by member, and belong themselves to the writer that
+made them (the member "." of a real server's tree); a list is one field (a real server follows the lists that are maps
+by a key, too). As in a real server a writer that only removes fields leaves no entry.
 """
 
 from collections.abc import Iterable

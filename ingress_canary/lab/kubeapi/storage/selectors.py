@@ -21,7 +21,7 @@ def everything(_: Json) -> bool:
 
 
 def parse(labels: str, fields: str, selectable: Collection[str] = ()) -> Selector:
-    """Return what selects objects by both selectors; ``selectable`` are fields beside name and namespace.
+    """Return what selects objects by both selectors; ``selectable`` are fields in addition to name and namespace.
 
     Raises ApiError (400) for a selector that cannot be read, or names another field.
     """
