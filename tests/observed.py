@@ -46,7 +46,7 @@ class Query(NamedTuple):
 
     where: str
     text: str
-    told: frozenset[str]
+    used_labels: frozenset[str]
     """Labels that the words beside it name."""
 
 
@@ -85,8 +85,8 @@ def drawn() -> Iterator[Query]:
     board = dashboard()
     for panel in board["panels"]:
         for target in panel.get("targets", ()):
-            told = frozenset(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-            yield Query(panel["title"], filled(target["expr"]), told)
+            used_labels = frozenset(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+            yield Query(panel["title"], filled(target["expr"]), used_labels)
     for one in board["annotations"]["list"]:
         yield Query(one["name"], filled(one["expr"]), frozenset(re.findall(r"\{\{(\w+)\}\}", one["titleFormat"])))
     for one in board["templating"]["list"][1:]:
@@ -97,8 +97,8 @@ def drawn() -> Iterator[Query]:
 def alerted() -> Iterator[Query]:
     """Yield the query of every alert."""
     for name, rule in rules().items():
-        told = re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values()))
-        yield Query(name, rule["expr"], frozenset(told))
+        used_labels = re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values()))
+        yield Query(name, rule["expr"], frozenset(used_labels))
 
 
 def names(page: str) -> Names:
@@ -127,7 +127,7 @@ def faults(query: Query, known: Names) -> Iterator[str]:
             there = SCRAPED.union(*(known.get(one.name or "", frozenset()) for one in _selectors(side)))
             yield from (f"no label {label} in {side.prettify()}" for label in labels if label not in there)
     every = SCRAPED.union(*(known.get(one.name or "", frozenset()) for one in _selectors(expression)))
-    yield from (f"told of a label {label}" for label in query.told - every)
+    yield from (f"names a label {label}" for label in query.used_labels - every)
 
 
 def _strangers(label: str, value: str) -> Iterator[str]:

@@ -70,9 +70,9 @@ def spoken() -> Iterator[list[str]]:
 
 def test_every_command_and_option_exists() -> None:
     commands: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    said = [words[1:] for words in spoken() if words[:1] == ["ingress-canary"] and words[1] != "--version"]
-    assert {command for command, *_ in said} - set(commands) == set()
-    for command, *words in said:
+    calls = [words[1:] for words in spoken() if words[:1] == ["ingress-canary"] and words[1] != "--version"]
+    assert {command for command, *_ in calls} - set(commands) == set()
+    for command, *words in calls:
         group = getattr(commands[command], "commands", None)
         named = commands[command] if group is None else group[words[0]]
         known = {name for option in named.params for name in option.opts}
@@ -170,10 +170,10 @@ def test_the_site_is_built_without_a_warning_and_asks_nothing_of_other_machines(
 
 def test_the_facts_have_the_numbers_and_the_severity_of_the_rules() -> None:
     page = (ROOT / "docs/reference/ingress-nginx.md").read_text(encoding="utf-8")
-    told = {
+    documented = {
         int(number): LETTERS[letter] for number, letter in re.findall(r"^\| (\d+) \| ([EW]) \|", page, re.MULTILINE)
     }
-    assert told == {rule.number: rule.severity for rule in RULES if rule.number}
+    assert documented == {rule.number: rule.severity for rule in RULES if rule.number}
 
 
 @pytest.mark.parametrize("page", sorted((DOCS / "adr").glob("*.md")), ids=lambda page: page.stem)

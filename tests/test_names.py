@@ -54,8 +54,8 @@ def test_the_check_of_names_finds_a_class_inside_a_function() -> None:
 def test_a_folder_says_what_lives_there_and_is_not_too_full(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
     assert len(modules) <= MOST, f"{folder.relative_to(ROOT)} has {len(modules)} modules: divide it"
-    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
-    sentences = re.findall(r"[.!?](?=\s|$)", said)
+    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    sentences = re.findall(r"[.!?](?=\s|$)", docstring)
     assert folder == PACKAGE or len(sentences) >= 2, f"{folder.relative_to(ROOT)}: what lives there, and who calls it"
 
 

@@ -55,18 +55,18 @@ def test_every_query_names_series_labels_and_words_that_there_are(query: Query, 
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "fault"),
+    ("text", "used_labels", "fault"),
     [
         ("ingress_canary_weigth", (), "no series ingress_canary_weigth"),
         ('ingress_canary_weight{rollout="x"}', (), "ingress_canary_weight has no label rollout"),
         ('rate(ingress_canary_transitions_total{reason=~"Promoted|Gone"}[5m])', (), "reason is never Gone"),
         ("sum by (slo) (ingress_canary_weight)", (), "no label slo in ingress_canary_weight"),
         ("ingress_canary_weight / on (slo) ingress_canary_step", (), "no label slo in ingress_canary_weight"),
-        ("ingress_canary_leader", ("revision",), "told of a label revision"),
+        ("ingress_canary_leader", ("revision",), "names a label revision"),
     ],
 )
-def test_what_does_not_exist_would_be_found(text: str, told: tuple[str, ...], fault: str, known: Names) -> None:
-    assert next(faults(Query("", text, frozenset(told)), known)) == fault
+def test_what_does_not_exist_would_be_found(text: str, used_labels: tuple[str, ...], fault: str, known: Names) -> None:
+    assert next(faults(Query("", text, frozenset(used_labels)), known)) == fault
 
 
 def test_what_the_daemon_promises_to_show_is_there_and_drawn(known: Names) -> None:
@@ -115,10 +115,10 @@ def test_each_alert_says_what_is_so_how_bad_it_is_and_where_to_read_on(name: str
     assert anchor in anchors(ROOT / page)
 
 
-def test_the_how_to_tells_of_every_alert_with_its_severity() -> None:
+def test_the_how_to_lists_every_alert_with_its_severity() -> None:
     page = (ROOT / "docs/howto/alert.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `(IngressCanary\w+)` \| (\w+) \|", page, re.MULTILINE))
-    assert told == {name: rule["labels"]["severity"] for name, rule in rules().items()}
+    used_labels = dict(re.findall(r"^\| `(IngressCanary\w+)` \| (\w+) \|", page, re.MULTILINE))
+    assert used_labels == {name: rule["labels"]["severity"] for name, rule in rules().items()}
 
 
 def panels() -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def test_what_may_be_watched_is_what_the_daemon_watches() -> None:
     }
 
 
-def test_no_secret_may_be_read_unless_it_is_named_by_whoever_needs_it() -> None:
+def test_no_secret_may_be_read_unless_it_is_named_by_the_one_who_needs_it() -> None:
     assert SECRETS.plural not in {right[1] for kind in ("ClusterRole", "Role") for right in rights(kind)}
     for file in OPTIONAL.parent.glob("*.yaml"):
         for document in yaml.safe_load_all(file.read_text()):

@@ -92,7 +92,7 @@ def test_evidence_from_prometheus_needs_its_address() -> None:
 
 
 @pytest.mark.parametrize(("name", "value", "message"), REFUSED)
-def test_a_refused_value_is_told_with_the_name_that_its_source_gave_it(
+def test_a_refused_value_is_reported_with_the_name_that_its_source_gave_it(
     name: str, value: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = saved(tmp_path, yaml.safe_dump({name: value}))
@@ -103,7 +103,7 @@ def test_a_refused_value_is_told_with_the_name_that_its_source_gave_it(
     assert refused(flags([f"{flag}={value}"]), file) == f"{flag}: {message}"
 
 
-def test_every_problem_is_told_at_once_and_an_unknown_key_with_the_nearest_one(tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once_and_an_unknown_key_with_the_nearest_one(tmp_path: Path) -> None:
     file = saved(tmp_path, "intervall: 5s\nnamespaces: 5\nnamespace: 5\ninterval: 1s\nscrape-urls: [1]\n")
     assert sorted(refused({}, file).splitlines()) == [
         f"{file}: interval: 1s is too short: 2s to 1m",
@@ -191,14 +191,14 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(Settings.model_fields)), value=ANYTHING)
-def test_no_value_is_answered_in_the_words_of_a_library(name: str, value: Any) -> None:
-    said = ""
+def test_no_value_is_answered_with_the_message_of_a_library(name: str, value: Any) -> None:
+    message = ""
     try:
         load({name: value}, None)
     except SettingsError as error:
-        said = str(error)
-    assert not said or said.startswith(f"--{name.replace('_', '-')}: ")
-    assert not any(words in said for words in ("Input", "should", "timedelta", "<class", "pydantic"))
+        message = str(error)
+    assert not message or message.startswith(f"--{name.replace('_', '-')}: ")
+    assert not any(words in message for words in ("Input", "should", "timedelta", "<class", "pydantic"))
 
 
 @pytest.mark.skipif(Path("/var/run/secrets/kubernetes.io").exists(), reason="a pod's service account comes first")
@@ -211,7 +211,7 @@ def test_the_usual_kubeconfig_is_the_one_that_kubectl_takes(tmp_path: Path, monk
     assert usual_kubeconfig() == "/a:/b"
 
 
-def test_no_look_takes_longer_than_it_is_fresh_for() -> None:
+def test_no_reading_takes_longer_than_it_is_fresh_for() -> None:
     short = load(flags(["--interval", "2s"]), None)
     assert look_within(short, short.scrape_timeout) == pytest.approx(1.6)
     assert look_within(short, timedelta(seconds=1)) == 1

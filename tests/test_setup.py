@@ -1,4 +1,4 @@
-"""What `make setup` promises: the pins suit every Python that is supported, what is missing is said with its remedy."""
+"""What `make setup` promises: the pins suit every supported Python, what is missing is reported with its remedy."""
 
 import os
 import subprocess
@@ -46,15 +46,15 @@ def make(place: Path, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("half_made", [False, True])
-def test_a_python_without_its_venv_module_is_told_so_in_one_sentence(tmp_path: Path, half_made: bool) -> None:
+def test_a_python_without_its_venv_module_is_reported_in_one_sentence(tmp_path: Path, half_made: bool) -> None:
     lacking = tmp_path / "lacking"
     lacking.mkdir()
     (lacking / "ensurepip.py").write_text("raise ModuleNotFoundError('as on Debian without python3-venv')")
     if half_made:
         leave_half_made(tmp_path / ".venv", sys.executable)
     done = make(tmp_path, PYTHONPATH=str(lacking))
-    said, *rest = done.stderr.splitlines()
-    assert said == f"make: the venv module of {sys.executable} is missing: apt-get install python3-venv"
+    message, *rest = done.stderr.splitlines()
+    assert message == f"make: the venv module of {sys.executable} is missing: apt-get install python3-venv"
     assert (done.returncode, len(rest)) == (2, 1), "the rest is make's own line"
 
 

@@ -1,4 +1,4 @@
-"""A Prometheus of a few lines over real HTTP: scrapes when told, and answers the selectors that the source writes."""
+"""A Prometheus of a few lines over real HTTP: scrapes on request, and answers the selectors that the source writes."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -73,8 +73,8 @@ class SmallPrometheus:
         self.add(STARTED, scrape, at, pod.started)
         for line, value in pod.lines.items():
             family, _, inner = line.partition("{")
-            said = {f"exported_{n}" if n in ("namespace", "service") else n: v for n, _, v in MATCHER.findall(inner)}
-            self.add(family, scrape | own | said, at, value)
+            matched = {f"exported_{n}" if n in ("namespace", "service") else n: v for n, _, v in MATCHER.findall(inner)}
+            self.add(family, scrape | own | matched, at, value)
 
     def add(self, family: str, labels: Mapping[str, str], at: float, value: float) -> None:
         key = frozenset((name, text) for name, text in labels.items() if text)

@@ -71,12 +71,12 @@ async def serve(request: web.Request) -> web.StreamResponse:
             return web.Response(text=request.headers.get("Cookie", "none"), headers={"Set-Cookie": "session=1"})
         case "/echo":
             shown = ("content-type", "idempotency-key", "user-agent")
-            told = {"method": request.method, "body": await request.text()}
-            return web.Response(text=json.dumps(told | {name: request.headers[name] for name in shown}))
+            echo = {"method": request.method, "body": await request.text()}
+            return web.Response(text=json.dumps(echo | {name: request.headers[name] for name in shown}))
         case "/signed":
-            stamp, said = (request.headers[f"X-Ingress-Canary-{name}"] for name in ("Timestamp", "Signature"))
+            stamp, received = (request.headers[f"X-Ingress-Canary-{name}"] for name in ("Timestamp", "Signature"))
             fresh = abs(datetime.now(UTC).timestamp() - int(stamp)) < 300
-            good = said == signature("s3cret", stamp, await request.text())
+            good = received == signature("s3cret", stamp, await request.text())
             return web.Response(status=200 if fresh and good else 401)
     return web.Response(status=int(request.path[1:4]), text=request.path[4:].lstrip("/"))
 
@@ -104,7 +104,7 @@ async def ask(url: str, **members: Any) -> GateAnswer:
 
 
 @pytest.mark.parametrize(
-    ("path", "verdict", "said"),
+    ("path", "verdict", "expected"),
     [
         ("/200/fine", PASSED, "fine"),
         ("/204", PASSED, "204"),
@@ -117,10 +117,10 @@ async def ask(url: str, **members: Any) -> GateAnswer:
         ("/gzip", PASSED, "nonsense"),
     ],
 )
-async def test_each_answer_means_what_it_means(server: str, path: str, verdict: GateVerdict, said: str) -> None:
+async def test_each_answer_means_what_it_means(server: str, path: str, verdict: GateVerdict, expected: str) -> None:
     answer = await ask(server + path)
     assert (answer.verdict, answer.question) == (verdict, "id-1")
-    assert said in answer.message
+    assert expected in answer.message
 
 
 @pytest.mark.parametrize("path", ["/hang", "/drip"])
@@ -164,17 +164,17 @@ async def test_a_question_is_signed_with_the_entry_of_the_secret(server: str) ->
 
 
 @pytest.mark.parametrize(
-    ("secret", "said"),
+    ("secret", "expected"),
     [
         (SecretKey(name="none", key="hmac"), "it was not asked: secretRef: get secrets shop/none: not found"),
         (SecretKey(name="qa", key="other"), "secretRef: Secret shop/qa has no entry other; add it"),
         (SecretKey(name="qa", key="empty"), "secretRef: Secret shop/qa has no entry empty; add it"),
     ],
 )
-async def test_what_cannot_be_signed_is_not_sent(server: str, secret: SecretKey, said: str) -> None:
+async def test_what_cannot_be_signed_is_not_sent(server: str, secret: SecretKey, expected: str) -> None:
     answer = await ask(f"{server}/200", secret=secret)
     assert answer.verdict is UNKNOWN
-    assert said in answer.message
+    assert expected in answer.message
 
 
 async def test_a_secret_that_does_not_come_counts_against_the_time_out_too(server: str) -> None:

@@ -1,4 +1,4 @@
-"""The cluster as the engine sees it: caches, conditional writes, and who is told of which change."""
+"""The cluster as the engine sees it: caches, conditional writes, and which rollouts are notified of which change."""
 
 import asyncio
 import json
@@ -60,12 +60,12 @@ def endpoints(service, *addresses):
 @asynccontextmanager
 async def watching(api, session, scope=None):
     cluster = KubeCluster(session, scope or Scope(home="ingress-canary"))
-    told = []
+    notified = []
     cluster.start()
     try:
         await asyncio.wait_for(cluster.synced(), 10)
-        cluster.subscribe(told.append)
-        yield cluster, told
+        cluster.subscribe(notified.append)
+        yield cluster, notified
     finally:
         await cluster.stop()
 
@@ -86,8 +86,8 @@ async def served(tmp_path):
             api.put(DEPLOYMENTS, "shop", f"{name}-canary", spec={"replicas": 1})
         api.put(SCHEDULES, "ingress-canary", "standard", spec={"steps": []})
         api.put(CLASSES, "", "nginx", spec={"controller": "k8s.io/ingress-nginx"})
-        async with watching(api, session) as (cluster, told):
-            yield api, cluster, told
+        async with watching(api, session) as (cluster, notified):
+            yield api, cluster, notified
 
 
 async def test_once_synced_everything_is_read_from_the_caches(served):
@@ -144,8 +144,8 @@ CHANGES = [
 ]  # fmt: skip
 
 
-async def test_a_change_is_told_to_the_rollouts_that_it_concerns_and_to_no_other(served):
-    api, cluster, told = served
+async def test_a_change_is_passed_to_the_rollouts_that_it_concerns_and_to_no_other(served):
+    api, cluster, notified = served
     caches = cluster.view
     stores = {
         ROLLOUTS: caches.rollouts, INGRESSES: caches.ingresses, SERVICES: caches.services, SLICES: caches.slices,
@@ -159,10 +159,10 @@ async def test_a_change_is_told_to_the_rollouts_that_it_concerns_and_to_no_other
     for (collection, namespace, name, parts), expected in CHANGES:
         key = Key(namespace, name)
         before = api.objects[collection].get((namespace, name))
-        told.clear()
+        notified.clear()
         api.put(collection, namespace, name, **parts)
         await seen(collection, key)
-        assert set(told) == expected, (collection, namespace, name, parts)
+        assert set(notified) == expected, (collection, namespace, name, parts)
         if before:
             api.put(collection, namespace, name, **before)
         else:
@@ -176,11 +176,11 @@ def version_of(held):
     return held["metadata"]["resourceVersion"] if isinstance(held, dict) else held.meta.resource_version
 
 
-async def test_a_deletion_is_told_like_a_change(served):
-    api, cluster, told = served
+async def test_a_deletion_is_passed_on_like_a_change(served):
+    api, cluster, notified = served
     api.drop(INGRESSES, "shop", "checkout")
     api.drop(ROLLOUTS, "shop", "search")
-    await until(lambda: set(told) == BOTH)
+    await until(lambda: set(notified) == BOTH)
     assert cluster.view.ingress(CHECKOUT) is None
     assert cluster.rollout(Key("shop", "search")) is None
     api.drop(SLICES, "shop", "checkout-1")
@@ -188,7 +188,7 @@ async def test_a_deletion_is_told_like_a_change(served):
 
 
 async def test_a_status_is_patched_at_its_version_only_and_held_at_once(served):
-    api, cluster, told = served
+    api, cluster, notified = served
     before = cluster.rollout(CHECKOUT)
     stored = await cluster.patch_status(before, {"phase": "Progressing", "step": None})
     assert stored["status"] == {"phase": "Progressing"}
@@ -204,22 +204,22 @@ async def test_a_status_is_patched_at_its_version_only_and_held_at_once(served):
         await cluster.patch_status(before, {"phase": "Paused"})
     assert cluster.rollout(CHECKOUT)["status"] == {"phase": "Progressing"}
     api.put(ROLLOUTS, "shop", "search", spec={})
-    await until(lambda: told)
-    assert set(told) == {Key("shop", "search")}, "its own writes are no event"
+    await until(lambda: notified)
+    assert set(notified) == {Key("shop", "search")}, "its own writes are no event"
 
 
-async def test_a_change_by_others_during_a_write_is_told(served):
-    api, cluster, told = served
+async def test_a_change_by_others_during_a_write_is_passed_on(served):
+    api, cluster, notified = served
     await until(lambda: any(sent.path == ROLLOUTS and "watch" in sent.query for sent in api.requests))
     api.script[ROLLOUTS].append(hangs)
     writing = asyncio.create_task(cluster.patch_status(cluster.rollout(CHECKOUT), {"phase": "Paused"}))
     await until(lambda: last_write(api) is not None)
     api.put(ROLLOUTS, "shop", "checkout", spec=rollout(paused=True))
     await until(lambda: cluster.rollout(CHECKOUT)["spec"].get("paused"))
-    assert not told
+    assert not notified
     with pytest.raises(Unavailable):
         await writing
-    assert told == [CHECKOUT]
+    assert notified == [CHECKOUT]
 
 
 async def test_an_action_is_cleared_and_nothing_else(served):
@@ -259,7 +259,7 @@ async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
     await cluster.delete_ingress(patched)
 
 
-async def test_a_shadow_that_another_hand_has_written_meanwhile_is_looked_at_again_and_deleted(served):
+async def test_a_shadow_that_another_writer_has_written_meanwhile_is_looked_at_again_and_deleted(served):
     api, cluster, _ = served
     before = cluster.view.ingress(CHECKOUT)
     api.put(INGRESSES, "shop", "checkout", metadata={"annotations": {"weight": "5"}})

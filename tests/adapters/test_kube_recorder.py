@@ -13,8 +13,8 @@ from tests.adapters.scripted_api import EVENTS, answers, hangs, refuses, serving
 CHECKOUT = Key("shop", "checkout")
 
 
-def event(message="5 of 5000 failed", **said):
-    return Event(**{"about": CHECKOUT, "uid": "u1", "reason": "SLOViolated", "message": message, **said})
+def event(message="5 of 5000 failed", **members):
+    return Event(**{"about": CHECKOUT, "uid": "u1", "reason": "SLOViolated", "message": message, **members})
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_refusals_are_told_apart(session: KubeClient, name: str) -> None:
+async def test_refusals_are_distinguished(session: KubeClient, name: str) -> None:
     method, path, body, error = REFUSALS[name]
     kind = MERGE_PATCH if method == "PATCH" else "application/json"
     with pytest.raises(ClusterError) as refusal:

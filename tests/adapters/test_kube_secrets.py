@@ -33,7 +33,7 @@ async def test_what_was_read_is_kept_for_a_minute_and_then_read_again(served, mo
     assert await found.read(KEY) == {"a": "2"}
 
 
-async def test_one_that_is_missing_or_not_for_us_is_said_and_asked_for_again(served):
+async def test_one_that_is_missing_or_not_for_us_is_reported_and_asked_for_again(served):
     api, found = served
     with pytest.raises(Missing, match="get secrets shop/chat"):
         await found.read(KEY)

@@ -133,7 +133,7 @@ def test_listeners_hear_of_each_change_once(store):
         {"metadata": {"resourceVersion": "5", "uid": "x"}},
     ],
 )
-def test_json_that_is_no_object_is_said_to_be_none(store, odd):
+def test_json_that_is_no_object_is_reported_as_none(store, odd):
     with pytest.raises(Garbled):
         store.entry(odd)
 

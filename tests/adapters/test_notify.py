@@ -91,7 +91,7 @@ class Entries:
 
 @dataclass
 class Post:
-    """An outbox, with what it counted and whom it told."""
+    """An outbox, with what it counted and whom it notified."""
 
     outbox: Outbox
     counts: Counter[str]
@@ -164,7 +164,7 @@ async def test_a_service_that_is_away_for_a_while_gets_each_message_once_and_in_
             post.outbox.notify(notice("chat", str(number)))
         await until(lambda: post.counts["sent"] == 3)
     assert server.messages("/ok") == ["0", "0", "0", "0", "1", "2"]
-    # told once, when it began to fail
+    # reported once, when it began to fail
     assert [why for _, why in post.faltered] == [
         "notification chat (Secret shop/chat, key urls, address 1): it answered 503"
     ]
@@ -294,7 +294,7 @@ async def test_stop_is_bounded_whatever_hangs(server: Services, path: str) -> No
         ("json://a\n" * (ADDRESSES + 1), "urls", "more than 20 addresses"),
     ],
 )
-async def test_a_secret_that_is_no_use_is_told_and_looked_at_again(
+async def test_a_secret_that_is_no_use_is_reported_and_read_again(
     impatient: None, text: str, entry: str, why: str
 ) -> None:
     async with posting(chat=text) as post:
@@ -327,9 +327,9 @@ def test_services_of_the_daemons_own_machine_are_refused(scheme: str) -> None:
 
 @pytest.mark.parametrize("name", ["template", "keyfile", "PGPKey", "+attach", "subfile"])
 def test_parameters_that_name_a_file_are_refused(name: str) -> None:
-    said = refused(f"json://hook.example/{TOKEN}?{name}=/etc/passwd")
-    assert "may name a file" in said
-    assert TOKEN not in said
+    refusal = refused(f"json://hook.example/{TOKEN}?{name}=/etc/passwd")
+    assert "may name a file" in refusal
+    assert TOKEN not in refusal
 
 
 @pytest.mark.parametrize("url", [TOKEN, f"xyzzy://{TOKEN}", f"file:///{TOKEN}", "://", "json://", "\x00", "https://a"])
@@ -349,8 +349,8 @@ def test_no_service_of_apprise_names_a_file_by_a_parameter_that_is_not_known() -
     found = set()
     for plugin in NotificationManager().plugins(include_disabled=True):
         for name, argument in {**plugin.template_args, **plugin.template_tokens}.items():
-            said = f"{name} {argument.get('name', '')}".lower()
-            if any(word in said for word in words) and name not in apprise_services.FILES:
+            label = f"{name} {argument.get('name', '')}".lower()
+            if any(word in label for word in words) and name not in apprise_services.FILES:
                 found.add((plugin.__name__, name))
     assert found - harmless == set()
 
@@ -436,8 +436,8 @@ def test_the_addresses_of_the_docs_are_such_as_their_services_take() -> None:
     token = "a" * 24
     real = {"T1234/B1234/abcd1234": f"T1234ABCD/B1234ABCD/{token}", "xoxb-1234-1234-abcd": f"xoxb-1234-1234-{token}"}
     for url in found:
-        for said, filled in real.items():
-            url = url.replace(said, filled)  # noqa: PLW2901 - the docs' own stand for longer ones
+        for placeholder, filled in real.items():
+            url = url.replace(placeholder, filled)  # noqa: PLW2901 - the docs' own stand for longer ones
         apprise_services._opened(url)
     schemes = [url.partition(":")[0] for url in found]
     assert schemes == ["slack", "slack", "workflows", "mailtos", "pagerduty", "jsons"]

@@ -44,7 +44,7 @@ async def probe(url: str, host: str | None = "shop.example", timeout: float = 5.
         return await HttpProber(session, SystemClock()).ask(asked)
 
 
-async def test_the_canary_is_told_by_its_header_on_the_host_that_the_primary_serves(server: str) -> None:
+async def test_the_canary_is_recognised_by_its_header_on_the_host_that_the_primary_serves(server: str) -> None:
     assert (await probe(f"{server}/canary")).by_canary is True
     other = await probe(f"{server}/canary", host=None)
     assert other.by_canary is False
@@ -52,17 +52,17 @@ async def test_the_canary_is_told_by_its_header_on_the_host_that_the_primary_ser
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "expected"),
     [
         ("/hang", "no answer within 0.2 s"),
         ("/redirect", "answered 308"),
         ("/broken", "ServerDisconnectedError"),
     ],
 )
-async def test_what_goes_wrong_on_the_way_says_nothing_of_the_canary(server: str, path: str, said: str) -> None:
+async def test_what_goes_wrong_on_the_way_says_nothing_of_the_canary(server: str, path: str, expected: str) -> None:
     answer = await probe(server + path, timeout=0.2 if path == "/hang" else 5.0)
     assert answer.by_canary is None
-    assert said in answer.message
+    assert expected in answer.message
 
 
 async def test_nobody_there_and_no_address_at_all_say_nothing_either(server: str) -> None:

@@ -48,7 +48,7 @@ MEASURES = SliSet({"availability": Availability(("5..",)), "latency": Latency(0.
 
 
 class ManualClock:
-    """Real time that moves when told."""
+    """Real time that moves on request."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -97,13 +97,13 @@ class Site:
     async def read(self, target: Target = WEB) -> Reading:
         return (await self.source.read([target]))[target]
 
-    async def look(self) -> ReadingCounts:
+    async def take_reading(self) -> ReadingCounts:
         self.scrape()
         self.book, evidence = advance(self.book, await self.read(), SIGNALS, MEASURES, timedelta(seconds=10))
         return evidence
 
     async def counts(self) -> tuple[Counts | NoData | UnknownBound, ...]:
-        return tuple((await self.look()).counts.values())
+        return tuple((await self.take_reading()).counts.values())
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ async def test_evidence_through_errors_a_restart_a_new_pod_and_one_that_is_gone(
 
 async def test_nothing_is_counted_twice_between_two_scrapes(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.pods[0].serve(5)
     assert await site.counts() == (Counts(m=5), Counts(m=5))
     site.clock.seconds += 3
@@ -179,7 +179,7 @@ async def test_nothing_is_counted_twice_between_two_scrapes(site: Site) -> None:
 @pytest.mark.parametrize("more", [{"job": "pods"}, {"prometheus_replica": "1"}], ids=["two jobs", "two replicas"])
 async def test_a_process_that_is_scraped_twice_counts_once(site: Site, more: dict[str, str]) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.pods[0].serve(5, slow=2)
     site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds + 8, **more)
     reading_before = await site.counts()
@@ -190,7 +190,7 @@ async def test_a_process_that_is_scraped_twice_counts_once(site: Site, more: dic
 
 async def test_another_scrape_of_a_process_takes_over_with_a_new_starting_point(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     for _ in range(4):
         site.pods[0].serve(5)
         site.clock.seconds += 10
@@ -202,7 +202,7 @@ async def test_another_scrape_of_a_process_takes_over_with_a_new_starting_point(
 
 async def test_a_count_that_is_newer_than_its_bucket_makes_no_slow_requests(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.pods[0].serve(30)
     site.clock.seconds += 10
     late = dict(site.prometheus.series[BUCKETS])
@@ -251,7 +251,7 @@ async def test_without_latency_slos_nothing_is_asked_about_latency(site: Site) -
     assert not [query for query, _, _ in site.prometheus.asked if "duration" in query]
 
 
-async def test_a_threshold_that_is_no_bound_is_told_with_those_that_are(site: Site) -> None:
+async def test_a_threshold_that_is_no_bound_is_reported_with_those_that_are(site: Site) -> None:
     site.pods[0].serve(10, bounds=("0.1", "1.0", "+Inf"))
     latency = (await site.counts())[1]
     assert isinstance(latency, UnknownBound)
@@ -372,7 +372,7 @@ async def test_series_that_do_not_say_who_counts_are_followed_by_themselves(site
     assert len({instance for _, instance in counted}) == 2
 
 
-async def test_a_query_is_asked_once_whoever_wants_it(site: Site) -> None:
+async def test_a_query_is_asked_once_for_all_that_want_it(site: Site) -> None:
     site.scrape()
     site.prometheus.numbers["max(load)"] = [0.5]
     targets = [OWN._replace(ingress=f"web-{n}", bounds=frozenset()) for n in range(30)]
@@ -386,7 +386,7 @@ async def test_a_query_is_asked_once_whoever_wants_it(site: Site) -> None:
     ("values", "why"),
     [([], "the answer is empty, there is no such series: max(load)"), ([1, 2], "2 series came where one number")],
 )
-async def test_a_number_that_is_not_one_is_told(site: Site, values: list[float], why: str) -> None:
+async def test_a_number_that_is_not_one_is_reported(site: Site, values: list[float], why: str) -> None:
     site.scrape()
     site.prometheus.numbers["max(load)"] = values
     reading = (await own(site))[1]
@@ -478,10 +478,10 @@ async def test_what_is_no_answer_is_no_data_in_its_own_words(site: Site, name: s
     answer, why = BAD_ANSWERS[name]
     site.source = site.new_source(within=2 if name == "hanging" else 30, max_bytes=2**21)
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     before = site.book
     site.prometheus.answer = answer
-    absent = list((await site.look()).counts.values())
+    absent = list((await site.take_reading()).counts.values())
     assert all(isinstance(one, NoData) and why in one.message for one in absent), absent
     assert site.book == before
     # what came in between is not lost
@@ -495,7 +495,7 @@ async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: s
     answer, why = BAD_ANSWERS[name]
     site.source = site.new_source(within=2 if name == "hanging" else 30, max_bytes=2**21)
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.prometheus.broken[BUCKETS] = answer
     site.pods[0].serve(7, slow=1)
     availability, latency = await site.counts()
@@ -508,7 +508,7 @@ async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: s
 async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: Site, value: float, shown: str) -> None:
     site.pods[0].serve(10)
     site.pods[0].serve(10, ingress="api")
-    await site.look()
+    await site.take_reading()
     (line,) = [one for one in site.pods[0].lines if one.startswith(REQUESTS) and 'ingress="web"' in one]
     site.pods[0].lines[line] = value
     availability, latency = await site.counts()
@@ -567,7 +567,7 @@ async def test_samples_that_are_none_are_no_data_of_their_target_alone(
 ) -> None:
     site.pods[0].serve(10)
     site.pods[0].serve(10, ingress="api")
-    await site.look()
+    await site.take_reading()
     site.prometheus.broken[REQUESTS] = mangled(site, "web", change)
     site.pods[0].serve(5)
     site.pods[0].serve(7, ingress="api")
@@ -612,7 +612,7 @@ async def test_a_fault_that_nobody_foresaw_is_the_query_s_alone_and_logged_once_
     client = Broken(site.session, Access(site.url))
     site.source = PrometheusSource(client, site.clock, Dialect(dict(RENAMED)), Sampling(every=10, within=30))
     with capture_logs() as lines:
-        await site.look()
+        await site.take_reading()
         site.pods[0].serve(3)
         availability, latency = await site.counts()
     assert availability == Counts(m=3)
@@ -633,7 +633,7 @@ async def test_an_ingress_without_series_was_answered_all_the_same(site: Site) -
 
 async def test_scrapes_that_have_stopped_are_stale(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.clock.seconds += 70
     site.prometheus.now += 70
     assert "stale: the newest scrape of a controller is 71 s old" in str((await site.read()).error)
@@ -644,7 +644,7 @@ async def test_scrapes_that_have_stopped_are_stale(site: Site) -> None:
 )
 async def test_a_clock_that_is_an_hour_off_is_no_data(site: Site, by: float, why: str) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.clock.seconds += 10
     site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1 + by)
     assert why in str((await site.read()).error)
@@ -652,8 +652,8 @@ async def test_a_clock_that_is_an_hour_off_is_no_data(site: Site, by: float, why
 
 async def test_an_older_scrape_than_one_read_before_is_out_of_order(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
-    await site.look()
+    await site.take_reading()
+    await site.take_reading()
     site.prometheus.now -= 10
     error = str((await site.read()).error)
     assert "out of order: the newest scrape of ingress-nginx/pod-a is older than one that was read before" in error
@@ -666,9 +666,9 @@ async def test_an_older_scrape_than_one_read_before_is_out_of_order(site: Site) 
 
 async def test_a_replica_that_is_late_by_less_than_a_scrape_has_nothing_new(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.pods[0].serve(4)
-    await site.look()
+    await site.take_reading()
     # the deduplication now takes the other replica, which scraped 6 s before
     late = {key: [*samples[:-1], (samples[-1][0] - 6, samples[-1][1] - 1)] for key, samples in
             site.prometheus.series[REQUESTS].items()}  # fmt: skip
@@ -697,15 +697,15 @@ class Pair:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.turn += 1
-        # the first question of a look goes to the first, its counts and its buckets to two
+        # the first query of a reading goes to the first, its counts and its buckets to two
         query = str((await request.post())["query"])
         first = query.startswith((SCRAPED, "process_start", REQUESTS, COUNT))
         return await (self.site.prometheus if first else self.second).evaluate(request)
 
-    async def look(self) -> ReadingCounts:
+    async def take_reading(self) -> ReadingCounts:
         for pod in self.site.pods:
             self.second.scrape(pod, BEGIN + self.site.clock.seconds + 9 - self.before)
-        return await self.site.look()
+        return await self.site.take_reading()
 
 
 @pytest.mark.parametrize(
@@ -721,7 +721,7 @@ async def test_of_servers_that_answer_in_turn_the_message_says_that_counts_and_b
     pair = Pair(site, before)
     for number in range(4):
         site.pods[0].serve(10, slow=1)
-        evidence = await pair.look()
+        evidence = await pair.take_reading()
         latency = evidence.counts["latency"]
         assert isinstance(latency, NoData), number
         assert why in latency.message
@@ -729,30 +729,30 @@ async def test_of_servers_that_answer_in_turn_the_message_says_that_counts_and_b
     assert evidence.counts["availability"] == Counts(m=10)
 
 
-async def test_requests_of_another_server_s_scrapes_are_told_as_such(site: Site) -> None:
+async def test_requests_of_another_server_s_scrapes_are_reported_as_such(site: Site) -> None:
     pair = Pair(site, 7)
     site.pods[0].serve(10)
-    await pair.look()
+    await pair.take_reading()
 
     async def turned(request: web.Request) -> web.StreamResponse:
         query = str((await request.post())["query"])
         return await (site.prometheus if query.startswith(SCRAPED) else pair.second).evaluate(request)
 
     site.prometheus.answer = turned
-    absent = (await pair.look()).counts["availability"]
+    absent = (await pair.take_reading()).counts["availability"]
     assert isinstance(absent, NoData)
     assert f"Prometheus: the samples of {REQUESTS} are of other scrapes than the one that was seen" in absent.message
 
 
 async def test_a_series_that_a_scrape_did_not_have_is_no_other_server_s(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     site.pods[0].lines.clear()
     site.scrape()
     assert (await site.read()).missing is None
 
 
-async def test_all_queries_of_a_look_have_one_window(site: Site) -> None:
+async def test_all_queries_of_a_reading_have_one_window(site: Site) -> None:
     site.pods[0].serve(10)
     site.scrape()
     await site.read(OWN._replace(values=()))
@@ -770,7 +770,7 @@ async def test_where_no_scrape_is_fresh_it_is_asked_once_more_how_old_the_last_o
 
 async def test_a_scrape_that_comes_back_after_minutes_goes_on_where_it_was(site: Site) -> None:
     site.pods[0].serve(10)
-    await site.look()
+    await site.take_reading()
     for _ in range(3):
         site.clock.seconds += 10
         site.prometheus.scrape(site.pods[0], BEGIN + site.clock.seconds - 1, job="pods", path="/metrics")
@@ -791,21 +791,21 @@ async def test_behind_a_deduplication_that_changes_replicas_each_request_counts_
     pod.serve(9000, slow=300)
     own = SliSet({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
     counted = dict.fromkeys(own.by_slo, Counts())
-    for look in range(8):
+    for tick in range(8):
         site.clock.seconds += 10
         at = BEGIN + site.clock.seconds
         pod.serve(30, slow=2)
         events += 7
         # b's scrapes carry a later time than a's, and show what was there before
         late = dict(pod.lines), events
-        pod.serve(11, slow=1, status="502", canary=CANARY if look % 5 == 0 else "")
+        pod.serve(11, slow=1, status="502", canary=CANARY if tick % 5 == 0 else "")
         events += 4
         count(site, "events", events, site.clock.seconds - 3, prometheus_replica="a")
         count(site, "events", late[1], site.clock.seconds - 2, prometheus_replica="b")
         site.prometheus.scrape(pod, at - 3, prometheus_replica="a")
         site.prometheus.scrape(Pod(pod.name, pod.started, late[0]), at - 2, prometheus_replica="b")
-        served += 41 if look else 0
-        # two looks at one pair of scrapes: the first sees a's, the second b's
+        served += 41 if tick else 0
+        # two readings of one pair of scrapes: the first sees a's, the second b's
         for site.prometheus.now in (at, at + 5):
             reading = await site.read(WEB._replace(totals=('events{app="a"}',), parts=('errors{app="a"}',)))
             site.book, evidence = advance(site.book, reading, SIGNALS, own, timedelta(seconds=10))
@@ -872,7 +872,7 @@ async def test_the_settings_make_the_source(site: Site, tmp_path: Path) -> None:
     ],
     ids=lambda settings: "-".join(settings.values()),
 )
-async def test_at_every_interval_a_look_may_take_a_time_that_prometheus_understands(
+async def test_at_every_interval_a_reading_may_take_a_time_that_prometheus_understands(
     site: Site, settings: dict[str, str]
 ) -> None:
     site.pods[0].serve(10)

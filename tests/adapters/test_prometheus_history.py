@@ -29,7 +29,7 @@ from tests.adapters.test_prometheus import (
 __all__ = ["site"]
 
 
-def told(reading: Reading) -> set[tuple[object, ...]]:
+def series_of(reading: Reading) -> set[tuple[object, ...]]:
     """Return the series of a reading as values that can be compared."""
     return {(s.family, s.instance, frozenset(s.labels.items()), s.value, s.at) for s in reading.series}
 
@@ -65,15 +65,15 @@ async def test_each_instant_is_read_as_it_was_then(site: Site) -> None:
     wanted = tuple(reading.at.timestamp() for reading in live[:-1])
     now = await site.read(target._replace(past=wanted))
     assert [past.at for past in now.past] == [reading.at for reading in live[:-1]]
-    assert [told(past) for past in now.past] == [told(reading) for reading in live[:-1]]
-    assert told(now) == told(live[-1])
+    assert [series_of(past) for past in now.past] == [series_of(reading) for reading in live[:-1]]
+    assert series_of(now) == series_of(live[-1])
     for past, reading in zip(now.past, live, strict=False):
         assert {one.name for one in past.instances} == {one.name for one in reading.instances}
         assert past.sampled_every == reading.sampled_every
         assert past.bounds == reading.bounds
 
 
-async def test_the_counts_of_the_past_and_of_the_present_are_those_of_every_look_at_its_time(site: Site) -> None:
+async def test_the_counts_of_the_past_and_of_the_present_are_those_of_every_reading_at_its_time(site: Site) -> None:
     async with aclosing(life(site, WEB)) as ticks:
         live = [reading async for reading in ticks]
 

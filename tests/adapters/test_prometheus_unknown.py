@@ -98,7 +98,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 }
 
 
-async def test_no_fault_advances_or_rolls_back_and_each_is_told(site: Site) -> None:
+async def test_no_fault_advances_or_rolls_back_and_each_is_reported(site: Site) -> None:
     watched = Watched(site)
     await watched.until_step(1)
     for _ in range(6):
@@ -139,16 +139,16 @@ async def test_a_time_that_is_wrong_neither_advances_nor_rolls_back(
     assert watched.world.status.reason == "Baking"
     before, asked = watched.world.history, site.prometheus.evaluate
     watched.scraping = change.get("scraping", True)
-    told = set()
+    messages = set()
     for _ in range(3 if "back" in change else 12):
         shift = change.get("by", -change.get("back", 0))
         if shift:
             site.prometheus.answer = shifted(site, shift, asked)
         await watched.tick(failing=0.5)
         if watched.world.status.reason == "NoData":
-            told.add(watched.world.status.message)
+            messages.add(watched.world.status.message)
     assert (watched.world.history, watched.world.weight) == (before, 50)
-    assert any(why in message for message in told), told
+    assert any(why in message for message in messages), messages
 
 
 def shifted(site: Site, seconds: float, answer: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -36,7 +36,7 @@ BOUNDS = ("0.005", "0.5", "1", "+Inf")
 
 
 class ManualClock:
-    """Time that moves when told; the real world lies an hour behind it."""
+    """Time that moves on request; the real world lies an hour behind it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -236,7 +236,7 @@ MEASURES = SliSet({"availability": Availability(("5..",)), "latency": Latency(0.
 async def test_pages_become_evidence_through_resets_new_pods_and_vanished_ones(site: Site) -> None:
     book, counts = CounterBook(), []
 
-    async def look() -> None:
+    async def take_reading() -> None:
         nonlocal book
         book, evidence = advance(book, await site.read(), SIGNALS, MEASURES, timedelta(seconds=10))
         counts.append(tuple(evidence.counts.values()))
@@ -244,19 +244,19 @@ async def test_pages_become_evidence_through_resets_new_pods_and_vanished_ones(s
     first, second = Controller("pod-a"), Controller("pod-b", started=BEGIN + timedelta(seconds=35))
     site.controllers = [first]
     first.serve(1000, slow=9)
-    await look()  # a starting point
+    await take_reading()  # a starting point
     first.serve(20, slow=2)
     first.serve(4, slow=1, status="502", canary=CANARY)
-    await look()
+    await take_reading()
     first.restart(BEGIN + timedelta(seconds=25))
     first.serve(7, slow=1)
-    await look()  # a reset
+    await take_reading()  # a reset
     site.controllers = [first, second]
     second.serve(3, slow=3, canary=CANARY)
-    await look()  # a new pod
+    await take_reading()  # a new pod
     site.controllers = [second]
     second.serve(1)
-    await look()  # the first one vanished
+    await take_reading()  # the first one vanished
     assert counts == [
         (Counts(), Counts()),
         (Counts(n=4, e=4, m=20), Counts(n=4, e=1, m=20, f=2)),

@@ -30,14 +30,14 @@ PLAN = Plan.of(SPEC, (None, None))
 
 def progressing(**members: Any) -> RolloutStatus:
     slo = {"verdict": "inconclusive", "logE": {"absolute": 1.5, "relative": -0.5, "passing": 2}}
-    told = {
+    stored = {
         "phase": "Progressing", "reason": "Baking", "revision": "v2", "weight": 10, "observedShare": 0.125,
         "step": {"index": 1, "weight": 10, "startedAt": "2026-03-02T10:00:00Z"},
         "slos": [{"name": "availability", **slo}, {"name": "load", "verdict": "pass"}],
         "history": [{"at": "2026-03-02T10:00:00Z", "phase": "Progressing", "reason": "Settling"}],
         **members,
     }  # fmt: skip
-    return RolloutStatus.model_validate(told)
+    return RolloutStatus.model_validate(stored)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_what_is_rare_is_there_from_the_start(registry: CollectorRegistry, telem
     assert value(registry, "reconcile_errors_total") == 1
 
 
-def test_the_last_good_look_is_the_last_that_brought_an_answer(
+def test_the_last_good_reading_is_the_last_that_brought_an_answer(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
     name, later = "source_last_success_timestamp_seconds", datetime(2026, 3, 2, 11, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The CRDs are what a real API server takes, and what an older installed one would lose is told."""
+"""The CRDs are what a real API server takes, and what an older installed one would lose is reported."""
 
 import copy
 import json
@@ -196,7 +196,7 @@ LOSSES: list[tuple[Callable[[Json], object], str]] = [
 
 
 @pytest.mark.parametrize(("damage", "words"), LOSSES)
-def test_what_an_older_crd_loses_is_told(damage: Callable[[Json], object], words: str) -> None:
+def test_what_an_older_crd_loses_is_reported(damage: Callable[[Json], object], words: str) -> None:
     installed = json.loads(json.dumps(crd("CanaryRollout")))
     damage(installed)
     (problem, *more) = pruned_by(installed, crd("CanaryRollout"))

@@ -75,6 +75,6 @@ def test_the_daemon_reads_an_object_newer_than_itself() -> None:
     assert CanaryRollout.model_validate(body | {"status": {"newer": 1}}).spec.primary == "shop"
 
 
-def test_the_shadow_is_named_after_the_primary_unless_said() -> None:
+def test_the_shadow_is_named_after_the_primary_by_default() -> None:
     assert RolloutSpec.model_validate(a_rollout()).shadow_name == "shop-canary"
     assert RolloutSpec.model_validate(a_rollout(shadow={"name": "other"})).shadow_name == "other"

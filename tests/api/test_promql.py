@@ -1,4 +1,4 @@
-"""Queries that the parser must not see are told by their text alone."""
+"""Queries that the parser must not see are recognised by their text alone."""
 
 import time
 from typing import Any
@@ -37,7 +37,7 @@ JUST_PAST = {
 
 
 @pytest.mark.parametrize("of", JUST_PAST.values(), ids=JUST_PAST)
-def test_every_way_to_nest_is_counted_and_the_bound_is_told_with_a_remedy(of: Any) -> None:
+def test_every_way_to_nest_is_counted_and_the_bound_is_reported_with_a_remedy(of: Any) -> None:
     assert [nesting(of(n)) for n in (1, 2, 7, MAX_LEVELS)] == [1, 2, 7, MAX_LEVELS]
     assert query_fault(of(MAX_LEVELS)) is None
     fault = query_fault(of(MAX_LEVELS + 1)) or ""

@@ -71,7 +71,7 @@ def test_other_weights_are_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize("timeout", ["0s", "31s"])
-def test_a_duration_out_of_its_bounds_is_told_with_them(timeout: str) -> None:
+def test_a_duration_out_of_its_bounds_is_reported_with_them(timeout: str) -> None:
     with pytest.raises(ValidationError, match=f"must be 1ms to 30s; got {timeout}"):
         Probe.model_validate({"url": "http://a/", "header": "X-Version", "value": "v2", "timeout": timeout})
     assert Probe(url="http://a/", header="X-Version", value="v2", timeout="30s").timeout.seconds == 30

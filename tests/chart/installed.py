@@ -87,7 +87,7 @@ class Installation:
 
     @property
     def reads_secrets(self) -> bool:
-        """Whether the chart was told to grant any."""
+        """Whether the chart was configured to grant any."""
         return any(right.resource == "secrets" for right in self.rbac.rights(self.user))
 
     def refused(self) -> set[tuple[str, str, str, str]]:

@@ -73,7 +73,7 @@ async def test_each_role_does_what_it_says_and_no_more(
             assert answer.status == 403
 
 
-async def test_whoever_may_operate_pauses_with_our_own_command(api: KubeApi, tmp_path: Path) -> None:
+async def test_anyone_who_may_operate_pauses_with_our_own_command(api: KubeApi, tmp_path: Path) -> None:
     for user, code, answer in (("oncall", 0, "pause shop/checkout: asked for"), ("viewer", 1, "is forbidden")):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ingress_canary", "pause", "checkout", "-n", "shop", "--timeout=0",
@@ -84,7 +84,7 @@ async def test_whoever_may_operate_pauses_with_our_own_command(api: KubeApi, tmp
         assert (process.returncode, answer in output.decode()) == (code, True), output.decode()
 
 
-async def test_whoever_may_operate_is_told_the_request_that_reaches_the_canary(api: KubeApi, tmp_path: Path) -> None:
+async def test_anyone_who_may_operate_sees_the_request_that_reaches_the_canary(api: KubeApi, tmp_path: Path) -> None:
     routed = {
         "phase": "Progressing",
         "shadow": {"name": "checkout-canary", "uid": "1"},

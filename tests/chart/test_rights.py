@@ -36,7 +36,7 @@ REFUSED: dict[str, set[tuple[str, str, str, str]]] = {
     },
 }
 UNUSED = {
-    ("patch", "events"): "an Event that repeats word for word is counted, not told again",
+    ("patch", "events"): "an Event that repeats word for word is counted, not created again",
     ("get", "leases"): "a Lease is read when another replica was faster to make or take it",
     ("patch", "statefulsets"): "CopyImages of a StatefulSet: the scenario has Deployments",
     ("patch", "daemonsets"): "CopyImages of a DaemonSet",

@@ -50,7 +50,9 @@ def drawn(status: RolloutStatus, width: int, height: int, entries: list[JournalE
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30), (200, 60)])
 @pytest.mark.parametrize("status", [RolloutStatus(), progressing()])
-def test_a_frame_fits_the_terminal_with_what_was_said_before_it(status: RolloutStatus, size: tuple[int, int]) -> None:
+def test_a_frame_fits_the_terminal_with_what_was_printed_before_it(
+    status: RolloutStatus, size: tuple[int, int]
+) -> None:
     width, height = size
     lines = drawn(status, width, height)
     assert max(map(len, lines)) <= width

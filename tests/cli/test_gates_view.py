@@ -1,4 +1,4 @@
-"""``status NAME`` shows of each gate what it said, how often it was asked, and when it is asked next."""
+"""``status NAME`` shows of each gate its answer, how often it was asked, and when it is asked next."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from ingress_canary.cli.views.status_text import render_rollout
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 
-def test_each_gate_is_a_line_with_what_it_said_and_when_it_is_asked_next() -> None:
+def test_each_gate_is_a_line_with_its_answer_and_when_it_is_asked_next() -> None:
     asked = "2026-03-02T09:59:50Z"
     gates = [
         {"name": "schema", "when": "beforeStart", "step": 1, "verdict": "passed", "message": "ok", "attempts": 1,

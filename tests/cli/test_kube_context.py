@@ -20,7 +20,7 @@ contexts:
 
 
 @pytest.mark.parametrize(
-    ("said", "context", "namespace"),
+    ("option", "context", "namespace"),
     [
         (None, None, "shop"),
         ("pay", None, "pay"),
@@ -31,12 +31,12 @@ contexts:
     ],
 )
 def test_the_contexts_namespace_is_taken_unless_one_is_named(
-    said: str | None, context: str | None, namespace: str, tmp_path: Path
+    option: str | None, context: str | None, namespace: str, tmp_path: Path
 ) -> None:
     files = [tmp_path / "absent", tmp_path / "broken", tmp_path / "first", tmp_path / "second"]
     for file, text in zip(files[1:], ("contexts: [", FIRST, SECOND), strict=True):
         file.write_text(text)
-    assert namespace_of(said, os.pathsep.join(map(str, files)), context) == namespace
+    assert namespace_of(option, os.pathsep.join(map(str, files)), context) == namespace
 
 
 @pytest.mark.parametrize("text", ["", "[]", "contexts: [a, {name: work}]\ncurrent-context: work", "current-context: x"])

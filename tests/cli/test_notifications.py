@@ -81,7 +81,7 @@ def test_an_address_alone_is_tried(tmp_path: Path, hook: Hook) -> None:
     assert "This is a test" in message["message"]
 
 
-def test_each_address_is_told_of_and_one_that_failed_fails_the_command(tmp_path: Path, hook: Hook) -> None:
+def test_each_address_is_reported_and_one_that_failed_fails_the_command(tmp_path: Path, hook: Hook) -> None:
     words = ("--url", f"{hook.url}/gone/{TOKEN}", "--url", f"{hook.url}/ok", "--url", f"syslog://{TOKEN}")
     done = attempt(tmp_path, *words, "-o", "json")
     assert done.returncode == 1
@@ -122,7 +122,7 @@ def test_the_notifications_of_a_file_are_tried_by_an_address_of_ones_own(
         (("--name", "other", "--url", "json://a"), 1, "no notification other; there are test"),
     ],
 )
-def test_what_cannot_be_tried_is_told(tmp_path: Path, words: tuple[str, ...], code: int, why: str) -> None:
+def test_what_cannot_be_tried_is_reported(tmp_path: Path, words: tuple[str, ...], code: int, why: str) -> None:
     done = attempt(tmp_path, *words)
     assert done.returncode == code
     assert why in done.stderr
@@ -147,7 +147,9 @@ def test_the_daemons_own_file_is_read(tmp_path: Path) -> None:
         ("notifications: [", "cannot be read"),
     ],
 )
-def test_what_is_wrong_with_the_daemons_own_file_is_said_with_its_field(tmp_path: Path, text: str, why: str) -> None:
+def test_what_is_wrong_with_the_daemons_own_file_is_reported_with_its_field(
+    tmp_path: Path, text: str, why: str
+) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:

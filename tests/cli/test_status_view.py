@@ -16,8 +16,8 @@ CONTENT = {"steps": [{"weight": weight, "bake": "10m"} for weight in (5, 50, 100
 def shown(phase: str, reason: str, step: int | None = 1, **status: Any) -> list[str]:
     content = ScheduleSpec.model_validate(CONTENT).dump()
     at = {"index": step, "weight": 5, "startedAt": "2026-03-02T09:00:00Z"} if step else None
-    told = {"phase": phase, "reason": reason, "step": at, "schedule": {"hash": "x", "content": content}, **status}
-    return render_rollout({"metadata": {"name": "checkout", "namespace": "shop"}, "status": told}, NOW).splitlines()
+    stored = {"phase": phase, "reason": reason, "step": at, "schedule": {"hash": "x", "content": content}, **status}
+    return render_rollout({"metadata": {"name": "checkout", "namespace": "shop"}, "status": stored}, NOW).splitlines()
 
 
 RESUME = "to go on: ingress-canary resume checkout -n shop"

@@ -10,15 +10,15 @@ from ingress_canary.cli.inputs.amounts import patience
 
 
 def rollout(phase: str, revision: str | None = "v2", spec: str | None = None, **status: Any) -> dict[str, Any]:
-    told = {"phase": phase, "observedGeneration": 1, **({"revision": revision} if revision else {}), **status}
-    return {"metadata": {"generation": 1}, "spec": {"revision": spec} if spec else {}, "status": told}
+    stored = {"phase": phase, "observedGeneration": 1, **({"revision": revision} if revision else {}), **status}
+    return {"metadata": {"generation": 1}, "spec": {"revision": spec} if spec else {}, "status": stored}
 
 
 def ended(reason: str, promoted: str | None = None) -> dict[str, Any]:
     at = "2026-03-02T10:00:00Z"
-    said = {"type": "Promoted", "status": promoted, "reason": reason, "lastTransitionTime": at}
+    condition = {"type": "Promoted", "status": promoted, "reason": reason, "lastTransitionTime": at}
     entry = {"at": at, "phase": "Succeeded", "reason": reason}
-    return {"history": [entry], "conditions": [said] if promoted else []}
+    return {"history": [entry], "conditions": [condition] if promoted else []}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_rollout_is_judged_by_its_revision_and_its_end(
         ({"metadata": {}, "spec": {}}, "zzz", "revision zzz has not appeared"),
     ],
 )
-def test_when_the_time_is_up_a_revision_that_never_came_is_said(
+def test_when_the_time_is_up_a_revision_that_never_came_is_reported(
     body: dict[str, Any], revision: str | None, message: str
 ) -> None:
     assert out_of_time(body, revision).message == message

@@ -93,7 +93,7 @@ def shadow(
     defaultBackend: Manifest | None = None,  # noqa: N803 - the manifest's own word
     **annotations: str,
 ) -> Manifest:
-    """Return a shadow as the daemon makes it, but for what is said; ``plain`` annotations have no prefix."""
+    """Return a shadow as the daemon makes it, but for what is given; ``plain`` annotations have no prefix."""
     metadata = meta(
         "checkout-canary", minute=20, owner=owner, **{"canary": "true", "canary_weight": "10", **annotations}
     )

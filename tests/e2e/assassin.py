@@ -21,7 +21,7 @@ ANSWERED_WITHIN = 0.2
 
 
 class Window(StrEnum):
-    """When the daemon dies: right after the API has committed a write and before the daemon is told, or at random."""
+    """When the daemon dies: after the API has committed a write and before the daemon has the answer, or at random."""
 
     STATUS = "after the status write of a transition"
     SHADOW = "after the shadow's write"

@@ -17,13 +17,13 @@ HANG = 0
 
 @dataclass
 class GateServer:
-    """Answers each gate by its name, 200 unless said otherwise."""
+    """Answers each gate by its name, 200 by default."""
 
     codes: dict[str, int] = field(default_factory=dict)
     """Status code by gate; a page of HTML where it is negative."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     open: int = 0
-    """Questions that are not answered yet, by whoever still waits."""
+    """Questions without an answer yet, whose sender still waits."""
     unsigned: int = 0
     """Questions without a good signature."""
 
@@ -51,15 +51,15 @@ class GateServer:
         """Return what one gate was asked, in order."""
         return [one for one in self.asked if one["gate"] == name]
 
-    def told(self, what: Callable[[dict[str, Any]], Any]) -> list[Any]:
+    def from_each(self, what: Callable[[dict[str, Any]], Any]) -> list[Any]:
         """Return something of each question."""
         return [what(one) for one in self.asked]
 
     async def _serve(self, request: web.Request) -> web.Response:
         text, stamp = await request.text(), request.headers["X-Ingress-Canary-Timestamp"]
         good = hmac.new(KEY.encode(), f"{stamp}.{text}".encode(), hashlib.sha256).hexdigest()
-        said = request.headers.get("X-Ingress-Canary-Signature", "")
-        self.unsigned += not hmac.compare_digest(said, f"sha256={good}")
+        received = request.headers.get("X-Ingress-Canary-Signature", "")
+        self.unsigned += not hmac.compare_digest(received, f"sha256={good}")
         body = json.loads(text)
         self.asked.append(body)
         code = self.codes.get(body["gate"], 200)

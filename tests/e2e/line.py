@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Line:
-    """A TCP proxy on loopback, on a port of its own or on one that is said."""
+    """A TCP proxy on loopback, on a port of its own or on one that is given."""
 
     def __init__(self, url: str, port: int = 0) -> None:
         where = urlsplit(url)
@@ -33,7 +33,7 @@ class Line:
 
     @property
     def url(self) -> str:
-        """What the daemon is told that the API server is."""
+        """What the daemon is given as the API server."""
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:

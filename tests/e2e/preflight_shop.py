@@ -41,7 +41,7 @@ def ingress(name: str, host: str = manifests.HOST, backend: str = "", **annotati
 
 
 def with_service(lab: Lab, name: str) -> None:
-    """Create a Service of its own that stable's pods answer for, whatever is said of their readiness elsewhere."""
+    """Create a Service of its own that stable's pods answer for, independent of their readiness elsewhere."""
     lab.create("services", manifests.service(name))
     body = lab.stable.endpoint_slice(manifests.NAMESPACE, name)
     for endpoint in body["endpoints"]:
@@ -50,7 +50,7 @@ def with_service(lab: Lab, name: str) -> None:
 
 
 async def next_second() -> None:
-    """Wait until what is created counts as younger than what was: ages are told by the second."""
+    """Wait until what is created counts as younger than what was: ages are given by the second."""
     await asyncio.sleep(1.02 - time.time() % 1)
 
 
@@ -127,7 +127,7 @@ async def until_awaited(met: Callable[[], Any], within: float = 10.0) -> None:
 
 
 async def findings(lab: Lab, tmp_path: Path, where: str | None = None, **settings: Any) -> tuple[Problem, ...]:
-    """Return what ``lint --live`` says of the rollout, with the rights to look everywhere or in one namespace."""
+    """Return what ``lint --live`` reports of the rollout, with the rights to read everywhere or in one namespace."""
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig")
     found = await look(load({"kubeconfig": kubeconfig, **settings}, None), where)
     return found[Key(manifests.NAMESPACE, "checkout")]

@@ -142,9 +142,9 @@ async def test_each_mistake_is_a_condition_and_an_event_and_the_others_are_serve
             for word in words:
                 assert word in status["message"], (name, status["message"])
                 assert word in condition["message"], (name, condition["message"])
-            told = [one for one in events(lab, name) if one["reason"] == reason]
-            assert [one["type"] for one in told] == ["Warning"], (name, told)
-            assert all(word in told[0]["message"] for word in words), (name, told)
+            reported = [one for one in events(lab, name) if one["reason"] == reason]
+            assert [one["type"] for one in reported] == ["Warning"], (name, reported)
+            assert all(word in reported[0]["message"] for word in words), (name, reported)
             assert lab.shadow(f"{name}-canary") is None
         traffic.cancel()
     assert_finite_and_accepted(lab)
@@ -173,14 +173,14 @@ async def test_a_latency_threshold_that_is_no_bucket_is_refused_before_any_traff
         lab.create("canaryrollouts", checkout(schedule={**GOOD, "slos": slos}))
         await until(lambda: lab.status().get("reason") == "InvalidSpec")
         served = load.tally.total
-        # some ticks on the same is said, once, and nobody has met the canary
+        # some ticks on the same is reported, once, and nobody has met the canary
         await until(lambda: load.tally.total > served + 200)
         assert lab.status()["reason"] == "InvalidSpec"
         assert ready(lab, "checkout")["status"] == "False"
         for word in ("latency", "0.3", "0.25", "0.5"):
             assert word in lab.status()["message"]
-        (told,) = [one for one in events(lab) if one["reason"] == "InvalidSpec"]
-        assert told["count"] == 1
+        (reported,) = [one for one in events(lab) if one["reason"] == "InvalidSpec"]
+        assert reported["count"] == 1
         assert load.tally.by_version()["v2"] == 0
         assert lab.status()["weight"] == 0
         traffic.cancel()

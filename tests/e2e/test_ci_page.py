@@ -36,10 +36,10 @@ async def test_the_pipeline_deploys_says_the_revision_waits_and_promotes(
         await daemon.ready()
         lab.create("canaryrollouts", {**manifest, "spec": {**manifest["spec"], "revision": "v2.3.0"}})
         await until(lambda: lab.status().get("phase") == "Progressing")
-        said = await shell.run(deploy)
-        assert "successfully rolled out" in said
-        said = await shell.run(promote)
-        assert said.count("reached shop/checkout: ") == 2
+        output = await shell.run(deploy)
+        assert "successfully rolled out" in output
+        output = await shell.run(promote)
+        assert output.count("reached shop/checkout: ") == 2
         assert (lab.status()["phase"], lab.status()["revision"]) == ("Succeeded", REVISION)
         assert "reached shop/checkout: " in await shell.run(wait)
         assert "condition met" in await shell.run(wait_by_kubectl)

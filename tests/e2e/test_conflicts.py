@@ -1,4 +1,4 @@
-"""Other hands: names and Services that are taken, webhooks that say no, clients that stick, writers that fight."""
+"""Other writers: names and Services that are taken, webhooks that say no, clients that stick, writers that fight."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 SHOP = manifests.NAMESPACE
 LONG: dict[str, Any] = {"steps": [{"weight": 50, "bake": "2h"}], "slos": [AVAILABILITY]}
-"""One step that does not end while a test looks."""
+"""One step that does not end while a test watches."""
 ROUTED = {**LONG, "routing": {"header": {"name": "X-Canary"}, "cookie": "canary"}}
 
 
@@ -117,7 +117,7 @@ async def test_of_two_rollouts_on_one_ingress_the_older_goes_on_and_the_other_wa
         assert lab.shadow() is None
 
 
-async def test_a_shadow_that_a_webhook_rejects_is_said_with_its_words_and_made_once_it_may_be(
+async def test_a_shadow_that_a_webhook_rejects_is_reported_with_its_message_and_made_once_it_may_be(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     def policy(verb: str, resource: str, *_: Any) -> str | None:
@@ -149,7 +149,7 @@ async def test_a_rollback_whose_deletion_is_refused_takes_all_exposure_off_and_g
         act(lab, "abort")
         await until(lambda: canary_annotations(lab) == {"canary": "true", "canary-weight": "0"})
         assert lab.status()["phase"] == "RolledBack"
-        # whoever raises it again does so in vain
+        # anyone who raises it again does so in vain
         change = {"metadata": {"annotations": {f"{ROUTER.prefix}/canary-weight": "30"}}}
         lab.api.store.patch("ingresses", SHOP, "checkout-canary", change)
         await until(lambda: canary_annotations(lab).get("canary-weight") == "0")

@@ -1,4 +1,4 @@
-"""CopyImages over real HTTP: stable gets the canary's images, and its own back after a fail, whoever dies meanwhile."""
+"""CopyImages over real HTTP: stable gets the canary's images, and its own back after a fail, across crashes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -150,12 +150,12 @@ async def test_a_copy_that_was_stored_and_not_made_is_made_by_the_next_daemon(la
     assert len(patches(lab)) == 1
 
 
-async def test_images_that_gitops_takes_back_are_told_and_not_fought(lab: Lab, daemon: DaemonProcess) -> None:
+async def test_images_that_gitops_takes_back_are_reported_and_not_fought(lab: Lab, daemon: DaemonProcess) -> None:
     async with daemon:
         await daemon.ready()
         lab.create("canaryrollouts", checkout(**ROLLOUT))
         await until(lambda: lab.status().get("weight") == 100)
-        # held at the end, so that however late the other hand comes the promotion has not ended without it
+        # held at the end, so that however late the other writer comes the promotion has not ended without it
         scale_stable(lab, 1)
         await until(lambda: lab.status()["reason"] == "StableNotReady")
         assert image(lab) == "shop/checkout:v2"

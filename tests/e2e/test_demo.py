@@ -129,7 +129,7 @@ async def test_compressed_time_changes_no_decision_and_shortens_no_bake() -> Non
             assert min(stays) >= timedelta(seconds=45), f"at scale {scale}: settling takes 15 s and the bake 30 s"
 
 
-async def test_what_goes_wrong_behind_a_scenario_is_said() -> None:
+async def test_what_goes_wrong_behind_a_scenario_is_reported() -> None:
     async def meddle(stage: Stage) -> str:
         stage.lab.api.store.patch("ingresses", "shop", "checkout", {"metadata": {"labels": {"by": "nobody"}}})
         return ""
@@ -168,7 +168,7 @@ async def demo(room: Path, *words: str) -> AsyncIterator[Process]:
 
 
 def left_in(room: Path) -> list[str]:
-    """Return the files in a directory, and the processes that were told of it."""
+    """Return the files in a directory, and the processes that were given it."""
     files = [str(path) for path in room.iterdir()]
     return files + [command for command in commands() if str(room) in command]
 
@@ -182,8 +182,8 @@ def commands() -> Iterator[str]:
 
 async def test_errors_are_rolled_back_before_two_percent_of_all_requests_failed(tmp_path: Path) -> None:
     async with demo(tmp_path, "--scenario", "errors", "--until-done", "-o", "json", "--seed", "7") as process:
-        out, told = await process.communicate()
-    assert process.returncode == 0, told.decode()
+        out, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
     report = json.loads(out)
     end = ENDS[Name.ERRORS]
     assert (report["scenario"], report["phase"], report["reason"]) == ("errors", end.phase, end.reason)
@@ -193,7 +193,7 @@ async def test_errors_are_rolled_back_before_two_percent_of_all_requests_failed(
     assert 0 < requests["canaryFailed"] <= 0.02 * requests["total"]
     assert requests["canaryFailed"] < requests["canary"] < requests["total"]
     assert 0 < report["rollbackSeconds"] <= 20
-    first, *lines, last = told.decode().splitlines()
+    first, *lines, last = errors.decode().splitlines()
     assert first.startswith("errors: The canary begins to fail")
     assert last.startswith("errors ended as it must: rolled back")
     words = [line[7:43] for line in lines]
@@ -218,6 +218,6 @@ async def test_an_interrupted_demo_leaves_nothing_behind(tmp_path: Path, number:
 
 async def test_a_scenario_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     async with demo(tmp_path, "--scenario", "earthquake") as process:
-        _, told = await process.communicate()
+        _, errors = await process.communicate()
     assert process.returncode == 64
-    assert b"healthy" in told
+    assert b"healthy" in errors

@@ -153,7 +153,7 @@ async def test_a_failing_canary_is_rolled_back_as_fast_whatever_it_waits_for(
         await until(lambda: lab.status()["phase"] == "RolledBack")
         await until(lambda: lab.shadow() is None)
         assert lab.status()["reason"] == "SLOViolated"
-        # told once the shadow is known to be gone
+        # reported once the shadow is known to be gone
         took: dict[str, str] = {}
         while took.get("count") != "1.0":
             took = dict(ROLLBACKS.findall(await daemon.metrics()))
@@ -178,9 +178,9 @@ async def test_a_pipeline_waits_for_its_revision_and_learns_how_it_ended(
         await until(lambda: fault.hits > 0)
         lab.api.faults.clear()
         lab.set_image("checkout", "shop/checkout:v2")
-        out, told = await done.communicate()
-        assert (done.returncode, json.loads(out)["phase"]) == (0, "Succeeded"), told
-        assert b"asking again" in told
+        out, errors = await done.communicate()
+        assert (done.returncode, json.loads(out)["phase"]) == (0, "Succeeded"), errors
+        assert b"asking again" in errors
 
         code, answer = await person.asks("wait", "checkout", "--revision", "v3", "--timeout", "1s")
         assert (code, answer["result"]) == (3, "timedOut")
@@ -249,7 +249,7 @@ async def shown_until(process: asyncio.subprocess.Process, last: bytes) -> bytes
     async with asyncio.timeout(60):
         while last not in seen:
             line = await process.stdout.readline()
-            assert line, f"it ended before it said {last!r}"
+            assert line, f"it ended before it printed {last!r}"
             seen += line
     return seen
 

@@ -39,11 +39,11 @@ def phases(lab: Lab) -> list[str]:
     """Every phase that the rollout was ever seen in."""
     seen: list[str] = []
 
-    def look(change: Change) -> None:
+    def record(change: Change) -> None:
         if change.storage == "canaryrollouts.ingress-canary.io" and change.new is not None:
             seen.append((change.new.get("status") or {}).get("phase", ""))
 
-    lab.api.store.listeners.append(look)
+    lab.api.store.listeners.append(record)
     return seen
 
 

@@ -46,7 +46,7 @@ def rollout(*gates: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return checkout(schedule={"steps": STEPS, "slos": [AVAILABILITY], "gates": list(gates)}, **spec)
 
 
-def said(lab: Lab, name: str = "qa") -> dict[str, Any]:
+def gate_record(lab: Lab, name: str = "qa") -> dict[str, Any]:
     """Return what a gate's record in the status says."""
     return next((one for one in lab.status().get("gates", ()) if one["name"] == name), {})
 
@@ -55,7 +55,7 @@ async def act(lab: Lab, action: str) -> None:
     await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout", {"metadata": {"annotations": {ACTION_ANNOTATION: action}}})
 
 
-async def test_all_occasions_of_a_rollout_are_asked_in_order_and_signed_and_its_end_is_told(
+async def test_all_occasions_of_a_rollout_are_asked_in_order_and_signed_and_its_end_is_sent(
     shop: Lab, receiver: GateServer
 ) -> None:
     secret = {"metadata": {"name": "gates", "namespace": "shop"}, "data": {"hmac": b64encode(KEY.encode()).decode()}}
@@ -70,19 +70,19 @@ async def test_all_occasions_of_a_rollout_are_asked_in_order_and_signed_and_its_
     shop.create("canaryrollouts", rollout(*gates, promotion={"strategy": "CopyImages"}))
     await until(lambda: len(receiver.of("over")) >= 3)
     assert shop.status()["phase"] == "Succeeded"
-    assert said(shop, "over")["verdict"] == "unknown"
+    assert gate_record(shop, "over")["verdict"] == "unknown"
     receiver.codes["over"] = 200
-    await until(lambda: said(shop, "over")["verdict"] == "passed")
+    await until(lambda: gate_record(shop, "over")["verdict"] == "passed")
     assert receiver.unsigned == 0
-    once = dict.fromkeys(receiver.told(lambda one: (one["gate"], (one["step"] or {}).get("name"))))
+    once = dict.fromkeys(receiver.from_each(lambda one: (one["gate"], (one["step"] or {}).get("name"))))
     assert list(once) == [
         ("first", "few"), ("each", "few"), ("each", "half"), ("all-the-time", "half"), ("last", "half"),
         ("over", "half"),
     ]  # fmt: skip
     assert len({one["id"] for one in receiver.of("over")}) == 1
     assert {one["attempt"] for one in receiver.of("each")} == {1}
-    (told,) = {(one["phase"], one["reason"]) for one in receiver.of("over")}
-    assert told == ("Succeeded", "Promoted")
+    (ended,) = {(one["phase"], one["reason"]) for one in receiver.of("over")}
+    assert ended == ("Succeeded", "Promoted")
     assert receiver.of("last")[0]["evidence"][0]["canary"]["total"] > 0
     # at rest nobody is asked, and the Secret was read by its name alone
     times = len(receiver.asked)
@@ -107,7 +107,7 @@ async def test_a_rejection_does_what_its_gate_says(
     else:
         await until(lambda: shop.status().get("reason") == "GateRejected" and len(receiver.asked) > 2)
         assert shop.status()["phase"] == ("Pending" if when == "beforeStart" else "Progressing")
-    assert said(shop)["verdict"] == "rejected"
+    assert gate_record(shop)["verdict"] == "rejected"
     weight = {"beforeStart": 0, "beforeStep": 20}.get(when, 50)
     assert shop.status()["weight"] == (0 if phase == "RolledBack" else weight)
     await until(lambda: [one for one in events(shop) if one["reason"] == "GateRejected"])
@@ -128,12 +128,12 @@ async def test_what_is_no_answer_holds_and_the_rollout_goes_on_when_the_gate_rec
     receiver.codes["qa"] = code
     gate = receiver.gate("qa", "beforeStep", quick=code == HANG, steps=["2"], onReject="Rollback")
     shop.create("canaryrollouts", rollout(gate))
-    await until(lambda: len(receiver.asked) > 2 and said(shop).get("attempts", 0) > 1)
+    await until(lambda: len(receiver.asked) > 2 and gate_record(shop).get("attempts", 0) > 1)
     assert (shop.status()["phase"], shop.status()["reason"], shop.status()["weight"]) == (
         "Progressing", "AwaitingGate", 20,
     )  # fmt: skip
     assert "gate qa (beforeStep, step 2) unknown: " in shop.status()["message"]
-    assert said(shop)["nextAt"] > said(shop)["at"]
+    assert gate_record(shop)["nextAt"] > gate_record(shop)["at"]
     receiver.codes["qa"] = 200
     await until(lambda: shop.status()["phase"] == "Promoting")
     assert len({one["id"] for one in receiver.asked}) == 1
@@ -143,7 +143,7 @@ async def test_what_is_no_answer_holds_and_the_rollout_goes_on_when_the_gate_rec
 async def test_a_missing_secret_holds_until_it_is_there(shop: Lab, receiver: GateServer) -> None:
     gate = receiver.gate("qa", "beforeStart", secretRef={"name": "late", "key": "hmac"})
     shop.create("canaryrollouts", rollout(gate))
-    await until(lambda: "secretRef: " in said(shop).get("message", ""))
+    await until(lambda: "secretRef: " in gate_record(shop).get("message", ""))
     assert (shop.status()["phase"], shop.status()["reason"], receiver.asked) == ("Pending", "AwaitingGate", [])
     data = {"hmac": b64encode(KEY.encode()).decode()}
     metadata = {"name": "late", "namespace": "shop"}
@@ -161,7 +161,7 @@ async def test_a_restart_in_the_middle_asks_the_same_again_and_skips_nothing(
         await daemon.ready()
         traffic = asyncio.create_task(lab.load(100, 300).run())
         lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", quick=True, steps=["2"])))
-        await until(lambda: said(lab).get("attempts", 0) > 1)
+        await until(lambda: gate_record(lab).get("attempts", 0) > 1)
         daemon.kill()
         await daemon.wait()
         times = len(receiver.asked)
@@ -193,7 +193,7 @@ async def test_a_rejection_takes_the_canary_off_though_nothing_can_be_stored(sho
     steps = [{**STEPS[0], "bake": "10h"}]
     gates = [receiver.gate("qa", "duringStep", onReject="Rollback"), receiver.gate("over", "afterFinish")]
     shop.create("canaryrollouts", checkout(schedule={"steps": steps, "slos": [AVAILABILITY], "gates": gates}))
-    await until(lambda: said(shop).get("verdict") == "passed")
+    await until(lambda: gate_record(shop).get("verdict") == "passed")
     fault = shop.api.faults.add(requests(resource="canaryrollouts", verb="patch"), Refuse(500))
     times = len(receiver.asked)
     await until(lambda: len(receiver.asked) > times + 3)
@@ -205,15 +205,15 @@ async def test_a_rejection_takes_the_canary_off_though_nothing_can_be_stored(sho
     assert shop.status()["reason"] == "GateRejected"
 
 
-async def test_a_rollback_is_told_and_the_answers_are_counted(
+async def test_a_rollback_is_sent_and_the_answers_are_counted(
     shop: Lab, daemon: DaemonProcess, receiver: GateServer
 ) -> None:
     shop.create("canaryrollouts", rollout(receiver.gate("over", "afterFinish"), receiver.gate("go", "beforeStart")))
     await until(lambda: shop.status().get("weight") == 20)
     await act(shop, "abort#1")
-    await until(lambda: said(shop, "over").get("verdict") == "passed")
-    (told,) = receiver.of("over")
-    assert (told["phase"], told["reason"], told["weight"]) == ("RolledBack", "AbortedByUser", 0)
+    await until(lambda: gate_record(shop, "over").get("verdict") == "passed")
+    (ended,) = receiver.of("over")
+    assert (ended["phase"], ended["reason"], ended["weight"]) == ("RolledBack", "AbortedByUser", 0)
     page = await daemon.metrics()
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="afterFinish"} 1.0' in page
     assert 'ingress_canary_gate_answers_total{outcome="passed",when="beforeStart"} 1.0' in page

@@ -51,7 +51,7 @@ async def two_rollouts(lab: Lab, daemon: DaemonProcess) -> AsyncIterator[None]:
 
 
 async def one_is_blind_and_one_is_judged(lab: Lab, daemon: DaemonProcess, begin: Callable[[], None], why: str) -> None:
-    """Let the data of one go bad, then both canaries: what is known is acted upon, and what is not is told."""
+    """Let the data of one go bad, then both canaries: what is known is acted upon, and what is not is reported."""
     begin()
     await until(lambda: lab.status().get("reason") == "NoData")
     assert why in lab.status()["message"]

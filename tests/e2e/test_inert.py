@@ -1,4 +1,4 @@
-"""A shadow that nobody takes up: within a minute of traffic it is said, with the likely causes in order."""
+"""A shadow that nobody takes up: within a minute of traffic it is reported, with the likely causes in order."""
 
 import asyncio
 from typing import Any

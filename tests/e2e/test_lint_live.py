@@ -27,7 +27,7 @@ async def run(lab: Lab, tmp_path: Path, *words: str) -> tuple[int, str, str]:
     return started.returncode or 0, output.decode(), errors.decode()
 
 
-async def test_a_clean_rollout_is_said_to_be_clean_and_nothing_is_written(tmp_path: Path) -> None:
+async def test_a_clean_rollout_is_reported_as_clean_and_nothing_is_written(tmp_path: Path) -> None:
     async with open_lab() as lab:
         assert await run(lab, tmp_path, "-n", "shop") == (0, "shop/checkout: clean\n", "")
         assert await run(lab, tmp_path, "-A", "checkout") == (0, "shop/checkout: clean\n", "")
@@ -53,7 +53,7 @@ async def test_a_name_that_is_not_there_fails_the_run(tmp_path: Path) -> None:
     assert "no CanaryRollout nobody in namespace shop" in errors
 
 
-async def test_an_api_server_that_is_not_there_is_said_and_not_waited_for(tmp_path: Path) -> None:
+async def test_an_api_server_that_is_not_there_is_reported_and_not_waited_for(tmp_path: Path) -> None:
     async with open_lab() as lab:
         await lab.api.stop()
         code, output, errors = await run(lab, tmp_path, "-A")
@@ -110,7 +110,7 @@ async def test_with_rights_in_one_namespace_what_cannot_be_seen_is_not_checked(t
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (
             {"schedule": {"ref": {"name": "standard-web", "namespace": "team"}}},
@@ -136,9 +136,9 @@ async def test_with_rights_in_one_namespace_what_cannot_be_seen_is_not_checked(t
     ],
 )
 async def test_what_is_not_served_is_named_once_with_its_field_and_remedy(
-    change: dict[str, Any], told: str, tmp_path: Path
+    change: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     async with Lab(scale=SCALE, seed=3) as lab:
         lab.create("canaryrollouts", changed(**change))
         code, output, _ = await run(lab, tmp_path, "-n", "shop")
-    assert (code, output) == (1, f"shop/checkout: Error, rule 0 {told}")
+    assert (code, output) == (1, f"shop/checkout: Error, rule 0 {expected}")

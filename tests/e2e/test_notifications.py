@@ -159,7 +159,7 @@ def failures(lab: Lab) -> list[dict[str, Any]]:
     return [one for one in events(lab) if one["reason"] == "NotificationFailed"]
 
 
-async def test_everybody_is_told_by_the_daemons_own_file_and_a_shared_schedule_names_its_own_namespaces_secrets(
+async def test_everybody_is_notified_by_the_daemons_own_file_and_a_shared_schedule_names_its_own_namespaces_secrets(
     lab: Lab, tmp_path: Path, receiver: Receiver
 ) -> None:
     lab.create("secrets", secret("chat", f"{receiver.url}/ok", namespace="ingress-canary"))

@@ -82,7 +82,7 @@ async def test_prometheus_shows_every_panel_and_evaluates_every_alert(
             for query in drawn():
                 found = await shown(prometheus, query.text)
                 assert found or UNUSUAL.search(query.text), query
-                assert all(query.told <= one["metric"].keys() for one in found), query
+                assert all(query.used_labels <= one["metric"].keys() for one in found), query
 
             page = names(await daemon.metrics())
             assert [fault for query in (*drawn(), *alerted()) for fault in faults(query, page)] == []
@@ -103,9 +103,9 @@ async def test_a_watch_that_is_refused_after_the_start_is_named_while_it_lasts(l
         async with asyncio.timeout(60), aiohttp.ClientSession(f"http://127.0.0.1:{daemon.port}") as http:
             while True:
                 async with http.get("/readyz") as answer:
-                    if wanted(said := await answer.text()):
+                    if wanted(answered := await answer.text()):
                         assert answer.status == 200
-                        return said
+                        return answered
                 await asyncio.sleep(0.1)
 
     async with baking(lab, daemon):
@@ -114,11 +114,11 @@ async def test_a_watch_that_is_refused_after_the_start_is_named_while_it_lasts(l
             requests(user=DAEMON, resource="canaryrollouts", verb=("list", "watch")), Refuse(403)
         )
         lab.api.cut_watches("canaryrollouts")
-        # that the stream broke is told first
-        said = await ready(lambda text: "grant" in text)
-        assert said.startswith("ok\ntrouble: ")
-        assert "canaryrollouts" in said
-        assert said.rstrip().endswith("grant the daemon's service account get, list and watch on it")
+        # that the stream broke is reported first
+        answered = await ready(lambda text: "grant" in text)
+        assert answered.startswith("ok\ntrouble: ")
+        assert "canaryrollouts" in answered
+        assert answered.rstrip().endswith("grant the daemon's service account get, list and watch on it")
         lab.api.faults.remove(fault)
         await ready(lambda text: text == "ok\n")
 
@@ -131,22 +131,22 @@ async def test_promtool_has_nothing_to_say_of_the_page(lab: Lab, daemon: DaemonP
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-async def told(daemon: DaemonProcess, line: str, *, not_any_more: bool = False) -> None:
+async def until_page_has(daemon: DaemonProcess, line: str, *, not_any_more: bool = False) -> None:
     """Wait until the daemon's page has a line that begins so, or none."""
     async with asyncio.timeout(60):
         while (f"\n{line}" in await daemon.metrics()) is not_any_more:
             await asyncio.sleep(0.1)
 
 
-async def test_a_rollback_whose_deletion_is_refused_at_first_is_told_and_timed_to_the_end(
+async def test_a_rollback_whose_deletion_is_refused_at_first_is_sent_and_timed_to_the_end(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     async with baking(lab, daemon):
         lab.api.faults.add(requests(user=DAEMON, verb="delete", resource="ingresses"), Refuse(500), times=3)
         lab.canary.profile = replace(lab.canary.profile, error_ratio=0.4)
         await until(lambda: lab.shadow() is None)
-        await told(daemon, "ingress_canary_rollback_seconds_count 1.0")
-        await told(daemon, 'ingress_canary_transitions_total{reason="SLOViolated"} 1.0')
+        await until_page_has(daemon, "ingress_canary_rollback_seconds_count 1.0")
+        await until_page_has(daemon, 'ingress_canary_transitions_total{reason="SLOViolated"} 1.0')
         assert float(re.findall(r"\ningress_canary_reconcile_errors_total (\S+)", await daemon.metrics())[0]) >= 3
         await until(lambda: [one["type"] for one in events(lab) if one["reason"] == "SLOViolated"] == ["Warning"])
 
@@ -160,12 +160,12 @@ async def test_a_spec_that_cannot_be_read_is_shown_after_a_restart_too_until_its
     for _ in range(2):
         async with daemon:
             await daemon.ready()
-            await told(daemon, line)
+            await until_page_has(daemon, line)
     async with daemon:
         await daemon.ready()
-        await told(daemon, line)
+        await until_page_has(daemon, line)
         lab.api.store.delete("canaryrollouts", manifests.NAMESPACE, "checkout")
-        await told(daemon, line, not_any_more=True)
+        await until_page_has(daemon, line, not_any_more=True)
         assert 'name="checkout"' not in await daemon.metrics()
 
 
@@ -181,5 +181,5 @@ async def test_a_status_that_cannot_be_read_is_shown_with_what_of_it_can(lab: La
     async with daemon:
         await daemon.ready()
         where = 'name="checkout",namespace="shop"'
-        await told(daemon, f'ingress_canary_rollout_info{{{where},phase="Progressing",reason="InvalidSpec"')
-        await told(daemon, f"ingress_canary_weight{{{where}}} 50.0")
+        await until_page_has(daemon, f'ingress_canary_rollout_info{{{where},phase="Progressing",reason="InvalidSpec"')
+        await until_page_has(daemon, f"ingress_canary_weight{{{where}}} 50.0")

@@ -20,7 +20,7 @@ def condition(lab: Lab) -> dict[str, Any]:
     return next((one for one in lab.status().get("conditions", ()) if one["type"] == "Preflight"), {})
 
 
-def told(lab: Lab) -> list[tuple[str, int]]:
+def preflight_warnings(lab: Lab) -> list[tuple[str, int]]:
     """Return message and count of each Event that warns of what preflight found."""
     events = lab.api.store.list("events", SHOP)
     return [(event["message"], event["count"]) for event in events if event["reason"] == "PreflightWarning"]
@@ -41,7 +41,7 @@ async def test_a_warning_is_a_conditions_message_and_one_event_over_a_restart_to
         async with daemon:
             await daemon.ready()
             await until(lambda: lab.status()["step"]["bakedSeconds"] > before)
-    ((message, count),) = told(lab)
+    ((message, count),) = preflight_warnings(lab)
     assert message.startswith("rule 16: ")
     assert count == 1
 
@@ -55,7 +55,7 @@ async def test_several_controller_pods_are_warned_of_once_their_pages_have_been_
         await daemon.ready()
         await until(lambda: condition(lab).get("reason") == "PreflightWarning" and lab.status().get("weight") == 50)
         assert "rule 23: ingress controllers replicas: 2 pods apply a change" in condition(lab)["message"]
-    assert [message.partition(": ")[0] for message, _ in told(lab)] == ["rule 23"]
+    assert [message.partition(": ")[0] for message, _ in preflight_warnings(lab)] == ["rule 23"]
 
 
 async def test_an_error_found_in_mid_rollout_holds_the_weight_and_clears_by_itself(
@@ -113,7 +113,7 @@ async def test_what_could_not_be_checked_is_refused_unless_the_settings_accept_i
         assert "rule 9" in condition(lab)["message"]
 
 
-async def test_what_the_controllers_are_told_counts_and_a_change_is_seen_at_once(
+async def test_what_the_controllers_are_configured_with_counts_and_a_change_is_seen_at_once(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     name = "ingress-nginx-controller"

@@ -1,4 +1,4 @@
-"""Each rule of preflight: first what the lab's controllers make of such a canary, then that it is found and said.
+"""Each rule of preflight: first what the lab's controllers make of such a canary, then that it is found and reported.
 
 The shadows are made by hand at weight 100, so that a shadow that works takes every request: what ``stable`` (v1)
 still answers shows that it is inert.
@@ -369,7 +369,7 @@ async def test_a_shadow_with_annotations_that_do_nothing_is_warned_of_and_still_
         assert [(one.rule, one.severity) for one in await findings(lab, tmp_path)] == [(17, ProblemSeverity.WARNING)]
 
 
-async def test_without_the_rights_to_look_the_rules_are_not_checked_and_refused_unless_accepted(tmp_path: Path) -> None:
+async def test_without_the_rights_to_read_the_rules_are_not_checked_and_refused_unless_accepted(tmp_path: Path) -> None:
     async with open_lab() as lab:
         refuse_cluster_wide(lab)
         found = await findings(lab, tmp_path, where=SHOP)

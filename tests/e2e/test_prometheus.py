@@ -113,7 +113,7 @@ async def test_a_bad_canary_is_taken_off(
     assert failed <= slos
 
 
-async def test_a_look_whose_time_is_no_whole_number_of_seconds_is_answered(
+async def test_a_reading_whose_time_is_no_whole_number_of_seconds_is_answered(
     lab: Lab, prometheus: Prometheus, tmp_path: Path
 ) -> None:
     daemon = daemon_of(lab, prometheus, tmp_path, interval="6s")

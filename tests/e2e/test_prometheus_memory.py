@@ -113,7 +113,7 @@ async def test_history_is_the_warm_up_and_a_killed_daemon_counts_what_it_missed_
             assert lab.status()["step"]["bakedSeconds"] < baked + 60
             assert await at_rest(lab, load) == missed
 
-            # what fails while nobody looks is found, although it has recovered since
+            # what fails while no daemon reads is found, although it has recovered since
             total = load.tally.total
             daemon.kill()
             await daemon.wait()
@@ -142,7 +142,7 @@ async def test_a_tick_asks_as_many_queries_for_200_rollouts_as_for_one(
     daemon = started(lab, tmp_path, prometheus, interval="60s", warm_up="60s")
 
     async def now() -> tuple[int, int]:
-        """Return how often the daemon has looked, and how many queries Prometheus has answered, between two looks."""
+        """Return how many readings were taken, and how many queries Prometheus has answered, between two readings."""
         before = None
         while True:
             asked = number(
@@ -156,7 +156,7 @@ async def test_a_tick_asks_as_many_queries_for_200_rollouts_as_for_one(
             await asyncio.sleep(0.5)
 
     async def queries() -> float:
-        """Return how many queries a look takes."""
+        """Return how many queries a reading takes."""
         looks, asked = await now()
         while (later := await now())[0] < looks + 3:
             await asyncio.sleep(0.1)

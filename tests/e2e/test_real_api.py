@@ -129,7 +129,7 @@ class Shop:
 
 
 async def becomes(met: Callable[[], Awaitable[bool]], within: float = 60.0) -> None:
-    """Wait until the real server says so. Fails after ``within`` real seconds."""
+    """Wait until the real server reports it. Fails after ``within`` real seconds."""
     async with asyncio.timeout(within):
         while not await met():
             await asyncio.sleep(0.05)
@@ -248,10 +248,10 @@ async def test_a_failing_canary_is_taken_off(shop: Shop) -> None:
     assert status["weight"] == 0
     assert {one["type"]: one["status"] for one in status["conditions"]}["Promoted"] == "False"
 
-    async def told() -> bool:
+    async def event_has_numbers() -> bool:
         return bool(re.search(r"\d", (await shop.events()).get("SLOViolated", "")))
 
-    await becomes(told)
+    await becomes(event_has_numbers)
 
 
 class People:
@@ -261,7 +261,7 @@ class People:
         self._kubectl, self._where = kubectl, ("-n", namespace, "canaryrollout/checkout")
 
     async def ask(self, user: str, action: str, *, dry: bool = False) -> str:
-        """Return what the API server said against it; empty when it was taken."""
+        """Return the API server's objection to it; empty when it was taken."""
         flags = ["--overwrite", f"--as={user}", *(["--dry-run=server"] if dry else [])]
         process = await self._kubectl.start("annotate", *flags, *self._where, action)
         _, errors = await asyncio.wait_for(process.communicate(), 60)

@@ -91,13 +91,13 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         await until(lambda: f'"{SHARE}": "0.5"' in json.dumps(lab.shadow()))
         shadow = lab.shadow()
         assert shadow is not None
-        told = shadow["metadata"]["annotations"]
-        assert (told[SHARE], told[FORCE]) == ("0.5", "X-Canary")
-        assert not [key for key in told if key.startswith("nginx")]
+        written = shadow["metadata"]["annotations"]
+        assert (written[SHARE], written[FORCE]) == ("0.5", "X-Canary")
+        assert not [key for key in written if key.startswith("nginx")]
         # what raises exposure is undone in this controller's words too
         raised = {"metadata": {"annotations": {SHARE: "0.9"}}}
         lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout-canary", raised)
-        await until(lambda: (lab.shadow() or told)["metadata"]["annotations"][SHARE] != "0.9")
+        await until(lambda: (lab.shadow() or written)["metadata"]["annotations"][SHARE] != "0.9")
         await until(lambda: lab.status().get("phase") == "Promoting")
     assert history(lab) == [
         (1, 10, "Settling"),
@@ -107,7 +107,7 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
     ]
 
 
-async def test_a_pass_that_fails_by_a_fault_of_the_daemons_own_is_told_once_and_ends_when_mended(
+async def test_a_pass_that_fails_by_a_fault_of_the_daemons_own_is_reported_once_and_ends_when_mended(
     tmp_path: Path,
 ) -> None:
     router = Faulty()
@@ -157,11 +157,11 @@ async def test_any_prefix_is_written_and_read_and_the_usual_one_means_nothing_th
     async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, warm_up="0s", **settings) as daemon:
         await daemon.ready()
         await until(lambda: lab.status().get("weight") == 10)
-        await until(lambda: _told(lab).get(f"{prefix}/canary-weight") == "10")
-    assert _told(lab)[f"{prefix}/affinity"] == "cookie"
-    assert not [key for key in _told(lab) if key.startswith("nginx")]
+        await until(lambda: _shadow_annotations(lab).get(f"{prefix}/canary-weight") == "10")
+    assert _shadow_annotations(lab)[f"{prefix}/affinity"] == "cookie"
+    assert not [key for key in _shadow_annotations(lab) if key.startswith("nginx")]
 
 
-def _told(lab: Lab) -> dict[str, str]:
+def _shadow_annotations(lab: Lab) -> dict[str, str]:
     shadow = lab.shadow()
     return dict(shadow["metadata"]["annotations"]) if shadow else {}

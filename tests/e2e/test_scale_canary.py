@@ -34,7 +34,7 @@ def writes(lab: Lab) -> list[AuditRecord]:
     ]
 
 
-async def test_a_canary_at_zero_is_scaled_for_its_rollout_and_back_after_the_drain_whoever_dies(
+async def test_a_canary_at_zero_is_scaled_for_its_rollout_and_back_after_the_drain_across_crashes(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     lab.api.store.patch("deployments", "shop", "checkout-canary", {"spec": {"replicas": 0}})

@@ -1,4 +1,4 @@
-"""Schedules that rollouts share by name: kept as begun, told of when newer, and whose they may be."""
+"""Schedules that rollouts share by name: kept as begun, reported when newer, and whose they may be."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ def sharing(name: str = "standard-web", **ref: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("shoppers")
-async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_told_to_restart(
+async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_asked_to_restart(
     lab: Lab, daemon: DaemonProcess, tmp_path: Path
 ) -> None:
     person = Person(lab.api.write_kubeconfig(tmp_path / "person", token="alice"))
@@ -45,11 +45,11 @@ async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_told_to_re
 
         lab.api.store.patch("canaryschedules", "ingress-canary", "standard-web", {"spec": shared(30)["spec"]})
         await until(lambda: condition(lab, "ScheduleCurrent").get("status") == "False")
-        told = condition(lab, "ScheduleCurrent")["message"]
-        assert told.startswith("the rollout keeps the schedule it began with (")
-        assert "CanarySchedule ingress-canary/standard-web spec has changed since" in told
+        message = condition(lab, "ScheduleCurrent")["message"]
+        assert message.startswith("the rollout keeps the schedule it began with (")
+        assert "CanarySchedule ingress-canary/standard-web spec has changed since" in message
         _, shown, _ = await person.says("status", "checkout")
-        assert f"schedule  {told}" in shown
+        assert f"schedule  {message}" in shown
         assert lab.status()["weight"] == 10
         assert lab.status()["schedule"]["content"]["steps"][0]["weight"] == 10
 

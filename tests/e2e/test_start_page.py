@@ -69,7 +69,7 @@ async def test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_pr
         "INGRESS_CANARY_CLOCK_SCALE": f"{SCALE:g}", "INGRESS_CANARY_CLOCK_EPOCH": datetime.now(UTC).isoformat(),
         "INGRESS_CANARY_LISTEN": f"127.0.0.1:{PORTS[0]}",
     }  # fmt: skip
-    said: dict[str, str] = {}
+    outputs: dict[str, str] = {}
     traffic = asyncio.create_task(lab.load(rate=200, seconds=400).run())
     async with (
         Line(lab.plane.pods[0].metrics_url, PORTS[1]),  # what port-forward does
@@ -81,10 +81,10 @@ async def test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_pr
             if block.before.startswith(STAYS):
                 await shell.leave_running(block)
             else:
-                said[block.text.splitlines()[0]] = await shell.run(block)
-        assert said["ingress-canary lint rollout.yaml"].endswith("shop/checkout: clean\n")
-        assert "REASON" in said["kubectl get icr -n shop"]
-        assert "condition met" in said["kubectl set image deployment/checkout app=shop/checkout:v2 -n shop"]
+                outputs[block.text.splitlines()[0]] = await shell.run(block)
+        assert outputs["ingress-canary lint rollout.yaml"].endswith("shop/checkout: clean\n")
+        assert "REASON" in outputs["kubectl get icr -n shop"]
+        assert "condition met" in outputs["kubectl set image deployment/checkout app=shop/checkout:v2 -n shop"]
         await until(lambda: lab.shadow() is None)
     traffic.cancel()
     await asyncio.gather(traffic, return_exceptions=True)

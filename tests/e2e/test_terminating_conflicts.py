@@ -22,7 +22,7 @@ from tests.e2e.test_terminating_shadows import (
     exposure,
     held_at_its_weight,
     removed,
-    told,
+    terminating_events,
     traffic,
 )
 from tests.e2e.witness import INGRESSES, ROLLOUTS, by_person, is_shadow_write, set_weight
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def puts_back(**spec: str) -> Any:
-    """Return a mutating policy that puts members of every Ingress's spec back, whoever writes it."""
+    """Return a mutating policy that puts members of every Ingress's spec back, with every writer."""
 
     def policy(_verb: str, plural: str, body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "spec": {**body["spec"], **spec}} if plural == "ingresses" else body
@@ -76,7 +76,7 @@ async def test_a_deletion_by_a_person_is_not_forgotten_though_no_status_could_be
         assert "deleted by another hand" in lab.status()["message"]
 
 
-async def test_one_that_is_deleted_before_its_step_begins_is_told_and_never_raised(
+async def test_one_that_is_deleted_before_its_step_begins_is_reported_and_never_raised(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     async with daemon:
@@ -89,7 +89,7 @@ async def test_one_that_is_deleted_before_its_step_begins_is_told_and_never_rais
         await until(lambda: removed(lab)[0] == "False")
         await by_person(lab, "PATCH", SHADOW, set_weight("60"))
         await until(lambda: exposure(lab) == ASIDE, 10)
-        await until(lambda: told(lab), 10)
+        await until(lambda: terminating_events(lab), 10)
 
 
 async def test_one_whose_owner_is_removed_is_not_called_removed_and_not_raised(lab: Lab, daemon: DaemonProcess) -> None:
@@ -105,13 +105,15 @@ async def test_one_whose_owner_is_removed_is_not_called_removed_and_not_raised(l
         assert removed(lab)[0] == "False"
 
 
-async def test_raising_it_again_and_again_tells_once_after_its_rollout_is_gone(lab: Lab, daemon: DaemonProcess) -> None:
+async def test_raising_it_again_and_again_is_reported_once_after_its_rollout_is_gone(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
     async with daemon:
         await daemon.ready()
         await held_at_its_weight(lab)
         await by_person(lab, "DELETE", f"{ROLLOUTS}/checkout?propagationPolicy=Background")
         await aside(lab)
-        await until(lambda: told(lab))
+        await until(lambda: terminating_events(lab))
         before = len(lab.api.audit)
         for weight in range(30, 40):
             await by_person(lab, "PATCH", SHADOW, set_weight(str(weight)))

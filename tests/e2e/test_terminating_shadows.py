@@ -1,7 +1,7 @@
 """A shadow that a finalizer holds: its deletion is accepted and does not end it, and controllers go on serving it.
 
-ingress-nginx looks at deletionTimestamp in its admission checks only (v1.15), so traffic ends with what is written on
-the object. Whoever deletes it, the daemon or a person, nobody may be sent to the canary by it from then on.
+ingress-nginx reads deletionTimestamp in its admission checks only (v1.15), so traffic ends with what is written on
+the object. Whether it is deleted by the daemon or a person, nobody may be sent to the canary by it from then on.
 """
 
 import asyncio
@@ -76,8 +76,8 @@ def removed(lab: Lab) -> tuple[str, str]:
     return (found["status"], found["message"]) if found else ("", "")
 
 
-def told(lab: Lab) -> list[str]:
-    """Return the Events that tell of a shadow that is still there."""
+def terminating_events(lab: Lab) -> list[str]:
+    """Return the Events that report a shadow that is still there."""
     return [one["message"] for one in events(lab) if one["reason"] == "ShadowTerminating"]
 
 
@@ -93,17 +93,17 @@ async def test_a_failing_canary_is_off_and_status_says_that_its_shadow_is_still_
         await until(lambda: removed(lab)[0] == "False")
         assert lab.status()["reason"] == "SLOViolated"
         assert lab.status()["weight"] == 0
-        for text in (removed(lab)[1], lab.status()["message"], *told(lab)):
+        for text in (removed(lab)[1], lab.status()["message"], *terminating_events(lab)):
             assert "checkout-canary" in text
             assert KEEP in text
-        await until(lambda: len(told(lab)) == 1)
+        await until(lambda: len(terminating_events(lab)) == 1)
 
-        # it stays so: whoever raises it again is undone, by one write, and nothing else is written
+        # it stays so: a raise by anyone is undone, by one write, and nothing else is written
         written = len([one for one in lab.api.audit if is_shadow_write(one)])
         await by_person(lab, "PATCH", SHADOW, set_weight("40"))
         await aside(lab)
         assert [one.verb for one in lab.api.audit if is_shadow_write(one)][written:] == ["patch"]
-        assert len(told(lab)) == 1
+        assert len(terminating_events(lab)) == 1
 
         await hold(lab)
         await until(lambda: lab.shadow() is None)
@@ -167,8 +167,8 @@ async def test_the_end_of_its_rollout_takes_the_canary_off(lab: Lab, daemon: Dae
         await held_at_its_weight(lab)
         await by_person(lab, "DELETE", f"{ROLLOUTS}/checkout?propagationPolicy={policy}")
         await aside(lab)
-        await until(lambda: told(lab))
-        assert KEEP in told(lab)[0]
+        await until(lambda: terminating_events(lab))
+        assert KEEP in terminating_events(lab)[0]
 
 
 async def test_a_rollout_that_ended_while_no_daemon_ran_is_taken_off_by_the_next_one(

@@ -1,4 +1,4 @@
-"""What a person asks for with the command line, and with a hand on the shadow, end to end."""
+"""What a person asks for with the command line, and with edits of the shadow, end to end."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ SHORT: dict[str, Any] = {
 
 
 async def icanary(kubeconfig: Path, *words: str) -> tuple[int, dict[str, Any], str]:
-    """Run one command with ``-o json`` and return its exit code, its document and what it said on stderr."""
+    """Run one command with ``-o json`` and return its exit code, its document and what it wrote to stderr."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ingress_canary", *words, "-n", "shop", "--kubeconfig", str(kubeconfig), "-o", "json",
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,

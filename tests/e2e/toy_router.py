@@ -81,7 +81,7 @@ class ToyRouter:
 
 
 class ToyController:
-    """The controller's numbers, ``ports.Metrics``: a thousand requests a look, by the share that the shadow says."""
+    """The controller's numbers, ``ports.Metrics``: a thousand requests a reading, by the share that the shadow has."""
 
     def __init__(self, lab: Lab, clock: Clock) -> None:
         self._lab, self._clock = lab, clock

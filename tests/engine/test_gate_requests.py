@@ -23,7 +23,7 @@ CLOCK = CompressedClock(1000, BEGIN)
 
 @dataclass
 class Keeper:
-    """Answers when it is told to."""
+    """Answers on request."""
 
     asked: list[GateCall] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)

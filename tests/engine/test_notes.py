@@ -1,4 +1,4 @@
-"""What a look at the source lacks is logged when it begins, not at each tick."""
+"""What a reading of the source lacks is logged when it begins, not at each tick."""
 
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -12,7 +12,7 @@ from ingress_canary.ports import Event, Outlets
 
 
 class Nobody:
-    """A recorder and a notifier that are told nothing here."""
+    """A recorder and a notifier that receive nothing here."""
 
     def record(self, event: Event) -> None:
         raise AssertionError(event)
@@ -21,7 +21,7 @@ class Nobody:
         raise AssertionError(notice)
 
 
-def test_each_thing_that_a_look_lacks_is_logged_when_it_begins() -> None:
+def test_each_thing_that_a_reading_lacks_is_logged_when_it_begins() -> None:
     telemetry = PrometheusTelemetry(CollectorRegistry(), "prometheus")
     reporter = Reporter(Outlets(Nobody(), Nobody()), telemetry, SystemClock(), Audience("ingress-canary"))
     with capture_logs() as lines:
@@ -31,6 +31,6 @@ def test_each_thing_that_a_look_lacks_is_logged_when_it_begins() -> None:
     assert {line["log_level"] for line in lines} == {"warning"}
 
 
-def test_who_made_the_change_that_was_undone_is_told() -> None:
+def test_who_made_the_change_that_was_undone_is_reported() -> None:
     event = undo_event(Key("shop", "checkout"), "uid-1", ("weight 90 % instead of 10 %",), "kubectl-edit")
     assert (event.reason, event.message) == ("Intervened", "undone (kubectl-edit): weight 90 % instead of 10 %")

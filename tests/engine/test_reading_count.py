@@ -79,7 +79,7 @@ def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
     assert after.analysis.canary_requests == entry.evaluation.analysis.canary_requests
 
 
-def test_a_look_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
+def test_a_reading_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
     world = at_step(1)
     world.step(4)
     entry, at, reading = looked(world)

@@ -44,8 +44,8 @@ def test_secrets_are_those_of_where_the_schedule_came_from(
 
 
 def test_an_audience_is_the_schedules_and_there_is_none_without_one() -> None:
-    told = schedule(notifications=[{"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}])
-    found = audience(World(schedule=told).observe())
+    notifying = schedule(notifications=[{"name": "chat", "secretRef": {"name": "chat", "key": "urls"}}])
+    found = audience(World(schedule=notifying).observe())
     assert found is not None
     assert (found.namespace, [one.name for one in found.notifications]) == ("shop", ["chat"])
     assert audience(World(schedule=None).observe()) is None

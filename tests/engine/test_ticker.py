@@ -1,4 +1,4 @@
-"""The tick: whatever goes wrong in a look, each rollout has a reading that says so, and the ticks go on."""
+"""The tick: whatever goes wrong in a tick, each rollout has a reading that reports it, and the ticks go on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ Answer = Callable[[datetime, Sequence[Target]], Mapping[Target, Reading]]
 
 
 class TurnClock:
-    """Time that moves by sleeping, which is done when the test says so."""
+    """Time that moves by sleeping, which is done on the test's request."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -48,7 +48,7 @@ class TurnClock:
 
 @dataclass
 class Source:
-    """A metrics source that answers as it is told."""
+    """A metrics source that answers as the test sets it."""
 
     clock: TurnClock
     answer: Answer
@@ -68,10 +68,10 @@ class Nobody:
 class Looked:
     """The only metric that matters here."""
 
-    looks: list[tuple[int, int]] = field(default_factory=list)
+    readings: list[tuple[int, int]] = field(default_factory=list)
 
     def source_read(self, at: datetime, seconds: float, answers: int, errors: int) -> None:
-        self.looks.append((answers, errors))
+        self.readings.append((answers, errors))
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Ticking:
         return entry.reading
 
     async def tick(self) -> None:
-        """Have one look taken."""
+        """Have one reading taken."""
         self.clock.slept.clear()
         self.clock.go.set()
         await self.clock.slept.wait()
@@ -97,7 +97,7 @@ class Ticking:
 
 @asynccontextmanager
 async def ticking(answer: Answer) -> AsyncIterator[Ticking]:
-    """Yield two rollouts that want evidence, after their first look."""
+    """Yield two rollouts that want evidence, after their first reading."""
     ledger, queue, clock, telemetry = RolloutStates(), KeyedQueue[Key](), TurnClock(), Looked()
     for target in (WEB, API):
         ledger.state_of(Key("shop", target.ingress), target.ingress).target = target
@@ -132,10 +132,10 @@ def raising(error: Exception) -> Answer:
 async def test_a_source_that_throws_leaves_everybody_a_reading_that_says_so(error: Exception) -> None:
     async with ticking(raising(error)) as run:
         for name in ("web", "api"):
-            said = f"reading the metrics source failed: {type(error).__name__}: {error}"
-            assert (run.reading(name).error, run.reading(name).at) == (said, BEGIN)
+            expected = f"reading the metrics source failed: {type(error).__name__}: {error}"
+            assert (run.reading(name).error, run.reading(name).at) == (expected, BEGIN)
         assert {await run.queue.get(), await run.queue.get()} == {Key("shop", "web"), Key("shop", "api")}
-        assert run.telemetry.looks == [(0, 2)]
+        assert run.telemetry.readings == [(0, 2)]
 
 
 async def test_its_traceback_is_logged_once_while_it_lasts_and_the_ticks_go_on() -> None:
@@ -145,15 +145,15 @@ async def test_its_traceback_is_logged_once_while_it_lasts_and_the_ticks_go_on()
             await run.tick()
             run.source.answer = good
             await run.tick()
-            assert (run.reading("web").error, run.telemetry.looks[-1]) == (None, (2, 0))
+            assert (run.reading("web").error, run.telemetry.readings[-1]) == (None, (2, 0))
             run.source.answer = raising(OverflowError("too large"))
             await run.tick()
     failed = [line for line in lines if line["log_level"] == "error"]
     assert [type(line["exc_info"]) for line in failed] == [OverflowError, OverflowError]
 
 
-async def test_a_target_that_the_source_passes_over_is_told_and_the_others_are_not_held_up() -> None:
+async def test_a_target_that_the_source_passes_over_is_reported_and_the_others_are_not_held_up() -> None:
     async with ticking(lambda at, targets: {WEB: Reading(at)}) as run:
         assert run.reading("web").error is None
         assert run.reading("api").error == "the metrics source gave no answer for this Ingress"
-        assert run.telemetry.looks == [(1, 1)]
+        assert run.telemetry.readings == [(1, 1)]

@@ -100,7 +100,7 @@ CRD: Json = {
 
 
 def widget(name: str = "", **spec: Any) -> Json:
-    """Return a Widget; of size 3 unless said."""
+    """Return a Widget; of size 3 by default."""
     metadata = {"name": name} if name else {}
     return {"apiVersion": f"{GROUP}/v1", "kind": "Widget", "metadata": metadata, "spec": {"size": 3, **spec}}
 

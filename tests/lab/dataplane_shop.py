@@ -72,10 +72,10 @@ def slices(name: str, *addresses: str, namespace: str = "shop", port: int = 8080
     }
 
 
-async def until(look: Callable[[], Awaitable[str]], wanted: Callable[[str], bool], seconds: float = 5) -> str:
-    """Look again and again until what is seen is wanted."""
+async def until(read: Callable[[], Awaitable[str]], wanted: Callable[[str], bool], seconds: float = 5) -> str:
+    """Read again and again until what is seen is wanted."""
     async with asyncio.timeout(seconds):
-        while not wanted(seen := await look()):
+        while not wanted(seen := await read()):
             pass
     return seen
 

@@ -317,13 +317,13 @@ async def test_a_write_that_changes_nothing_leaves_the_version(api: Client) -> N
 async def test_managers_are_named_by_parameter_or_user_agent(api: Client) -> None:
     await api.ok("POST", f"{WIDGETS}?fieldManager=maker", widget("a"))
     await api.ok(
-        "PATCH", f"{WIDGETS}/a", {"metadata": {"annotations": {"x": "1", "y": "1"}}}, kind=MERGE, agent="hand/2 (x)"
+        "PATCH", f"{WIDGETS}/a", {"metadata": {"annotations": {"x": "1", "y": "1"}}}, kind=MERGE, agent="editor/2 (x)"
     )
     after = await api.ok("PATCH", f"{WIDGETS}/a/status", {"status": {"phase": "Ok"}}, kind=MERGE, agent="daemon")
     managers = {
         (one["manager"], one["operation"], one.get("subresource", "")) for one in after["metadata"]["managedFields"]
     }
-    assert managers == {("maker", "Update", ""), ("hand", "Update", ""), ("daemon", "Update", "status")}
+    assert managers == {("maker", "Update", ""), ("editor", "Update", ""), ("daemon", "Update", "status")}
     assert {one["apiVersion"] for one in after["metadata"]["managedFields"]} == {f"{GROUP}/v1"}
 
 

@@ -155,7 +155,7 @@ async def test_the_series_of_a_canary_outlive_it_and_end_with_the_primary() -> N
         await until(shop.page, lambda page: "shop-canary-80" not in page)
 
 
-async def test_a_process_tells_its_start_as_go_writes_it() -> None:
+async def test_a_process_reports_its_start_as_go_writes_it() -> None:
     async with open_shop() as shop:
         assert "process_start_time_seconds 1.79000000025e+09\n" in await shop.page()
         assert [value for _, value in await samples(shop, "process_start_time_seconds")] == [STARTED]

@@ -119,7 +119,7 @@ async def test_metrics_pages_fail_in_each_way_and_recover_while_traffic_flows() 
         await shop.settle(WEB)
         url = shop.pod.metrics_url
 
-        async def look(fault: MetricsFault | None) -> str:
+        async def read(fault: MetricsFault | None) -> str:
             # only a page that hangs is given up soon: it never comes, whatever the machine does
             seconds = 0.2 if fault is MetricsFault.HANG else 5
             try:
@@ -131,7 +131,7 @@ async def test_metrics_pages_fail_in_each_way_and_recover_while_traffic_flows() 
         seen = {}
         for fault in (*MetricsFault, None):
             await shop.plane.break_metrics(fault)
-            seen[fault] = await look(fault)
+            seen[fault] = await read(fault)
             assert await shop.version() == "v1"
         assert seen == {
             MetricsFault.ERROR: "503 application/octet-stream",

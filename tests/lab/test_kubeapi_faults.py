@@ -106,7 +106,7 @@ async def test_a_delay_is_only_a_delay(lab: KubeApi, api: Client) -> None:
     assert asyncio.get_running_loop().time() - begin >= 0.05
 
 
-async def test_gone_is_said_by_code_or_in_the_stream(lab: KubeApi, api: Client) -> None:
+async def test_gone_is_sent_by_code_or_in_the_stream(lab: KubeApi, api: Client) -> None:
     lab.faults.add(requests(verb=("list", "watch")), Gone(), times=2)
     lab.faults.add(requests(verb="watch"), Gone(in_stream=True), times=1)
     assert await api.refused("GET", WIDGETS) == (410, "Expired")
@@ -128,7 +128,7 @@ async def test_compaction_ends_pages_and_resumption(lab: KubeApi, api: Client) -
     assert [(kind, body["code"]) for kind, body in seen] == [("ERROR", 410)]
 
 
-async def test_history_is_as_long_as_it_was_said_to_be(lab: KubeApi, api: Client) -> None:
+async def test_history_is_as_long_as_it_was_set_to_be(lab: KubeApi, api: Client) -> None:
     versions = [(await api.ok("POST", WIDGETS, widget(f"w{i}")))["metadata"]["resourceVersion"] for i in range(30)]
     async with api.watch(f"{WIDGETS}?watch=1&resourceVersion={versions[5]}") as events:
         assert (await anext(events))[0] == "ERROR"
@@ -206,23 +206,23 @@ async def test_every_request_is_recorded(lab: KubeApi, api: Client) -> None:
     assert [one.at for one in lab.audit] == sorted(one.at for one in lab.audit)
 
 
-async def test_a_commit_is_told_after_the_store_has_it_and_before_the_answer(lab: KubeApi, api: Client) -> None:
-    told: list[tuple[str, int, int]] = []
+async def test_a_commit_is_passed_on_after_the_store_has_it_and_before_the_answer(lab: KubeApi, api: Client) -> None:
+    notified: list[tuple[str, int, int]] = []
     gate = asyncio.Event()
 
     async def hook(record: AuditRecord) -> None:
-        told.append((record.verb, record.code, len(lab.store.list("widgets"))))
+        notified.append((record.verb, record.code, len(lab.store.list("widgets"))))
         await gate.wait()
 
     lab.on_commit.append(hook)
     creation = asyncio.create_task(api.ok("POST", WIDGETS, widget("a")))
-    await until(lambda: bool(told))
-    assert (told, creation.done()) == ([("create", 201, 1)], False)
+    await until(lambda: bool(notified))
+    assert (notified, creation.done()) == ([("create", 201, 1)], False)
     gate.set()
     await creation
     await api.refused("POST", WIDGETS, widget("a"))
     await api.ok("POST", f"{WIDGETS}?dryRun=All", widget("b"))
-    assert len(told) == 1
+    assert len(notified) == 1
 
 
 async def test_a_hook_survives_the_death_of_the_client(lab: KubeApi, api: Client) -> None:

@@ -96,7 +96,9 @@ STEP_CASES = [
 
 
 @pytest.mark.parametrize(("step", "field", "message", "remedy"), STEP_CASES)
-def test_a_bad_step_is_told_with_its_line_field_and_remedy(step: str, field: str, message: str, remedy: str) -> None:
+def test_a_bad_step_is_reported_with_its_line_field_and_remedy(
+    step: str, field: str, message: str, remedy: str
+) -> None:
     found = lint(f"{HEAD}{SLOS}  steps:\n  - {step}\n")
     assert len(found) == 1
     assert (found[0].file, found[0].line, found[0].object) == ("f.yaml", 7, "CanarySchedule sre/web")
@@ -152,7 +154,7 @@ SPEC_CASES = [
 
 
 @pytest.mark.parametrize(("members", "field", "message", "remedy"), SPEC_CASES)
-def test_a_bad_schedule_is_told_with_its_line_field_and_remedy(
+def test_a_bad_schedule_is_reported_with_its_line_field_and_remedy(
     members: str, field: str, message: str, remedy: str
 ) -> None:
     (found,) = [one for one in lint(f"{HEAD}{STEPS}{members}\n") if "not served" not in one.message]
@@ -182,7 +184,7 @@ ROLLOUT_CASES = [
 
 
 @pytest.mark.parametrize(("members", "line", "field", "message"), ROLLOUT_CASES)
-def test_a_bad_rollout_is_told_with_its_line_and_field(members: str, line: int, field: str, message: str) -> None:
+def test_a_bad_rollout_is_reported_with_its_line_and_field(members: str, line: int, field: str, message: str) -> None:
     (found,) = lint(f"{ROLLOUT}{members}\n")
     assert (found.line, found.field, found.object) == (line, field, "CanaryRollout shop/checkout")
     assert message in found.message
@@ -217,7 +219,7 @@ def test_documents_of_other_kinds_are_skipped_with_a_note() -> None:
     assert "skipped" in found.message
 
 
-def test_every_problem_of_every_document_is_told_at_once() -> None:
+def test_every_problem_of_every_document_is_reported_at_once() -> None:
     steps = "  steps:\n  - {weight: 50, bake: 10}\n  - {weight: 5, bake: 1m}\n  - {wieght: 60, bake: 1m}\n"
     found = lint(f"{HEAD}{SLOS}{steps}---\n{ROLLOUT}  canaryService: Bad_Name\n---\na: [\n")
     assert [(one.line, one.field) for one in found] == [
@@ -255,11 +257,11 @@ def test_what_is_wrong_in_one_place_hides_nothing_that_is_wrong_in_another() -> 
     }  # fmt: skip
     inline = "  canaryService: Bad_Name\n  schedule:\n    inline:\n"
     nested = "".join(f"    {line}\n" for line in (ILL + steps).splitlines())
-    told = {one.field for one in lint(ROLLOUT + inline + nested)}
-    assert told == {"spec.canaryService", *(field.replace("spec", "spec.schedule.inline", 1) for field in fields)}
+    reported = {one.field for one in lint(ROLLOUT + inline + nested)}
+    assert reported == {"spec.canaryService", *(field.replace("spec", "spec.schedule.inline", 1) for field in fields)}
 
 
-def test_a_query_that_is_too_deep_is_told_with_its_field_its_bound_and_a_remedy() -> None:
+def test_a_query_that_is_too_deep_is_reported_with_its_field_its_bound_and_a_remedy() -> None:
     deep = {"name": "own", "objective": 99, "sli": {"prometheus": {"bad": "b", "total": "(" * 26 + "t" + ")" * 26}}}
     (found,) = lint(HEAD + STEPS + f"  slos: [{json.dumps(deep)}]\n")
     assert found.field == "spec.slos[0].sli.prometheus.total"
@@ -270,7 +272,7 @@ def test_a_query_that_is_too_deep_is_told_with_its_field_its_bound_and_a_remedy(
 
 
 @pytest.mark.parametrize("steps", ["[{weight: 50, bake: 1m}, {weight: 5, bake: 1m}]", "[{weight: 5, bake: soon}]", "5"])
-def test_nothing_is_said_of_steps_that_cannot_be_read(steps: str) -> None:
+def test_nothing_is_reported_of_steps_that_cannot_be_read(steps: str) -> None:
     gates = '  gates: [{name: g, when: beforeStep, url: "http://g", steps: [nine]}]\n'
     assert {one.field.partition("[")[0] for one in lint(f"{HEAD}{SLOS}{gates}  steps: {steps}\n")} == {"spec.steps"}
 
@@ -303,14 +305,14 @@ IN_GATES = {
 }
 
 
-def test_what_is_wrong_with_gates_is_told_where_it_stands_with_the_remedy() -> None:
+def test_what_is_wrong_with_gates_is_reported_where_it_stands_with_the_remedy() -> None:
     steps = "  steps: [{name: few, weight: 5, bake: 1m}]\n  slos: [{name: a, objective: 99, sli: {requests: {}}}]\n"
     found = lint(HEAD + steps + GATES)
-    told = {one.field.removeprefix("spec."): one for one in found}
-    assert set(told) == set(IN_GATES)
+    reported = {one.field.removeprefix("spec."): one for one in found}
+    assert set(reported) == set(IN_GATES)
     for field, words in IN_GATES.items():
-        assert words in told[field].message, field
-        assert told[field].remedy, field
+        assert words in reported[field].message, field
+        assert reported[field].remedy, field
     doubled = (
         '  gates: [{name: a, when: beforeStart, url: "http://a/"}, {name: a, when: afterFinish, url: "http://a/"}]\n'
     )
@@ -321,7 +323,7 @@ def test_what_is_wrong_with_gates_is_told_where_it_stands_with_the_remedy() -> N
     assert nowhere.remedy == "write few or a number from 1 to 1"
 
 
-def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
+def test_what_is_wrong_with_a_users_promql_is_reported_where_it_stands() -> None:
     text = """  steps: [{weight: 5, bake: 1m}]
   slos:
   - name: own
@@ -350,7 +352,7 @@ def test_what_is_wrong_with_a_users_promql_is_told_where_it_stands() -> None:
     assert all(one.remedy for one in rest)
 
 
-def test_a_probe_that_could_not_match_a_steps_pattern_is_told() -> None:
+def test_a_probe_that_could_not_match_a_steps_pattern_is_reported() -> None:
     text = f"""{ROLLOUT}  canaryService: c
   probe: {{url: "http://shop.example/", header: X-Version, value: v2}}
   schedule:
@@ -393,13 +395,13 @@ def test_a_ramp_counts_as_the_steps_it_expands_to(ramps: str, too_many: bool) ->
     assert ["more than 50 steps" in one.message for one in found] == [True] * too_many
 
 
-def test_two_slos_of_one_name_are_told_once_and_at_the_second() -> None:
+def test_two_slos_of_one_name_are_reported_once_and_at_the_second() -> None:
     slos = "  slos:\n" + "  - {name: a, objective: 99, sli: {requests: {}}}\n" * 2
     (found,) = lint(f"{HEAD}{STEPS}{slos}")
     assert (found.line, found.field) == (8, "spec.slos[1].name")
 
 
-def test_a_member_that_is_null_was_not_said() -> None:
+def test_a_member_that_is_null_was_not_given() -> None:
     assert lint(f"{HEAD}{STEPS}{SLOS}  windows:\n  analysis:\n  maxHold: ~\n") == []
     (found,) = lint(f"{HEAD}{STEPS}{SLOS}  wrong:\n")
     assert "unknown field" in found.message
@@ -494,7 +496,7 @@ NOTIFIED = """  notifications:
 """
 
 
-def test_notifications_are_checked_where_they_are_said() -> None:
+def test_notifications_are_checked_where_they_are_given() -> None:
     steps = "  steps: [{weight: 5, bake: 1m}]\n"
     doubled, unknown = lint(HEAD + SLOS + steps + NOTIFIED)
     assert (doubled.field, doubled.message) == ("spec.notifications[1].name", "two notifications are named `chat`")
@@ -516,7 +518,7 @@ ZERO = "a step of weight 0 without a route gets no requests"
         (STEPS + "  maxHold: 0s\n", "maxHold", "no step could wait for its evidence"),
     ],
 )
-def test_what_could_never_pass_is_told(members: str, field: str, message: str) -> None:
+def test_what_could_never_pass_is_reported(members: str, field: str, message: str) -> None:
     (found,) = lint(HEAD + SLOS + members)
     assert (found.field, bool(found.remedy)) == (f"spec.{field}", True)
     assert found.message.startswith(message)
@@ -534,7 +536,7 @@ def test_a_step_of_weight_0_passes_by_a_route_or_unasked(members: str) -> None:
     assert lint(HEAD + SLOS + members) == []
 
 
-def test_a_bad_status_that_is_excluded_is_told() -> None:
+def test_a_bad_status_that_is_excluded_is_reported() -> None:
     slos = '  slos: [{name: a, objective: 99, sli: {requests: {bad: ["5..", "308"]}}}]\n'
     (found,) = lint(HEAD + STEPS + slos)
     assert found.field == "spec.slos[0].sli.requests.bad[1]"
@@ -550,14 +552,14 @@ def test_a_member_without_content_is_one_of_those_that_exclude_each_other() -> N
     assert (neither.message, neither.remedy) == ("say min, max or both", "")
 
 
-def test_members_that_are_missing_are_told_one_by_one() -> None:
+def test_members_that_are_missing_are_reported_one_by_one() -> None:
     found = lint(
         f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n  promotion: {{strategy: CopyImages}}\n"
     )
     assert [one.field for one in found] == ["spec.workload.canary", "spec.workload.stable"]
 
 
-def test_one_workload_on_both_sides_is_told() -> None:
+def test_one_workload_on_both_sides_is_reported() -> None:
     same = "  workload: {canary: {kind: Deployment, name: c}, stable: {kind: Deployment, name: c}}\n"
     (found,) = lint(f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {{name: q}}}}\n{same}")
     assert found.field == "spec.workload.stable"

@@ -91,7 +91,7 @@ def test_empty_documents_are_nothing() -> None:
         ), 1, "far too many values"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_the_syntax_is_told_with_its_line(text: str, line: int, words: str) -> None:
+def test_what_is_wrong_in_the_syntax_is_reported_with_its_line(text: str, line: int, words: str) -> None:
     found = complaints(text)
     assert found
     assert words in found[0].message

@@ -71,5 +71,5 @@ def test_wrong_usage_exits_64(args: tuple[str, ...]) -> None:
     assert run(*args).returncode == 64
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert run("--version").stdout == f"ingress-canary {__version__}\n"

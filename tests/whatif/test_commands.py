@@ -44,7 +44,7 @@ def run(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_plan_is_told_in_words(tmp_path: Path) -> None:
+def test_a_plan_is_written_as_text(tmp_path: Path) -> None:
     file = tmp_path / "six.yaml"
     file.write_text(SCHEDULE)
     done = run("plan", str(file), *PLAN)
@@ -78,7 +78,7 @@ def test_a_simulation_is_json_for_machines() -> None:
     assert run("simulate", "-", *SIMULATE, "--seed", "7", "-o", "json", stdin=SCHEDULE).stdout == done.stdout
 
 
-def test_a_simulation_is_told_in_words() -> None:
+def test_a_simulation_is_written_as_text() -> None:
     more = ("--onset", "1m", "--incident", "30s:5%", "--burst", "2", "--warm-up", "2m", "--interval", "5s")
     done = run("simulate", "-", *SIMULATE, *more, stdin=SCHEDULE)
     assert (done.returncode, done.stderr) == (0, "")
@@ -93,7 +93,7 @@ def test_an_inline_schedule_is_taken_from_its_rollout() -> None:
     assert done.stdout.startswith("CanaryRollout shop/search: 1 step at 100 requests/s")
 
 
-def test_what_lint_finds_is_told_as_lint_tells_it() -> None:
+def test_what_lint_finds_is_reported_as_lint_reports_it() -> None:
     done = run("plan", "-", *PLAN, stdin=ROLLOUT)
     assert done.returncode == 1
     assert done.stderr == run("lint", "-", stdin=ROLLOUT).stdout
@@ -119,7 +119,7 @@ def test_a_file_that_is_not_there_is_an_error_and_no_traceback() -> None:
     assert done.stderr == "/nowhere.yaml: cannot be read: No such file or directory\n"
 
 
-def test_what_is_assumed_is_said_where_json_does_not_read_it() -> None:
+def test_what_is_assumed_is_reported_where_json_does_not_read_it() -> None:
     text = SCHEDULE + "  - {name: latency, objective: 99, maxBurn: 2, sli: {latency: {threshold: 500ms}}}\n"
     text = text.replace(
         "[{weight: 5,", "[{weight: 0, header: {name: X-Canary}, bake: 5m, require: NoFail}, {weight: 5,"
@@ -141,7 +141,7 @@ OWN = """\
 """
 
 
-def test_what_stands_for_several_slos_is_said() -> None:
+def test_what_stands_for_several_slos_is_reported() -> None:
     done = run("plan", "-", *PLAN, "--latency-slow-ratio", "0.1%", stdin=SCHEDULE + OWN)
     assert done.stderr.splitlines() == [
         "note: own: one event a request, and bad ones in the share that is said of errors",

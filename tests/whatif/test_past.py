@@ -1,4 +1,4 @@
-"""``plan --prometheus``: the traffic of the last seven days stands in for what is not said."""
+"""``plan --prometheus``: the traffic of the last seven days stands in for what is not given."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ async def plan(*words: str, schedule: str = SCHEDULE + LATENCY) -> tuple[int, st
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_what_is_not_said_is_taken_from_the_last_week(week: Week) -> None:
+async def test_what_is_not_given_is_taken_from_the_last_week(week: Week) -> None:
     code, out, err = await plan("--prometheus", week.url, "--ingress", "shop/web")
     assert (code, err) == (0, "")
     assert out.splitlines()[:2] == [
@@ -76,7 +76,7 @@ async def test_what_is_not_said_is_taken_from_the_last_week(week: Week) -> None:
     ]
 
 
-async def test_what_is_said_wins_and_the_settings_tell_how_to_get_in(week: Week, tmp_path: Path) -> None:
+async def test_what_is_given_wins_and_the_settings_hold_how_to_get_in(week: Week, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("secret")
     (tmp_path / "settings.yaml").write_text(f"prometheus-token-file: {tmp_path}/token\n")
     code, out, _ = await plan(
@@ -101,7 +101,7 @@ async def test_an_ingress_without_errors_has_none(week: Week) -> None:
         (f'request_duration_seconds_bucket{{{COUNTED},le=~"0[.]5",status!~"308"}}', "there is no bucket of 0.5 s"),
     ],
 )
-async def test_what_prometheus_does_not_know_is_told(week: Week, gone: str, why: str) -> None:
+async def test_what_prometheus_does_not_know_is_reported(week: Week, gone: str, why: str) -> None:
     del week.answers[gone]
     code, out, err = await plan("--prometheus", week.url, "--ingress", "shop/web")
     assert (code, out, err.count("\n")) == (1, "", 1)
@@ -119,7 +119,7 @@ async def test_what_prometheus_does_not_know_is_told(week: Week, gone: str, why:
         (("--rps", "5"), 64, "say --rps and --error-ratio, or --prometheus and --ingress"),
     ],
 )
-async def test_what_cannot_be_asked_is_told(words: tuple[str, ...], code: int, why: str) -> None:
+async def test_what_cannot_be_asked_is_reported(words: tuple[str, ...], code: int, why: str) -> None:
     got, out, err = await plan(*words)
     assert (got, out) == (code, "")
     assert err.startswith("error: ")

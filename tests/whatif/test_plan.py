@@ -24,7 +24,7 @@ RATE = st.just(0.0) | st.floats(1e-8, 1e6)
     ("ratio", "p50", "p95"), [(0.0, 380, 380), (0.001, 380, 890), (0.002, 667, 1606), (0.005, 1924, 5643)]
 )
 def test_a_proof_takes_as_many_requests_as_gates_says(ratio, p50, p95):
-    # judging.md looks every 50 requests or so: of the second look at 0.2 % that is a tenth
+    # judging.md tests every 50 requests or so: of the second test at 0.2 % that is a tenth
     assert proof(DESIGN, ratio) == pytest.approx((p50, p95), rel=0.11)
 
 
@@ -162,9 +162,9 @@ def test_the_latency_objective_is_planned_with_the_share_of_slow_requests():
 )
 def test_what_is_slow_or_hopeless_comes_with_advice(steps, traffic, words):
     spec = schedule(steps)
-    said = "\n".join(advice(spec, plan(spec, traffic)))
+    text = "\n".join(advice(spec, plan(spec, traffic)))
     for word in words:
-        assert word in said
+        assert word in text
 
 
 def test_a_schedule_that_suits_its_traffic_needs_no_advice():
@@ -203,7 +203,7 @@ def test_a_schedule_of_thresholds_alone_takes_its_bakes():
     assert list(advice(spec, planned)) == []
 
 
-def test_regressions_that_come_to_the_same_are_told_once():
+def test_regressions_that_come_to_the_same_are_reported_once():
     (hopeless,) = plan(six(5), same(100, 1.0)).steps[0].slos[0].regressions
     assert (hopeless.label, hopeless.p50) == ("100%", None)
     assert [one.label for one in plan(six(5), same(100, 0.96)).steps[0].slos[0].regressions] == [

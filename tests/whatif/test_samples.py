@@ -48,8 +48,8 @@ def test_a_sample_finishes_in_its_traffic_without_advice(sample: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", WITH_SCHEDULE)
 def test_a_sample_promotes_the_healthy_in_its_traffic(sample: str) -> None:
-    said = dict(zip(stated(sample)[::2], stated(sample)[1::2], strict=True))
-    healthy = ["--rps", said["--rps"], "--baseline", said["--error-ratio"], "--canary", said["--error-ratio"]]
-    if slow := said.get("--latency-slow-ratio"):
+    options = dict(zip(stated(sample)[::2], stated(sample)[1::2], strict=True))
+    healthy = ["--rps", options["--rps"], "--baseline", options["--error-ratio"], "--canary", options["--error-ratio"]]
+    if slow := options.get("--latency-slow-ratio"):
         healthy += ["--latency-slow-ratio", f"{slow}:{slow}"]
     assert run("simulate", str(SAMPLES / sample), *healthy, "--runs", "20")["promoted"] >= 19

@@ -37,9 +37,9 @@ def approve(world: World, target: str | None = None, ident: str = "1") -> str:
 
 def test_a_step_is_left_only_with_consent_and_its_time_is_not_held_against_it() -> None:
     world = waiting(maxHold="5m")
-    told = world.status.message
-    assert told.startswith("step 1 (5 %) is left when a person approves it, asked until 2026-03-03 ")
-    assert told.endswith("(then it goes on waiting): ingress-canary approve checkout -n shop")
+    message = world.status.message
+    assert message.startswith("step 1 (5 %) is left when a person approves it, asked until 2026-03-03 ")
+    assert message.endswith("(then it goes on waiting): ingress-canary approve checkout -n shop")
     assert world.status.step is not None
     held = world.status.step.held_seconds
     world.step(100)
@@ -172,7 +172,7 @@ def test_consent_is_void_when_evidence_begins_anew() -> None:
     world.until(lambda w: w.status.reason == Reason.AWAITING_APPROVAL)
 
 
-def test_a_closed_window_is_waited_for_with_consent_in_hand() -> None:
+def test_a_closed_window_is_waited_for_with_consent_given() -> None:
     windows = {
         "allow": [{"days": ["Mon"], "from": "09:00", "to": "10:02"}, {"days": ["Mon"], "from": "11:00", "to": "12:00"}]
     }
@@ -220,7 +220,7 @@ def test_a_pause_before_the_start_ends_with_consent_too() -> None:
     world.until(lambda w: w.weight == 5, ticks=3)
 
 
-def test_what_another_hand_took_away_while_paused_does_not_come_back_with_consent() -> None:
+def test_what_another_writer_took_away_while_paused_does_not_come_back_with_consent() -> None:
     world = waiting(timeout="1m", onTimeout="Pause").until(lambda w: w.status.phase is Phase.PAUSED)
     world.annotate(canary_weight="0")
     world.settle()
@@ -253,7 +253,7 @@ def test_a_failing_canary_is_rolled_back_though_consent_is_waited_for(then: str)
     assert world.now - began <= 2 * TICK
 
 
-def test_the_look_that_proves_a_fail_advances_nothing_though_it_brings_consent() -> None:
+def test_the_reading_that_proves_a_fail_advances_nothing_though_it_brings_consent() -> None:
     world = waiting()
     world.traffic.canary = 1.0
     world.now += TICK

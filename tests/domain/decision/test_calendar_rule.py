@@ -67,7 +67,7 @@ def test_a_freeze_says_why_and_until_when() -> None:
     world.until(lambda w: w.status.phase is Phase.PROMOTING)
 
 
-def test_a_freeze_everywhere_is_told_at_once_and_lifted_at_once() -> None:
+def test_a_freeze_everywhere_is_reported_at_once_and_lifted_at_once() -> None:
     world = at_step(2)
     world.frozen = "incident 4711"
     world.step(3)
@@ -82,7 +82,7 @@ def test_a_freeze_everywhere_is_told_at_once_and_lifted_at_once() -> None:
     assert {c.type: c.status for c in world.status.conditions}["Frozen"] == "False"
 
 
-def test_what_has_not_begun_and_what_is_paused_tell_of_it_and_what_is_at_rest_does_not() -> None:
+def test_what_has_not_begun_and_what_is_paused_report_it_and_what_is_at_rest_does_not() -> None:
     world = World(frozen="incident")
     world.until(lambda w: w.status.reason == Reason.FROZEN)
     assert world.shadow is None

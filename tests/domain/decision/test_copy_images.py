@@ -1,4 +1,4 @@
-"""CopyImages: forth, back after a fail, over crashes, and beside other hands on stable."""
+"""CopyImages: forth, back after a fail, over crashes, and beside other writers of stable."""
 
 from collections.abc import Callable
 from typing import Any
@@ -88,7 +88,7 @@ def test_a_crash_around_the_patch_loses_nothing_and_patches_once(moment: str) ->
     assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED)
 
 
-def test_images_that_another_hand_takes_back_are_told_and_not_fought() -> None:
+def test_images_that_another_writer_takes_back_are_reported_and_not_fought() -> None:
     world = copying()
     world.stable = V1
     world.step(5)
@@ -107,7 +107,7 @@ def test_images_that_another_hand_takes_back_are_told_and_not_fought() -> None:
     assert world.status.phase is Phase.SUCCEEDED
 
 
-def test_images_of_another_hand_are_not_replaced_on_the_way_back_either() -> None:
+def test_images_of_another_writer_are_not_replaced_on_the_way_back_either() -> None:
     world = copying()
     world.stable = deployment("checkout", "app:v3")
     world.traffic.canary = 0.5
@@ -153,12 +153,12 @@ def deleted(world: World) -> None:
     world.shadow = None
 
 
-@pytest.mark.parametrize(("hand", "left"), [(lowered, 10), (deleted, 0)])
+@pytest.mark.parametrize(("change", "left"), [(lowered, 10), (deleted, 0)])
 def test_what_is_taken_away_meanwhile_stays_away_and_stable_is_put_back(
-    hand: Callable[[World], None], left: float
+    change: Callable[[World], None], left: float
 ) -> None:
     world = failing()
-    hand(world)
+    change(world)
     world.step(2)
     assert (world.status.reason, world.weight, world.status.weight) == (Reason.RESTORING_STABLE, left, left)
     world.stable = V1
@@ -166,15 +166,15 @@ def test_what_is_taken_away_meanwhile_stays_away_and_stable_is_put_back(
     assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED)
 
 
-@pytest.mark.parametrize(("hand", "left"), [(lowered, 10), (deleted, 0)])
-def test_what_is_taken_away_in_the_look_that_proves_the_fail_stays_away_too(
-    hand: Callable[[World], None], left: float
+@pytest.mark.parametrize(("change", "left"), [(lowered, 10), (deleted, 0)])
+def test_what_is_taken_away_in_the_reading_that_proves_the_fail_stays_away_too(
+    change: Callable[[World], None], left: float
 ) -> None:
     world = copying()
     world.refuse_status = True
     world.traffic.canary = 0.5
     world.step(3)
-    hand(world)
+    change(world)
     world.refuse_status = False
     world.settle()
     assert (world.status.reason, world.weight, world.status.weight) == (Reason.RESTORING_STABLE, left, left)
@@ -226,7 +226,7 @@ def test_on_failure_pause_holds_until_a_person_aborts_which_puts_back() -> None:
     assert world.images_set == ["app:v2", "app:v1"]
 
 
-def test_a_refused_patch_is_told_in_the_apis_words_and_tried_again() -> None:
+def test_a_refused_patch_is_reported_with_the_apis_message_and_tried_again() -> None:
     world = World(spec=rollout(**COPY), denied="daemon may not patch deployments")
     world.until(lambda w: w.status.phase is Phase.PROMOTING)
     world.step(2)
@@ -249,7 +249,7 @@ def test_a_config_only_change_is_left_to_a_person() -> None:
 
 
 @pytest.mark.parametrize("gone", ["canary", "stable"])
-def test_a_workload_that_is_gone_when_it_is_to_be_copied_is_said(gone: str) -> None:
+def test_a_workload_that_is_gone_when_it_is_to_be_copied_is_reported(gone: str) -> None:
     world = World(spec=rollout(**COPY), denied="wait").until(lambda w: w.status.phase is Phase.PROMOTING)
     setattr(world, gone, None)
     world.step()
@@ -257,7 +257,7 @@ def test_a_workload_that_is_gone_when_it_is_to_be_copied_is_said(gone: str) -> N
     assert "does not exist" in world.status.message
 
 
-def test_containers_that_only_one_side_has_are_said_before_anything_begins() -> None:
+def test_containers_that_only_one_side_has_are_reported_before_anything_begins() -> None:
     world = World(spec=rollout(**COPY))
     world.stable = sidecar("checkout", "app:v1")
     world.settle()

@@ -1,4 +1,4 @@
-"""What happens to a rollout, told as stories over plain values."""
+"""What happens to a rollout, as scenarios over plain values."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -167,7 +167,7 @@ def test_resume_after_a_time_out_takes_fresh_evidence() -> None:
     world.until(lambda w: w.status.phase is Phase.PROMOTING)
 
 
-def test_an_inert_canary_is_told_and_nothing_advances() -> None:
+def test_an_inert_canary_is_reported_and_nothing_advances() -> None:
     world = at_step(1)
     world.orphaned = True
     world.until(lambda w: w.status.reason == Reason.WEIGHT_NOT_EFFECTIVE, ticks=10)
@@ -204,7 +204,7 @@ def test_what_raises_exposure_is_undone_at_once(change: dict[str, str | None]) -
     assert world.status.phase is Phase.PROGRESSING
 
 
-def test_the_share_that_another_hand_made_unseen_is_not_held_against_the_weight_it_is_set_back_to() -> None:
+def test_the_share_that_another_writer_made_unseen_is_not_held_against_the_weight_it_is_set_back_to() -> None:
     world = at_step(1)
     world.step(4)
     world.counters["shop-checkout-canary-80", "200"] += 50_000
@@ -398,7 +398,7 @@ def test_a_new_revision_in_mid_rollout_begins_anew_from_weight_0() -> None:
 
 
 def named(world: World) -> World:
-    """Return the world with a revision that CI has said, from the start."""
+    """Return the world with a revision that CI has set, from the start."""
     return world.until(lambda w: w.status.step is not None and w.status.step.index == 2)
 
 
@@ -603,7 +603,7 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
     assert ready.status == ("False" if reason in blocked else "True")
 
 
-def test_whose_the_shadows_name_is_preflight_says_and_nobody_is_told_to_delete_it() -> None:
+def test_whose_the_shadows_name_is_preflight_reports_and_nobody_is_asked_to_delete_it() -> None:
     world = World(foreign=True, obstacles=((Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
     assert world.pass_().status.message == "CanaryRollout shop/a comes first"
     world.obstacles = ()
@@ -615,7 +615,7 @@ def in_words(decision: Decision) -> str:
     return decision.words()
 
 
-def test_a_step_whose_looks_come_late_says_so_and_blames_no_controller() -> None:
+def test_a_step_whose_readings_come_late_reports_it_and_blames_no_controller() -> None:
     world = at_step(1)
     world.step(4)
     world.now += timedelta(seconds=25)

@@ -29,7 +29,7 @@ def result(world: World) -> str:
     return world.status.last_action.result
 
 
-# -- another writer and something else in the same look ---------------------------------------------------------------
+# -- another writer and something else in the same pass ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", ["pause#1", "resume#1", "explode#1", "finish:x#1", "retry#1"])
@@ -81,7 +81,7 @@ def test_a_fail_in_a_promotion_that_is_held_leaves_a_lowered_weight_where_it_is(
     assert (world.status.phase, world.weight) == (Phase.PAUSED, 10)
 
 
-def test_a_resume_in_the_look_that_proves_a_fail_raises_nothing() -> None:
+def test_a_resume_in_the_reading_that_proves_a_fail_raises_nothing() -> None:
     world = at_step(2)
     world.annotate(canary_weight="10")
     world.settle()
@@ -211,7 +211,7 @@ def test_a_canary_that_fails_during_a_fight_is_taken_off() -> None:
     assert world.shadow is None
 
 
-def test_a_weight_lowered_during_a_fight_is_honoured_and_the_hands_stay_off() -> None:
+def test_a_weight_lowered_during_a_fight_is_honoured_and_nothing_is_undone() -> None:
     world = fought()
     world.annotate(canary_weight="10")
     world.settle()
@@ -225,7 +225,7 @@ def test_a_weight_lowered_during_a_fight_is_honoured_and_the_hands_stay_off() ->
     assert (world.status.phase, world.weight) == (Phase.PROGRESSING, 50)
 
 
-def test_paths_removed_during_a_fight_are_told_once() -> None:
+def test_paths_removed_during_a_fight_are_reported_once() -> None:
     world = fought()
     world.edit(lambda shadow: shadow["spec"].update(rules=[]))
     world.step(3)
@@ -337,12 +337,12 @@ def test_stable_is_known_from_when_the_spec_names_it() -> None:
 # -- versions -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hand", ["pause", "delete", "lower"])
-def test_a_new_revision_does_not_begin_while_a_pause_waits_for_a_person(hand: str) -> None:
+@pytest.mark.parametrize("change", ["pause", "delete", "lower"])
+def test_a_new_revision_does_not_begin_while_a_pause_waits_for_a_person(change: str) -> None:
     world = at_step(2)
-    if hand == "pause":
+    if change == "pause":
         world.action = "pause#1"
-    elif hand == "delete":
+    elif change == "delete":
         world.shadow = None
     else:
         world.annotate(canary_weight="10")
@@ -388,7 +388,7 @@ def test_a_spec_that_names_another_service_or_ingress_takes_the_canary_off_and_b
     assert world.status.revision is not None
 
 
-def test_abort_in_the_very_first_look_is_final() -> None:
+def test_abort_in_the_very_first_reading_is_final() -> None:
     world = World()
     world.action = "abort#1"
     world.step(20)
@@ -410,7 +410,7 @@ def test_retry_while_the_workload_is_missing_waits_for_it() -> None:
     world.until(lambda w: w.weight == 5)
 
 
-def test_a_shadow_made_by_another_hand_under_the_same_name_is_removed() -> None:
+def test_a_shadow_made_by_another_writer_under_the_same_name_is_removed() -> None:
     world = at_step(2)
     world.edit(lambda shadow: shadow["metadata"].update(uid="another"))
     world.settle()
@@ -565,7 +565,7 @@ def test_a_missing_workload_without_a_reference_is_named_in_words() -> None:
 # -- writes that are refused ----------------------------------------------------------------------------------------
 
 
-def test_a_rollback_whose_status_is_refused_is_no_other_hands_deletion_afterwards() -> None:
+def test_a_rollback_whose_status_is_refused_is_not_another_writers_deletion_afterwards() -> None:
     world = World(schedule=schedule(maxHold="5m", onInconclusive="Rollback"))
     world.traffic.rate = 0.5
     world.until(lambda w: w.status.reason == Reason.INSUFFICIENT_EVIDENCE)

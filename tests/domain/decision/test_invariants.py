@@ -1,7 +1,7 @@
 """The rules of the design that a pure function can break, held against whatever people, clusters and sources do.
 
-A machine throws traffic, outages, other hands, people, versions, obstacles, refused writes and crashes at one rollout
-with a schedule of its own. :class:`Guarded` looks at every single pass.
+A machine throws traffic, outages, other writers, people, versions, obstacles, refused writes and crashes at one rollout
+with a schedule of its own. :class:`Guarded` checks every single pass.
 """
 
 import json
@@ -55,7 +55,7 @@ ENDS_BY_EVIDENCE = frozenset({Reason.SLO_VIOLATED, Reason.STEP_TIMED_OUT})
 
 
 def lower(allowed: Exposure, left: Exposure) -> Exposure:
-    """Return what is still allowed when a hand has left this; a route that it changed is a raise, not its removal."""
+    """Return what is allowed when another writer has left this; a route that it changed is a raise, not its removal."""
     return Exposure(min(allowed.weight, left.weight), left.header and allowed.header, left.cookie and allowed.cookie)
 
 
@@ -76,11 +76,11 @@ class Guarded(World):
     """A world in which every pass is held against the rules."""
 
     allowed: Exposure = NOBODY
-    """The most that evidence and people have allowed so far, less what hands have taken away."""
+    """The most that evidence and people have allowed so far, less what other writers have taken away."""
     touched: bool = False
-    """Another hand has been at the shadow since the last pass that went through."""
+    """Another writer has changed the shadow since the last pass that went through."""
     owed: bool = False
-    """The step may be taken again without another look at its evidence: after Retreat, or after a person's resume."""
+    """The step may be taken again without new evidence: after Retreat, or after a person's resume."""
     failed: bool = False
     """The revision was rolled back, and neither retry nor another revision came since."""
 
@@ -93,7 +93,7 @@ class Guarded(World):
         if self.touched and not self.refuse_status:
             self.allowed, self.touched = lower(self.allowed, self.left), False
         decision = super().pass_(reading, die=die)
-        # the same look decides the same
+        # the same observation decides the same
         again = decide(seen, now)
         assert again._replace(words=None) == decision._replace(words=None)
         assert (again.words and again.words()) == (decision.words and decision.words())
@@ -111,10 +111,10 @@ class Guarded(World):
     def says_something(self, seen: Observation, decision: Decision) -> None:
         """Rule 9: every decision has its word and its sentence."""
         moved = [decision.moved] if decision.moved else []
-        told: list[RolloutStatus | Transition | Alert] = [decision.status, *moved, *decision.alerts]
-        for said in told:
-            assert said.reason in VOCABULARY, said
-            assert said.message, said
+        published: list[RolloutStatus | Transition | Alert] = [decision.status, *moved, *decision.alerts]
+        for one in published:
+            assert one.reason in VOCABULARY, one
+            assert one.message, one
         assert (decision.moved is None) == (decision.status.history == seen.status.history)
 
     def is_allowed(self, seen: Observation, decision: Decision) -> None:
@@ -278,7 +278,7 @@ class Guarded(World):
 
     @property
     def left(self) -> Exposure:
-        """What another hand has left of the shadow's exposure; all of it where only the mark is gone."""
+        """What another writer has left of the shadow's exposure; all of it where only the mark is gone."""
         if self.shadow is None or not self.shadow["spec"]["rules"] or "deletionTimestamp" in self.shadow["metadata"]:
             return NOBODY
         return ROUTER.exposure(Ingress.of(self.shadow)) or self.allowed
@@ -340,7 +340,7 @@ class Rollouts(RuleBasedStateMachine):
         self.world.pass_()
         self.settle()
 
-    def look(self, seen: bool) -> None:
+    def settle_if_seen(self, seen: bool) -> None:
         """Let a change be seen at once, or only together with the next one."""
         if seen:
             self.settle()
@@ -399,7 +399,7 @@ class Rollouts(RuleBasedStateMachine):
     def controllers_say(self, orphaned: bool | None) -> None:
         self.world.orphaned = orphaned
 
-    # -- another hand on the shadow -----------------------------------------------------------------------------------
+    # -- another writer of the shadow ---------------------------------------------------------------------------------
 
     def shadow_there(self) -> bool:
         return self.world.shadow is not None
@@ -413,7 +413,7 @@ class Rollouts(RuleBasedStateMachine):
     def sets_the_weight(self, weight: str, total: str | None, seen: bool) -> None:
         self.world.annotate(canary_weight=weight, canary_weight_total=total)
         self.world.touched = True
-        self.look(seen)
+        self.settle_if_seen(seen)
 
     @precondition(shadow_there)
     @rule(
@@ -431,7 +431,7 @@ class Rollouts(RuleBasedStateMachine):
     def edits_a_route(self, change: dict[str, str | None], seen: bool) -> None:
         self.world.annotate(**change)
         self.world.touched = True
-        self.look(seen)
+        self.settle_if_seen(seen)
 
     @precondition(lambda self: self.shadow_there() and not self.world.refuse_status)
     @rule(value=st.sampled_from([None, "false"]))
@@ -453,7 +453,7 @@ class Rollouts(RuleBasedStateMachine):
     def deletes_the_shadow(self, seen: bool) -> None:
         self.world.delete_shadow()
         self.world.touched = True
-        self.look(seen)
+        self.settle_if_seen(seen)
 
     @precondition(shadow_there)
     @rule(finalizers=st.sampled_from([(), ("example.com/keep",)]))
@@ -466,7 +466,7 @@ class Rollouts(RuleBasedStateMachine):
     def replaces_the_shadow(self) -> None:
         made = self.world.shadow
         assert made is not None
-        self.world.shadow = {**made, "metadata": {**made["metadata"], "uid": "another-hand's"}}
+        self.world.shadow = {**made, "metadata": {**made["metadata"], "uid": "another-writer's"}}
         self.world.touched = True
         self.settle()
 
@@ -502,7 +502,7 @@ class Rollouts(RuleBasedStateMachine):
     @rule(version=st.sampled_from(["v1", "v2", "v3", "v4"]), rolled_out=st.booleans(), seen=st.booleans())
     def canary_becomes(self, version: str, rolled_out: bool, seen: bool) -> None:
         self.world.canary = deployment("checkout-canary", f"app:{version}", rolled_out=rolled_out)
-        self.look(seen)
+        self.settle_if_seen(seen)
 
     @rule(version=st.sampled_from(["v1", "v1.1", "v2"]), ready=st.integers(0, 3))
     def stable_becomes(self, version: str, ready: int) -> None:
@@ -536,7 +536,7 @@ class Rollouts(RuleBasedStateMachine):
             revision += f"/{step or 1}"
         self.actions += 1
         self.world.action = f"{verb}{revision}{mark}{self.actions}"
-        self.look(seen)
+        self.settle_if_seen(seen)
 
     @rule(seen=st.booleans())
     def resumes(self, seen: bool) -> None:
@@ -601,7 +601,7 @@ class Rollouts(RuleBasedStateMachine):
     # -- always -------------------------------------------------------------------------------------------------------
 
     @invariant()
-    def at_rest_a_second_look_writes_nothing(self) -> None:
+    def at_rest_a_second_reading_writes_nothing(self) -> None:
         world = self.world
         seen = world.observe()
         if seen.status.phase not in AT_REST or seen.action is not None or seen.revision != seen.status.revision:

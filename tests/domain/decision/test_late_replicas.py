@@ -14,20 +14,20 @@ from tests.domain.metrics.test_counting import (
     LONG_AGO,
     SLOW,
     TICK,
+    counts_of,
     histogram,
     reading,
     requests,
-    told,
     total,
 )
 from tests.domain.metrics.test_query_counters import last as last_own
 from tests.domain.metrics.test_query_counters import reading as own_reading
 
-Look = tuple[float, int, int] | tuple[float, None, None]
+Scraped = tuple[float, int, int] | tuple[float, None, None]
 """When, in ticks, and the counters of 200 and 500; None where the process answers without them."""
 
 
-def looks(*seen: Look, started: datetime | None = LONG_AGO) -> list[Reading]:
+def readings_of(*seen: Scraped, started: datetime | None = LONG_AGO) -> list[Reading]:
     """Return the readings of one process."""
     readings = []
     for tick, good, bad in seen:
@@ -52,9 +52,9 @@ def looks(*seen: Look, started: datetime | None = LONG_AGO) -> list[Reading]:
     ids=["both fall", "at once", "absent in between", "errors", "errors, absent in between", "after a minute"],
 )
 def test_what_is_less_by_no_more_than_a_minute_brought_is_late(
-    seen: list[Look], counts: Counts, started: datetime | None
+    seen: list[Scraped], counts: Counts, started: datetime | None
 ) -> None:
-    assert total(told(looks(*seen, started=started))) == counts
+    assert total(counts_of(readings_of(*seen, started=started))) == counts
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ def test_what_is_less_by_no_more_than_a_minute_brought_is_late(
         # a young counter: how much a minute brings is not known before a minute is over, then nothing is lost
         ([(0, 9000, 0), (1, 9000, 30), (2, 9000, 4), (8, 9000, 9)], Counts(n=30 + 9, e=30 + 9)),
     ],
-    ids=["absent in between", "at once", "first look", "below the minute before", "young"],
+    ids=["absent in between", "at once", "first reading", "below the minute before", "young"],
 )
-def test_a_series_that_began_again_on_the_same_process_counts_from_0(seen: list[Look], counts: Counts) -> None:
-    assert total(told(looks(*seen))) == counts
+def test_a_series_that_began_again_on_the_same_process_counts_from_0(seen: list[Scraped], counts: Counts) -> None:
+    assert total(counts_of(readings_of(*seen))) == counts
 
 
 def test_a_late_replica_that_still_shows_the_process_before_a_restart_is_passed_over() -> None:
@@ -83,7 +83,7 @@ def test_a_late_replica_that_still_shows_the_process_before_a_restart_is_passed_
         reading(2, [requests(9003, canary=CANARY)]),
         reading(3, [requests(12, canary=CANARY)], {"a": restart}),
     ]
-    assert total(told(readings)) == Counts(n=12)
+    assert total(counts_of(readings)) == Counts(n=12)
 
 
 def test_a_start_that_has_moved_back_for_good_is_another_clocks_word() -> None:
@@ -91,14 +91,14 @@ def test_a_start_that_has_moved_back_for_good_is_another_clocks_word() -> None:
         reading(tick, [requests(100 + tick, canary=CANARY)], {"a": LONG_AGO - TICK * 360}) for tick in range(20)
     ]
     readings[0] = reading(0, [requests(100, canary=CANARY)], {"a": LONG_AGO})
-    assert total(told(readings)) == Counts(n=19)
+    assert total(counts_of(readings)) == Counts(n=19)
 
 
 def test_counts_and_buckets_of_a_late_replica_are_late_together() -> None:
     seen = [
         reading(tick, histogram(*pair)) for tick, pair in enumerate([(900, 800), (940, 830), (939, 830), (980, 860)])
     ]
-    counts = [one.counts["latency"] for one in told(seen, SLOW)]
+    counts = [one.counts["latency"] for one in counts_of(seen, SLOW)]
     assert counts == [Counts(), Counts(m=40, f=10), Counts(), Counts(m=40, f=10)]
 
 
@@ -119,7 +119,7 @@ LIVES: st.SearchStrategy[Life] = st.lists(
     st.tuples(st.integers(0, 50), st.integers(0, 50), st.integers(0, LATEST), st.booleans()), min_size=1, max_size=25
 )
 BEFORE = 1000
-"""Good requests before the first look: more than twice of what the late replica lacks."""
+"""Good requests before the first reading: more than twice of what the late replica lacks."""
 
 
 def lived(life: Life, *, restarts: bool) -> list[Reading]:
@@ -145,20 +145,20 @@ def served(life: Sequence[tuple[int, int, int, bool]]) -> Counts:
 
 @given(LIVES)
 def test_however_replicas_alternate_each_request_counts_once(life: Life) -> None:
-    assert total(told(lived(life, restarts=False))) == served(life)
+    assert total(counts_of(lived(life, restarts=False))) == served(life)
 
 
 @given(LIVES)
-def test_at_no_look_more_is_counted_than_was_served_by_then(life: Life) -> None:
+def test_at_no_reading_more_is_counted_than_was_served_by_then(life: Life) -> None:
     readings = lived(life, restarts=False)
     for upto in range(1, len(life) + 1):
-        counted, true = total(told(readings[: upto + 1])), served(life[:upto])
+        counted, true = total(counts_of(readings[: upto + 1])), served(life[:upto])
         assert 0 <= counted.e <= true.e
         assert 0 <= counted.n - counted.e <= true.n - true.e
 
 
 @given(LIVES)
 def test_over_restarts_too_no_request_is_counted_twice(life: Life) -> None:
-    counted, true = total(told(lived(life, restarts=True))), served(life)
+    counted, true = total(counts_of(lived(life, restarts=True))), served(life)
     assert counted.e <= true.e
     assert counted.n - counted.e <= true.n - true.e

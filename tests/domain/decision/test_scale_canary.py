@@ -1,4 +1,4 @@
-"""scaleCanary: up before the canary is waited for, back after the drain, over crashes and beside other hands."""
+"""scaleCanary: up before the canary is waited for, back after the drain, over crashes and beside other writers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -117,7 +117,7 @@ def test_a_new_revision_just_after_the_scaling_back_scales_up_again() -> None:
     assert world.replicas_set == [3, 3]
 
 
-def test_what_another_hand_makes_of_the_replicas_is_not_fought() -> None:
+def test_what_another_writer_makes_of_the_replicas_is_not_fought() -> None:
     world = asleep()
     world.settle()
     wakes(world).settle()
@@ -146,7 +146,7 @@ def test_nothing_is_scaled_for_a_rollout_that_cannot_begin(
     assert world.replicas_set == []
 
 
-def test_a_refused_scaling_is_told_in_the_apis_words() -> None:
+def test_a_refused_scaling_is_reported_with_the_apis_message() -> None:
     world = asleep(denied="daemon may not patch deployments/scale")
     world.step(2)
     assert world.status.reason == Reason.CANARY_NOT_READY

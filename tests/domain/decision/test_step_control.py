@@ -106,7 +106,7 @@ def test_a_person_may_do_so_outside_a_window(request_: str) -> None:
             "stale: the shadow, the spec or the canary has just been changed",
         ),
     ],
-    ids=["frozen", "preflight", "paused", "not ready", "hand", "new revision"],
+    ids=["frozen", "preflight", "paused", "not ready", "another writer", "new revision"],
 )
 def test_what_a_person_cannot_overrule(request_: str, hinders: Callable[[World], Any], result: str) -> None:
     world = at_step(1)
@@ -115,7 +115,7 @@ def test_what_a_person_cannot_overrule(request_: str, hinders: Callable[[World],
     assert world.weight <= 5
 
 
-def test_the_look_that_proves_a_fail_advances_nothing() -> None:
+def test_the_reading_that_proves_a_fail_advances_nothing() -> None:
     for request in ("skip", "promote"):
         world = at_step(1)
         world.step(3)
@@ -165,7 +165,7 @@ def test_a_canary_off_traffic_is_not_sent_more() -> None:
     assert ask(world, "skip:{revision}/{step}#1").startswith("no effect: another writer keeps changing the shadow")
 
 
-def test_what_another_hand_has_lowered_is_resumed_first() -> None:
+def test_what_another_writer_has_lowered_is_resumed_first() -> None:
     world = at_step(2)
     world.annotate(canary_weight="1")
     world.settle()

@@ -22,13 +22,13 @@ LONG = schedule(steps=[{"weight": 20, "bake": "10h"}, {"weight": 50, "bake": "10
 
 
 class Remembering:
-    """A world whose source remembers each tick's reading; ``gone`` is the time in which no daemon looks."""
+    """A world whose source remembers each tick's reading; ``gone`` is the time in which no daemon reads the source."""
 
     def __init__(self, lag: float = 0, **world: Any) -> None:
         self.world = at_step(1, **{"schedule": LONG, **world})
         self.memory: list[Reading] = []
         self.lag = timedelta(seconds=lag)
-        """How old the samples are at each look."""
+        """How old the samples are at each reading."""
 
     def step(self, ticks: int = 1) -> None:
         for _ in range(ticks):
@@ -37,7 +37,7 @@ class Remembering:
             self.world.settle()
 
     def pass_by(self, ticks: int = 1) -> None:
-        """Let traffic flow without a look."""
+        """Let traffic flow without a reading."""
         for _ in range(ticks):
             self.world.now += timedelta(seconds=INTERVAL)
             reading = self.world.read()
@@ -45,13 +45,13 @@ class Remembering:
             self.memory.append(reading._replace(series=aged))
 
     def crash(self, gone: int) -> None:
-        """Die, and be started again after so many ticks; the first pass comes before the first look."""
+        """Die, and be started again after so many ticks; the first pass comes before the first reading."""
         self.world.crash()
         self.pass_by(gone)
         self.world.settle()
 
-    def look(self, remembers: Callable[[Reading], bool] = lambda _: True) -> None:
-        """Make the next look, with what the source remembers of the instants that are wanted."""
+    def take_reading(self, remembers: Callable[[Reading], bool] = lambda _: True) -> None:
+        """Take the next reading, with what the source remembers of the instants that are wanted."""
         self.pass_by()
         assert self.world.evaluation is not None
         wanted = instants(self.world.evaluation, self.world.now, INTERVAL)
@@ -69,7 +69,7 @@ class Remembering:
         analysis = self.world.evaluation.analysis
         return (
             [
-                # the starting point of a restart is a look that adds nothing, and others may come a little earlier
+                # the starting point of a restart is a reading that adds nothing, and others may come a little earlier
                 (track.total, track.step, track.absolute, track.relative, [one[1:] for one in track.looks if one.m])
                 for track in analysis.tracks
             ],
@@ -87,7 +87,7 @@ def test_a_restart_reaches_the_state_of_an_uninterrupted_run(lived: int, gone: i
         each.world.traffic.canary = each.world.traffic.stable = 0.001
         each.step(lived)
     one.crash(gone)
-    one.look()
+    one.take_reading()
     other.step(gone + 1)
     assert one.state == other.state
     one.step(5)
@@ -101,7 +101,7 @@ def test_neither_bake_nor_hold_go_on_while_no_daemon_lives() -> None:
     stored = one.world.status.step
     assert stored is not None
     one.crash(30)
-    one.look()
+    one.take_reading()
     assert one.world.evaluation is not None
     assert (one.world.evaluation.baked, one.world.evaluation.held) == (stored.baked_seconds, stored.held_seconds)
     one.step(1)
@@ -118,7 +118,7 @@ def test_a_fail_while_no_daemon_lived_ends_the_rollout_although_the_canary_has_r
     one.world.traffic.canary = 0.0
     one.pass_by(200)
     one.world.settle()
-    one.look()
+    one.take_reading()
     assert (one.world.status.phase, one.world.status.reason) == (Phase.ROLLED_BACK, "SLOViolated")
     first = next(
         decision.evaluation
@@ -129,19 +129,19 @@ def test_a_fail_while_no_daemon_lived_ends_the_rollout_although_the_canary_has_r
     assert first.analysis.first_fail_at <= failed_at
 
 
-def test_without_a_memory_the_first_look_is_a_starting_point_and_the_rollout_settles_anew() -> None:
+def test_without_a_memory_the_first_reading_is_a_starting_point_and_the_rollout_settles_anew() -> None:
     one = Remembering()
     one.step(9)
     before = one.world.status.slos[0].canary.total
     one.crash(5)
-    one.look(lambda _: False)
+    one.take_reading(lambda _: False)
     assert one.world.evaluation is not None
     assert (one.world.evaluation.settling, one.world.evaluation.resume) == (True, None)
     one.step(2)
     assert one.world.evaluation.analysis.tracks[0].total.n <= before + 2 * 400
 
 
-def test_what_is_remembered_is_taken_in_however_often_the_daemon_dies_before_its_first_look() -> None:
+def test_what_is_stored_is_taken_in_however_often_the_daemon_dies_before_its_first_reading() -> None:
     one, other = Remembering(), Remembering()
     for each in (one, other):
         each.step(9)
@@ -151,7 +151,7 @@ def test_what_is_remembered_is_taken_in_however_often_the_daemon_dies_before_its
     one.world.outage = None
     one.memory[-8:] = []
     one.crash(1)
-    one.look()
+    one.take_reading()
     other.step(4)
     assert one.world.evaluation is not None
     assert other.world.evaluation is not None
@@ -176,7 +176,7 @@ def test_what_has_changed_meanwhile_is_not_judged_by_what_came_before(
     one.pass_by(30)
     one.world.traffic.canary = 0.0
     one.world.settle()
-    one.look()
+    one.take_reading()
     assert one.world.status.phase is not Phase.ROLLED_BACK
     assert one.world.evaluation is not None
     assert one.world.evaluation.resume is None
@@ -284,7 +284,7 @@ def read(at: float, **pods: tuple[float, float]) -> Reading:
 def test_every_request_counts_once_wherever_the_daemon_dies(
     pods: list[tuple[int, int]], lived: int, gone: int, many: bool
 ) -> None:
-    """Pods are scraped at moments of their own; the daemon looks every 10 s, dies and reads the rest."""
+    """Pods are scraped at moments of their own; the daemon reads every 10 s, dies and reads the rest."""
     world = at_step(1, schedule=LONG)
     start = (world.now - BEGIN).total_seconds()
 
@@ -306,7 +306,7 @@ def test_every_request_counts_once_wherever_the_daemon_dies(
     course = world.course
     assert course is not None
     checkpoint = text.checkpoint
-    if many:  # too many processes to be told apart
+    if many:  # too many processes to be distinguished
         resume = Resume.of(text.book, text.settled_from)
         assert resume is not None
         analysis = checkpoint.rpartition(".")[0]

@@ -54,13 +54,13 @@ class Gated(World):
             record = one
             if one.next_at is not None and one.next_at <= self.now:
                 self.asked.append((one.name, one.step, one.question))
-                said = self.says.get(one.name, HANGS)
-                if said is not HANGS:
-                    record = record_answer(one, GateAnswer(one.question, said, f"says {said}", self.now))
+                answer = self.says.get(one.name, HANGS)
+                if answer is not HANGS:
+                    record = record_answer(one, GateAnswer(one.question, answer, f"says {answer}", self.now))
             records.append(record)
         self.gates = self.gates and tuple(records)
 
-    def said(self, name: str = "qa") -> GateStatus:
+    def gate_status(self, name: str = "qa") -> GateStatus:
         return next(one for one in self.status.gates if one.name == name)
 
 
@@ -103,7 +103,7 @@ def test_what_does_not_pass_holds_for_ever_and_passes_as_soon_as_the_gate_does(
 
 
 @pytest.mark.parametrize(("when", "phase", "weight"), BEFORE)
-def test_a_rejection_holds_and_is_told_until_the_gate_passes(when: str, phase: Phase, weight: float) -> None:
+def test_a_rejection_holds_and_is_reported_until_the_gate_passes(when: str, phase: Phase, weight: float) -> None:
     made = world(gate(when), says=REJECTED)
     made.until(lambda w: w.status.reason == Reason.GATE_REJECTED)
     made.step(120)
@@ -230,7 +230,7 @@ def test_attempts_come_further_and_further_apart_and_are_shown() -> None:
     made = waits(world(gate("beforeStart", backoff="30s"), says=UNKNOWN))
     made.step(200)
     assert 8 <= len(made.asked) <= 11
-    record = made.said()
+    record = made.gate_status()
     assert record.at is not None
     assert record.next_at is not None
     assert record.next_at - record.at == 5 * MINUTE
@@ -268,8 +268,8 @@ def test_a_person_who_skips_passes_the_gates_to_come_and_those_of_the_step_go_on
     made.action = f"skip:{made.status.revision}/1#1"
     made.until(lambda w: w.weight == 50)
     made.step(2)
-    assert made.said("logs").verdict is PASSED
-    assert made.said("qa").next_at is None
+    assert made.gate_status("logs").verdict is PASSED
+    assert made.gate_status("qa").next_at is None
 
 
 def test_an_answer_from_before_a_long_stop_is_not_enough() -> None:
@@ -317,22 +317,22 @@ def test_a_crash_at_any_pass_skips_no_gate(when: str) -> None:
 def test_a_wait_survives_a_restart_with_its_attempts() -> None:
     made = waits(world(gate("beforeStart"), says=UNKNOWN))
     made.step(30)
-    attempts, at = made.said().attempts, made.said().next_at
+    attempts, at = made.gate_status().attempts, made.gate_status().next_at
     made.crash()
     made.says["qa"] = HANGS
     made.pass_()
     # stable is learnt anew first, and nothing is asked until then
-    assert (made.status.reason, made.said().attempts) == (Reason.WARMING_UP, attempts)
+    assert (made.status.reason, made.gate_status().attempts) == (Reason.WARMING_UP, attempts)
     waits(made)
-    assert (made.said().attempts, made.said().next_at) == (attempts, at)
+    assert (made.gate_status().attempts, made.gate_status().next_at) == (attempts, at)
 
 
 def test_the_answer_for_one_revision_is_nothing_to_the_next() -> None:
     made = waits(world(gate("beforeStart")))
-    first = made.said().question
+    first = made.gate_status().question
     made.canary = deployment("checkout-canary", "app:v3")
     made.step()
-    second = made.said().question
+    second = made.gate_status().question
     assert first != second
     late = GateAnswer(first, PASSED, "", made.now)
     made.gates = tuple(record_answer(one, late) for one in made.status.gates)
@@ -354,7 +354,7 @@ def test_a_try_asks_anew_what_the_last_one_asked() -> None:
 
 @pytest.mark.parametrize(("says", "attempts"), [(PASSED, 1), (REJECTED, 1), (UNKNOWN, 10)])
 @pytest.mark.parametrize("ending", [Phase.SUCCEEDED, Phase.ROLLED_BACK])
-def test_an_end_is_told_after_it_is_stored_a_bounded_number_of_times_and_changes_nothing(
+def test_an_end_is_sent_after_it_is_stored_a_bounded_number_of_times_and_changes_nothing(
     ending: Phase, says: GateVerdict, attempts: int
 ) -> None:
     made = world(gate("afterFinish"), says=says)
@@ -372,14 +372,14 @@ def test_an_end_is_told_after_it_is_stored_a_bounded_number_of_times_and_changes
     made.step(120)
     assert len(made.asked) == attempts
     assert (made.status.phase, made.status.message) == (ending, ended)
-    assert made.said().next_at is None
+    assert made.gate_status().next_at is None
     made.crash()
     made.pass_()
     made.step(100)
     assert len(made.asked) == attempts
 
 
-def test_nothing_is_told_of_a_rollout_that_never_began() -> None:
+def test_nothing_is_sent_about_a_rollout_that_never_began() -> None:
     made = world(gate("afterFinish"), says=PASSED)
     made.action = "abort#1"
     made.until(lambda w: w.status.phase is Phase.ROLLED_BACK)
@@ -402,7 +402,7 @@ def test_a_canary_set_to_stables_version_at_rest_is_no_end_of_a_rollout() -> Non
     assert len(made.asked) == 1
 
 
-def test_a_pause_by_a_gate_puts_back_nothing_that_another_hand_has_taken_away() -> None:
+def test_a_pause_by_a_gate_puts_back_nothing_that_another_writer_has_taken_away() -> None:
     made = world(gate("duringStep", onReject="Pause"), says=PASSED)
     made.until(lambda w: w.weight == 5)
     made.says["qa"] = REJECTED
@@ -411,7 +411,7 @@ def test_a_pause_by_a_gate_puts_back_nothing_that_another_hand_has_taken_away() 
     assert (made.status.phase, made.status.reason, made.weight) == (Phase.PAUSED, Reason.INTERVENED, 1)
 
 
-def test_a_schedule_that_cannot_be_read_any_more_keeps_what_was_said_and_asks_nothing() -> None:
+def test_a_schedule_that_cannot_be_read_any_more_keeps_the_answers_and_asks_nothing() -> None:
     made = world(gate("duringStep"), says=PASSED)
     made.until(lambda w: w.weight == 5)
     made.step()
@@ -428,12 +428,12 @@ def test_a_pause_by_the_spec_asks_again_what_was_rejected() -> None:
     made.step()
     made.says["qa"] = REJECTED
     made.step(2)
-    assert made.said().verdict is REJECTED
+    assert made.gate_status().verdict is REJECTED
     made.says["qa"] = HANGS
     with_spec(made, paused=False)
     made.step()
     assert made.status.phase is Phase.PROGRESSING
-    assert (made.said().verdict, made.said().attempts) == (UNKNOWN, 0)
+    assert (made.gate_status().verdict, made.gate_status().attempts) == (UNKNOWN, 0)
 
 
 @settings(max_examples=10)
@@ -444,7 +444,7 @@ def test_a_pause_by_the_spec_asks_again_what_was_rejected() -> None:
         max_size=45,
     )
 )
-def test_no_weight_rises_but_by_a_pass_whatever_gates_say_and_whoever_dies(ticks: list[tuple[Says, str]]) -> None:
+def test_no_weight_rises_but_by_a_pass_with_any_answer_of_gates_and_any_crash(ticks: list[tuple[Says, str]]) -> None:
     made = world(gate("beforeStart", "first"), gate("beforeStep", "each"), gate("duringStep", "all"))
     passed = set[tuple[str, int]]()
     for says, die in ticks:

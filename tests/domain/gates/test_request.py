@@ -33,7 +33,7 @@ def test_the_question_says_which_rollout_is_where_and_what_the_evidence_is() -> 
     assert evidence["canary"]["total"] > 0
     assert set(evidence) == {"slo", "verdict", "canary", "stable", "step", "message"}
     assert body == {
-        "version": "v1", "id": made.said().question, "attempt": 1, "gate": "qa", "when": "beforeStep",
+        "version": "v1", "id": made.gate_status().question, "attempt": 1, "gate": "qa", "when": "beforeStep",
         "namespace": "shop", "name": "checkout", "revision": made.status.revision, "stableRevision": None,
         "checksum": made.status.revision, "phase": "Progressing", "reason": "AwaitingGate",
         "step": {"index": 2, "name": "", "weight": 50}, "weight": 5,
@@ -46,10 +46,10 @@ def test_an_attempt_has_its_number_and_the_question_keeps_its_id() -> None:
     made.step(30)
     later = json.loads(call_of(made).body)
     assert (first["id"], first["step"]["index"]) == (later["id"], 1)
-    assert later["attempt"] == made.said().attempts + 1
+    assert later["attempt"] == made.gate_status().attempts + 1
 
 
-def test_an_end_is_told_with_its_reason() -> None:
+def test_an_end_is_sent_with_its_reason() -> None:
     made = world(gate("afterFinish"))
     made.until(lambda w: w.weight == 5)
     made.action = "abort#1"
@@ -91,18 +91,18 @@ def test_a_rollout_without_workloads_has_no_checksum() -> None:
 def test_an_answer_means_what_its_code_means(
     code: int, kind: str, body: bytes, verdict: GateVerdict, message: str
 ) -> None:
-    found, said = read_gate_answer(code, kind, body)
+    found, text = read_gate_answer(code, kind, body)
     assert found is verdict
-    assert said.startswith(message)
-    assert len(said) == len(message) or "HTML" in said
+    assert text.startswith(message)
+    assert len(text) == len(message) or "HTML" in text
 
 
 @pytest.mark.parametrize("body", [b"x" * 4096, b"[" * 4096, b'{"message": "' + b"y" * 2000 + b'"}'])
 def test_a_long_answer_is_cut(body: bytes) -> None:
-    verdict, said = read_gate_answer(200, "application/json", body)
+    verdict, text = read_gate_answer(200, "application/json", body)
     assert verdict is PASSED
-    assert len(said) == 256
-    assert said.endswith("...")
+    assert len(text) == 256
+    assert text.endswith("...")
 
 
 def test_the_signature_is_the_one_that_openssl_makes() -> None:

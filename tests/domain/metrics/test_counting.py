@@ -51,7 +51,7 @@ def reading(
     return Reading(at, instances, tuple(one._replace(at=at) for one in series))
 
 
-def told(readings: Sequence[Reading], measures: SliSet = MEASURES) -> list[ReadingCounts]:
+def counts_of(readings: Sequence[Reading], measures: SliSet = MEASURES) -> list[ReadingCounts]:
     book, evidence = CounterBook(), []
     for one in readings:
         book, added = advance(book, one, SIGNALS, measures, TICK)
@@ -60,7 +60,7 @@ def told(readings: Sequence[Reading], measures: SliSet = MEASURES) -> list[Readi
 
 
 def last(readings: Sequence[Reading], measures: SliSet = MEASURES) -> Counts | NoData | UnknownBound:
-    (counts,) = told(readings, measures)[-1].counts.values()
+    (counts,) = counts_of(readings, measures)[-1].counts.values()
     return counts
 
 
@@ -70,9 +70,9 @@ def message(counts: object) -> str:
 
 
 CASES: dict[str, tuple[list[Reading], Counts]] = {
-    "the first look is only a starting point": ([reading(0, [requests(500)])], Counts()),
+    "the first reading is only a starting point": ([reading(0, [requests(500)])], Counts()),
     "a counter adds what it rose": ([reading(0, [requests(500)]), reading(1, [requests(510)])], Counts(m=10)),
-    "both sides are told apart": (
+    "both sides are distinguished": (
         [
             reading(0, [requests(5), requests(1, canary=CANARY)]),
             reading(1, [requests(9), requests(4, canary=CANARY), requests(2, "502", CANARY), requests(1, "500")]),
@@ -95,14 +95,14 @@ CASES: dict[str, tuple[list[Reading], Counts]] = {
         [reading(0), reading(1, [requests(3, "503", CANARY)])],
         Counts(n=3, e=3),
     ),
-    "a new pod that started after the last look counts from 0": (
+    "a new pod that started after the last reading counts from 0": (
         [
             reading(0, [requests(5)]),
             reading(1, [requests(5), requests(8, pod="b")], {"a": LONG_AGO, "b": BEGIN + TICK / 2}),
         ],
         Counts(m=8),
     ),
-    "a new pod that started before the last look is a starting point": (
+    "a new pod that started before the last reading is a starting point": (
         [
             reading(0, [requests(5)]),
             reading(1, [requests(6), requests(8000, pod="b")], {"a": LONG_AGO, "b": LONG_AGO}),
@@ -261,7 +261,7 @@ def test_data_of_a_slow_source_are_stale_after_two_of_its_intervals() -> None:
 def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
     both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
     partly = reading(1, [requests(6)])._replace(failed={family: "answered 422"})
-    counts = told([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
+    counts = counts_of([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
     assert counts == {"availability": Counts(m=1), "latency": NoData("answered 422")}
 
 
@@ -274,13 +274,13 @@ def test_a_count_and_a_bucket_of_two_moments_are_no_pair() -> None:
 
 def test_what_came_during_unusable_data_is_counted_afterwards() -> None:
     ok, broken, back = reading(0, [requests(5)]), reading(1, [requests(nan)]), reading(2, [requests(9)])
-    assert [one.counts["availability"] for one in told([ok, broken, back])][::2] == [Counts(), Counts(m=4)]
+    assert [one.counts["availability"] for one in counts_of([ok, broken, back])][::2] == [Counts(), Counts(m=4)]
 
 
 def test_unusable_latency_leaves_availability_alone() -> None:
     both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
     bad = [requests(6), Series("count", "a", requests(0).labels, nan, BEGIN)]
-    counts = told([reading(0, [requests(5), *histogram(1, 1)]), reading(1, bad)], both)[-1].counts
+    counts = counts_of([reading(0, [requests(5), *histogram(1, 1)]), reading(1, bad)], both)[-1].counts
     assert counts["availability"] == Counts(m=1)
     assert isinstance(counts["latency"], NoData)
 
@@ -308,13 +308,13 @@ def test_status_classes_with_excluded_statuses_turn_the_relative_test_off(
     status: str, excluded: set[str], off: bool
 ) -> None:
     measures = SliSet(MEASURES.by_slo, frozenset(excluded))
-    assert told([reading(0, [requests(5, status)])], measures)[-1].classes_only is off
+    assert counts_of([reading(0, [requests(5, status)])], measures)[-1].classes_only is off
 
 
 def test_requests_for_the_share_leave_excluded_statuses_out() -> None:
     before = reading(0, [requests(5), requests(5, canary=CANARY)])
     after = reading(1, [requests(9), requests(6, canary=CANARY), requests(70, "308")])
-    assert told([before, after])[-1].requests == Requests(canary=1, stable=4)
+    assert counts_of([before, after])[-1].requests == Requests(canary=1, stable=4)
 
 
 def test_a_newer_job_wins_over_an_older_one_of_the_same_process() -> None:
@@ -329,7 +329,7 @@ def test_an_older_sample_out_of_order_is_ignored() -> None:
         Reading(BEGIN + 2 * TICK, (), (requests(3, tick=0.5),)),
         reading(3, [requests(6)]),
     ]
-    assert [one.counts["availability"] for one in told(readings)] == [Counts(), Counts(), Counts(m=1)]
+    assert [one.counts["availability"] for one in counts_of(readings)] == [Counts(), Counts(), Counts(m=1)]
 
 
 def test_a_process_that_restarted_between_its_last_sample_and_the_last_reading_counts_from_0() -> None:
@@ -396,16 +396,16 @@ def total(evidence: Sequence[ReadingCounts]) -> Counts:
 
 
 @given(HISTORIES)
-def test_over_any_resets_the_deltas_sum_to_the_true_totals_after_the_first_look(history: History) -> None:
+def test_over_any_resets_the_deltas_sum_to_the_true_totals_after_the_first_reading(history: History) -> None:
     always = [(restarts, True, good, bad) for restarts, _, good, bad in history]
     good, bad = (sum(row[column] for row in history[1:]) for column in (2, 3))
-    assert total(told(scraped(always))) == Counts(n=good + bad, e=bad)
+    assert total(counts_of(scraped(always))) == Counts(n=good + bad, e=bad)
 
 
 @given(HISTORIES)
 def test_a_process_that_misses_ticks_never_counts_more_than_was_served(history: History) -> None:
     good, bad = (sum(row[column] for row in history[1:]) for column in (2, 3))
-    counted = total(told(scraped(history)))
+    counted = total(counts_of(scraped(history)))
     assert counted.e <= bad
     assert counted.n - counted.e <= good
 
@@ -417,11 +417,11 @@ def test_nothing_is_counted_twice_when_readings_are_replayed(history: History, d
     for number, one in enumerate(readings):
         replayed.append(one)
         replayed += data.draw(st.lists(st.sampled_from(readings[: number + 1]), max_size=2))
-    assert total(told(replayed)) == total(told(readings))
+    assert total(counts_of(replayed)) == total(counts_of(readings))
 
 
 @given(HISTORIES, st.integers(1, 5))
 def test_the_same_samples_in_newer_readings_are_no_new_evidence(history: History, seconds: int) -> None:
     readings = scraped(history)
     doubled = [again for one in readings for again in (one, one._replace(at=one.at + timedelta(seconds=seconds)))]
-    assert total(told(doubled)) == total(told(readings))
+    assert total(counts_of(doubled)) == total(counts_of(readings))

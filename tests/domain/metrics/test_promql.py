@@ -45,7 +45,7 @@ def test_variables_are_filled_in_for_each_side(template: str, canary: str, stabl
     assert fill(template, VALUES, Side.STABLE) == stable
 
 
-def test_only_some_variables_tell_the_sides_apart() -> None:
+def test_only_some_variables_distinguish_the_sides() -> None:
     assert {name for name in VARIABLES if is_sided(f"x{{a='{{{{{name}}}}}'}}")} == {"side", "service"}
 
 
@@ -82,9 +82,9 @@ def test_a_sum_is_taken_for_its_series(query: str, raw: str) -> None:
     ],
 )
 def test_what_is_no_counter_is_refused_with_a_remedy(query: str, fault: str) -> None:
-    (told,) = counter_faults(query)
-    assert told.startswith(fault)
-    assert "; " in told
+    (message,) = counter_faults(query)
+    assert message.startswith(fault)
+    assert "; " in message
 
 
 @pytest.mark.parametrize("query", ["x", "sum(rate(x[5m])) / 2", "avg_over_time(x[1m])", "scalar(x)"])
@@ -96,8 +96,8 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
     ("query", "fault"), [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is not PromQL")]
 )
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
-    (told,) = value_faults(query)
-    assert told.startswith(fault)
+    (message,) = value_faults(query)
+    assert message.startswith(fault)
 
 
 def test_blanks_without_end_are_looked_through_once() -> None:
@@ -120,22 +120,22 @@ def test_costly_regular_expressions_are_asked_as_they_are_written(query: str, ra
 
 
 def test_a_regular_expression_that_is_none_is_refused() -> None:
-    (told,) = counter_faults('x{a=~"(b"}')
-    assert told == "is not PromQL: illegal regex for (b; correct it"
+    (message,) = counter_faults('x{a=~"(b"}')
+    assert message == "is not PromQL: illegal regex for (b; correct it"
 
 
 @pytest.mark.parametrize("faults", [counter_faults, value_faults])
 def test_a_query_that_is_too_deep_is_refused_before_it_is_parsed(
     faults: Callable[[str], Iterator[str]], parses: list[str]
 ) -> None:
-    (told,) = faults("-" * 26 + "deep")
-    assert told.startswith("is nested 26 levels deep, and 25 are the most")
+    (message,) = faults("-" * 26 + "deep")
+    assert message.startswith("is nested 26 levels deep, and 25 are the most")
     with pytest.raises(ValueError, match="is nested 26 levels deep"):
         selector(fill("{{revision}}deep", {"revision": "(" * 26}, Side.CANARY))
     assert parses == []
 
 
-def test_a_content_is_parsed_once_whoever_asks_and_whatever_the_answer(parses: list[str]) -> None:
+def test_a_content_is_parsed_once_for_all_that_ask_and_with_any_answer(parses: list[str]) -> None:
     asked = {"bad": 'sum(once_bad{a="{{side}}"})', "total": 'rate(once_all{a="{{side}}"}[1m])'}
     slos = [
         {"name": "own", "objective": 99, "sli": {"prometheus": asked}},
@@ -147,7 +147,7 @@ def test_a_content_is_parsed_once_whoever_asks_and_whatever_the_answer(parses: l
         assert set(refused) == {
             "spec.slos[0].sli.prometheus.total", "spec.slos[1].sli.prometheusThreshold.query",
         }  # fmt: skip
-        for _ in range(3):  # looks
+        for _ in range(3):  # readings
             measures = SliSet.of(spec.slos, spec.analysis)
             assert measures.parts(VALUES) == ('once_bad{a="canary"}', 'once_bad{a="stable"}')
             assert measures.totals(VALUES) == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')

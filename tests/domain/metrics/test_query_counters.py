@@ -24,12 +24,12 @@ FAMILIES = {
 
 
 def reading(tick: float, series: dict[str, float | tuple[str, float]], **more: Any) -> Reading:
-    """Return a reading of ``instance label`` -> value, the instance being ``a`` unless said."""
+    """Return a reading of ``instance label`` -> value, the instance being ``a`` by default."""
     at = BEGIN + tick * TICK
     made = []
-    for name, said in series.items():
+    for name, sample in series.items():
         kind, _, pod = name.partition("/")
-        instance, value = said if isinstance(said, tuple) else ("a", said)
+        instance, value = sample if isinstance(sample, tuple) else ("a", sample)
         made.append(Series(FAMILIES[kind], instance, {"pod": pod}, value, at))
     return Reading(at, series=tuple(made), **more)
 

@@ -60,7 +60,7 @@ CLEAN: dict[str, Row] = {
     "an older rival on another Ingress and canary": beside("older", 0, ingress="cart"),
     "1: the canary Service by another port": row(other("x", rule("x", path("checkout-canary", port=81)))),
     "1: another controller's Ingress": row(other("x", TO_CANARY, ingressClassName="internal"), INTERNAL),
-    "4: no path and no type said": row(shadow(rule(HOST, path("checkout-canary", "", "ImplementationSpecific")))),
+    "4: no path and no type given": row(shadow(rule(HOST, path("checkout-canary", "", "ImplementationSpecific")))),
     "5: a canary on another path": row(foreign_canary("x", rule(HOST, path("x", "/x")))),
     "5: a canary of another controller": row(foreign_canary("x", ingressClassName="internal"), INTERNAL),
     "5: a catch-all canary where the primary has a host": row(CATCH_ALL_CANARY),

@@ -1,4 +1,4 @@
-"""Each rule of preflight: what it finds and where it says so. What it lets pass is in test_clean_clusters.py."""
+"""Each rule of preflight: what it finds and where it reports it. What it lets pass is in test_clean_clusters.py."""
 
 from typing import Any, NamedTuple
 
@@ -113,7 +113,7 @@ BASICS = [
 ]
 
 
-def test_whose_live_canary_has_the_shadows_name_is_told_after_the_rival_and_nobody_is_told_to_remove_it() -> None:
+def test_whose_live_canary_has_the_shadows_name_is_reported_after_the_rival_and_nobody_is_asked_to_remove_it() -> None:
     begun = rival("begun", 0, Phase.PROGRESSING)
     first, second = problems(shop(shadow(owner="another-uid")), rivals=(begun,))
     assert first.message.startswith("CanaryRollout shop/begun (Progressing) uses the same one and comes first")
@@ -207,7 +207,7 @@ WARNINGS = {16, 17, 19, 20, 21, 22, 23, 25, 26}
 
 
 @pytest.mark.parametrize("case", BASICS, ids=str)
-def test_what_must_exist_is_said_first_and_alone(case: Case) -> None:
+def test_what_must_exist_is_reported_first_and_alone(case: Case) -> None:
     (only,) = problems(case.manifests, **case.given)
     assert (only.rule, only.severity, only.object, only.field) == (0, ProblemSeverity.ERROR, case.object, case.field)
     assert case.says in only.message

@@ -99,7 +99,7 @@ def test_errors_block_warnings_do_not_and_the_unchecked_do_unless_accepted() -> 
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "expected"),
     [
         ((), "preflight found nothing"),
         ((WARNING,), "Ingress a/b spec.rules[0]: it is so; change it"),
@@ -110,8 +110,8 @@ def test_errors_block_warnings_do_not_and_the_unchecked_do_unless_accepted() -> 
         ),
     ],
 )
-def test_the_summary_is_one_sentence_about_the_gravest(found: tuple[Problem, ...], said: str) -> None:
-    assert summary(found) == said
+def test_the_summary_is_one_sentence_about_the_gravest(found: tuple[Problem, ...], expected: str) -> None:
+    assert summary(found) == expected
 
 
 def test_the_summary_fits_a_status_message() -> None:

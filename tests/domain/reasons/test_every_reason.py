@@ -72,7 +72,7 @@ def skipped() -> World:
 
 
 def finished() -> World:
-    """Return a world in which a person said that stable is the new version."""
+    """Return a world in which a person confirmed that stable is the new version."""
     world = on(to(Phase.PROMOTING))
     return act(world, f"finish:{world.status.revision}")
 

@@ -1,4 +1,4 @@
-"""The calendar: local hours, midnights, changes to and from summer time, freezes. Instants are told in UTC."""
+"""The calendar: local hours, midnights, changes to and from summer time, freezes. Instants are given in UTC."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,14 +149,14 @@ def test_an_unknown_zone_is_refused(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("freeze", "said"),
+    ("freeze", "expected"),
     [
         ({"from": "2026-02-30T00:00", "to": "2026-03-01T00:00"}, "write a date of the calendar"),
         ({"from": "2026-03-02T00:00", "to": "2026-03-02T00:00"}, "write a time after from"),
     ],
 )
-def test_a_freeze_that_is_none_is_refused(freeze: Any, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_freeze_that_is_none_is_refused(freeze: Any, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
         calendar(freezes=[freeze])
 
 

@@ -121,7 +121,7 @@ def test_an_uncalibrated_slo_takes_part_in_every_decision(
     assert analysis.summary.endswith(f"load: {shown.message}")
 
 
-def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_looks_anew() -> None:
+def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_readings_anew() -> None:
     analysis = watching(0.5, 0.5)
     restarted = decode(encode(analysis), analysis.plan)
     assert restarted is not None
@@ -187,7 +187,7 @@ def test_a_step_taken_again_begins_no_copy_twice() -> None:
     assert again.tracks[0].step == Counts()
 
 
-def test_a_regression_hidden_by_earlier_steps_is_said_with_the_numbers_of_its_step() -> None:
+def test_a_regression_hidden_by_earlier_steps_is_reported_with_the_numbers_of_its_step() -> None:
     analysis = fed(at_step(), *[Counts(1000, 1, 9000, 9)] * 60).enter_step(2)
     (status,) = fed(analysis, BROKEN).statuses
     assert status.verdict is Verdict.FAIL
@@ -301,7 +301,7 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: 
 
 
 @given(LIVES)
-def test_after_a_restart_nothing_passes_before_a_fresh_look(life: Life) -> None:
+def test_after_a_restart_nothing_passes_before_a_fresh_reading(life: Life) -> None:
     after = decode(encode(lived(life)), TWO_SLOS)
     assert after is not None
     assert Verdict.PASS not in after.verdicts

@@ -278,7 +278,7 @@ def upper_bound(hits: int, runs: int) -> float:
 def test_on_the_boundary_of_every_null_false_proofs_are_as_rare_as_promised(
     theta: float, stable: float, sizes: tuple[int, int]
 ) -> None:
-    """The canary is exactly as bad as the SLO allows, and exactly rho times as bad as stable: a look each tick."""
+    """The canary is exactly as bad as the SLO allows, and exactly rho times as bad as stable: a reading each tick."""
     runs, steps, length = 2000, 4, 15
     design = Design(theta, steps=steps)
     failed = passed = 0
@@ -346,8 +346,8 @@ def test_an_incident_on_both_sides_does_not_condemn_the_canary(
     assert failed == 0
 
 
-def test_the_epoch_is_what_looks_are_timed_by() -> None:
-    """Looks older than a minute, or from a clock that was set back since, are forgotten."""
+def test_the_epoch_is_what_readings_are_timed_by() -> None:
+    """Readings older than a minute, or from a clock that was set back since, are forgotten."""
     start = 1.8e9
     track = Accumulator.of(Design(0.01))
     for offset in (0, 10, 60, 65):

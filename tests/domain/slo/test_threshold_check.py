@@ -1,4 +1,4 @@
-"""A number held against a bound: looks in a row make a verdict, unknown is no look."""
+"""A number held against a bound: readings in a row make a verdict, unknown is no reading."""
 
 import pytest
 
@@ -34,13 +34,13 @@ def after(*ticks: tuple[float, float | str]) -> ThresholdCheck:
         ([(0, OUT), (60, OUT), (30, OUT)], Verdict.INCONCLUSIVE),
     ],
 )
-def test_a_whole_row_of_looks_a_window_apart_makes_a_verdict(
+def test_a_whole_row_of_readings_a_window_apart_makes_a_verdict(
     ticks: list[tuple[float, float | str]], verdict: Verdict
 ) -> None:
     assert after(*ticks).verdict is verdict
 
 
-def test_a_look_between_two_windows_is_shown_and_does_not_count() -> None:
+def test_a_reading_between_two_windows_is_shown_and_does_not_count() -> None:
     watch = after((0, IN), (30, OUT))
     assert (watch.inside, watch.value) == ((True,), OUT)
 

@@ -1,4 +1,4 @@
-"""What people are told: each transition and what calls for a person, once, in words that the schedule chose."""
+"""What is sent to people: each transition and what calls for a person, once, in text that the schedule chose."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ def status(**members: Any) -> RolloutStatus:
     return RolloutStatus.model_validate({"phase": "Progressing", "reason": "Baking", **members})
 
 
-def told(found: Any, after: RolloutStatus | None = None, **members: Any) -> list[Notice]:
+def notices_for(found: Any, after: RolloutStatus | None = None, **members: Any) -> list[Notice]:
     return list(notices(SUBJECT, found, after, [Audience("sre", (notification(**members),))]))
 
 
@@ -66,7 +66,7 @@ def test_every_reason_has_one_severity() -> None:
         ({"reasons": ["Promoted"], "severity": "warning"}, Reason.PROMOTED, False),
     ],
 )
-def test_a_notification_tells_of_what_it_asks_for(members: dict[str, Any], reason: Reason, wanted: bool) -> None:
+def test_a_notification_is_sent_for_what_it_asks_for(members: dict[str, Any], reason: Reason, wanted: bool) -> None:
     assert wants_notice(notification(**members), reason) is wanted
 
 
@@ -76,10 +76,10 @@ def rolled_back() -> World:
     return world.until(lambda w: w.status.phase is Phase.ROLLED_BACK)
 
 
-def test_a_rollback_is_told_with_its_numbers_under_the_schedules_own_secrets() -> None:
+def test_a_rollback_is_notified_with_its_numbers_under_the_schedules_own_secrets() -> None:
     world = rolled_back()
     moved = world.status.history[-1]
-    (one,) = told([(Reason(moved.reason), moved.message, moved.at)], world.status)
+    (one,) = notices_for([(Reason(moved.reason), moved.message, moved.at)], world.status)
     assert (one.about, one.reason, one.severity) == (SUBJECT, Reason.SLO_VIOLATED, Severity.CRITICAL)
     assert (one.secret, one.entry, one.notification) == (Key("sre", "chat"), "urls", "chat")
     assert one.title == "[critical] shop/checkout: SLOViolated"
@@ -97,7 +97,9 @@ def test_every_variable_is_filled_in_and_what_is_filled_in_is_not_read_again() -
         slos=[{"name": "a", "verdict": "pass", "canary": {"total": 1200, "bad": 1}, "message": "fine"}],
     )  # fmt: skip
     body = "|".join(f"{{{{{name}}}}}" for name in VARIABLES)
-    (one,) = told([(Reason.STEP_PASSED, "{{revision}} says so", BEGIN)], after, title=" {{ reason }}\n now ", body=body)
+    (one,) = notices_for(
+        [(Reason.STEP_PASSED, "{{revision}} says so", BEGIN)], after, title=" {{ reason }}\n now ", body=body
+    )
     assert one.title == "StepPassed now"
     assert one.body.split("|") == [
         "shop", "checkout", "StepPassed", "info", "{{revision}} says so", "Progressing", "2", "half", "50", "49.9",
@@ -106,13 +108,13 @@ def test_every_variable_is_filled_in_and_what_is_filled_in_is_not_read_again() -
 
 
 def test_what_nobody_knows_is_left_out_and_a_body_is_never_empty_nor_endless() -> None:
-    (one,) = told([(Reason.INVALID_SPEC, "unreadable", BEGIN)], None, body="{{phase}}{{evidence}}")
+    (one,) = notices_for([(Reason.INVALID_SPEC, "unreadable", BEGIN)], None, body="{{phase}}{{evidence}}")
     assert one.body == "unreadable"
-    (one,) = told([(Reason.INVALID_SPEC, "x" * 4096, BEGIN)], None, body="{{message}}" * 300)
+    (one,) = notices_for([(Reason.INVALID_SPEC, "x" * 4096, BEGIN)], None, body="{{message}}" * 300)
     assert len(one.body) == BODY
 
 
-def test_everybody_is_told_each_by_their_own_namespace() -> None:
+def test_everybody_is_notified_each_by_their_own_namespace() -> None:
     pager = notification(name="pager", severity="critical")
     both = [Audience("ingress-canary", (notification(name="all"), pager)), Audience("shop", (notification(),))]
     found = list(notices(SUBJECT, [(Reason.PROMOTED, "done", BEGIN)], status(), both))
@@ -127,7 +129,7 @@ def after(before: RolloutStatus, now: datetime, *alerts: Alert, reason: str = "B
     return published_status(Decision(before.model_copy(update={"reason": reason}), alerts=alerts), now)
 
 
-def test_an_alert_is_stored_and_told_once_while_it_lasts_though_the_process_changes() -> None:
+def test_an_alert_is_stored_and_sent_once_while_it_lasts_though_the_process_changes() -> None:
     first = after(status(), BEGIN, HELD, reason="SLOViolated")
     assert list(news(status(), first, Decision(first, alerts=(HELD,)))) == [(Reason.SLO_VIOLATED, "held", BEGIN)]
     assert worth_writing(status(reason="SLOViolated"), status(reason="SLOViolated", alerts=first.dump()["alerts"]))
@@ -138,7 +140,7 @@ def test_an_alert_is_stored_and_told_once_while_it_lasts_though_the_process_chan
         assert list(news(restored, later, Decision(later, alerts=(HELD,)))) == []
 
 
-def test_what_comes_and_goes_is_told_again_after_an_hour_only() -> None:
+def test_what_comes_and_goes_is_sent_again_after_an_hour_only() -> None:
     first = after(status(), BEGIN, HELD, reason="SLOViolated")
     gone = after(first, BEGIN + timedelta(minutes=1))
     again = after(gone, BEGIN + timedelta(minutes=2), HELD, reason="SLOViolated")
@@ -150,14 +152,14 @@ def test_what_comes_and_goes_is_told_again_after_an_hour_only() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(ASKING))
-def test_a_reason_that_asks_for_a_person_is_told_when_it_begins_with_its_sentence(reason: Reason) -> None:
+def test_a_reason_that_asks_for_a_person_is_sent_when_it_begins_with_its_sentence(reason: Reason) -> None:
     before = status(message="was well")
     waiting = published_status(Decision(before.model_copy(update={"reason": reason, "message": "look here"})), BEGIN)
     assert list(news(before, waiting, Decision(waiting))) == [(reason, "look here", BEGIN)]
     assert list(news(waiting, published_status(Decision(waiting), BEGIN), Decision(waiting))) == []
 
 
-def test_a_transition_is_told_and_ends_what_was_told_before_it() -> None:
+def test_a_transition_is_sent_and_ends_what_was_sent_before_it() -> None:
     world = rolled_back()
     ended = world.status.model_copy(update={"alerts": after(status(), BEGIN, HELD).alerts})
     moved = Decision(ended, moved=ended.history[-1])
@@ -165,7 +167,7 @@ def test_a_transition_is_told_and_ends_what_was_told_before_it() -> None:
     assert [one[0] for one in news(ended, published_status(moved, BEGIN), moved)] == [Reason.SLO_VIOLATED]
 
 
-def test_what_a_transition_has_just_said_is_not_said_again_for_an_hour() -> None:
+def test_what_a_transition_has_just_reported_is_not_sent_again_for_an_hour() -> None:
     entry = {"at": BEGIN.isoformat(), "phase": "Paused", "reason": "SLOViolated"}
     before = status(phase="Paused", history=[entry])
     soon = after(before, BEGIN + timedelta(minutes=59), HELD, reason="SLOViolated")
@@ -173,7 +175,7 @@ def test_what_a_transition_has_just_said_is_not_said_again_for_an_hour() -> None
     assert [one.reason for one in after(before, BEGIN + timedelta(hours=1), HELD).alerts] == ["SLOViolated"]
 
 
-def test_missing_data_are_told_once_beyond_no_data_timeout() -> None:
+def test_missing_data_are_sent_once_beyond_no_data_timeout() -> None:
     world = at_step(1)
     world.outage = "connection refused"
     found: list[tuple[Reason, float]] = []
@@ -197,7 +199,7 @@ def test_missing_data_are_told_once_beyond_no_data_timeout() -> None:
         ({"reasons": ["Xyzzy"]}, "n[0].reasons[0]", "reasons.md"),
     ],
 )
-def test_what_could_not_be_told_is_named(members: dict[str, Any], field: str, words: str) -> None:
+def test_what_could_not_be_sent_is_named(members: dict[str, Any], field: str, words: str) -> None:
     ((found, why),) = notification_faults([notification(**members)], "n")
     assert found == field
     assert words in why

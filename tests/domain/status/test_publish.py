@@ -32,7 +32,7 @@ def status(**members: Any) -> RolloutStatus:
         ("connection refused", "timed out", True),
     ],
 )
-def test_numbers_in_a_sentence_are_no_news_and_words_are(before: str, after: str, news: bool) -> None:
+def test_numbers_in_a_sentence_are_no_news_and_other_changes_are(before: str, after: str, news: bool) -> None:
     reason = "PreflightFailed"
     assert worth_writing(status(reason=reason, message=before), status(reason=reason, message=after)) is news
 
@@ -46,20 +46,20 @@ def test_a_sentence_made_of_measurements_waits_for_the_checkpoint() -> None:
     ("member", "kind", "while_so", "reason"),
     [("frozen", "Frozen", "True", "Frozen"), ("outdated", "ScheduleCurrent", "False", "ScheduleChanged")],
 )
-def test_what_lasts_is_told_while_it_does_and_a_checkpoint_takes_nothing_back(
+def test_what_lasts_is_reported_while_it_does_and_a_checkpoint_takes_nothing_back(
     member: str, kind: str, while_so: str, reason: str
 ) -> None:
-    def told() -> dict[str, tuple[str, str]]:
+    def shown() -> dict[str, tuple[str, str]]:
         return {one.type: (one.status, one.message) for one in world.status.conditions if one.type == kind}
 
     def why() -> str:
         return next(one.reason for one in world.status.conditions if one.type == kind)
 
     world = at_step(1)
-    assert told() == {}
+    assert shown() == {}
     setattr(world, member, "because")
     world.step()
-    assert told() == {kind: (while_so, "because")}
+    assert shown() == {kind: (while_so, "because")}
     assert why() == reason
     # as the daemon does when it ends
     assert (
@@ -68,7 +68,7 @@ def test_what_lasts_is_told_while_it_does_and_a_checkpoint_takes_nothing_back(
     )
     setattr(world, member, None)
     world.step()
-    assert told() == {kind: ({"True": "False", "False": "True"}[while_so], "")}
+    assert shown() == {kind: ({"True": "False", "False": "True"}[while_so], "")}
     assert why() == world.status.reason != reason
 
 
@@ -160,7 +160,7 @@ def test_a_checkpoint_holds_finite_logarithms_of_overwhelming_evidence() -> None
 
 
 def baking() -> tuple[World, Observation, Decision]:
-    """Return a rollout that bakes, with its next look and what is decided on it."""
+    """Return a rollout that bakes, with its next reading and what is decided on it."""
     world = at_step(1)
     world.step(4)
     seen = world.observe(world.read())

@@ -51,7 +51,7 @@ def test_one_counter_of_a_side_and_one_of_everybody_are_refused(own: dict[str, A
     assert "; tell the sides apart in both, or write {{canaryService}} in both" in why
 
 
-def test_counters_that_both_tell_the_sides_apart_or_neither_are_taken() -> None:
+def test_counters_that_both_distinguish_the_sides_or_neither_are_taken() -> None:
     for which in ("side", "service", "canaryService"):
         own = {"bad": f'x{{s="{{{{{which}}}}}",r="bad"}}', "total": f'x{{s="{{{{{which}}}}}"}}'}
         assert list(unsupported_schedule(schedule(slos=[{**SLO, "sli": {"prometheus": own}}]))) == []

@@ -74,7 +74,7 @@ def test_the_address_is_that_of_a_path_that_leads_to_stable_and_is_no_pattern(pr
     assert line == f"curl -H 'X-Canary: always' {url}"
 
 
-def test_everything_that_has_to_be_filled_in_is_told_of() -> None:
+def test_everything_that_has_to_be_filled_in_is_reported() -> None:
     line = curl_command(ingress(path="/a|b"), "checkout", header(pattern="^v2"), ROUTER)
     assert line is not None
     assert line.endswith("/PATH   # VALUE: one that ^v2 matches; PATH: one that /a|b matches")

@@ -36,7 +36,7 @@ def test_each_cause_is_named(given: Circumstances, says: str) -> None:
     assert likely_causes(given).startswith(says)
 
 
-def test_the_causes_come_in_the_order_in_which_to_look() -> None:
+def test_the_causes_come_in_the_order_in_which_to_check_them() -> None:
     everything = Circumstances(0.1, [FOUND], True, {"a": APPLIED, "b": NOT_APPLIED}, 0, 1)
     places = [likely_causes(everything).index(word) for word in ("preflight", "orphan", "not applied", "no endpoint")]
     assert places == sorted(places)

@@ -27,7 +27,7 @@ PLAIN = ("/nginx-ingress-controller", "--ingress-class=nginx")
         ),
     ],
 )
-def test_what_is_not_said_is_off_and_what_cannot_be_read_is_unknown(
+def test_what_is_not_set_is_off_and_what_cannot_be_read_is_unknown(
     config: dict[str, str] | None, arguments: tuple[str, ...] | None, facts: ControllerFacts
 ) -> None:
     assert facts_of(config, arguments) == facts

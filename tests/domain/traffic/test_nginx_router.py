@@ -1,4 +1,4 @@
-"""What ingress-nginx is told, and how its reading of annotations is read back: cases and random primaries."""
+"""What is written for ingress-nginx, and how its reading of annotations is read back: cases and random primaries."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -125,13 +125,15 @@ def test_an_exposure_is_what_the_controller_makes_of_the_annotations(
     ),
     st.sampled_from([None, "canary"]),
 )
-def test_what_a_shadow_is_told_is_read_back(thousandths: int, header: HeaderRoute | None, cookie: str | None) -> None:
-    told = Exposure(thousandths / 1000, header, cookie)
-    read = ROUTER.exposure(Ingress.of(ROUTER.shadow(Ingress.of(PRIMARY), rollout(), OWNER, told)))
+def test_what_is_written_on_a_shadow_is_read_back(
+    thousandths: int, header: HeaderRoute | None, cookie: str | None
+) -> None:
+    written = Exposure(thousandths / 1000, header, cookie)
+    read = ROUTER.exposure(Ingress.of(ROUTER.shadow(Ingress.of(PRIMARY), rollout(), OWNER, written)))
     assert read is not None
     assert (read.header, read.cookie) == (header, cookie)
-    assert read.weight == pytest.approx(told.weight, abs=1e-9)
-    assert read.forced == told.forced
+    assert read.weight == pytest.approx(written.weight, abs=1e-9)
+    assert read.forced == written.forced
 
 
 # -- the shadow -----------------------------------------------------------------------------------------------------
@@ -143,8 +145,8 @@ def _path(service: str | None, path: str | None = "/", type_: str | None = "Pref
         if service is None
         else {"service": {"name": service, "port": port or {"number": 80}}}
     )
-    told = {"path": path, "pathType": type_, "backend": backend}
-    return {key: value for key, value in told.items() if value is not None}
+    written = {"path": path, "pathType": type_, "backend": backend}
+    return {key: value for key, value in written.items() if value is not None}
 
 
 def _primary(rules: list[dict[str, Any]], annotations: Mapping[str, str] | None = None, **spec: Any) -> Ingress:
@@ -179,7 +181,7 @@ RULES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, str, str]]]] = {
         [_rule("a.example", _path("checkout", "/pay/(.*)", "ImplementationSpecific"))],
         [("a.example", "/pay/(.*)", "ImplementationSpecific")],
     ),
-    "a path not said": ([_rule("a.example", _path("checkout", None, "Prefix"))], [("a.example", "", "Prefix")]),
+    "a path not given": ([_rule("a.example", _path("checkout", None, "Prefix"))], [("a.example", "", "Prefix")]),
 }
 
 
@@ -281,13 +283,13 @@ def test_every_shadow_keeps_the_reference_rules(
     # rule 3: no rule without http, no path of another Service
     assert all(rule.paths for rule in shadow.rules)
     # rule 4: host, path and type string-equal to the primary's, in its order
-    told = [
+    written = [
         (rule.host, path.path, path.type, path.backend.port)
         for rule in primary.rules
         for path in rule.paths or ()
         if path.backend.service == "checkout"
     ]
-    assert [(r.host, p.path, p.type, p.backend.port) for r in shadow.rules for p in r.paths or ()] == told
+    assert [(r.host, p.path, p.type, p.backend.port) for r in shadow.rules for p in r.paths or ()] == written
     # rule 17: nothing but the class and what has effect; TLS is never there
     for key, value in shadow.meta.annotations.items():
         assert key == CLASS_ANNOTATION or takes_effect(key.removeprefix(f"{PREFIX}/"))
@@ -316,7 +318,7 @@ def test_every_shadow_keeps_the_reference_rules(
         ({"namespace": "elsewhere"}, None),
     ],
 )
-def test_the_canary_label_tells_the_sides_apart(labels: dict[str, str], side: Side | None) -> None:
+def test_the_canary_label_distinguishes_the_sides(labels: dict[str, str], side: Side | None) -> None:
     primary = _primary([_rule("a.example", _path("checkout"), _path("checkout", "/api", name="http"))])
     signals = ROUTER.signals(primary, rollout())
     assert signals.side({"namespace": "shop", "ingress": "checkout", "service": "checkout"} | labels) is side

@@ -55,7 +55,7 @@ def test_a_pattern_needs_a_value_that_matches_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "headers", "by_canary", "said"),
+    ("code", "headers", "by_canary", "expected"),
     [
         (200, {"X-Version": "v2"}, True, "answered by the canary (X-Version: v2)"),
         (500, {"X-Version": "v2 "}, True, "answered by the canary"),
@@ -69,11 +69,11 @@ def test_a_pattern_needs_a_value_that_matches_it() -> None:
     ],
 )
 def test_only_an_answer_that_one_of_the_versions_gave_says_anything(
-    code: int, headers: dict[str, str], by_canary: bool | None, said: str
+    code: int, headers: dict[str, str], by_canary: bool | None, expected: str
 ) -> None:
     answer = read_probe_answer(ASKED, NOW, code, headers)
     assert (answer.by_canary, answer.at) == (by_canary, NOW)
-    assert said in answer.message
+    assert expected in answer.message
 
 
 RIGHT = ProbeAnswer(NOW, by_canary=True, message="right")

@@ -1,4 +1,4 @@
-"""A shadow that a finalizer holds: what takes everybody off it, and what is said of it."""
+"""A shadow that a finalizer holds: what takes everybody off it, and what is reported of it."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def test_it_takes_weight_routes_and_cookies_off_and_nothing_else(
     assert not held.on
     assert held.exposure == Exposure()
     if writes:
-        assert untouched(ROUTER, shadow), "what the daemon has written is no other hand's"
+        assert untouched(ROUTER, shadow), "what the daemon has written is not another writer's"
     assert taken_off(after)[1] == 0
     assert after["spec"]["rules"] == body["spec"]["rules"]
     assert (after["spec"]["ingressClassName"] == UNSERVED_CLASS) is ("affinity" in annotations)
@@ -111,7 +111,7 @@ def test_however_a_rollout_ends_nobody_is_on_the_canary_and_it_says_what_is_ther
 
 
 @pytest.mark.parametrize(
-    ("annotations", "said"),
+    ("annotations", "expected"),
     [
         ({}, "it sends nobody to the canary"),
         ({"canary-weight": "30", "canary-by-header": "X-Me"}, "it still sends 30 % and header X-Me to the canary"),
@@ -120,12 +120,12 @@ def test_however_a_rollout_ends_nobody_is_on_the_canary_and_it_says_what_is_ther
         ({"canary": None}, "its canary mark was removed, and it sends everybody to the canary"),
     ],
 )  # fmt: skip
-def test_what_is_said_is_what_is_on_the_object(annotations: dict[str, str | None], said: str) -> None:
+def test_what_is_reported_is_what_is_on_the_object(annotations: dict[str, str | None], expected: str) -> None:
     body, _ = taken_off(at_step(1).shadow or {})
     body = merged(body, {"metadata": {"annotations": {f"{PREFIX}/{key}": value for key, value in annotations.items()}}})
     meta = {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [KEEP, "example.com/too"]}
     words = str(terminating(ROUTER, Ingress.of({**body, "metadata": meta})))
-    assert said in words
+    assert expected in words
     assert f"finalizer {KEEP}, example.com/too holds it" in words
 
 

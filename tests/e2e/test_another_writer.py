@@ -1,4 +1,4 @@
-"""Another hand on the shadow: what raises exposure is undone within a second, what lowers it is honoured."""
+"""Another writer of the shadow: what raises exposure is undone within a second, what lowers it is honoured."""
 
 import asyncio
 from pathlib import Path
@@ -65,9 +65,9 @@ async def test_a_hundred_raises_by_hand_are_each_undone_within_a_second(lab: Lab
     assert len(times) == 100
     assert sorted(times)[98] < 1, sorted(times)[-5:]
     assert {lab.status(name)["phase"] for name in SHOPS} == {"Progressing"}
-    told = [one for one in events(lab, SHOPS[0]) if one["reason"] == "Intervened"]
-    assert told
-    assert "weight 90 % instead of 10 %" in told[0]["message"]
+    intervened = [one for one in events(lab, SHOPS[0]) if one["reason"] == "Intervened"]
+    assert intervened
+    assert "weight 90 % instead of 10 %" in intervened[0]["message"]
 
 
 async def test_who_keeps_raising_the_weight_stops_the_rollout_as_a_drift_fight(lab: Lab, daemon: DaemonProcess) -> None:
