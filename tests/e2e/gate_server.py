@@ -23,7 +23,7 @@ class GateServer:
     """Status code by gate; a page of HTML where it is negative."""
     asked: list[dict[str, Any]] = field(default_factory=list)
     open: int = 0
-    """Questions that are not answered yet, by the gates that still wait."""
+    """Questions without an answer yet, whose sender still waits."""
     unsigned: int = 0
     """Questions without a good signature."""
 

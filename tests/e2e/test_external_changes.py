@@ -249,7 +249,7 @@ async def shown_until(process: asyncio.subprocess.Process, last: bytes) -> bytes
     async with asyncio.timeout(60):
         while last not in seen:
             line = await process.stdout.readline()
-            assert line, f"it ended before it said {last!r}"
+            assert line, f"it ended before it printed {last!r}"
             seen += line
     return seen
 

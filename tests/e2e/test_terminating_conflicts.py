@@ -73,7 +73,7 @@ async def test_a_deletion_by_a_person_is_not_forgotten_though_no_status_could_be
         await until(lambda: lab.status()["reason"] == "Intervened", 15)
         assert lab.status()["phase"] == "Paused"
         assert lab.status()["weight"] == 0
-        assert "deleted by another hand" in lab.status()["message"]
+        assert "deleted by another writer" in lab.status()["message"]
 
 
 async def test_one_that_is_deleted_before_its_step_begins_is_reported_and_never_raised(
