@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from ingress_canary.api import APPLIED_ANNOTATION
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import Phase, RolloutStatus, ShadowStatus
+from ingress_canary.domain.decision.observation import is_shadow
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
@@ -182,3 +183,35 @@ def test_what_a_rollout_that_goes_leaves_behind(
 ) -> None:
     body = None if rollout is None else {"metadata": {"name": "checkout", "namespace": "shop", **rollout}}
     assert bool(list(left_behind([Ingress.of(shadow)], body))) is taken
+
+
+@pytest.mark.parametrize(
+    ("change", "ours"),
+    [
+        ({}, True),
+        ({"ownerReferences": [{"kind": "CanaryRollout", "name": "checkout", "uid": "r2", "controller": True}]}, False),
+        ({"ownerReferences": None}, True),
+        ({"ownerReferences": None, "uid": "s2"}, False),
+        ({"ownerReferences": None, "uid": "s2", "deletionTimestamp": "2026-01-01T00:00:00Z"}, True),
+        (
+            {"ownerReferences": None, "uid": "s2", "deletionTimestamp": "2026-01-01T00:00:00Z", "annotations": None},
+            False,
+        ),
+    ],
+    ids=[
+        "owned",
+        "another's",
+        "its owner was removed",
+        "replaced",
+        "held, without owner or status",
+        "not written by us",
+    ],
+)
+def test_a_shadow_is_known_by_its_owner_its_uid_or_what_is_written_on_it(change: dict[str, Any], ours: bool) -> None:
+    status = RolloutStatus(shadow=ShadowStatus(name="checkout-canary", uid="s1"))
+    assert is_shadow(Ingress.of(merged(OWNED, {"metadata": change})), "r1", status) is ours
+
+
+def test_one_that_no_finalizer_holds_goes_by_itself() -> None:
+    assert "the API server holds it: " in str(terminating(ROUTER, Ingress.of(MARKED)))
+    assert str(terminating(ROUTER, Ingress.of(MARKED))).endswith("it goes by itself")
