@@ -38,7 +38,7 @@ def decide(seen: Observation, now: datetime) -> Decision:
         decision = rule(seen, now)
         if decision is not None:
             return with_gate_records(seen, with_terminating_alert(seen, decision), now)
-    raise AssertionError("by_phase decides for every phase")
+    raise AssertionError("decide_by_phase decides for every phase")
 
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:
