@@ -21,11 +21,12 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
-from ingress_canary.domain.objects.views import Json, Key
+from ingress_canary.domain.objects.views import Ingress, Json, Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Audience, audience
 from ingress_canary.domain.status.publish import published_status, shown_status, unchanged
 from ingress_canary.domain.traffic.router.choice import Routers
+from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import left_behind, terminating
 from ingress_canary.engine.execute import Applied, Applier
 from ingress_canary.engine.gate_requests import GateRequests
@@ -82,7 +83,7 @@ class Engine:
         self._webhooks = GateRequests(asked.gates, self.states, clock, telemetry, self.queue.add)
         self._applier = Applier(cluster, clock, options.checkpoint)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
-        self._left_told: dict[Key, frozenset[str]] = {}
+        self._leftovers_reported: dict[Key, frozenset[str]] = {}
         """By deleted rollout, the uids of the shadows that were already reported as still there."""
         self._ticker = Ticker(
             self.states, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
@@ -241,19 +242,24 @@ class Engine:
         self._queue_all(self.states.forget(key))
         self._webhooks.want(key)
         self._telemetry.forget(key)
-        reported = self._left_told.pop(key, frozenset())
+        reported = self._leftovers_reported.pop(key, frozenset())
         for shadow in left_behind(view.ingresses_by_owner(key), body):
             router = self._routers.of(shadow, view, state.router if state is not None else None)
             needed = True
             try:
                 needed = await self._applier.remove(router, shadow)
             finally:
-                left = view.ingress(shadow.meta.key)
-                held = terminating(router, left) if left is not None else None
-                if held is not None and needed and shadow.meta.uid not in reported:
-                    about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
-                    self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
-                self._left_told[key] = self._left_told.get(key, reported) | {shadow.meta.uid}
+                if needed and shadow.meta.uid not in reported:
+                    self._report_leftover(key, state, router, shadow)
+                self._leftovers_reported[key] = self._leftovers_reported.get(key, reported) | {shadow.meta.uid}
+
+    def _report_leftover(self, key: Key, state: RolloutState | None, router: Router, shadow: Ingress) -> None:
+        """Send an Event and a notification about a shadow that still exists though its rollout is gone."""
+        left = self._cluster.view.ingress(shadow.meta.key)
+        held = terminating(router, left) if left is not None else None
+        if held is not None:
+            about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
+            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
 
     def _note_claims(self, key: Key) -> None:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""

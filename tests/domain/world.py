@@ -35,6 +35,7 @@ from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRoute
 from ingress_canary.domain.traffic.shadow_removal import OFF, terminating
 from ingress_canary.domain.workload import scale_canary
 from ingress_canary.domain.workload.copy_images import images_due
+from ingress_canary.lab.kubeapi.storage.patches import merge
 
 ROUTER = NginxRouter()
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -66,17 +67,6 @@ PRIMARY: dict[str, Any] = {
         ],
     },
 }
-
-
-def merged(stored: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a JSON merge patch makes (RFC 7396)."""
-    result = dict(stored) if isinstance(stored, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value) if isinstance(value, dict) else value
-    return result
 
 
 def deployment(name: str, image: str, *, rolled_out: bool = True, **container: Any) -> Workload:
@@ -391,7 +381,7 @@ class World:
         for off in OFF:
             patch = off(ROUTER, Ingress.of(self.shadow))
             if patch is not None:
-                self.shadow = merged(self.shadow, patch)
+                self.shadow = merge(self.shadow, patch)
 
     def _applied(self, *, afresh: bool = False) -> None:
         if self.evaluation is not None and (afresh or self.evaluation.settled_from is None):

@@ -43,7 +43,8 @@ from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.shadow_removal import terminating
 from ingress_canary.lab.kubeapi.kinds.schema import validate
-from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, merged, rollout, schedule, with_spec
+from ingress_canary.lab.kubeapi.storage.patches import merge
+from tests.domain.world import INTERVAL, PRIMARY, ROUTER, World, deployment, rollout, schedule, with_spec
 
 STATUS_SCHEMA = crd(ROLLOUT_KIND)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
 VOCABULARY = frozenset(Reason)
@@ -268,7 +269,7 @@ class Guarded(World):
         assert again.dump() == dump
         newer = {**stored, "newer": {"a": 1}, "baseline": {**stored.get("baseline", {}), "newer": 2}}
         known = RolloutStatus.model_validate(newer, extra="ignore")
-        made = merged(newer, status_patch(newer, known, after))
+        made = merge(newer, status_patch(newer, known, after))
         assert made.pop("newer") == {"a": 1}
         if "baseline" in dump:
             assert made["baseline"].pop("newer") == 2

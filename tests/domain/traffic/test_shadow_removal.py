@@ -13,7 +13,8 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import untouched
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX
 from ingress_canary.domain.traffic.shadow_removal import OFF, UNSERVED_CLASS, left_behind, terminating
-from tests.domain.world import PRIMARY, ROUTER, World, at_step, merged
+from ingress_canary.lab.kubeapi.storage.patches import merge
+from tests.domain.world import PRIMARY, ROUTER, World, at_step
 
 KEEP = "example.com/keep"
 LEGACY = "kubernetes.io/ingress.class"
@@ -31,7 +32,7 @@ def taken_off(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     for off in OFF:
         patch = off(ROUTER, Ingress.of(body))
         if patch is not None:
-            body, writes = merged(body, patch), writes + 1
+            body, writes = merge(body, patch), writes + 1
     return body, writes
 
 
@@ -52,7 +53,7 @@ def test_it_takes_weight_routes_and_cookies_off_and_nothing_else(
 ) -> None:
     world = at_step(1)
     off, _ = taken_off(world.shadow or {})
-    body = merged(off, {"metadata": {"annotations": {f"{PREFIX}/{key}": value for key, value in annotations.items()}}})
+    body = merge(off, {"metadata": {"annotations": {f"{PREFIX}/{key}": value for key, value in annotations.items()}}})
     after, made = taken_off(body)
     assert made == writes
     shadow = Ingress.of({**after, "metadata": {**after["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
@@ -69,7 +70,7 @@ def test_it_takes_weight_routes_and_cookies_off_and_nothing_else(
 
 def test_a_legacy_class_is_left_with_both_its_names() -> None:
     world = at_step(1, primary=STICKY)
-    body = merged(
+    body = merge(
         world.shadow, {"metadata": {"annotations": {LEGACY: "nginx"}}, "spec": {"ingressClassName": None}}
     )  # fmt: skip
     after, _ = taken_off(body)
@@ -123,7 +124,7 @@ def test_however_a_rollout_ends_nobody_is_on_the_canary_and_it_says_what_is_ther
 )  # fmt: skip
 def test_what_is_reported_is_what_is_on_the_object(annotations: dict[str, str | None], expected: str) -> None:
     body, _ = taken_off(at_step(1).shadow or {})
-    body = merged(body, {"metadata": {"annotations": {f"{PREFIX}/{key}": value for key, value in annotations.items()}}})
+    body = merge(body, {"metadata": {"annotations": {f"{PREFIX}/{key}": value for key, value in annotations.items()}}})
     meta = {**body["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [KEEP, "example.com/too"]}
     words = str(terminating(ROUTER, Ingress.of({**body, "metadata": meta})))
     assert expected in words
@@ -154,7 +155,7 @@ OWNED = {
         "ownerReferences": [{"kind": "CanaryRollout", "name": "checkout", "uid": "r1", "controller": True}],
     }
 }
-MARKED = merged(OWNED, {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+MARKED = merge(OWNED, {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ MARKED = merged(OWNED, {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"
         (OWNED, {"uid": "r1", "finalizers": ["orphan"]}, False),
         (OWNED, {"uid": "r2", "finalizers": ["example.com/keep"]}, False),
         (MARKED, {"uid": "r2", "finalizers": ["orphan"]}, True),
-        (merged(MARKED, {"metadata": {"annotations": None}}), None, False),
+        (merge(MARKED, {"metadata": {"annotations": None}}), None, False),
     ],
     ids=[
         "collected",
@@ -209,7 +210,7 @@ def test_what_a_rollout_that_goes_leaves_behind(
 )
 def test_a_shadow_is_known_by_its_owner_its_uid_or_what_is_written_on_it(change: dict[str, Any], ours: bool) -> None:
     status = RolloutStatus(shadow=ShadowStatus(name="checkout-canary", uid="s1"))
-    assert is_shadow(Ingress.of(merged(OWNED, {"metadata": change})), "r1", status) is ours
+    assert is_shadow(Ingress.of(merge(OWNED, {"metadata": change})), "r1", status) is ours
 
 
 def test_one_that_no_finalizer_holds_goes_by_itself() -> None:
