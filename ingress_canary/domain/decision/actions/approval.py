@@ -42,7 +42,7 @@ def approve(seen: Observation, now: datetime, step: int | None) -> Decision | st
     pause = status.pause
     ends = pause is not None and pause.until_approved
     phase = pause.returns_to if pause is not None and ends else status.phase
-    given = record.model_copy(update={"given_at": now})
+    given = record.updated(given_at=now)
     message = (
         f"a person approved {seen.schedule.walk.at(record.step).title}" if seen.compiled else f"step {step} approved"
     )
@@ -73,7 +73,7 @@ def _wait(seen: Observation, now: datetime, step: PlannedStep, approval: Approva
     late = f"nobody approved {step.title} until {_format_time(record.until)}"
     if approval.on_timeout is OnTimeout.ROLLBACK:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
-    overdue = record.model_copy(update={"overdue": True})
+    overdue = record.updated(overdue=True)
     message = f"{late}; to go on: {approve_command(seen)}"
     if approval.on_timeout is OnTimeout.PAUSE:
         pause = pause_by_daemon(seen, until_approved=True)

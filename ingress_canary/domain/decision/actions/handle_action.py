@@ -43,7 +43,7 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
     record = ActionStatus(
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip
-    status = decision.status.model_copy(update={"last_action": record})
+    status = decision.status.updated(last_action=record)
     return decision._replace(status=status, moved=decision.moved or (external.moved if external else None))
 
 
@@ -52,9 +52,9 @@ def _with_note(decision: Decision, note: str) -> Decision:
     if not note or decision.moved is None:
         return decision
     message = f"{decision.moved.message[: MESSAGE_LENGTH - NOTE - 3]} ({note})"
-    entry = decision.moved.model_copy(update={"message": message})
+    entry = decision.moved.updated(message=message)
     history = [*decision.status.history[:-1], entry]
-    status = decision.status.model_copy(update={"message": message, "history": history})
+    status = decision.status.updated(message=message, history=history)
     return decision._replace(status=status, moved=entry)
 
 
@@ -126,7 +126,7 @@ def _pause(seen: Observation, now: datetime) -> Decision | None:
     if status.phase in AT_REST or (status.pause is not None and status.pause.by is not PausedBy.SPEC):
         return None
     before = status.pause or PauseStatus(by=PausedBy.USER, returns_to=status.phase)
-    pause = before.model_copy(update={"by": PausedBy.USER})
+    pause = before.updated(by=PausedBy.USER)
     message = f"paused by a person at {status.weight:g} %; resume to go on"
     return transition(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, wants_evidence=True, pause=pause)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
-from ingress_canary.domain.decision.outcomes import NO_SHADOW, NO_TRAFFIC, enter_step, transition
+from ingress_canary.domain.decision.outcomes import enter_step, transition, without_shadow, without_traffic
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -57,7 +57,7 @@ def restart(seen: Observation, now: datetime) -> Decision | str:
     if seen.outdated is not None and not seen.outdated.usable:
         return f"no effect: {seen.outdated.why}"
     # as in newer_revision: with cookie affinity, or with another writer, weight 0 does not take every client off
-    off = NO_SHADOW if seen.sticky or leaves_shadow_alone(status) else NO_TRAFFIC
+    off = without_shadow() if seen.sticky or leaves_shadow_alone(status) else without_traffic()
     message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
     return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 

@@ -17,11 +17,12 @@ def phase_at_rest(seen: Observation, now: datetime) -> Decision:
     if seen.revision in (None, status.revision):
         # the status keeps saying how the rollout ended, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
-        changes = restore_replicas(seen, now)
-        scales = changes.get("scale", status.scale) is not None
+        scale = restore_replicas(seen, now)
         left = f"; {seen.terminating}" if seen.terminating is not None else ""
         message = f"{ended.message[: MESSAGE_LENGTH - len(left)]}{left}"
-        return leave_unchanged(seen, wants_evidence=scales, reason=ended.reason, message=message, **changes)
+        return leave_unchanged(
+            seen, wants_evidence=scale is not None, reason=ended.reason, message=message, scale=scale
+        )
     if seen.same_version:
         message = f"the canary was set to stable's version ({seen.revision}); nothing to roll out"
         return finish(

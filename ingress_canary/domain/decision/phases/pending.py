@@ -18,7 +18,7 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     """Begin when there is no obstacle and stable's error rate is known; until then hold with what is waited for."""
     if seen.revision is not None and seen.revision != seen.status.revision:
         # set from the first pass on, so that a revision that is replaced before it began leaves no trace
-        seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
+        seen = seen._replace(status=seen.status.updated(revision=seen.revision, approval=None))
     if seen.same_version:
         message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
         return finish(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)

@@ -53,12 +53,10 @@ def begin_restore(seen: Observation, now: datetime, reason: Reason, message: str
     assert stable is not None
     # images that another writer has set are left alone, here as in copy_to_stable
     undo = UndoStatus(reason=reason, message=message[:MESSAGE_LENGTH])
-    back = copying.model_copy(update={"undo": undo, "done": False})
+    changes = exposure_taken_away(seen)
+    changes |= {"copying": copying.updated(undo=undo, done=False), "pause": None}
     why = f"{message}; {workload_title(stable)} gets its images back before the canary goes"
-    return transition(
-        seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, wants_evidence=True, copying=back, pause=None,
-        **exposure_taken_away(seen),
-    )  # fmt: skip
+    return transition(seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, wants_evidence=True, **changes)
 
 
 def continue_restore(seen: Observation, now: datetime) -> Decision | None:
@@ -78,7 +76,7 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=alert)
     lacking = why_stable_unready(seen)
     if lacking is not None:
-        there = copying.model_copy(update={"done": True})
+        there = copying.updated(done=True)
         why = f"stable has its images back: {lacking}"
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, copying=there)
     return finish(seen, now, Phase.ROLLED_BACK, Reason(copying.undo.reason), copying.undo.message)
