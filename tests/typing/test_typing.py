@@ -1,7 +1,7 @@
 """Mistakes that mypy must find: each line of ``cases/*_fails.py`` that says so, and no line of its twin.
 
-A case is a pair of files: ``NAME_fails.py``, whose wrong lines end in ``# mypy: `` and the beginning of the error, and
-``NAME_passes.py``, the same without the mistakes.
+A case is a pair of files such as ``misspelt_change_fails.py``, whose wrong lines end in ``# mypy: `` and the beginning
+of the error, and ``misspelt_change_passes.py``, the same without the mistakes.
 """
 
 import re
