@@ -206,14 +206,16 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )
     shown = judge_effect(seen)
-    evaluation = evaluation._replace(**common, settling=False, analysis=analysis, effect=shown)
     # a step without requests cannot be judged, however long it lasts
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
-    if evaluation.no_data is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
-        return evaluation._replace(last=None)
+    if common["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
+        return evaluation._replace(**common, settling=False, analysis=analysis, effect=shown, last=None)
     elapsed = _credited_seconds(evaluation.last, now, at.interval)
     waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
-    return evaluation._replace(last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
+    return evaluation._replace(
+        **common, settling=False, analysis=analysis, effect=shown, last=now, baked=evaluation.baked + elapsed,
+        held=evaluation.held + waited,
+    )  # fmt: skip
 
 
 class CommonChanges(TypedDict):
