@@ -453,7 +453,7 @@ class ActionStatus(Model):
     verb: Annotated[str, Field(max_length=32)]
     """The verb of the action."""
     result: Annotated[str, Field(max_length=256)] = ""
-    """``done``, or why nothing was done."""
+    """``done``; or ``no effect``, ``stale`` or ``malformed``, a colon and why nothing was done."""
     note: Annotated[str, Field(max_length=256)] = ""
     """The sender's reason."""
 

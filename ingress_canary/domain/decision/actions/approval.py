@@ -11,6 +11,8 @@ from ingress_canary.api.schedule import Approval, ApprovalWhen, OnTimeout
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
+from ingress_canary.domain.reasons.action_results import Refusal, no_effect, stale
+from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import PlannedStep
 
@@ -32,19 +34,21 @@ def await_approval(seen: Observation, now: datetime, onto: int) -> Decision | No
     return None
 
 
-def approve(seen: Observation, now: datetime, step: int | None) -> Decision | str:
-    """Record a person's approval of a step and end the pause that waited for it; or return why it has no effect."""
+def approve(seen: Observation, now: datetime, action: Action) -> Decision | Refusal:
+    """Record a person's approval of a step and end the pause that waited for it."""
     status, record = seen.status, seen.status.approval
     if record is None or record.given_at is not None:
-        return "no effect: no step waits for an approval"
-    if record.step != step:
-        return f"stale: it names step {step}, what waits for an approval is step {record.step}"
+        return no_effect("no step waits for an approval")
+    if record.step != action.step:
+        return stale(f"it names step {action.step}, what waits for an approval is step {record.step}")
     pause = status.pause
     ends = pause is not None and pause.until_approved
     phase = pause.returns_to if pause is not None and ends else status.phase
     given = record.updated(given_at=now)
     message = (
-        f"a person approved {seen.schedule.walk.at(record.step).title}" if seen.compiled else f"step {step} approved"
+        f"a person approved {seen.schedule.walk.at(record.step).title}"
+        if seen.compiled
+        else f"step {record.step} approved"
     )
     return transition(
         seen, now, phase, Reason.APPROVED, message, wants_evidence=True, approval=given, pause=None if ends else pause
