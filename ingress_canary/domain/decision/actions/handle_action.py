@@ -72,7 +72,7 @@ def _refusal(seen: Observation, action: Action, *, raced: bool) -> str | None:
     if action.verb is Verb.RESUME and seen.spec.paused:
         return "no effect: spec.paused is true; set it to false"
     if action.verb is Verb.RESUME and seen.compiled is None:
-        return f"no effect: {seen.obstacles[0][1]}"
+        return f"no effect: {seen.obstacles[0]}"
     return None
 
 

@@ -72,7 +72,7 @@ def _refusal(seen: Observation) -> str | None:
     if seen.frozen is not None:
         return f"no effect: nothing advances anywhere: {seen.frozen}"
     if seen.obstacles:
-        return f"no effect: {seen.obstacles[0][1]}"
+        return f"no effect: {seen.obstacles[0]}"
     if leaves_shadow_alone(status):
         return "no effect: another writer keeps changing the shadow; find it, then resume"
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
