@@ -41,8 +41,8 @@ def alert_event(key: Key, uid: str, alert: Alert) -> Event:
 
 def warning_event(key: Key, uid: str, problem: Problem) -> Event:
     """Return the Event of a warning of preflight."""
-    about = (str(problem.rule), problem.object, problem.field)
-    return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
+    text = f"rule {problem.rule}: {problem}"
+    return _event(key, uid, Reason.PREFLIGHT_WARNING, text, _identity(problem), warning=True)
 
 
 def undo_event(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
@@ -78,7 +78,7 @@ class Reporter:
 
     def warn(
         self, key: Key, state: RolloutState, before: RolloutStatus, warnings: Sequence[Problem]
-    ) -> frozenset[tuple[int, str, str]]:
+    ) -> frozenset[tuple[str, str, str]]:
         """Record an Event for each new warning of preflight, not again after a restart; return all that last."""
         stored = next((condition.message for condition in before.conditions if condition.type == PREFLIGHT), "")
         for problem in warnings:
@@ -150,5 +150,5 @@ class Reporter:
             self.outlets.notifier.notify(notice)
 
 
-def _identity(problem: Problem) -> tuple[int, str, str]:
-    return problem.rule, problem.object, problem.field
+def _identity(problem: Problem) -> tuple[str, str, str]:
+    return problem.id, problem.object, problem.field

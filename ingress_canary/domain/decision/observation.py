@@ -1,16 +1,17 @@
 """Observation and Decision: input and output of ``decide``, as plain values. ``engine/inputs.py`` makes the former."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import GateStatus
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
 from ingress_canary.domain.objects.views import Ingress, Key, Workload
-from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -18,8 +19,29 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
 
-Obstacle = tuple[Reason, str]
-"""What prevents an advance: a reason, and a sentence with the remedy."""
+
+class Obstacle(NamedTuple):
+    """What prevents an advance; ``str`` of it is the sentence that people read."""
+
+    reason: Reason
+    what: str
+    remedy: str = ""
+    """What to do, or when it goes away by itself."""
+    field: str = ""
+    """Of the object, dotted; empty when no field is at fault."""
+    object: str = ""
+    """Kind and key where it is not the rollout itself: ``CanarySchedule sre/standard-web``."""
+    cured_by_scaling: bool = False
+    """Whether it goes away once the canary workload has replicas."""
+
+    def __str__(self) -> str:
+        return str(FieldFault(self.what, self.remedy, " ".join(part for part in (self.object, self.field) if part)))
+
+
+def preflight_obstacle(refused: Sequence[Problem]) -> Obstacle:
+    """Return the obstacle that preflight's refusing problems are together."""
+    cured = all(RuleFlag.CURED_BY_SCALING in problem.flags for problem in refused)
+    return Obstacle(Reason.PREFLIGHT_FAILED, summary(refused), cured_by_scaling=cured)
 
 
 class NewerSchedule(NamedTuple):

@@ -55,7 +55,7 @@ def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
 
 def workload_title(workload: Workload) -> str:
     """Return the name of a workload in messages."""
-    return f"{workload.kind} {workload.meta.name}"
+    return workload.title
 
 
 def describe_images(of: Images) -> str:

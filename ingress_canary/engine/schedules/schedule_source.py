@@ -24,13 +24,20 @@ from ingress_canary.ports import Cluster
 
 @dataclass(frozen=True, slots=True)
 class CurrentSchedule:
-    """A schedule as it is written now."""
+    """A schedule as it is written now, or as the rollout began with it."""
 
     version: object
     """Identity of this version: the key, uid and generation, or the inline schedule itself."""
     content: Any
-    where: str
-    """Its name in messages."""
+    field: str
+    """Where it is written."""
+    object: str = ""
+    """Kind and key of the object that it is written in; empty for the rollout itself."""
+
+    @property
+    def where(self) -> str:
+        """Its name in messages."""
+        return f"{self.object} {self.field}" if self.object else self.field
 
 
 def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
@@ -51,12 +58,12 @@ def compiled_schedule_of(
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the compiled schedule with its obstacles: as the rollout began, or the present one before that."""
     if status.schedule is not None:
-        stored = status.schedule
-        return _compiled_schedule(state, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
+        stored = CurrentSchedule(status.schedule.hash, status.schedule.content, "status.schedule.content")
+        return _compiled_schedule(state, stored, options, AS_BEGUN)
     source = _source(cluster, spec, options)
     if not isinstance(source, CurrentSchedule):
         return None, [source]
-    return _compiled_schedule(state, source.version, source.content, source.where, options)
+    return _compiled_schedule(state, source, options)
 
 
 def newer_than(
@@ -68,7 +75,7 @@ def newer_than(
     source = _source(cluster, spec, options)
     if not isinstance(source, CurrentSchedule):
         return NewerSchedule(
-            f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}", usable=False
+            f"the rollout keeps the schedule it began with; a new one could not begin: {source}", usable=False
         )
     version, began = source.version, status.schedule.hash
     if state.present is None or (state.present[0] is not version and state.present[0] != version):
@@ -98,45 +105,42 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSch
     """Return the schedule that the spec names now, or why there is none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
-            why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
-            return Reason.INVALID_SPEC, why
+            what, remedy = "this daemon takes shared schedules only", "use spec.schedule.ref"
+            return Obstacle(Reason.INVALID_SPEC, what, remedy, "spec.schedule.inline")
         return CurrentSchedule(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
     if where.namespace not in {options.namespace, *options.schedule_namespaces}:
-        why = (
-            f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from; "
-            "name another, or add it to the setting schedule_namespaces"
+        return Obstacle(
+            Reason.INVALID_SPEC,
+            f"{where.namespace} is none that this daemon takes schedules from",
+            "name another, or add it to the setting schedule_namespaces",
+            "spec.schedule.ref.namespace",
         )
-        return Reason.INVALID_SPEC, why
     body = cluster.schedule(where)
     if body is None:
-        return Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name"
+        missing = f"CanarySchedule {where} does not exist"
+        return Obstacle(Reason.SCHEDULE_MISSING, missing, "create it or correct the name")
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return CurrentSchedule((where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+    return CurrentSchedule((where, version), body.get("spec") or {}, "spec", f"CanarySchedule {where}")
 
 
 def _compiled_schedule(
     state: RolloutState,
-    source: object,
-    content: Any,
-    where: str,
+    source: CurrentSchedule,
     options: Options,
     context: Mapping[str, Any] | None = None,
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the compiled schedule with its obstacles, compiled once for each version of it."""
-    if state.compiled is None or state.compiled[0] != source:
+    if state.compiled is None or state.compiled[0] != source.version:
         try:
-            known = source if isinstance(source, ScheduleSpec) else None
-            spec = known or ScheduleSpec.model_validate(content, extra="ignore", context=context)
+            known = source.version if isinstance(source.version, ScheduleSpec) else None
+            spec = known or ScheduleSpec.model_validate(source.content, extra="ignore", context=context)
         except ValidationError as error:
-            return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        found = unsupported_schedule(spec, where, prometheus=options.prometheus)
-        state.compiled = (
-            source,
-            shared_schedule(spec),
-            tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found),
-        )
+            return None, [Obstacle(Reason.INVALID_SPEC, *explain(error, source.field), source.object)]
+        found = unsupported_schedule(spec, source.field, prometheus=options.prometheus)
+        obstacles = tuple(Obstacle(Reason.INVALID_SPEC, *fault, source.object) for fault in found)
+        state.compiled = source.version, shared_schedule(spec), obstacles
     _, compiled, obstacles = state.compiled
     return compiled, list(obstacles)

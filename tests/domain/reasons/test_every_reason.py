@@ -7,7 +7,7 @@ import pytest
 
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.decision.observation import NewerSchedule
+from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
@@ -87,7 +87,9 @@ def terminating() -> World:
 
 REACHED: dict[Reason, Callable[[], World]] = {
     Reason.INVALID_SPEC: lambda: on(World(spec=rollout(**COPY), stable=None)),
-    Reason.SCHEDULE_MISSING: lambda: on(World(schedule=None, obstacles=((Reason.SCHEDULE_MISSING, "not there"),))),
+    Reason.SCHEDULE_MISSING: lambda: on(
+        World(schedule=None, obstacles=(Obstacle(Reason.SCHEDULE_MISSING, "not there"),))
+    ),
     Reason.PREFLIGHT_FAILED: lambda: on(World(foreign=True)),
     Reason.SHADOW_REJECTED: lambda: on(World(rejected="denied by a webhook")),
     Reason.SHADOW_TERMINATING: terminating,

@@ -33,7 +33,7 @@ def resume_by_user(seen: Observation, now: datetime, action: Action) -> Decision
     if seen.spec.paused:
         return no_effect("spec.paused is true; set it to false")
     if seen.compiled is None:
-        return no_effect(seen.obstacles[0][1])
+        return no_effect(str(seen.obstacles[0]))
     return resume(seen, now) or nothing_to_do(seen, action)
 
 

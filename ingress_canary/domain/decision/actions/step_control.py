@@ -58,7 +58,7 @@ def restart(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     if is_promoting(seen) and (status.copying is not None or status.finishing or is_stable_replaced(seen)):
         return no_effect("stable is becoming the new version; finish that, or abort")
     if seen.outdated is not None and not seen.outdated.usable:
-        return no_effect(f"{seen.outdated.why}")
+        return no_effect(seen.outdated.why)
     # as in newer_revision: with cookie affinity, or with another writer, weight 0 does not take every client off
     off = without_shadow() if seen.sticky or leaves_shadow_alone(status) else without_traffic()
     message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
@@ -75,7 +75,7 @@ def _refusal(seen: Observation) -> Refusal | None:
     if seen.frozen is not None:
         return no_effect(f"nothing advances anywhere: {seen.frozen}")
     if seen.obstacles:
-        return no_effect(f"{seen.obstacles[0][1]}")
+        return no_effect(str(seen.obstacles[0]))
     if leaves_shadow_alone(status):
         return no_effect("another writer keeps changing the shadow; find it, then resume")
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:

@@ -50,7 +50,7 @@ def progressing_phase(seen: Observation, now: datetime) -> Decision:
 def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, now: datetime) -> HoldReason | None:
     """Return why a rollout holds at its step, the most important reason first; None when it may advance."""
     if seen.obstacles:
-        return seen.obstacles[0]
+        return seen.obstacles[0].reason, str(seen.obstacles[0])
     if evaluation.settling:
         return Reason.SETTLING, lambda: f"{step.title}: waiting for the controllers to apply the weight"
     if not evaluation.fresh(now, seen.interval):
@@ -62,8 +62,8 @@ def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, n
         causes = f"; likely causes: {seen.causes}" if seen.causes else ""
         return Reason.WEIGHT_NOT_EFFECTIVE, f"{evaluation.effect.message}{causes}"
     if seen.frozen is not None:
-        reason, message = freeze_obstacle(seen.frozen)
-        return reason, lambda: f"{message}; {step.title}: {_evidence(seen)}"
+        freeze = freeze_obstacle(seen.frozen)
+        return freeze.reason, lambda: f"{freeze}; {step.title}: {_evidence(seen)}"
     if evaluation.baked < step.bake:
         left = step.bake - evaluation.baked
         return Reason.BAKING, lambda: f"{step.title}: {format_seconds(left)} of judged time to go; {_evidence(seen)}"
@@ -76,7 +76,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
     """Create the shadow again at weight 0, and enter the step again once it exists."""
     obstacle = obstacle_of(seen)
     if obstacle is not None:
-        return hold(seen, *obstacle, wants_evidence=True)
+        return hold(seen, obstacle.reason, str(obstacle), wants_evidence=True)
     evaluation = seen.current_evaluation
     if evaluation.no_data is not None:
         message = f"off traffic until data return: {evaluation.no_data}"
@@ -90,7 +90,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
         )
     shut = calendar_obstacle(seen, now, index)
     if shut is not None:
-        return hold(seen, *shut, wants_evidence=True)
+        return hold(seen, shut.reason, str(shut), wants_evidence=True)
     if seen.status.shadow is not None and seen.shadow is not None:
         return enter_step(seen, now, index, Reason.RESUMED, f"step {index} is taken again")
     return open_shadow(seen, now)

@@ -18,23 +18,21 @@ def calendar_obstacle(seen: Observation, now: datetime, onto: int) -> Obstacle |
     freeze = calendar.frozen(now)
     if freeze is not None:
         why = f" ({freeze.reason})" if freeze.reason else ""
-        return (
-            Reason.FROZEN,
-            f"frozen{why} until {calendar.format_time(freeze.span.end)}; {_next(seen, calendar, now, onto)}",
-        )
+        until = calendar.format_time(freeze.span.end)
+        return Obstacle(Reason.FROZEN, f"frozen{why} until {until}", _next(seen, calendar, now, onto))
     if not calendar.open(now):
-        return Reason.OUTSIDE_WINDOW, f"the window is closed; {_next(seen, calendar, now, onto)}"
+        return Obstacle(Reason.OUTSIDE_WINDOW, "the window is closed", _next(seen, calendar, now, onto))
     needed, closes = _needed(seen, onto), calendar.closes(now)
     if closes is not None and closes - now < needed:
         takes = f"step {onto} takes at least {format_seconds(needed.total_seconds())}"
         why = f"{takes}, and the window closes at {calendar.format_time(closes)}"
-        return Reason.OUTSIDE_WINDOW, f"{why}; {_next(seen, calendar, now, onto)}"
+        return Obstacle(Reason.OUTSIDE_WINDOW, why, _next(seen, calendar, now, onto))
     return None
 
 
 def freeze_obstacle(reason: str) -> Obstacle:
     """Return the obstacle of a freeze of the whole daemon."""
-    return Reason.FROZEN, f"nothing advances anywhere: {reason}"
+    return Obstacle(Reason.FROZEN, f"nothing advances anywhere: {reason}")
 
 
 def _needed(seen: Observation, onto: int) -> timedelta:
