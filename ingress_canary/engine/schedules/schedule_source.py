@@ -10,7 +10,6 @@ from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
-from ingress_canary.domain.metrics.capabilities import EVERYTHING, OF_CONTROLLERS
 from ingress_canary.domain.objects.revision import digest
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -133,7 +132,7 @@ def _compiled_schedule(
             spec = known or ScheduleSpec.model_validate(content, extra="ignore", context=context)
         except ValidationError as error:
             return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        found = unsupported_schedule(spec, where, (EVERYTHING if options.prometheus else OF_CONTROLLERS,))
+        found = unsupported_schedule(spec, where, options.sources)
         state.compiled = (
             source,
             shared_schedule(spec),
