@@ -47,6 +47,7 @@ class Ticker:
     ) -> None:
         self._states, self._queue, self._sources, self._probes = states, queue, sources, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
+        self._capabilities = tuple(source.capabilities for source in sources)
         self._wanted = asyncio.Event()
         self._faults = SourceFaults()
         self._offset: float | None = None
@@ -95,7 +96,7 @@ class Ticker:
         return {target: reading for readings in each for target, reading in readings.items()}
 
     def _source_of(self, target: Target) -> int:
-        return source_for(target.needs, [source.capabilities for source in self._sources])
+        return source_for(target.needs, self._capabilities)
 
     async def _read_from(
         self, source: MetricsSource, at: datetime, targets: Sequence[Target]
@@ -129,7 +130,7 @@ class Ticker:
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with the instants before its first reading that its evaluation needs."""
-        if Capability.PAST not in self._sources[self._source_of(target)].capabilities:
+        if Capability.PAST not in self._capabilities[self._source_of(target)]:
             return target
         state = self._states.get(key)
         evaluation = state.evaluation if state is not None else None
