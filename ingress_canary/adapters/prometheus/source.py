@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
-from typing import Literal
+from typing import Final, Literal
 
 from ingress_canary.adapters.prometheus.client import (
     AS_SCRAPED,
@@ -32,6 +32,7 @@ from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts
 from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
+from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Reading, Target
@@ -56,6 +57,8 @@ class Sampling:
 
 class PrometheusSource:
     """Implements ports.MetricsSource over Prometheus's HTTP API."""
+
+    capabilities: Final[Capabilities] = EVERYTHING
 
     def __init__(
         self, client: PrometheusClient, clock: Clock, dialect: Dialect | None = None, sampling: Sampling | None = None

@@ -14,8 +14,9 @@ from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.resume import Resume
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis

@@ -12,6 +12,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ingress_canary.domain.metrics.capabilities import Capabilities
+
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """Default of a mapping that is not given."""
 LARGEST = 2.0**53
@@ -61,6 +63,8 @@ class Target(NamedTuple):
     """Likewise of the bad events among them, or of the good ones."""
     values: tuple[str, ...] = ()
     """Queries of the users whose answer is one number."""
+    needs: Capabilities = frozenset()
+    """What the source must be able to answer for its SLOs: which source serves it."""
     past: tuple[float, ...] = ()
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
 

@@ -139,7 +139,7 @@ def _compiled_schedule(
             spec = known or ScheduleSpec.model_validate(source.content, extra="ignore", context=context)
         except ValidationError as error:
             return None, [Obstacle(Reason.INVALID_SPEC, *explain(error, source.field), source.object)]
-        found = unsupported_schedule(spec, source.field, prometheus=options.prometheus)
+        found = unsupported_schedule(spec, source.field, options.sources)
         obstacles = tuple(Obstacle(Reason.INVALID_SPEC, *fault, source.object) for fault in found)
         state.compiled = source.version, shared_schedule(spec), obstacles
     _, compiled, obstacles = state.compiled

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.analysis import Analysis, Objective, Plan
 from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
@@ -68,7 +69,7 @@ def test_a_plan_is_what_a_schedule_says() -> None:
             "analysis": {"alpha": 0.02, "beta": 0.1, "baseline": {"maxRatio": 2, "minDelta": "0.5pp"}},
         }
     )
-    made = Plan.of(spec, (None, 1000))
+    made = Plan.of(spec, SliSet.of(spec.slos, spec.analysis), (None, 1000))
     assert [(one.name, one.min_requests) for one in made.objectives] == [
         ("availability", 70),
         ("latency", 50),
