@@ -20,7 +20,7 @@ from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis
-from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
+from ingress_canary.domain.slo.checkpoint import Unusable, decode, encode, resume_part
 from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, ShareObservation, judge_effect
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
@@ -87,6 +87,8 @@ class Evaluation(NamedTuple):
     """Whether no reading was answered yet: then the past before the first one may still be read."""
     resume: Resume | None = None
     """The point from which a restart goes on, until the first reading that is answered."""
+    lost: Unusable | None = None
+    """Why the stored evidence could not go on, until that is reported."""
 
     @property
     def checkpoint(self) -> str:
@@ -108,19 +110,20 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def restored(cls, compiled: CompiledSchedule, status: RolloutStatus) -> Self:
-        """Return the evaluation of a status's checkpoint; without a usable checkpoint evidence starts anew at the step.
+        """Return the evaluation of a status's checkpoint; without a usable one evidence and bake start anew.
 
         What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
         new starting point. Nothing is counted twice.
         """
         stored, step = status.analysis_state or "", status.step
-        analysis, resume = decode(stored, compiled.plan), None
-        if analysis is not None and step is not None and analysis.step == step.index:
-            resume = Resume.decode(stored.removeprefix(VERSION).partition(".")[2])
-        if analysis is None:
-            analysis = Analysis.of(compiled.plan)
-            if step is not None:
-                analysis = analysis.enter_step(step.index)
+        analysis = decode(stored, compiled.plan)
+        if isinstance(analysis, Unusable):
+            anew = Analysis.of(compiled.plan)
+            anew = anew.enter_step(step.index) if step is not None else anew
+            return cls(anew, CounterBook(), unread=False, lost=analysis if stored else None)
+        resume = None
+        if step is not None and analysis.step == step.index:
+            resume = Resume.decode(resume_part(stored))
         baked, held = (step.baked_seconds, step.held_seconds) if step else (0.0, 0.0)
         return cls(analysis, CounterBook(), baked=baked, held=held, unread=False, resume=resume)
 

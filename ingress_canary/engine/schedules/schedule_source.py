@@ -10,7 +10,7 @@ from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
-from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -82,7 +82,7 @@ def newer_than(
         state.present = version, _hash(source.content)
     found = state.present[1]
     # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
-    if found == began or (found is not None and found == _hash(status.schedule.content)):
+    if same(began, found) or (found is not None and found == _hash(status.schedule.content)):
         return None
     kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
@@ -93,10 +93,10 @@ def newer_than(
     )
 
 
-def _hash(content: Any) -> str | None:
+def _hash(content: Any) -> Digest | None:
     """Return the digest of the schedule as it would be stored; None when it cannot be read."""
     try:
-        return digest(ScheduleSpec.model_validate(content, extra="ignore").dump())
+        return Digest.of(ScheduleSpec.model_validate(content, extra="ignore").dump())
     except ValidationError:
         return None
 

@@ -15,6 +15,7 @@ from ingress_canary.domain.decision.outcomes import (
 )
 from ingress_canary.domain.decision.rules.rollout_facts import (
     IN_FLIGHT,
+    is_new_revision,
     is_promoting,
     is_stable_replaced,
     is_target_replaced,
@@ -36,7 +37,7 @@ def newer_revision(seen: Observation, now: datetime) -> Decision | None:
         message = f"the canary was set back to stable's version; revision {status.revision} is off"
         return finish(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
     message = f"revision {seen.revision} replaces {status.revision}"
-    if seen.revision == status.revision:
+    if not is_new_revision(seen):
         message = f"the canary's pod template has changed under revision {status.revision}"
     if moved_away:
         message = "the spec names another Ingress, Service or shadow than the rollout began with"
