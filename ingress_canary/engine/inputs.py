@@ -5,7 +5,6 @@ No request is made here. A reading that the ticker left is added to the evidence
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import AT_REST, CanaryRollout, Phase, RolloutSpec, RolloutStatus, WorkloadRef
@@ -26,13 +25,14 @@ from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInp
 from ingress_canary.domain.preflight.problem import Findings, summary
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.reconcile.assemble import AssembledPass, manifest_of
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.unsupported import unsupported_rollout
-from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
+from ingress_canary.domain.traffic.drift import compare, merge_patch, untouched
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
-from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
+from ingress_canary.domain.traffic.probe import unaskable_probe
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import is_ours, terminating
@@ -46,20 +46,6 @@ from ingress_canary.ports import Cluster
 FIGHT_UNDOINGS = 5
 FIGHT_SECONDS = 600
 PHASES = {str(phase): phase for phase in Phase}
-
-
-class PassInputs(NamedTuple):
-    """An observation, with what executing the decision will need."""
-
-    seen: Observation
-    router: Router
-    primary: Ingress | None
-    target: Target | None
-    """The series that the metrics source reads for this rollout."""
-    findings: Findings | None
-    """What preflight found, graded by the settings; None where it did not run: at rest, or without a schedule."""
-    leftovers: tuple[Ingress, ...] = ()
-    """Other shadows of this rollout, or of an earlier one of its name; they must not send traffic to the canary."""
 
 
 def claim(body: Json, state: RolloutState, states: RolloutStates, view: ClusterView) -> tuple[Key, ...]:
@@ -81,7 +67,7 @@ def observe(
     routers: Routers,
     options: Options,
     monotonic: float,
-) -> PassInputs:
+) -> AssembledPass:
     """Return the inputs of a pass over a rollout whose spec can be read."""
     view, metadata = cluster.view, body["metadata"]
     key, spec = Key(metadata.get("namespace", ""), metadata["name"]), state.spec
@@ -175,20 +161,10 @@ def observe(
         interval=options.interval,
         warm_up=options.warm_up,
     )
-    return PassInputs(seen, router, primary, target, findings, leftovers)
-
-
-def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
-    """Return the shadow's manifest with its fingerprint, as it is stored."""
-    return stamped(router, router.shadow(primary, spec, owner, exposure))
-
-
-def probe_of(inputs: PassInputs, status: RolloutStatus) -> ProbeRequest | None:
-    """Return the probe that the next tick is to send for a rollout with this status; None before its first step."""
-    probe = inputs.seen.spec.probe
-    if probe is None or status.step is None or inputs.target is None:
-        return None
-    return probe_request(probe, wanted_exposure(status), inputs.router, status.revision or "")
+    return AssembledPass(
+        seen, router, owner, primary, target, findings, leftovers,
+        asked=ACTION_ANNOTATION in (metadata.get("annotations") or {}),
+    )  # fmt: skip
 
 
 def _leftovers(owned: Sequence[Ingress], owner: Owner, shadow: Ingress | None) -> Iterator[Ingress]:
