@@ -22,7 +22,8 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.views import Ingress, Json, Workload
-from ingress_canary.domain.reconcile.assemble import AssembledPass, Remember, call, manifest_of
+from ingress_canary.domain.reconcile.assemble import AssembledPass, manifest_of
+from ingress_canary.domain.reconcile.inputs import Remember, call
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import with_checkpoint, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
+from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
@@ -97,15 +97,6 @@ class RolloutState:
     """The series and SLIs by which the last reading was counted."""
     preflight: CachedPreflight = field(default_factory=CachedPreflight)
     """The last findings of its preflight rules."""
-
-    def take_gate_answers(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
-        """Take the new answers of webhook gates, and return the records of all gates."""
-        records = tuple(stored.gates) if self.gates is None else self.gates
-        answers, self.answers = self.answers, {}
-        self.gates = tuple(
-            record_answer(record, answers[record.name]) if record.name in answers else record for record in records
-        )
-        return self.gates
 
 
 def _suspicion(state: RolloutState) -> float:
