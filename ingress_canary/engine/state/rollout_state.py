@@ -21,11 +21,11 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.notices import Audience
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.engine.state.memo import Memo
 
 UNDONE = 20
 
