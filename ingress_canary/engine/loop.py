@@ -1,12 +1,15 @@
-"""Reconcile loop: gather the inputs, decide, execute, report.
+"""Reconcile loop: gather the inputs, assemble, decide, execute the effects, report.
 
 A watch event or a tick queues a pass over one rollout; a pass is
 
-1. observe  - gather the caches, the rollout states and the newest evidence into one value;
-2. decide   - a pure function of that value and the time;
-3. effects  - the decision's writes as values, in the order that is safe;
-4. execute  - make them, each conditional on the resourceVersion that was read;
-5. report   - an Event, a log line, the metrics.
+1. gather   - the caches, the rollout's state and the newest evidence, as one value;
+2. assemble - what a decision needs, derived from that value;
+3. decide   - what happens next, by that and the time;
+4. effects  - the decision's writes as values, in the order that is safe;
+5. execute  - make them, each conditional on the resourceVersion that was read;
+6. report   - an Event, a log line, the metrics.
+
+Steps 2 to 4 are pure functions of ``domain``; ``whatif`` and the tests' World call the same ones (docs/adr/0019).
 
 Workers serve different rollouts at once and never one rollout twice. The ticker (``ticker.py``) fetches evidence for
 all rollouts that want it, and sleeps while none does: at rest nothing is polled.

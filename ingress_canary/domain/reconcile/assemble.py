@@ -5,7 +5,8 @@ each thing that is derived. What changes in memory is returned as a value, and k
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
@@ -20,17 +21,18 @@ from ingress_canary.domain.decision.observation import (
 )
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
 from ingress_canary.domain.gates.schedule import record_answer
-from ingress_canary.domain.metrics.counting import advance, requests_by_process
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance, requests_by_process
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.revision import same_version, template_hash
-from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
+from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.reconcile.evidence import EvidenceResult, take_evidence
+from ingress_canary.domain.reconcile.evidence import take_evidence
+from ingress_canary.domain.reconcile.identity import signals_of, target_of, versions_of
 from ingress_canary.domain.reconcile.inputs import CheckRules, PassInputs, PassMemory, Remember, StepBeginning, call
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
@@ -64,8 +66,10 @@ class AssembledPass(NamedTuple):
     """Whether the rollout carries the annotation of an action, answered or not."""
     memory: PassMemory
     """What is to be remembered, whatever is decided."""
-    tick: TickInputs | None = None
-    """By what the evidence was counted; None where none was taken in."""
+    tick: TickInputs | None
+    """By what evidence is counted and judged; None without a schedule or a primary."""
+    has_evidence: bool = False
+    """Whether new evidence was taken in."""
     fault: Exception | None = None
     """Why the evidence could not be judged, the first time that it is so."""
 
@@ -73,6 +77,7 @@ class AssembledPass(NamedTuple):
 class ShadowState(NamedTuple):
     """The shadow, compared with what the status asks for."""
 
+    wanted: Exposure
     carried: Exposure
     """The exposure that evidence is about."""
     drift: Drift | None = None
@@ -90,12 +95,14 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     findings = _findings(inputs, shadow, facts, remembered, check)
     state = _shadow_state(inputs, shadow, owner, remembered)
     sticky = primary is not None and router.sticky(primary)
-    versions = remembered(_versions, spec, inputs.canary, inputs.stable)
-    signals = remembered(_signals, router, primary, spec, versions.revision) if primary is not None else None
-    evaluation, tick, fault = _evaluation(inputs, state), None, None
-    if evaluation is not None and compiled is not None and signals is not None and inputs.evidence is not None:
-        tick = _tick(inputs, compiled, signals, state.carried, sticky=sticky)
-        evaluation, fault = _with_evidence(inputs, evaluation, tick, remembered)
+    versions = remembered(versions_of, spec, inputs.canary, inputs.stable)
+    signals = remembered(signals_of, router, primary, spec, versions.revision) if primary is not None else None
+    tick = _tick(inputs, compiled, signals, state, sticky=sticky) if compiled is not None and signals else None
+    evaluation, fault = _evaluation(inputs, state), None
+    has_evidence = evaluation is not None and tick is not None and inputs.evidence is not None
+    if evaluation is not None and tick is not None and inputs.evidence is not None:
+        count = partial(_count, remembered)
+        evaluation, fault = take_evidence(evaluation, inputs.evidence, tick, count, clock_set=memory.clock_set)
     step_began = _step_began(inputs, evaluation)
     # the fight has been reported: after a person's resume, undone changes are counted anew
     undone = () if leaves_shadow_alone(status) else memory.undone
@@ -141,19 +148,24 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         router=router,
         owner=owner,
         primary=primary,
-        target=remembered(_target, inputs.key, spec, compiled, signals) if signals is not None else None,
+        target=remembered(target_of, inputs.key, spec, compiled, signals) if signals is not None else None,
         findings=findings,
         leftovers=leftovers,
         asked=inputs.action is not None,
-        memory=memory._replace(
+        memory=PassMemory(
             evaluation=evaluation,
             step_began=step_began,
             facts=facts,
             gates=gates,
             undone=undone,
-            clock_set=memory.clock_set and tick is None,
+            clock_set=memory.clock_set and not has_evidence,
+            removed=memory.removed,
+            rejected=memory.rejected,
+            denied=memory.denied,
+            failures=memory.failures,
         ),
         tick=tick,
+        has_evidence=has_evidence,
         fault=fault,
     )
 
@@ -182,9 +194,9 @@ def _facts_of_reading(inputs: PassInputs) -> ControllerFacts:
 def _findings(
     inputs: PassInputs, shadow: Ingress | None, facts: ControllerFacts, remembered: Remember, check: CheckRules
 ) -> Findings | None:
-    """Return what preflight finds; None at rest, or without a schedule."""
+    """Return what preflight finds; None at rest, or without a schedule or a cluster."""
     status, compiled, router, view = inputs.status, inputs.compiled, inputs.router, inputs.view
-    if compiled is None or status.phase in AT_REST:
+    if view is None or compiled is None or status.phase in AT_REST:
         return None
     # their configuration, and what the last reading of the source showed
     configured = router.facts(view.controller_config, view.controller_arguments)
@@ -216,13 +228,13 @@ def _shadow_state(inputs: PassInputs, shadow: Ingress | None, owner: Owner, reme
     status, router, primary = inputs.status, inputs.router, inputs.primary
     wanted = wanted_exposure(status)
     if primary is None or shadow is None or status.shadow is None:
-        return ShadowState(wanted)
+        return ShadowState(wanted, wanted)
     manifest, drift = remembered(manifest_of, router, primary, inputs.spec, owner, wanted), None
     if not remembered(untouched, router, shadow):
         drift = compare(router, shadow, wanted, manifest)
     if remembered(merge_patch, router, shadow, manifest) is None and status.shadow.uid == shadow.meta.uid:
-        return ShadowState(wanted, drift)
-    return ShadowState(router.exposure_if_marked(shadow), drift, is_pending=True)
+        return ShadowState(wanted, wanted, drift)
+    return ShadowState(wanted, router.exposure_if_marked(shadow), drift, is_pending=True)
 
 
 def _evaluation(inputs: PassInputs, shadow: ShadowState) -> Evaluation | None:
@@ -241,7 +253,7 @@ def _evaluation(inputs: PassInputs, shadow: ShadowState) -> Evaluation | None:
 
 
 def _tick(
-    inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, carried: Exposure, *, sticky: bool
+    inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, shadow: ShadowState, *, sticky: bool
 ) -> TickInputs:
     """Return by what this pass's evidence is counted and judged."""
     status, mode = inputs.status, EvidenceMode.of(inputs.status)
@@ -249,22 +261,20 @@ def _tick(
         compiled=compiled,
         signals=signals,
         # no step bakes at another exposure than its own
-        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and carried != wanted_exposure(status) else mode,
+        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and shadow.carried != shadow.wanted else mode,
         step=compiled.walk.at(status.step.index) if status.step else None,
-        exposure=carried,
+        exposure=shadow.carried,
         sticky=sticky,
         interval=inputs.options.interval,
         probe=inputs.probed,
     )
 
 
-def _with_evidence(
-    inputs: PassInputs, evaluation: Evaluation, tick: TickInputs, remembered: Remember
-) -> EvidenceResult:
-    """Return the evaluation with this pass's evidence."""
-    assert inputs.evidence is not None
-    clock_set = inputs.memory.clock_set
-    return take_evidence(evaluation, inputs.evidence, tick, lambda *of: remembered(advance, *of), clock_set=clock_set)
+def _count(
+    remembered: Remember, book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, span: timedelta
+) -> tuple[CounterBook, ReadingCounts]:
+    """Return what ``advance`` returns: the ticker may have counted the same reading already."""
+    return remembered(advance, book, reading, signals, measures, span)
 
 
 def _step_began(inputs: PassInputs, evaluation: Evaluation | None) -> StepBeginning | None:
@@ -342,56 +352,3 @@ def _action(text: str | None, status: RolloutStatus) -> Action | None:
         return None
     action = Action.parse(text)
     return None if status.last_action is not None and status.last_action.id == action.id else action
-
-
-class Versions(NamedTuple):
-    """What both workloads run."""
-
-    revision: str | None
-    """The canary's; None while its workload does not exist."""
-    stable: str | None
-    """The hash of the pod template."""
-    canary: str | None
-    same: bool
-
-
-def _versions(spec: RolloutSpec, canary: Workload | None, stable: Workload | None) -> Versions:
-    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version."""
-    return Versions(
-        revision=_revision(spec, canary),
-        stable=template_hash(stable) if stable else None,
-        canary=template_hash(canary) if canary else None,
-        same=canary is not None and stable is not None and same_version(canary, stable),
-    )
-
-
-def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:
-    """Return the revision: ``spec.revision`` from CI, or the pod template's hash, or a constant without either."""
-    if spec.workload.canary is not None and canary is None:
-        return None
-    if spec.revision is not None:
-        return spec.revision
-    return template_hash(canary) if canary is not None else "initial"
-
-
-def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
-    """Return the router's series of this rollout, with all variables that users' queries may name."""
-    signals = router.signals(primary, spec)
-    also = {
-        "namespace": primary.meta.namespace, "ingress": spec.primary, "stableService": spec.stable_service,
-        "canaryService": spec.canary_service, "revision": revision or "",
-    }  # fmt: skip
-    return replace(signals, variables={**signals.variables, **also})
-
-
-def _target(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, signals: Signals) -> Target:
-    """Return the series that the metrics source reads for a rollout."""
-    target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name)
-    if compiled is None:
-        return target
-    slis = compiled.measures
-    asked = slis.questions(signals.variables)
-    return target._replace(
-        bounds=frozenset(slis.thresholds.values()), totals=asked.totals, parts=asked.parts, values=asked.values,
-        needs=slis.needs,
-    )  # fmt: skip

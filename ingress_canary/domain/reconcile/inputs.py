@@ -93,8 +93,8 @@ class PassInputs(NamedTuple):
     """The last spec that could be read."""
     status: RolloutStatus
     router: Router
-    view: ClusterView
-    """What preflight's rules ask."""
+    view: ClusterView | None
+    """What preflight's rules ask; None where there is no cluster, so that nothing is checked."""
     compiled: CompiledSchedule | None
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
     options: PassOptions
