@@ -13,7 +13,7 @@ from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import status_patch, with_checkpoint, worth_writing
+from ingress_canary.domain.status.publish import NO_MESSAGES, Messages, status_patch, with_checkpoint, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import OFF, is_off
@@ -81,10 +81,11 @@ class Applier:
         return replace(done, wrote=wrote)
 
     def due(
-        self, state: RolloutState, before: RolloutStatus, after: RolloutStatus, decision: Decision
-    ) -> RolloutStatus | None:
+        self, state: RolloutState, before: RolloutStatus, after: RolloutStatus, decision: Decision,
+        messages: Messages = NO_MESSAGES,
+    ) -> RolloutStatus | None:  # fmt: skip
         """Return the status to be written, with its checkpoint: when more than numbers changed, or after a while."""
-        changed = worth_writing(before, after)
+        changed = worth_writing(before, after, messages, state.stored_texts)
         if not changed and not (self.overdue(state) and decision.wants_evidence and after.started_at is not None):
             return None
         full = with_checkpoint(after, decision.evaluation)

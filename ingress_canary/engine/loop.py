@@ -22,9 +22,16 @@ from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
 from ingress_canary.domain.objects.views import Ingress, Json, Key
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Audience, audience
-from ingress_canary.domain.status.publish import published_status, shown_status, unchanged
+from ingress_canary.domain.status.publish import (
+    newsworthy_messages,
+    published_status,
+    shown_status,
+    stored_texts,
+    unchanged,
+)
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import left_behind, terminating
@@ -166,7 +173,7 @@ class Engine:
             return
         state.broken = True
         what = f"a fault of the daemon's own, tried again: {type(error).__name__}: {error}"
-        self._reporter.alert(key, state, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE_LENGTH]))
+        self._reporter.alert(key, state, Alert(Reason.RECONCILE_FAILED, verbatim(what)))
 
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
@@ -193,7 +200,9 @@ class Engine:
         decision, before = decide(inputs.seen, now), inputs.seen.status
         shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
         # most ticks change nothing but numbers, which are rendered only when somebody reads them
-        quiet = not self._applier.overdue(state) and unchanged(before, decision, inputs.findings, inputs.seen)
+        quiet = not self._applier.overdue(state) and unchanged(
+            before, decision, inputs.findings, inputs.seen, state.stored_texts
+        )
         status = decision.status if quiet else shown()
         state.gates = tuple(status.gates)
         self._webhooks.want(key, *gate_calls(inputs.seen, status))
@@ -201,8 +210,11 @@ class Engine:
             # evidence is read from now on, whether or not anything can be stored
             state.target = inputs.target
             self._ticker.wake()
-        due = None if quiet else self._applier.due(state, before, status, decision)
+        messages = newsworthy_messages(decision, inputs.findings, inputs.seen)
+        due = None if quiet else self._applier.due(state, before, status, decision, messages)
         done = await self._applier.apply(body, state, inputs, decision, status, due)
+        if due is not None:
+            state.stored_texts = {**state.stored_texts, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
         if done.fault is not None:
             # what was stored is reported, though the rest failed
@@ -213,7 +225,7 @@ class Engine:
         state.probe = probe_of(inputs, status) if decision.wants_evidence else None
         self._reporter.report(key, state, before, status, decision, done)
         if inputs.findings is not None:
-            state.warned = self._reporter.warn(key, state, before, inputs.findings.warnings)
+            state.warned = self._reporter.warn(key, state, before, inputs.findings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
@@ -259,7 +271,7 @@ class Engine:
         held = terminating(router, left) if left is not None else None
         if held is not None:
             about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
-            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
+            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, verbatim(str(held))))
 
     def _note_claims(self, key: Key) -> None:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""
@@ -294,7 +306,7 @@ class Engine:
         patch = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | patch != body.get("status"):
             await self._cluster.patch_status(body, patch)
-            self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, verbatim(problem)))
 
     async def _checkpoint(self, key: Key, state: RolloutState) -> None:
         """Store the evidence of one active rollout, also when no pass would write its status now."""

@@ -3,7 +3,7 @@
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -13,7 +13,8 @@ from ingress_canary.api.notification import Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.problem import Findings, Problem
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason, severity
 from ingress_canary.domain.status.conditions import PREFLIGHT
 from ingress_canary.domain.status.notices import Audience, News, NoticeSubject, news, notices
@@ -36,7 +37,7 @@ def transition_event(key: Key, uid: str, status: RolloutStatus, message: str) ->
 
 def alert_event(key: Key, uid: str, alert: Alert) -> Event:
     """Return the Event of an alert, which has no entry in the history."""
-    return _event(key, uid, alert.reason, alert.message, ())
+    return _event(key, uid, alert.reason, str(alert.message), ())
 
 
 def warning_event(key: Key, uid: str, problem: Problem) -> Event:
@@ -77,20 +78,27 @@ class Reporter:
         self.noted.update(notes)
 
     def warn(
-        self, key: Key, state: RolloutState, before: RolloutStatus, warnings: Sequence[Problem]
+        self, key: Key, state: RolloutState, before: RolloutStatus, findings: Findings
     ) -> frozenset[tuple[int, str, str]]:
         """Record an Event for each new warning of preflight, not again after a restart; return all that last."""
-        stored = next((condition.message for condition in before.conditions if condition.type == PREFLIGHT), "")
-        for problem in warnings:
-            if _identity(problem) not in state.warned and problem.message not in stored:
+        found = frozenset(map(_identity, findings.warnings))
+        warned = state.warned
+        if warned is None:
+            # what is stored already was reported by the process before
+            stored = any(
+                known.type == PREFLIGHT and known.message == str(findings.message) for known in before.conditions
+            )
+            warned = found if stored else frozenset()
+        for problem in findings.warnings:
+            if _identity(problem) not in warned:
                 self.outlets.recorder.record(warning_event(key, state.uid, problem))
-        return frozenset(map(_identity, warnings))
+        return found
 
     def alert(self, key: Key, state: RolloutState, alert: Alert) -> None:
         """Send an alert that cannot be derived from the status: an Event, a notification and a log line."""
         self.outlets.recorder.record(alert_event(key, state.uid, alert))
-        self._notify(key, state, None, [(alert.reason, alert.message, self.clock.now())])
-        log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
+        self._notify(key, state, None, [(alert.reason, str(alert.message), self.clock.now())])
+        log.warning("held", rollout=str(key), reason=alert.reason, message=str(alert.message))
 
     def report(
         self,
@@ -118,7 +126,7 @@ class Reporter:
                 at=decision.moved.at.isoformat(),
             )
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
-            self.outlets.recorder.record(alert_event(key, uid, Alert(Reason(status.reason), status.message)))
+            self.outlets.recorder.record(alert_event(key, uid, Alert(Reason(status.reason), verbatim(status.message))))
         for alert in decision.alerts:
             if alert.reason not in state.alerted:
                 self.outlets.recorder.record(alert_event(key, uid, alert))

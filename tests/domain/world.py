@@ -29,7 +29,14 @@ from ingress_canary.domain.objects.views import Ingress, Key, Owner, Workload
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import published_status, unchanged, worth_writing
+from ingress_canary.domain.status.publish import (
+    StoredTexts,
+    newsworthy_messages,
+    published_status,
+    stored_texts,
+    unchanged,
+    worth_writing,
+)
 from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
 from ingress_canary.domain.traffic.shadow_removal import OFF, terminating
@@ -164,6 +171,8 @@ class World:
     removed: str | None = None
     """The uid of a shadow that was removed though the status could not be stored."""
     written: datetime = BEGIN
+    texts: StoredTexts = field(default_factory=dict)
+    """What the texts say that were stored since the process began."""
 
     # -- what the outside does ------------------------------------------------------------------------------------
 
@@ -206,7 +215,7 @@ class World:
 
     def crash(self) -> None:
         """Forget what a process forgets when it dies."""
-        self.evaluation = None
+        self.evaluation, self.texts = None, {}
 
     # -- what the daemon does -------------------------------------------------------------------------------------
 
@@ -326,15 +335,17 @@ class World:
         decision = decide(seen, self.now)
         self.decisions.append(decision)
         after = published_status(decision, self.now, seen=seen)
-        if unchanged(self.status, decision, None, seen):
-            assert not worth_writing(self.status, after)
-        if worth_writing(self.status, after) or self.now - self.written >= CHECKPOINT:
+        messages = newsworthy_messages(decision, seen=seen)
+        news = worth_writing(self.status, after, messages, self.texts)
+        assert not (news and unchanged(self.status, decision, None, seen, self.texts))
+        if news or self.now - self.written >= CHECKPOINT:
             if self.refuse_status:
                 if after.shadow is None and self.shadow is not None:
                     self.removed = self.shadow["metadata"]["uid"]
                     self._remove()
                 return decision
             self.status = RolloutStatus.model_validate(after.dump())
+            self.texts = {**self.texts, **stored_texts(messages, after)}
             self.written = self.now
         if die == "status":
             self.crash()

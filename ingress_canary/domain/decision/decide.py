@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.actions.handle_action import handle_action
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import hold
@@ -26,6 +25,7 @@ from ingress_canary.domain.decision.rules.gate_answers import gate_rejection, wi
 from ingress_canary.domain.decision.rules.new_revision import newer_revision, stable_workload_change
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 DecisionRule = Callable[[Observation, datetime], Decision | None]
@@ -43,15 +43,16 @@ def decide(seen: Observation, now: datetime) -> Decision:
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:
     """Return the decision for a rollout whose spec cannot be parsed at all: it stays as it is, with InvalidSpec."""
-    changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC, "message": problem[:MESSAGE_LENGTH]}
-    return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, problem[:MESSAGE_LENGTH]),))
+    changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC}
+    message = verbatim(problem)
+    return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, message),), message=message)
 
 
 def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
     """Return the decision with an alert added when a deleted shadow still exists because a finalizer holds it."""
     if seen.terminating is None:
         return decision
-    alert = Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:MESSAGE_LENGTH])
+    alert = Alert(Reason.SHADOW_TERMINATING, verbatim(str(seen.terminating)))
     return decision._replace(alerts=(*decision.alerts, alert))
 
 

@@ -1,6 +1,5 @@
 """Observation and Decision: input and output of ``decide``, as plain values. ``engine/inputs.py`` makes the former."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
 from ingress_canary.domain.objects.views import Ingress, Key, Workload
 from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -104,7 +104,7 @@ class Alert:
     """An Event and a notification for people, sent once, without an entry in the history."""
 
     reason: Reason
-    message: str
+    message: Message
 
 
 class Decision(NamedTuple):
@@ -117,8 +117,8 @@ class Decision(NamedTuple):
     alerts: tuple[Alert, ...] = ()
     wants_evidence: bool = False
     """Whether the next tick is to read the metrics for this rollout."""
-    words: Callable[[], str] | None = None
-    """Renders the status's message lazily; until somebody reads it, the previous message stays (``publish.py``)."""
+    message: Message | None = None
+    """The status's message, made into text where the status is stored or shown (``publish.py``); None: it stays."""
     asks: tuple[Question, ...] = ()
     """Questions to webhook gates: asked now because nothing else is waited for."""
 

@@ -1,6 +1,5 @@
 """Outcomes of a decision: hold in the phase with a reason, transition to another phase, enter a step, or finish."""
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -17,10 +16,10 @@ from ingress_canary.api.rollout import (
     StepStatus,
     Transition,
 )
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = 20
@@ -40,21 +39,18 @@ NOT_STARTED: dict[str, Any] = {
 def hold(
     seen: Observation,
     reason: Reason,
-    message: str | Callable[[], str],
+    message: Message | str,
     *,
     wants_evidence: bool = False,
     alert: bool = False,
     evaluation: Evaluation | None = None,
     **changes: Any,
 ) -> Decision:
-    """Return the decision to stay in the phase, with a reason; a message made of numbers may be rendered later."""
-    if not isinstance(message, str) and not alert:
-        status = _status_with(seen, seen.status, reason=reason, **changes)
-        return Decision(status, evaluation or seen.evaluation, None, (), wants_evidence, words=message)
-    message = message if isinstance(message, str) else message()
-    status = _status_with(seen, seen.status, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
-    alerts = (Alert(reason, message[:MESSAGE_LENGTH]),) if alert else ()
-    return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence)
+    """Return the decision to stay in the phase, with a reason."""
+    message = verbatim(message) if isinstance(message, str) else message
+    status = _status_with(seen, seen.status, reason=reason, **changes)
+    alerts = (Alert(reason, message),) if alert else ()
+    return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence, message)
 
 
 def leave_unchanged(seen: Observation, *, wants_evidence: bool = False, **changes: Any) -> Decision:
@@ -63,20 +59,23 @@ def leave_unchanged(seen: Observation, *, wants_evidence: bool = False, **change
 
 
 def transition(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, wants_evidence: bool = False,
-    evaluation: Evaluation | None = None, **changes: Any,
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, *,
+    wants_evidence: bool = False, evaluation: Evaluation | None = None, **changes: Any,
 ) -> Decision:  # fmt: skip
     """Return the decision to change to a phase (or to note a change within it), with an entry in the history."""
-    status = _status_with(seen, seen.status, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes)
+    message = verbatim(message) if isinstance(message, str) else message
+    status = _status_with(seen, seen.status, phase=phase, reason=reason, **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
-        message=message[:MESSAGE_LENGTH],
+        message=str(message),
     )  # fmt: skip
     status = status.model_copy(update={"history": [*status.history, entry][-HISTORY:]})
-    return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence)
+    return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence, message)
 
 
-def finish(seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Any) -> Decision:
+def finish(
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, **changes: Any
+) -> Decision:
     """Return the decision that ends a rollout: Succeeded or RolledBack, without a shadow."""
     assert phase in AT_REST
     failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
@@ -119,7 +118,9 @@ def _target_digest(*names: str) -> str:
     return digest(list(names))
 
 
-def enter_step(seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Any) -> Decision:
+def enter_step(
+    seen: Observation, now: datetime, index: int, reason: Reason, message: Message | str, **changes: Any
+) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
     assert seen.shadow is not None
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline

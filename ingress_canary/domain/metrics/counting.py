@@ -17,6 +17,8 @@ from ingress_canary.domain.metrics.counter_state import CounterState, Increase, 
 from ingress_canary.domain.metrics.query_counters import query_counts, query_samples
 from ingress_canary.domain.metrics.samples import EMPTY, Counts, NoData, Reading, Series, Side, UnknownBound, is_count
 from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Signals, SliSet
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 STALE_AT_LEAST = timedelta(seconds=60)
 SHOWN = 3
@@ -163,7 +165,7 @@ def _follow(
     newest = max(sample.at for sample in samples.values())
     if newest < oldest:
         age = (reading.at - newest).total_seconds()
-        return _Followed(counters, problem=NoData(f"stale: the newest sample is {age:.0f} s old"))
+        return _Followed(counters, problem=NoData(Message(MessageKey.STALE, age=age)))
     classes = any(sample.status.endswith("xx") for sample in samples.values())
     followed, increases = counters.follow(reading, samples)
     return _Followed(followed, increases, classes)

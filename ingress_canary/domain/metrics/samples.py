@@ -12,6 +12,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ingress_canary.domain.reasons.message import Message
+
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """Default of a mapping that is not given."""
 LARGEST = 2.0**53
@@ -121,7 +123,7 @@ class Reading(NamedTuple):
 class NoData:
     """The reason why there is no evidence at this tick: unknown, neither bad nor good."""
 
-    message: str
+    message: Message | str
 
 
 @dataclass(frozen=True, slots=True)

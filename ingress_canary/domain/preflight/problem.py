@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 
 class ProblemSeverity(StrEnum):
@@ -76,10 +78,13 @@ class Findings:
         return tuple(problem for problem in self.problems if problem not in self.refused)
 
     @property
-    def message(self) -> str:
-        """Return every finding in one text, those that refuse first."""
-        lines = [f"rule {problem.rule}: {problem}" for problem in (*self.refused, *self.warnings)]
-        return _clipped(" | ".join(lines) or "nothing was found", "")
+    def message(self) -> Message:
+        """Return every finding in one message, those that refuse first."""
+        ordered = (*self.refused, *self.warnings)
+        if not ordered:
+            return Message(MessageKey.NO_FINDINGS)
+        findings = tuple(Message(MessageKey.FINDING, rule=problem.rule, problem=problem) for problem in ordered)
+        return Message(MessageKey.FINDINGS, findings=findings)
 
 
 def _clipped(text: str, tail: str) -> str:

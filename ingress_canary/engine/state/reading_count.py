@@ -11,6 +11,8 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation, TickInputs
 from ingress_canary.domain.evaluation.replay import tick_with_past
 from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.metrics.samples import Counts, Reading
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.engine.state.rollout_state import RolloutState
 
 log = structlog.get_logger(__name__)
@@ -47,7 +49,7 @@ def tick_reading(state: RolloutState, evaluation: Evaluation, reading: Reading, 
     try:
         return tick_with_past(evaluation, reading, at, lambda *arguments: state.memo.of(advance, *arguments))
     except Exception as error:
-        gap = f"the reading of the source could not be judged: {type(error).__name__}: {error}"
+        gap = Message(MessageKey.READING_FAULT, error=type(error).__name__, message=str(error))
         if evaluation.no_data != gap:
             log.exception("a reading could not be judged", uid=state.uid)
         since = evaluation.no_data_since or reading.at

@@ -23,6 +23,7 @@ from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.notices import Audience
+from ingress_canary.domain.status.publish import StoredTexts
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.engine.state.memo import Memo
@@ -81,8 +82,10 @@ class RolloutState:
     """When the present step began, and what each controller process had counted once it had settled."""
     audience: Audience | None = None
     """Recipients of notifications that its schedule names, as it was last read."""
-    warned: frozenset[tuple[int, str, str]] = frozenset()
-    """Rule, object and field of each warning of preflight that an Event was recorded for."""
+    warned: frozenset[tuple[int, str, str]] | None = None
+    """Rule, object and field of each warning of preflight that an Event was recorded for; None before the first."""
+    stored_texts: StoredTexts = field(default_factory=dict)
+    """What the texts say that this process has stored in the status."""
     taken_over: bool = False
     """Whether it carries the stamp of this process's term, or needs none."""
     rolling_back: datetime | None = None

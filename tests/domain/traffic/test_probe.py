@@ -102,4 +102,4 @@ def test_a_wrong_answer_is_no_effect_a_right_one_fills_what_the_share_leaves_ope
 ) -> None:
     shown = judge_effect(seen)
     assert shown.state is state
-    assert message in shown.message
+    assert message in str(shown.message)

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import AT_REST, ActionStatus, PausedBy, PauseStatus, Phase
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.actions.approval import approve
 from ingress_canary.domain.decision.actions.step_control import promote, restart, skip
 from ingress_canary.domain.decision.observation import Decision, Observation
@@ -15,7 +14,9 @@ from ingress_canary.domain.decision.rules.external_changes import external_chang
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import has_copy_begun, is_target_replaced
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
-from ingress_canary.domain.reasons.verbs import NOTE, Action, Verb
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.verbs import Action, Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 RAISING = frozenset({Verb.APPROVE, Verb.SKIP, Verb.PROMOTE, Verb.RESUME, Verb.RESTART})
@@ -44,18 +45,21 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
         id=action.id, verb=action.verb or action.text[:32], result=result[:256], note=action.note
     )  # fmt: skip
     status = decision.status.model_copy(update={"last_action": record})
-    return decision._replace(status=status, moved=decision.moved or (external.moved if external else None))
+    if external is None:
+        return decision._replace(status=status)
+    return decision._replace(
+        status=status, moved=decision.moved or external.moved, message=decision.message or external.message
+    )
 
 
 def _with_note(decision: Decision, note: str) -> Decision:
     """Return the decision with the sender's note appended to its history entry and message."""
     if not note or decision.moved is None:
         return decision
-    message = f"{decision.moved.message[: MESSAGE_LENGTH - NOTE - 3]} ({note})"
-    entry = decision.moved.model_copy(update={"message": message})
-    history = [*decision.status.history[:-1], entry]
-    status = decision.status.model_copy(update={"message": message, "history": history})
-    return decision._replace(status=status, moved=entry)
+    message = Message(MessageKey.NOTED, message=decision.message, note=note)
+    entry = decision.moved.model_copy(update={"message": str(message)})
+    status = decision.status.model_copy(update={"history": [*decision.status.history[:-1], entry]})
+    return decision._replace(status=status, moved=entry, message=message)
 
 
 def _refusal(seen: Observation, action: Action, *, raced: bool) -> str | None:

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase, PromotionStrategy
-from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow
 from ingress_canary.domain.decision.phases.paused import without_open_approval
 from ingress_canary.domain.decision.phases.step_barriers import step_barrier
 from ingress_canary.domain.decision.rules.scale_canary import await_replicas
-from ingress_canary.domain.evaluation.evaluation import Evaluation
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import uncopyable
 
@@ -40,16 +40,12 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
         first = f"{seen.schedule.walk.at(1).title} begins"
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
     if evaluation.warmed < seen.warm_up:
-        left = format_seconds(seen.warm_up - evaluation.warmed)
-        reason = Reason.NO_DATA if _source_silent(evaluation) else Reason.WARMING_UP
-        why = evaluation.no_data if _source_silent(evaluation) else f"learning how stable's errors vary, {left} to go"
-        return hold(seen, reason, why or "", wants_evidence=True, evaluation=evaluation)
+        if evaluation.no_data is not None and not evaluation.answered:
+            # the source does not answer at all, unlike for an Ingress without traffic
+            return hold(seen, Reason.NO_DATA, evaluation.no_data, wants_evidence=True, evaluation=evaluation)
+        warming = Message(MessageKey.WARMING_UP, left=seen.warm_up - evaluation.warmed)
+        return hold(seen, Reason.WARMING_UP, warming, wants_evidence=True, evaluation=evaluation)
     return step_barrier(seen, now, 1) or open_shadow(seen, now)
-
-
-def _source_silent(evaluation: Evaluation) -> bool:
-    """Return whether the metrics source does not answer at all, unlike an Ingress without traffic."""
-    return evaluation.no_data is not None and not evaluation.answered
 
 
 def obstacle_of(seen: Observation) -> Obstacle | None:

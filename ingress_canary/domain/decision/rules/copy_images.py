@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase, UndoStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.rules.external_changes import exposure_taken_away, external_change
 from ingress_canary.domain.decision.rules.rollout_facts import why_stable_unready
 from ingress_canary.domain.objects.revision import images
 from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import (
     copy_of,
@@ -46,13 +46,13 @@ def _hold_for_person(seen: Observation, why: str) -> Decision:
     )
 
 
-def begin_restore(seen: Observation, now: datetime, reason: Reason, message: str) -> Decision:
+def begin_restore(seen: Observation, now: datetime, reason: Reason, message: Message | str) -> Decision:
     """Begin to put stable's old images back; the canary is taken off when stable has them, with this reason."""
     copying, stable = seen.status.copying, seen.stable
     assert copying is not None
     assert stable is not None
     # images that another writer has set are left alone, here as in copy_to_stable
-    undo = UndoStatus(reason=reason, message=message[:MESSAGE_LENGTH])
+    undo = UndoStatus(reason=reason, message=str(message))
     back = copying.model_copy(update={"undo": undo, "done": False})
     why = f"{message}; {workload_title(stable)} gets its images back before the canary goes"
     return transition(

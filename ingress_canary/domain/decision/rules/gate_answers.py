@@ -10,7 +10,6 @@ from typing import assert_never
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnReject
 from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.rules.rollout_facts import is_shadow_deleted
@@ -24,6 +23,7 @@ from ingress_canary.domain.gates.schedule import (
     selects,
     waiting_message,
 )
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNANSWERED = 3
@@ -129,7 +129,7 @@ def _rejection_alerts(questions: tuple[Question, ...], records: dict[str, GateSt
         record = records[gate_question.gate.name]
         if gate_question.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
             message = f"{gate_title(gate_question)} {record.verdict}: {record.message}"
-            yield Alert(Reason.GATE_REJECTED, message[:MESSAGE_LENGTH])
+            yield Alert(Reason.GATE_REJECTED, verbatim(message))
 
 
 def _verdict(seen: Observation, gate_question: Question, now: datetime) -> GateVerdict:

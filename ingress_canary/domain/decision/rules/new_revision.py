@@ -19,6 +19,7 @@ from ingress_canary.domain.decision.rules.rollout_facts import (
     is_target_replaced,
     targets_other_objects,
 )
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -69,7 +70,7 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
 
 
 def begin_rollout(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: object
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, **changes: object
 ) -> Decision:
     """Return the decision to begin a rollout of the canary's present revision, with nothing kept of an earlier one."""
     fresh = {**NOT_STARTED, "revision": seen.revision or seen.status.revision, **changes}

@@ -1,0 +1,206 @@
+"""Message keys: every sentence that a status, a condition, a history entry or an alert can say, as a template.
+
+A field is written ``{name}``, with a format after a colon: one of Python's, one of ``message.UNITS``, ``*`` and what
+joins the parts of a tuple, or ``...`` for the field that is cut where the whole is too long. A ``~`` before the format
+marks a measurement, which changes with every tick: its change alone is no news and waits for the next checkpoint.
+"""
+
+from enum import Enum, unique
+from string import Formatter
+from typing import NamedTuple
+
+MEASURED = "~"
+"""Begins the format of a measurement."""
+LIST = "*"
+"""Begins the format of a tuple; the rest stands between its parts."""
+CUT = "..."
+"""The format of the field that gives way, and what shows that it did."""
+
+
+class Part(NamedTuple):
+    """A piece of a template: literal text, and the field after it."""
+
+    text: str
+    name: str
+    """Empty after the last field."""
+    form: str
+
+
+@unique
+class MessageKey(Enum):
+    """The sentences; the value of each is its template."""
+
+    parts: tuple[Part, ...]
+    """The template, taken apart once."""
+    fields: frozenset[str]
+    settled: tuple[str, ...]
+    """Fields that are no measurements."""
+    yields: str | None
+    """The field that is cut where the whole is too long."""
+
+    def __init__(self, template: str) -> None:
+        found = [(text, name or "", form or "") for text, name, form, _ in Formatter().parse(template)]
+        self.parts = tuple(Part(text, name, form.removeprefix(MEASURED)) for text, name, form in found)
+        self.fields = frozenset(name for _, name, _ in found if name)
+        self.settled = tuple(name for _, name, form in found if name and not form.startswith(MEASURED))
+        self.yields = next((name for _, name, form in found if form == CUT), None)
+
+    # texts of others, and of earlier passes
+    VERBATIM = "{text}"
+
+    # evidence of one SLO: slo/verdicts.py
+    SLO = "{name}: {sentence}"
+    EVIDENCE = "{slos:*; }"
+    RATIO = "{share:~percent} bad ({bad:~,} of {total:~,})"
+    RATIO_OF_STEP = "{step} in this step, {total} since the start,"
+    THAN_ALLOWED = "than {allowed:percent} allowed"
+    THAN_STABLE = "than stable {stable}"
+    THAN_TIMES_STABLE = "than {ratio:g} times stable"
+    SLO_NO_DATA = "no data: {why}"
+    SLO_FAILED = (
+        "canary {shown} is worse {limits:* and }; E={proof:~e-value} >= {needed:e-value}, "
+        "chance of a false rollback <= {alpha:percent}"
+    )
+    SLO_FAILED_FOR_A_TIME = (
+        "canary {shown} has for a time been worse {limits:* and }; E={proof:~e-value} >= {needed:e-value}, "
+        "chance of a false rollback <= {alpha:percent}"
+    )
+    SLO_PASSED = (
+        "canary {step} in this step is proven better than {allowed:percent} allowed; "
+        "E={proof:~e-value} >= {needed:e-value}, chance of a false pass <= {beta:percent}"
+    )
+    SLO_WORSE_BY_LITTLE = (
+        "canary {total} is proven worse than {ratio:g} times stable, but by less than the {delta:points} that matter: "
+        "it neither fails nor passes"
+    )
+    SLO_LOOKS_WORSE = (
+        "canary {total} looks worse {limit} without a proof yet: E={evidence:~e-value} of {needed:e-value}; "
+        "it cannot pass while that is 10 or more"
+    )
+    SLO_HOPELESS = "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio"
+    SLO_HOPELESS_SO_FAR = (
+        "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio; "
+        "about {clean:~,} more requests without errors would do"
+    )
+    SLO_NOT_FRESH = "enough was seen to pass, and fresh evidence is missing"
+    SLO_TOO_FEW = (
+        "canary {step} in this step is proven better than {allowed:percent} allowed, and needs {missing:~,} more "
+        "requests for minRequests of {minimum:,}{wait}"
+    )
+    SLO_NEEDS_MORE = (
+        "canary {step} in this step needs about {missing:~,} more requests like these{wait}, "
+        "{minimum}to be proven better than {allowed:percent} allowed"
+    )
+    SLO_NEEDS_MORE_CLEAN = (
+        "needs about {missing:~,} more canary requests without errors ({seen:~,} of {total:~,} seen){wait}, "
+        "{minimum}to be proven better than {allowed:percent} allowed"
+    )
+    FOR_MINIMUM = "for minRequests of {minimum:,} and "
+    WAIT_WITHOUT_REQUESTS = ", and none are coming at present"
+    WAIT = ", at the present {rate:~.3g}/s about {span:~duration}"
+    WAIT_FOR_MONTHS = ", at the present {rate:~.3g}/s for months"
+    SLO_UNOPPOSED = "canary {step} in this step, and nothing is proven bad; no proof was asked for"
+    SLO_UNOPPOSED_UNSEEN = "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"
+
+    # evidence of an uncalibrated SLO: slo/threshold_check.py
+    THRESHOLD_NO_LOOK = "no look was taken yet; it must be {bound} (uncalibrated)"
+    THRESHOLD_FEW_LOOKS = (
+        "{value:~.4g}, must be {bound}: of the last {taken:~} of {looks} looks, one every {window:seconds}, "
+        "{inside:~} inside (uncalibrated)"
+    )
+    THRESHOLD = (
+        "{value:~.4g}, must be {bound}: of the last {looks} looks, one every {window:seconds}, "
+        "{inside:~} inside (uncalibrated)"
+    )
+
+    # whether the weight takes effect: traffic/effectiveness.py
+    EFFECT_AND_PROBE = "{effect}; {probe}"
+    EFFECT_BY_PROBE = "{probe}; {effect}"
+    EFFECT_WEIGHT_0 = "weight 0: no request is meant for the canary"
+    EFFECT_NO_FORCED_TRAFFIC = "no forced traffic seen yet"
+    EFFECT_NO_FORCED_TRAFFIC_ORPHANED = "no forced traffic seen yet; the controllers report the shadow as orphaned"
+    EFFECT_FORCED = "{canary:~,} forced requests seen"
+    EFFECT_FORCED_ORPHANED = "{canary:~,} forced requests seen; the controllers report the shadow as orphaned"
+    EFFECT_ORPHANED = (
+        "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it up; "
+        "canary got {canary:~,} of {total:~,} requests"
+    )
+    EFFECT_NO_REQUESTS = "no request of either side seen yet"
+    EFFECT_NONE_ARRIVED = "canary got {canary:~,} of {total:~,} requests, where about {expected:~,.0f} were expected"
+    EFFECT_WITHOUT_STABLE = (
+        "canary got {canary:~,} of {total:~,} requests: without stable traffic the share says nothing"
+    )
+    EFFECT_OFF = (
+        "canary got {canary:~,} of {total:~,} requests ({share:~percent}, {confidence:percent} interval "
+        "{least:~percent} to {most:~percent}), and a weight of {weight:percent} stands for {low:percent} to "
+        "{high:percent}"
+    )
+    EFFECT_TOO_FEW = "canary got {canary:~,} of {total:~,} requests, too few to tell at a weight of {weight:percent}"
+    EFFECT_SEEN = (
+        "canary got {canary:~,} of {total:~,} requests ({share:~percent}), and a weight of {weight:percent} stands for "
+        "{low:percent} to {high:percent}"
+    )
+
+    # what preflight found: preflight/problem.py
+    FINDINGS = "{findings:* | }"
+    FINDING = "rule {rule}: {problem}"
+    NO_FINDINGS = "nothing was found"
+
+    # no data: metrics/counting.py, evaluation/evaluation.py
+    STALE = "stale: the newest sample is {age:~.0f} s old"
+    GAP = "{slo}: {why}"
+    READING_FAULT = "the reading of the source could not be judged: {error}: {message}"
+
+    # a person's action
+    NOTED = "{message:...} ({note})"
+
+    # phases Succeeded and RolledBack
+    ENDED_TERMINATING = "{ended:...}; {terminating}"
+    SET_TO_STABLE = "the canary was set to stable's version ({revision}); nothing to roll out"
+    NEW_REVISION = "revision {revision} is new"
+
+    # phase Pending
+    WARMING_UP = "learning how stable's errors vary, {left:~seconds} to go"
+
+    # canary endpoints and replicas
+    NO_ENDPOINT_FOR = "Service {service} had no ready endpoint for {spent:seconds}"
+    NO_ENDPOINT = (
+        "Service {service} has no ready endpoint, and all requests go to stable; "
+        "rolled back after {limit:seconds} of that, {left:~seconds} to go"
+    )
+    SCALED_IN_VAIN = "{workload} was given {replicas} replicas and had no ready endpoint for {spent:seconds}"
+    SCALING_REFUSED = "{workload} is to get {replicas} replicas, and that was refused: {why}"
+    SCALING = "{workload} gets {replicas} replicas; rolled back unless one is ready in {left:~seconds}"
+
+    # a proven violation that cannot be rolled back any more
+    FAILED_TOO_LATE = "{evidence}; stable already runs the new version, so taking the canary off would help nobody"
+    FAILED_WHILE_COPYING = (
+        "{evidence}; stable already runs the new version, so taking the canary off would help nobody: "
+        "abort puts stable's images back first"
+    )
+
+    # webhook gates; a gate's own words may be made of numbers
+    GATE_IS_ASKED = "{gate} is asked"
+    GATE_WAITED_FOR = "{gate} {verdict}: {answer:~}{old}; asked {times}{again}"
+    GATE_ANSWER_TOO_OLD = ", {age:~seconds} ago, which is too old"
+    GATE_NEXT_AT = ", next at {at:~%H:%M:%S} UTC"
+    ONCE = "once"
+    TIMES = "{times:~} times"
+
+    # phase Progressing
+    WAITING_FOR_WEIGHT = "{step}: waiting for the controllers to apply the weight"
+    WAITING_FOR_READING = (
+        "{step}: waiting for a fresh reading of the source; the last one began {ago:~seconds} ago: is the source slow?"
+    )
+    WAITING_FOR_FIRST_READING = "{step}: waiting for a fresh reading of the source; there was none yet"
+    NOT_EFFECTIVE = "{effect:~}"
+    NOT_EFFECTIVE_CAUSES = "{effect:~}; likely causes: {causes:~}"
+    FROZEN_AT_STEP = "nothing advances anywhere: {why}; {step}: {evidence:~}"
+    BAKING = "{step}: {left:~seconds} of judged time to go; {evidence:~}"
+    INSUFFICIENT_EVIDENCE = "{step}: {evidence:~}"
+    OFF_UNTIL_DATA = "off traffic until data return: {why}"
+    STEP_AWAITS_READING = "step {index} is taken again after a fresh reading of the source"
+    STEP_AGAIN = "step {index} is taken again"
+    STEP_TIMED_OUT = "{step} was not decided in {spent:seconds} of judged time: {evidence}"
+    STEP_PASSED = "{step} passed: {evidence}"
+    LAST_STEP_PASSED = "the last step passed: {evidence}; waiting for stable to become the new version"
