@@ -69,7 +69,7 @@ def _unseen(spec: RolloutSpec, options: Options, sees: Visibility) -> str | None
 
 def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str | None) -> Problem | None:
     """Return the problem of an obstacle in the spec or the schedule; None for what preflight found itself."""
-    reason, message = obstacle
+    reason, message = obstacle[0], str(obstacle[1])
     if reason is Reason.PREFLIGHT_FAILED:
         return None
     if reason is Reason.SCHEDULE_MISSING and unseen is not None:

@@ -12,6 +12,7 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import CanaryRollout, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import NO_MESSAGES, Messages, status_patch, with_checkpoint, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
@@ -33,7 +34,7 @@ class Applied:
     """The status was stored."""
     reshaped: bool = False
     """The shadow was created, changed or removed."""
-    undone: tuple[str, ...] = ()
+    undone: tuple[Message, ...] = ()
     """Another writer's changes that were undone."""
     by: str = ""
     """That writer's field manager."""

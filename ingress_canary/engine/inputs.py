@@ -24,6 +24,7 @@ from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Json, Key, Meta, Owner, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Findings, summary
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -225,14 +226,14 @@ def _causes(
     evaluation: Evaluation | None,
     findings: Findings | None,
     endpoints: Endpoints,
-) -> str:
+) -> tuple[Message, ...]:
     """Return why the weight may have no effect, once it has none; until then record the counters it began with."""
     if evaluation is None or status.step is None or evaluation.settling:
-        return ""
+        return ()
     if state.step_began is None or state.step_began[0] != status.step.started_at:
         state.step_began = status.step.started_at, requests_by_process(evaluation.book)
     if evaluation.effect.state is not EffectState.NOT_EFFECTIVE:
-        return ""
+        return ()
     return likely_causes(
         Circumstances(
             weight=status.weight / 100,

@@ -271,7 +271,7 @@ class Engine:
         held = terminating(router, left) if left is not None else None
         if held is not None:
             about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
-            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, verbatim(str(held))))
+            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, held.message))
 
     def _note_claims(self, key: Key) -> None:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""

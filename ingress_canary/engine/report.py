@@ -14,7 +14,8 @@ from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.problem import Findings, Problem
-from ingress_canary.domain.reasons.message import verbatim
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason, severity
 from ingress_canary.domain.status.conditions import PREFLIGHT
 from ingress_canary.domain.status.notices import Audience, News, NoticeSubject, news, notices
@@ -46,9 +47,10 @@ def warning_event(key: Key, uid: str, problem: Problem) -> Event:
     return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
 
 
-def undo_event(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
+def undo_event(key: Key, uid: str, changes: tuple[Message, ...], by: str) -> Event:
     """Return the Event of another writer's changes that were undone, with its field manager."""
-    return _event(key, uid, Reason.INTERVENED, f"undone ({by}): {'; '.join(changes)}", (*changes, by), warning=True)
+    message = str(Message(MessageKey.UNDONE, manager=by, changes=changes))
+    return _event(key, uid, Reason.INTERVENED, message, (message,), warning=True)
 
 
 def _event(
@@ -133,7 +135,9 @@ class Reporter:
         state.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
             self.outlets.recorder.record(undo_event(key, uid, done.undone, done.by))
-            log.warning("another writer's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
+            log.warning(
+                "another writer's change was undone", rollout=str(key), by=done.by, changes=list(map(str, done.undone))
+            )
         self._time_rollback(state, status, decision, done)
 
     def show(self, key: Key, state: RolloutState, shown: Callable[[], RolloutStatus]) -> None:

@@ -52,7 +52,7 @@ def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
     """Return the decision with an alert added when a deleted shadow still exists because a finalizer holds it."""
     if seen.terminating is None:
         return decision
-    alert = Alert(Reason.SHADOW_TERMINATING, verbatim(str(seen.terminating)))
+    alert = Alert(Reason.SHADOW_TERMINATING, seen.terminating.message)
     return decision._replace(alerts=(*decision.alerts, alert))
 
 

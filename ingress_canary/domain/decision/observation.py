@@ -18,7 +18,7 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
 
-Obstacle = tuple[Reason, str]
+Obstacle = tuple[Reason, Message | str]
 """What prevents an advance: a reason, and a sentence with the remedy."""
 
 
@@ -55,7 +55,7 @@ class Observation(NamedTuple):
     """Of the whole pod template, whatever the revision is called."""
     same_version: bool = False
     """Both workloads run the same pods: there is nothing to roll out."""
-    causes: str = ""
+    causes: tuple[Message, ...] = ()
     """Why the weight may have no effect, most likely cause first; empty unless it has none."""
     stable_ready: int = 0
     canary_ready: int = 0

@@ -20,6 +20,7 @@ from ingress_canary.domain.decision.observation import Alert, Decision, Observat
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.revision import digest
 from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = 20
@@ -103,7 +104,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
         )
         changes["started_at"] = now
     return hold(
-        seen, Reason.SETTLING, "the shadow is being created at weight 0", wants_evidence=True,
+        seen, Reason.SETTLING, Message(MessageKey.CREATING_SHADOW), wants_evidence=True,
         shadow=ShadowStatus(name=seen.spec.shadow_name), evaluation=seen.current_evaluation, **changes,
     )  # fmt: skip
 

@@ -141,6 +141,49 @@ class MessageKey(Enum):
         "{low:percent} to {high:percent}"
     )
 
+    # why it may not: traffic/ineffective_diagnosis.py
+    CAUSE_PREFLIGHT = "preflight: {problems}"
+    CAUSE_ORPHAN = "the controllers call the shadow an orphan: no Ingress of theirs takes it up"
+    CAUSE_IDLE_CONTROLLERS = "not applied by every controller: {controllers:*, }; restart what does not follow"
+    IDLE_CONTROLLER = "{name} (0 of {requests:~,} requests)"
+    CAUSE_NO_ENDPOINT = "no endpoint of the canary is ready ({unready} are not)"
+    CAUSE_ENDPOINTS = "{unready} of {total} endpoints of the canary are not ready"
+    NO_CAUSE_FOUND = "nothing that explains it was found: look at the controllers' logs"
+
+    # another writer's changes of the shadow: traffic/drift.py, rules/external_changes.py
+    DRIFT_WEIGHT = "weight {weight:g} % instead of {wanted:g} %"
+    DRIFT_HEADER = "header route {name} was added or changed"
+    DRIFT_HEADER_REMOVED = "the header route was removed"
+    DRIFT_COOKIE = "cookie route {name} was added or changed"
+    DRIFT_COOKIE_REMOVED = "the cookie route was removed"
+    DRIFT_PATHS_ADDED = "paths or a default backend were added"
+    DRIFT_PATHS_REMOVED = "paths were removed or the class was changed"
+    DRIFT_ANNOTATIONS = "annotations {names:*, } were changed"
+    DRIFT_MARK_REMOVED = "the canary mark was removed"
+    DRIFT_OWNER = "its owner was removed or changed"
+    UNDONE = "undone ({manager}): {changes:*; }"
+    SHADOW_GONE = "the shadow is gone"
+    SHADOW_DELETED = "the shadow was deleted by another writer; nothing is put back until resume"
+    LOWERED = "lowered by another writer ({manager}): {changes:*; }; resume to go on"
+    DRIFT_FIGHT = (
+        "another writer ({manager}) keeps changing the shadow, which is left as it makes it from now on; "
+        "find it, then resume, or abort to take the canary off"
+    )
+
+    # a shadow whose deletion did not end it: traffic/shadow_removal.py
+    TERMINATING = (
+        "Ingress {name} is being deleted and finalizer {finalizers:*, } holds it: {sends}; "
+        "have the controller of that finalizer release it, or remove the finalizer"
+    )
+    TERMINATING_BY_ITSELF = "Ingress {name} is being deleted and the API server holds it: {sends}; it goes by itself"
+    SENDS_NOBODY = "it sends nobody to the canary"
+    SENDS_EVERYBODY = "its canary mark was removed, and it sends everybody to the canary"
+    SENDS = "it still sends {routes:* and } to the canary"
+    SENDS_WEIGHT = "{weight:g} %"
+    SENDS_HEADER = "header {name}"
+    SENDS_COOKIE = "cookie {name}"
+    SENDS_STICKY = "clients with an affinity cookie"
+
     # what preflight found: preflight/problem.py
     FINDINGS = "{findings:* | }"
     FINDING = "rule {rule}: {problem}"
@@ -162,6 +205,14 @@ class MessageKey(Enum):
     # phase Pending
     WARMING_UP = "learning how stable's errors vary, {left:~seconds} to go"
 
+    # a newer revision, or another version of stable
+    REVISION_REPLACED = "revision {revision} replaces {former}"
+    TEMPLATE_CHANGED = "the canary's pod template has changed under revision {revision}"
+    OTHER_OBJECTS = "the spec names another Ingress, Service or shadow than the rollout began with"
+    SET_BACK_TO_STABLE = "the canary was set back to stable's version; revision {revision} is off"
+    STILL_PAUSED = "{why}; still paused, resume to begin"
+    STABLE_CHANGED = "stable became another version; evidence starts anew at the same step"
+
     # canary endpoints and replicas
     NO_ENDPOINT_FOR = "Service {service} had no ready endpoint for {spent:seconds}"
     NO_ENDPOINT = (
@@ -179,13 +230,47 @@ class MessageKey(Enum):
         "abort puts stable's images back first"
     )
 
+    # images that stable gets, and gets back
+    COPY_WITHOUT_WORKLOAD = "the canary's or stable's workload does not exist"
+    COPY_CHANGES_NOTHING = "the images are the same, and what differs is elsewhere in the pod template"
+    COPY_NEEDS_PERSON = "{why}; deploy stable yourself, or say finish"
+    COPY_BEGINS = "{workload} gets the canary's images: {images}"
+    COPY_UNDER_WAY = "{workload} gets {images}"
+    COPY_REFUSED = "{workload} is to get {images}, and that was refused: {why}"
+    COPY_REPLACED = (
+        "another writer ({manager}) set {workload} to {present} instead of {images}, and it is left so: "
+        "change what sets it"
+    )
+    COPY_STOPPED = "{progress}, or pause and resume to have it set once more"
+    RESTORE_BEGINS = "{why}; {workload} gets its images back before the canary goes"
+    RESTORE_WITHOUT_WORKLOAD = "stable's workload does not exist; create it, or abort to take the canary off without it"
+    RESTORE_UNDER_WAY = "{progress}; abort takes the canary off without it"
+    RESTORED_NOT_READY = "stable has its images back: {lacking}"
+
     # webhook gates; a gate's own words may be made of numbers
     GATE_IS_ASKED = "{gate} is asked"
     GATE_WAITED_FOR = "{gate} {verdict}: {answer:~}{old}; asked {times}{again}"
+    GATE_ANSWERED = "{gate} {verdict}: {answer:~}"
+    GATE_PAUSES = "{rejection}; resume asks it again"
     GATE_ANSWER_TOO_OLD = ", {age:~seconds} ago, which is too old"
     GATE_NEXT_AT = ", next at {at:~%H:%M:%S} UTC"
     ONCE = "once"
     TIMES = "{times:~} times"
+
+    # the shadow
+    CREATING_SHADOW = "the shadow is being created at weight 0"
+
+    # phase Paused
+    PAUSED_BY_SPEC = "spec.paused is true; holding {weight:g} %"
+    RESUMED = "resumed by a person"
+    RESUMED_AFRESH = "resumed by a person, with fresh evidence"
+    RESUMED_AT_WEIGHT = "resumed by a person, at the step's weight"
+
+    # phase Promoting
+    AWAITING_STABLE = "waiting for stable to become the new version; say finish when it is"
+    STABLE_LACKS_ENDPOINTS = "stable has {ready} of {needed} ready endpoints"
+    STABLE_ROLLS_OUT = "stable has {ready} of {needed} ready endpoints and is still rolling out"
+    PROMOTED = "revision {revision} is stable now; the shadow is removed"
 
     # phase Progressing
     WAITING_FOR_WEIGHT = "{step}: waiting for the controllers to apply the weight"
@@ -194,7 +279,7 @@ class MessageKey(Enum):
     )
     WAITING_FOR_FIRST_READING = "{step}: waiting for a fresh reading of the source; there was none yet"
     NOT_EFFECTIVE = "{effect:~}"
-    NOT_EFFECTIVE_CAUSES = "{effect:~}; likely causes: {causes:~}"
+    NOT_EFFECTIVE_CAUSES = "{effect:~}; likely causes: {causes:~*; }"
     FROZEN_AT_STEP = "nothing advances anywhere: {why}; {step}: {evidence:~}"
     BAKING = "{step}: {left:~seconds} of judged time to go; {evidence:~}"
     INSUFFICIENT_EVIDENCE = "{step}: {evidence:~}"

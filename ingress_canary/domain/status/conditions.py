@@ -64,7 +64,7 @@ def facts(
         return
     known = {condition.type for condition in status.conditions}
     if seen.terminating is not None or SHADOW_REMOVED in known:
-        left = verbatim(str(seen.terminating)) if seen.terminating is not None else None
+        left = seen.terminating.message if seen.terminating is not None else None
         yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
     # other conditions of a rollout at rest do not change
     if status.phase not in AT_REST:

@@ -22,7 +22,7 @@ def phase_at_rest(seen: Observation, now: datetime) -> Decision:
         scales = changes.get("scale", status.scale) is not None
         message = verbatim(ended.message)
         if seen.terminating is not None:
-            message = Message(MessageKey.ENDED_TERMINATING, ended=ended.message, terminating=str(seen.terminating))
+            message = Message(MessageKey.ENDED_TERMINATING, ended=ended.message, terminating=seen.terminating.message)
         unchanged = leave_unchanged(seen, wants_evidence=scales, reason=ended.reason, **changes)
         return unchanged._replace(message=message)
     if seen.same_version:

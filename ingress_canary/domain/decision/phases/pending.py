@@ -53,7 +53,7 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
         return seen.obstacles[0]
     if seen.terminating is not None:
-        return Reason.SHADOW_TERMINATING, str(seen.terminating)
+        return Reason.SHADOW_TERMINATING, seen.terminating.message
     if seen.foreign:
         # preflight knows whose it is, and which of several rollouts comes first
         taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"
