@@ -26,6 +26,7 @@ from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Audience, audience
 from ingress_canary.domain.status.publish import (
+    NO_MESSAGES,
     newsworthy_messages,
     published_status,
     shown_status,
@@ -210,7 +211,7 @@ class Engine:
             # evidence is read from now on, whether or not anything can be stored
             state.target = inputs.target
             self._ticker.wake()
-        messages = newsworthy_messages(decision, inputs.findings, inputs.seen)
+        messages = NO_MESSAGES if quiet else newsworthy_messages(decision, inputs.findings, inputs.seen)
         due = None if quiet else self._applier.due(state, before, status, decision, messages)
         done = await self._applier.apply(body, state, inputs, decision, status, due)
         if due is not None:
@@ -225,7 +226,7 @@ class Engine:
         state.probe = probe_of(inputs, status) if decision.wants_evidence else None
         self._reporter.report(key, state, before, status, decision, done)
         if inputs.findings is not None:
-            state.warned = self._reporter.warn(key, state, before, inputs.findings)
+            self._reporter.warn(key, state, before, decision, inputs.findings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)

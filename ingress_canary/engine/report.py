@@ -80,21 +80,23 @@ class Reporter:
         self.noted.update(notes)
 
     def warn(
-        self, key: Key, state: RolloutState, before: RolloutStatus, findings: Findings
-    ) -> frozenset[tuple[int, str, str]]:
-        """Record an Event for each new warning of preflight, not again after a restart; return all that last."""
-        found = frozenset(map(_identity, findings.warnings))
-        warned = state.warned
-        if warned is None:
-            # what is stored already was reported by the process before
-            stored = any(
-                known.type == PREFLIGHT and known.message == str(findings.message) for known in before.conditions
-            )
-            warned = found if stored else frozenset()
-        for problem in findings.warnings:
-            if _identity(problem) not in warned:
+        self, key: Key, state: RolloutState, before: RolloutStatus, decision: Decision, findings: Findings
+    ) -> None:
+        """Record an Event for each new warning of preflight, not again after a restart."""
+        if state.found_before is None:
+            stored = (condition.message for condition in before.conditions if condition.type == PREFLIGHT)
+            state.found_before = next(stored, "")
+        warnings = {(problem.rule, problem.object, problem.field): problem for problem in findings.warnings}
+        if state.warned is None and state.found_before == str(findings.message):
+            # all of it was reported by the process before
+            state.warned = frozenset(warnings)
+        elif state.warned is None and state.found_before and _awaits_reading(decision):
+            # some rules ask what only a reading shows: the findings are compared once they are complete
+            return
+        for identity, problem in warnings.items():
+            if identity not in (state.warned or ()):
                 self.outlets.recorder.record(warning_event(key, state.uid, problem))
-        return found
+        state.warned = frozenset(warnings)
 
     def alert(self, key: Key, state: RolloutState, alert: Alert) -> None:
         """Send an alert that cannot be derived from the status: an Event, a notification and a log line."""
@@ -162,5 +164,7 @@ class Reporter:
             self.outlets.notifier.notify(notice)
 
 
-def _identity(problem: Problem) -> tuple[int, str, str]:
-    return problem.rule, problem.object, problem.field
+def _awaits_reading(decision: Decision) -> bool:
+    """Return whether the source is asked for this rollout, and has not answered this process yet."""
+    evaluation = decision.evaluation
+    return decision.wants_evidence and (evaluation is None or evaluation.read_at is None or not evaluation.answered)

@@ -3,7 +3,7 @@
 What they tell is gathered before it is put into words: most ticks change nothing but numbers, and nobody reads those.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -77,7 +77,7 @@ def facts(
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
-def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], generation: int) -> bool:
+def as_stored(stored: Sequence[Condition], new_facts: Iterable[ConditionFact], generation: int) -> bool:
     """Return whether conditions are as stored, their messages apart."""
     known = {condition.type: condition for condition in stored}
     for fact in new_facts:
@@ -87,7 +87,7 @@ def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], g
     return True
 
 
-def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: datetime) -> list[Condition]:
+def conditions(status: RolloutStatus, new_facts: Iterable[ConditionFact], now: datetime) -> list[Condition]:
     """Return all conditions in their order, updated by these facts; the others stay as they were."""
     by_type = {condition.type: condition for condition in status.conditions}
     by_type |= {fact.kind: _condition(fact, status, by_type.get(fact.kind), now) for fact in new_facts}

@@ -1,6 +1,6 @@
 """Status as it is written: conditions, evidence, the merge patch, and which differences are worth a write."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
@@ -13,7 +13,7 @@ from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.message import Message, Substance
-from ingress_canary.domain.status.conditions import NEWSWORTHY, as_stored, conditions, facts
+from ingress_canary.domain.status.conditions import NEWSWORTHY, ConditionFact, as_stored, conditions, facts
 from ingress_canary.domain.status.notices import standing
 
 Messages = Mapping[str, Message]
@@ -88,8 +88,12 @@ def newsworthy_messages(
     decision: Decision, findings: Findings | None = None, seen: Observation | None = None
 ) -> Messages:
     """Return the messages of a status to be stored whose change is worth a write, numbers apart."""
+    return _newsworthy(decision, facts(decision.status, decision.evaluation, findings, seen))
+
+
+def _newsworthy(decision: Decision, known: Iterable[ConditionFact]) -> Messages:
     found = {} if decision.message is None else {STATUS: decision.message}
-    for fact in facts(decision.status, decision.evaluation, findings, seen):
+    for fact in known:
         if fact.kind in NEWSWORTHY and isinstance(fact.message, Message):
             found[fact.kind] = fact.message
     return found
@@ -133,15 +137,15 @@ def unchanged(
         return False
     if decision.message is None and status.message != before.message:
         return False
-    texts = _texts(before)
+    texts, present = _texts(before), tuple(facts(status, evaluation, findings, seen))
     return (
         _words(status) == _words(before)
         and _place(status) == _place(before)
         and tuple((slo.name, slo.verdict) for slo in before.slos) == evaluation.analysis.named_verdicts
-        and as_stored(before.conditions, facts(status, evaluation, findings, seen), status.observed_generation)
+        and as_stored(before.conditions, present, status.observed_generation)
         and not any(
             _is_news(texts.get(kind), message, known.get(kind))
-            for kind, message in newsworthy_messages(decision, findings, seen).items()
+            for kind, message in _newsworthy(decision, present).items()
         )
     )
 

@@ -83,7 +83,9 @@ class RolloutState:
     audience: Audience | None = None
     """Recipients of notifications that its schedule names, as it was last read."""
     warned: frozenset[tuple[int, str, str]] | None = None
-    """Rule, object and field of each warning of preflight that an Event was recorded for; None before the first."""
+    """Rule, object and field of each warning of preflight that an Event was recorded for; None until that is known."""
+    found_before: str | None = None
+    """What the condition Preflight said when this process first read it; empty without one."""
     stored_texts: StoredTexts = field(default_factory=dict)
     """What the texts say that this process has stored in the status."""
     taken_over: bool = False
