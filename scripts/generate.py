@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+import admission
 from dashboard import dashboard
 from reference import PAGES, chart
 
@@ -21,6 +22,7 @@ CONFIG: Mapping[str, Callable[[], str]] = {
     "config/crd/canaryrollouts.yaml": partial(render, ROLLOUT_KIND),
     "config/crd/canaryschedules.yaml": partial(render, SCHEDULE_KIND),
     "config/grafana/ingress-canary.json": dashboard,
+    admission.PATH: admission.policy,
 }
 """What of config/ is generated; the chart takes a copy of it."""
 GENERATED: Mapping[str, Callable[[], str]] = {**CONFIG, **PAGES, **chart.files(CONFIG)}

@@ -5,7 +5,7 @@ Their models stand here because a schedule names them and a rollout's status sho
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
@@ -101,6 +101,16 @@ class GateVerdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+class GateStatusChanges(TypedDict, total=False):
+    """Changes of a gate's record: an answer, or when it is asked next."""
+
+    verdict: GateVerdict
+    message: str
+    at: datetime | None
+    attempts: int
+    next_at: datetime | None
+
+
 class GateStatus(Model):
     """The last question to a gate, and its answer."""
 
@@ -122,3 +132,7 @@ class GateStatus(Model):
     """When the gate is asked next; unset where it is not waited for."""
     question: Annotated[str, Field(max_length=64)] = ""
     """Id of the question, sent as the request's ``id``: an answer counts only for its own question."""
+
+    def updated(self, **changes: Unpack[GateStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)

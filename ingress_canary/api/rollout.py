@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypedDict, Unpack
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -112,6 +112,12 @@ class ScheduleSource(Model):
         return self
 
 
+class RolloutSpecChanges(TypedDict, total=False):
+    """Changes of a rollout's spec that is read already."""
+
+    schedule: ScheduleSource
+
+
 class RolloutSpec(Model):
     """The Ingress, Services and workloads of a rollout, and its schedule."""
 
@@ -150,6 +156,10 @@ class RolloutSpec(Model):
         """The shadow's name."""
         return self.shadow.name or f"{self.primary}-canary"
 
+    def updated(self, **changes: Unpack[RolloutSpecChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
+
     @model_validator(mode="after")
     def _two_sides(self) -> Self:
         if self.stable_service == self.canary_service:
@@ -185,6 +195,14 @@ class Verdict(StrEnum):
     NO_DATA = "no-data"
 
 
+class StepStatusChanges(TypedDict, total=False):
+    """Changes of a step's times."""
+
+    started_at: datetime
+    baked_seconds: float
+    held_seconds: float
+
+
 class StepStatus(Model):
     """The step a rollout is at."""
 
@@ -200,6 +218,10 @@ class StepStatus(Model):
     """Judged time of the step so far."""
     held_seconds: float = 0
     """Judged time in which the requirement was unmet, compared with maxHold."""
+
+    def updated(self, **changes: Unpack[StepStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
 
 
 class RequestTally(Model):
@@ -267,6 +289,14 @@ class ScheduleStatus(Model):
     """Namespace of a shared schedule, whose Secrets it names; unset for an inline one."""
 
 
+class BaselineStatusChanges(TypedDict, total=False):
+    """Changes of a baseline in mid-rollout."""
+
+    template: str | None
+    canary: str | None
+    compared: str | None
+
+
 class BaselineStatus(Model):
     """Canary and stable as they were when the rollout began."""
 
@@ -280,6 +310,10 @@ class BaselineStatus(Model):
     """Digest of the names of the Ingress, the Services and the shadow that the rollout began with."""
     ready_endpoints: int = 0
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
+
+    def updated(self, **changes: Unpack[BaselineStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
 
 
 class ContainerImage(Model):
@@ -300,6 +334,13 @@ class UndoStatus(Model):
     """The sentence with the numbers."""
 
 
+class CopyStatusChanges(TypedDict, total=False):
+    """Changes of CopyImages under way."""
+
+    done: bool
+    undo: UndoStatus | None
+
+
 class CopyStatus(Model):
     """CopyImages under way: stored before stable is changed."""
 
@@ -311,6 +352,17 @@ class CopyStatus(Model):
     """Stable has been seen with the images set here: they are not set again if another writer changes them."""
     undo: UndoStatus | None = None
     """Set while stable gets its old images back, after a fail or an abort."""
+
+    def updated(self, **changes: Unpack[CopyStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
+
+
+class ScaleStatusChanges(TypedDict, total=False):
+    """Changes of the canary's scaling."""
+
+    wanted: int
+    done: bool
 
 
 class ScaleStatus(Model):
@@ -326,6 +378,10 @@ class ScaleStatus(Model):
     done: bool = False
     """The canary has been seen with these replicas: they are not set again if another writer changes them."""
 
+    def updated(self, **changes: Unpack[ScaleStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
+
 
 class PausedBy(StrEnum):
     """Who paused a rollout; a pause by the spec ends with ``spec.paused``."""
@@ -333,6 +389,16 @@ class PausedBy(StrEnum):
     SPEC = "Spec"
     USER = "User"
     DAEMON = "Daemon"
+
+
+class PauseStatusChanges(TypedDict, total=False):
+    """Changes of a pause."""
+
+    by: PausedBy
+    returns_to: Phase
+    fresh_evidence: bool
+    until_approved: bool
+    hands_off: bool
 
 
 class PauseStatus(Model):
@@ -347,6 +413,17 @@ class PauseStatus(Model):
     """Whether the step's approval also ends the pause, which began because it was not given in time."""
     hands_off: bool = False
     """Whether the daemon leaves the shadow as another writer makes it, after a drift fight."""
+
+    def updated(self, **changes: Unpack[PauseStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
+
+
+class ApprovalStatusChanges(TypedDict, total=False):
+    """Changes of an approval that was asked for."""
+
+    overdue: bool
+    given_at: datetime | None
 
 
 class ApprovalStatus(Model):
@@ -363,6 +440,10 @@ class ApprovalStatus(Model):
     given_at: datetime | None = None
     """When the approval was given; unset while it is waited for."""
 
+    def updated(self, **changes: Unpack[ApprovalStatusChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
+
 
 class ActionStatus(Model):
     """The last one-shot action that was handled."""
@@ -372,9 +453,15 @@ class ActionStatus(Model):
     verb: Annotated[str, Field(max_length=32)]
     """The verb of the action."""
     result: Annotated[str, Field(max_length=256)] = ""
-    """``done``, or why nothing was done."""
+    """``done``; or ``no effect``, ``stale`` or ``malformed``, a colon and why nothing was done."""
     note: Annotated[str, Field(max_length=256)] = ""
     """The sender's reason."""
+
+
+class TransitionChanges(TypedDict, total=False):
+    """Changes of an entry of the history."""
+
+    message: str
 
 
 class Transition(Model):
@@ -391,6 +478,10 @@ class Transition(Model):
     """The weight that it led to."""
     message: Text = ""
     """The sentence with the numbers."""
+
+    def updated(self, **changes: Unpack[TransitionChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
 
 
 class AlertStatus(Model):
@@ -419,6 +510,46 @@ class Condition(Model):
     """The generation of the spec that the condition is about."""
     last_transition_time: datetime
     """When the status last changed."""
+
+
+class OutcomeChanges(TypedDict, total=False):
+    """Changes of a status that come with an outcome, beside its phase, reason and message."""
+
+    revision: str | None
+    stable_revision: str | None
+    failed_revision: str | None
+    step: StepStatus | None
+    weight: float
+    routing: RoutingStatus
+    observed_share: float | None
+    slos: list[SloStatus]
+    analysis_state: str | None
+    shadow: ShadowStatus | None
+    schedule: ScheduleStatus | None
+    baseline: BaselineStatus | None
+    pause: PauseStatus | None
+    approval: ApprovalStatus | None
+    copying: CopyStatus | None
+    scale: ScaleStatus | None
+    not_ready_since: datetime | None
+    finishing: bool
+    gates: list[GateStatus]
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RolloutStatusChanges(OutcomeChanges, total=False):
+    """Changes of any member of a status."""
+
+    observed_generation: int
+    phase: Phase
+    reason: str
+    message: str
+    last_action: ActionStatus | None
+    history: list[Transition]
+    alerts: list[AlertStatus]
+    conditions: list[Condition]
+    leader: str | None
 
 
 class RolloutStatus(Model):
@@ -473,6 +604,10 @@ class RolloutStatus(Model):
     """When the shadow of this revision was first asked for."""
     finished_at: datetime | None = None
     """When the rollout came to rest."""
+
+    def updated(self, **changes: Unpack[RolloutStatusChanges]) -> Self:
+        """Return the status with these changes."""
+        return self.model_copy(update=changes)
 
 
 class CanaryRollout(Model):

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
@@ -133,6 +133,12 @@ class Require(StrEnum):
     NO_FAIL = "NoFail"
 
 
+class StepChanges(TypedDict, total=False):
+    """Changes of a step that is read already."""
+
+    approval: Approval | None
+
+
 class Step(Model):
     """One step, or a ramp of steps."""
 
@@ -168,6 +174,10 @@ class Step(Model):
         if self.ramp is not None and self.bake is not None:
             raise ValueError("bake is set beside a ramp, which has its own; move it into the ramp")
         return self
+
+    def updated(self, **changes: Unpack[StepChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
 
 
 class Day(StrEnum):
@@ -450,6 +460,16 @@ class OnNoData(StrEnum):
     RETREAT = "Retreat"
 
 
+class ScheduleSpecChanges(TypedDict, total=False):
+    """Changes of a schedule that is read already."""
+
+    steps: list[Step]
+    windows: Windows | None
+    slos: list[Slo]
+    gates: list[Gate]
+    notifications: list[Notification]
+
+
 class ScheduleSpec(Model):
     """The steps of a rollout, and how it is judged."""
 
@@ -488,6 +508,10 @@ class ScheduleSpec(Model):
                 raise ValueError(f"steps[{number}]: the weight falls from {before:g} to {first:g}; weights never fall")
             before = step.ramp.to if step.ramp else first
         return self
+
+    def updated(self, **changes: Unpack[ScheduleSpecChanges]) -> Self:
+        """Return the record with these changes."""
+        return self.model_copy(update=changes)
 
 
 class ObjectMeta(Model):

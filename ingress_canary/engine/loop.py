@@ -301,7 +301,7 @@ class Engine:
     async def _untouched(self, key: Key, body: Json, state: RolloutState, problem: str) -> None:
         """Report that a rollout whose status cannot be read is not reconciled; the shadow stays as it is."""
         state.target = state.evaluation = None
-        status = legible(body).model_copy(update={"reason": Reason.INVALID_SPEC})
+        status = legible(body).updated(reason=Reason.INVALID_SPEC)
         self._reporter.show(key, state, lambda: status)
         self._webhooks.want(key)
         patch = {"reason": Reason.INVALID_SPEC, "message": problem}

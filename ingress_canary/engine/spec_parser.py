@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects.views import Json
 from ingress_canary.engine.schedules.schedule_cache import shared_spec
@@ -33,12 +33,12 @@ def read_status(body: Json) -> RolloutStatus:
 def legible(body: Json) -> RolloutStatus:
     """Return the readable fields of a stored status that cannot be parsed as a whole, to show them."""
     stored = body.get("status") or {}
-    status = RolloutStatus()
+    readable: dict[str, object] = {}
     for name in ("phase", "weight", "revision"):
         with suppress(ValidationError, KeyError):
-            found = RolloutStatus.model_validate({name: stored[name]})
-            status = status.model_copy(update={name: getattr(found, name)})
-    return status
+            RolloutStatus.model_validate({name: stored[name]})
+            readable[name] = stored[name]
+    return RolloutStatus.model_validate(readable)
 
 
 def read_spec(body: Json, state: RolloutState) -> None:
@@ -59,8 +59,7 @@ def _lean(spec: RolloutSpec) -> RolloutSpec:
     """Return the spec with its inline schedule shared with equal ones."""
     if spec.schedule.inline is None:
         return spec
-    schedule = spec.schedule.model_copy(update={"inline": shared_spec(spec.schedule.inline)})
-    return spec.model_copy(update={"schedule": schedule})
+    return spec.updated(schedule=ScheduleSource(inline=shared_spec(spec.schedule.inline)))
 
 
 def _as_begun(body: Json) -> RolloutSpec | None:

@@ -70,10 +70,10 @@ class SimulationSetup:
     @classmethod
     def of(cls, spec: ScheduleSpec, traffic: Traffic, interval: float, warm_up: float) -> Self:
         """Return the setup of a schedule, without approvals, gates, windows and SLOs that count nothing."""
-        steps = [step.model_copy(update={"approval": None}) for step in spec.steps]
+        steps = [step.updated(approval=None) for step in spec.steps]
         counted = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
-        alone = {"steps": steps, "slos": counted, "windows": None, "gates": [], "notifications": []}
-        return cls(CompiledSchedule.of(spec.model_copy(update=alone)), traffic, interval, warm_up)
+        alone = spec.updated(steps=steps, slos=counted, windows=None, gates=[], notifications=[])
+        return cls(CompiledSchedule.of(alone), traffic, interval, warm_up)
 
     @property
     def rollout(self) -> RolloutSpec:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ingress_canary.domain.preflight.reference_page import reference as preflight
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
-from reference import cli, crds, metrics, reasons, settings
+from reference import cli, crds, metrics, reasons, settings, verbs
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/crds.md": crds.page,
@@ -12,6 +12,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli.page,
     "docs/reference/metrics.md": metrics.page,
     "docs/reference/reasons.md": reasons.page,
+    "docs/reference/verbs.md": verbs.page,
     "docs/reference/preflight.md": lambda: preflight(RULES),
 }
 """Path from the repository's root, and what makes the whole text."""

@@ -4,13 +4,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ingress_canary.api.rollout import AT_REST
 from ingress_canary.cli.commands.verbs import (
     PATIENCE,
+    ActionAnswer,
     ActionRequest,
     Context,
     Kubeconfig,
@@ -68,7 +69,7 @@ def abort(
         raise typer.Exit(1) from None
     failed = [answer for answer in answers if not _off(answer)]
     if output is Output.JSON:
-        print(json.dumps(answers))
+        print(json.dumps([answer.document for answer in answers]))
     else:
         print("\n".join(map(format_answer, answers)) if answers else "nothing to abort: every rollout is at rest")
     if failed:
@@ -78,7 +79,7 @@ def abort(
 
 async def _all(
     request: ActionRequest, namespace: str | None, kubeconfig: str | None, context: str | None, *, sure: bool
-) -> list[dict[str, Any]]:
+) -> list[ActionAnswer]:
     """Abort every rollout that is not at rest, and return the answers by namespace and name.
 
     Raises ClusterError, also when the namespace that was named holds none.
@@ -89,13 +90,14 @@ async def _all(
     session = await connect(kubeconfig=kubeconfig, context=context)
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def asked(key: Key) -> dict[str, Any]:
+    async def asked(key: Key) -> ActionAnswer:
         async with places:
             try:
                 return await ask(session, request, key.namespace, key.name)
             except ClusterError as error:
                 # a rollout that cannot be written must not keep the others on traffic
-                return {"verb": str(request.verb), "namespace": key.namespace, "name": key.name, "result": str(error)}
+                document = {"verb": str(request.verb), "namespace": key.namespace, "name": key.name}
+                return ActionAnswer(document | {"result": str(error)}, accepted=False)
 
     try:
         bodies = (await session.request("GET", ROLLOUTS.path(namespace))).get("items") or ()
@@ -118,6 +120,6 @@ def _confirm(active: Sequence[Key]) -> None:
         raise typer.Exit(1)
 
 
-def _off(answer: dict[str, Any]) -> bool:
+def _off(answer: ActionAnswer) -> bool:
     """Return whether the canary is off traffic, or the request was sent without waiting."""
-    return answer["result"] in ("done", "asked for") or answer.get("phase") in AT_REST
+    return answer.accepted or answer.document.get("phase") in AT_REST

@@ -16,27 +16,18 @@ from ingress_canary.cli.inputs.amounts import patience
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.domain.objects.views import Json
-from ingress_canary.domain.reasons.verbs import NEED_REVISION, NEED_STEP, NOTE, Verb
+from ingress_canary.domain.reasons.action_results import ActionOutcome, Refusal, no_effect, parse_result, render_result
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.verbs import NOTE, Verb, VerbTarget
 from ingress_canary.ports import ClusterError
 
 if TYPE_CHECKING:
     from ingress_canary.adapters.kube.client.client import KubeClient
 
-HELP = {
-    Verb.APPROVE: "Consent to the step that waits for it.",
-    Verb.PAUSE: "Stop advancing; watching and rollback go on.",
-    Verb.RESUME: "Go on with a rollout that is paused.",
-    Verb.PROMOTE: "Go to the last step, whatever lies between; it is judged as it always would be.",
-    Verb.ABORT: "Take the canary off traffic now.",
-    Verb.RETRY: "Try a revision again that was rolled back.",
-    Verb.SKIP: "Leave the present step for the next, as if its requirement were met.",
-    Verb.FINISH: "Say that a Manual promotion is done: stable is the new version.",
-    Verb.RESTART: "Begin anew at the first step, with the schedule as it is now and fresh evidence.",
-}
 LOOK_AGAIN = 0.2
 PATIENCE: Any = "10s"
 """Of --timeout: parsed as if it were typed."""
-DONE = ("done", "asked for")
 
 Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
 Namespace = Annotated[
@@ -70,6 +61,16 @@ class ActionRequest:
     """Seconds to wait for the daemon's answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class ActionAnswer:
+    """The answer to an action."""
+
+    document: Json
+    """As ``-o json`` prints it."""
+    accepted: bool
+    """Whether the action was done, or was written without waiting for the daemon."""
+
+
 def command(verb: Verb) -> Callable[..., None]:
     """Return the typer command of a verb."""
 
@@ -97,8 +98,8 @@ def command(verb: Verb) -> Callable[..., None]:
             ActionRequest(verb, revision, step, reason, timeout), namespace, name, kubeconfig, context, output
         )
 
-    handler = act_on_step if verb in NEED_STEP else act
-    handler.__doc__ = HELP[verb]
+    handler = act_on_step if verb.row.target.has_step else act
+    handler.__doc__ = verb.row.help
     return handler
 
 
@@ -119,10 +120,10 @@ def act_on_rollout(
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     if output is Output.JSON:
-        print(json.dumps(answer))
+        print(json.dumps(answer.document))
     else:
         print(format_answer(answer))
-    if answer["result"] not in DONE:
+    if not answer.accepted:
         raise typer.Exit(1)
 
 
@@ -132,14 +133,15 @@ def check(request: ActionRequest) -> None:
         raise typer.BadParameter(f"{len(request.reason)} characters; say it in {NOTE}", param_hint="--reason")
 
 
-def format_answer(answer: Json) -> str:
+def format_answer(answer: ActionAnswer) -> str:
     """Return an answer in one line."""
-    return f"{answer['verb']} {answer['namespace']}/{answer['name']}: {answer['result']}"
+    document = answer.document
+    return f"{document['verb']} {document['namespace']}/{document['name']}: {document['result']}"
 
 
 async def _ask(
     request: ActionRequest, namespace: str, name: str, kubeconfig: str | None, context: str | None
-) -> dict[str, Any]:
+) -> ActionAnswer:
     from ingress_canary.adapters.kube.client.connect import connect  # noqa: PLC0415 - half a second that help need not cost
 
     session = await connect(kubeconfig=kubeconfig, context=context)
@@ -149,51 +151,66 @@ async def _ask(
         await session.close()
 
 
-async def ask(session: "KubeClient", request: ActionRequest, namespace: str, name: str) -> dict[str, Any]:
+async def ask(session: "KubeClient", request: ActionRequest, namespace: str, name: str) -> ActionAnswer:
     """Write the action and wait for the daemon's answer. Raises ClusterError."""
     from ingress_canary.adapters.kube.client.client import MERGE_PATCH  # noqa: PLC0415
     from ingress_canary.adapters.kube.client.resources import ROLLOUTS  # noqa: PLC0415
 
     path, ident = ROLLOUTS.path(namespace, name), uuid.uuid4().hex[:12]
-    answer = {"verb": str(request.verb), "namespace": namespace, "name": name, "id": ident, "result": "asked for"}
+    asked = {"verb": str(request.verb), "namespace": namespace, "name": name, "id": ident}
     status: Json = {}
-    if request.verb in NEED_REVISION:
+    if request.verb.row.target is not VerbTarget.NOTHING:
         status = (await session.request("GET", path)).get("status") or {}
-        if lacking := _missing_input(request, status):
-            return answer | {"result": lacking, "phase": status.get("phase")}
-    patch = {"metadata": {"annotations": {ACTION_ANNOTATION: _action(request, status, ident)}}}
+    target = _target(request, status)
+    if isinstance(target, Refusal):
+        return ActionAnswer(asked | {"result": render_result(target), "phase": status.get("phase")}, accepted=False)
+    patch = {"metadata": {"annotations": {ACTION_ANNOTATION: _action(request, target, ident)}}}
     await session.request("PATCH", path, body=patch, content_type=MERGE_PATCH)
     deadline = asyncio.get_running_loop().time() + request.patience
     while request.patience > 0:
         status = (await session.request("GET", path)).get("status") or {}
         last = status.get("lastAction") or {}
         if last.get("id") == ident:
-            return answer | {"result": last.get("result", ""), "phase": status.get("phase")}
+            result = last.get("result", "")
+            done = parse_result(result) is ActionOutcome.DONE
+            return ActionAnswer(asked | {"result": result, "phase": status.get("phase")}, accepted=done)
         if asyncio.get_running_loop().time() > deadline:
-            return answer | {"result": f"no answer within {request.patience:g} s; is the daemon running?"}
+            missing = f"no answer within {request.patience:g} s; is the daemon running?"
+            return ActionAnswer(asked | {"result": missing}, accepted=False)
         await asyncio.sleep(LOOK_AGAIN)
-    return answer
+    return ActionAnswer(asked | {"result": "asked for"}, accepted=True)
 
 
-def _missing_input(request: ActionRequest, status: Json) -> str | None:
-    """Return why the status lacks what the action must name; None when it does not."""
-    if request.revision is None and not status.get("revision"):
-        return "no effect: no revision is being rolled out yet"
-    if request.step is None and request.verb is Verb.SKIP and not status.get("step"):
-        return f"no effect: no step is under way in phase {status.get('phase') or 'Pending'}"
-    waiting = status.get("approval") or {}
-    if request.step is None and request.verb is Verb.APPROVE and (not waiting or waiting.get("givenAt")):
-        return "no effect: no step waits for an approval"
-    return None
+def _target(request: ActionRequest, status: Json) -> str | Refusal:
+    """Return the revision and step that the action names; what was not given is taken from the present status."""
+    needed, revision, step = request.verb.row.target, request.revision, request.step
+    if needed is not VerbTarget.NOTHING and not revision:
+        revision = status.get("revision")
+        if not revision:
+            return no_effect(Message(MessageKey.NO_REVISION))
+    if needed.has_step and step is None:
+        found = _step(needed, status)
+        if isinstance(found, Refusal):
+            return found
+        step = found
+    return f":{revision}{f'/{step}' if step else ''}" if revision else ""
 
 
-def _action(request: ActionRequest, status: Json, ident: str) -> str:
-    """Return the annotation's text; a revision or step that was not given is taken from the present status."""
-    revision, step = request.revision, request.step
-    if request.verb in NEED_REVISION:
-        revision = revision or status["revision"]
-    if request.verb in NEED_STEP and step is None:
-        step = status["approval"]["step"] if request.verb is Verb.APPROVE else status["step"]["index"]
-    target = f":{revision}{f'/{step}' if step else ''}" if revision else ""
+def _step(target: VerbTarget, status: Json) -> int | Refusal:
+    """Return the step in the status: the present one, or the one that waits for an approval."""
+    if target is VerbTarget.AWAITED_STEP:
+        waiting = status.get("approval") or {}
+        if not waiting or waiting.get("givenAt"):
+            return no_effect(Message(MessageKey.NO_APPROVAL_AWAITED))
+        return int(waiting["step"])
+    present = status.get("step")
+    if not present:
+        phase = status.get("phase") or "Pending"
+        return no_effect(Message(MessageKey.NO_STEP, phase=phase))
+    return int(present["index"])
+
+
+def _action(request: ActionRequest, target: str, ident: str) -> str:
+    """Return the annotation's text."""
     note = " ".join(request.reason.split())
     return f"{request.verb}{target}#{ident}{f'#{note}' if note else ''}"

@@ -43,9 +43,9 @@ def decide(seen: Observation, now: datetime) -> Decision:
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:
     """Return the decision for a rollout whose spec cannot be parsed at all: it stays as it is, with InvalidSpec."""
-    changes = {"observed_generation": generation, "reason": Reason.INVALID_SPEC}
-    message = verbatim(problem)
-    return Decision(status.model_copy(update=changes), alerts=(Alert(Reason.INVALID_SPEC, message),), message=message)
+    reason, message = Reason.INVALID_SPEC, verbatim(problem)
+    held = status.updated(observed_generation=generation, reason=reason)
+    return Decision(held, alerts=(Alert(reason, message),), message=message)
 
 
 def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:

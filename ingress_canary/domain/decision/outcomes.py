@@ -2,14 +2,15 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Unpack
 
 from ingress_canary.api.rollout import (
     AT_REST,
     BaselineStatus,
+    OutcomeChanges,
     Phase,
     RolloutSpec,
-    RolloutStatus,
+    RolloutStatusChanges,
     RoutingStatus,
     ScheduleStatus,
     ShadowStatus,
@@ -25,16 +26,23 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = 20
 
-NO_TRAFFIC: dict[str, Any] = {"weight": 0.0, "routing": RoutingStatus()}
-"""Status changes with which no request is sent to the canary."""
-NO_SHADOW: dict[str, Any] = {**NO_TRAFFIC, "shadow": None}
-"""Status changes with which there is no shadow."""
-NOT_STARTED: dict[str, Any] = {
-    **NO_TRAFFIC, "step": None, "observed_share": None, "slos": [], "analysis_state": None, "schedule": None,
-    "baseline": None, "pause": None, "approval": None, "copying": None, "not_ready_since": None,
-    "finishing": False, "started_at": None, "finished_at": None, "gates": [],
-}  # fmt: skip
-"""Status changes that reset a rollout to before its first step."""
+
+def without_traffic(**changes: Unpack[OutcomeChanges]) -> OutcomeChanges:
+    """Return the status changes with which no request is sent to the canary, with others beside them."""
+    return {**changes, "weight": 0.0, "routing": RoutingStatus()}
+
+
+def without_shadow(**changes: Unpack[OutcomeChanges]) -> OutcomeChanges:
+    """Return the status changes with which there is no shadow, with others beside them."""
+    return {**without_traffic(**changes), "shadow": None}
+
+
+def not_started() -> OutcomeChanges:
+    """Return the status changes that reset a rollout to before its first step."""
+    return without_traffic(
+        step=None, observed_share=None, slos=[], analysis_state=None, schedule=None, baseline=None, pause=None,
+        approval=None, copying=None, not_ready_since=None, finishing=False, started_at=None, finished_at=None, gates=[],
+    )  # fmt: skip
 
 
 def hold(
@@ -45,58 +53,56 @@ def hold(
     wants_evidence: bool = False,
     alert: bool = False,
     evaluation: Evaluation | None = None,
-    **changes: Any,
+    **changes: Unpack[OutcomeChanges],
 ) -> Decision:
     """Return the decision to stay in the phase, with a reason."""
     message = verbatim(message) if isinstance(message, str) else message
-    status = _status_with(seen, seen.status, reason=reason, **changes)
+    status = seen.status.updated(observed_generation=seen.generation, reason=reason, **changes)
     alerts = (Alert(reason, message),) if alert else ()
     return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence, message)
 
 
-def leave_unchanged(seen: Observation, *, wants_evidence: bool = False, **changes: Any) -> Decision:
+def leave_unchanged(
+    seen: Observation, *, wants_evidence: bool = False, **changes: Unpack[RolloutStatusChanges]
+) -> Decision:
     """Return the decision that keeps phase, reason and message, with only these changes to the status."""
-    return Decision(_status_with(seen, seen.status, **changes), seen.evaluation, wants_evidence=wants_evidence)
+    changes["observed_generation"] = seen.generation
+    return Decision(seen.status.updated(**changes), seen.evaluation, wants_evidence=wants_evidence)
 
 
 def transition(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, *,
-    wants_evidence: bool = False, evaluation: Evaluation | None = None, **changes: Any,
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, *, wants_evidence: bool = False,
+    evaluation: Evaluation | None = None, **changes: Unpack[OutcomeChanges],
 ) -> Decision:  # fmt: skip
     """Return the decision to change to a phase (or to note a change within it), with an entry in the history."""
-    message = verbatim(message) if isinstance(message, str) else message
-    status = _status_with(seen, seen.status, phase=phase, reason=reason, **changes)
+    status = seen.status.updated(observed_generation=seen.generation, phase=phase, reason=reason, **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
         message=str(message),
     )  # fmt: skip
-    status = status.model_copy(update={"history": [*status.history, entry][-HISTORY:]})
+    status = status.updated(history=[*status.history, entry][-HISTORY:])
     return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence, message)
 
 
 def finish(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, **changes: Any
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision that ends a rollout: Succeeded or RolledBack, without a shadow."""
     assert phase in AT_REST
-    failed = {"failed_revision": seen.status.revision} if phase is Phase.ROLLED_BACK else {}
-    over = {
-        "pause": None,
-        "approval": None,
-        "copying": None,
-        "not_ready_since": None,
-        "finishing": False,
-        "finished_at": now,
-        "analysis_state": None,
-        "observed_share": None,
-    }
-    return transition(seen, now, phase, reason, message, **{**NO_SHADOW, **over, **failed, **changes})
+    ended = without_shadow(
+        pause=None, approval=None, copying=None, not_ready_since=None, finishing=False, finished_at=now,
+        analysis_state=None, observed_share=None,
+    )  # fmt: skip
+    if phase is Phase.ROLLED_BACK:
+        ended["failed_revision"] = seen.status.revision
+    ended |= changes
+    return transition(seen, now, phase, reason, message, **ended)
 
 
 def open_shadow(seen: Observation, now: datetime) -> Decision:
     """Return the decision to have the shadow created, at weight 0; the step is entered once it is there."""
-    status, changes = seen.status, dict[str, Any](NO_TRAFFIC)
-    if status.schedule is None:
+    changes = without_traffic(shadow=ShadowStatus(name=seen.spec.shadow_name))
+    if seen.status.schedule is None:
         content = seen.schedule.spec.dump()
         changes["schedule"] = ScheduleStatus(hash=digest(content), content=content, namespace=seen.shared_in)
         changes["baseline"] = BaselineStatus(
@@ -105,7 +111,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
         changes["started_at"] = now
     return hold(
         seen, Reason.SETTLING, Message(MessageKey.CREATING_SHADOW), wants_evidence=True,
-        shadow=ShadowStatus(name=seen.spec.shadow_name), evaluation=seen.current_evaluation, **changes,
+        evaluation=seen.current_evaluation, **changes,
     )  # fmt: skip
 
 
@@ -120,25 +126,24 @@ def _target_digest(*names: str) -> str:
 
 
 def enter_step(
-    seen: Observation, now: datetime, index: int, reason: Reason, message: Message | str, **changes: Any
+    seen: Observation, now: datetime, index: int, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
     assert seen.shadow is not None
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline
+    entered: OutcomeChanges = {
+        "step": StepStatus(index=index, name=step.name, weight=step.exposure.weight, started_at=now),
+        "weight": step.exposure.weight,
+        "routing": RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),
+        "shadow": ShadowStatus(name=seen.shadow.meta.name, uid=seen.shadow.meta.uid),
+        "copying": None,
+        "approval": None,
+        **changes,
+    }
     if baseline is not None:
         # the pod template that gets the traffic; in flight a new one would have superseded the rollout before this
-        changes["baseline"] = baseline.model_copy(update={"canary": seen.canary_hash or baseline.canary})
+        entered["baseline"] = baseline.updated(canary=seen.canary_hash or baseline.canary)
+    evaluation = seen.current_evaluation.enter(index)
     return transition(
-        seen, now, Phase.PROGRESSING, reason, message, wants_evidence=True,
-        evaluation=seen.current_evaluation.enter(index),
-        step=StepStatus(index=index, name=step.name, weight=step.exposure.weight, started_at=now),
-        weight=step.exposure.weight,
-        routing=RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),
-        shadow=ShadowStatus(name=seen.shadow.meta.name, uid=seen.shadow.meta.uid),
-        copying=None, approval=None,
-        **changes,
-    )  # fmt: skip
-
-
-def _status_with(seen: Observation, status: RolloutStatus, **changes: Any) -> RolloutStatus:
-    return status.model_copy(update={"observed_generation": seen.generation, **changes})
+        seen, now, Phase.PROGRESSING, reason, message, wants_evidence=True, evaluation=evaluation, **entered
+    )

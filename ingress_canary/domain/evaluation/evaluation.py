@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import starmap
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self, TypedDict
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
@@ -210,17 +210,30 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )
     shown = judge_effect(seen)
-    common |= {"settling": False, "analysis": analysis, "effect": shown}
     # a step without requests cannot be judged, however long it lasts
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
     if common["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
-        return evaluation._replace(**common, last=None)
+        return evaluation._replace(**common, settling=False, analysis=analysis, effect=shown, last=None)
     elapsed = _credited_seconds(evaluation.last, now, at.interval)
     waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
-    return evaluation._replace(**common, last=now, baked=evaluation.baked + elapsed, held=evaluation.held + waited)
+    return evaluation._replace(
+        **common, settling=False, analysis=analysis, effect=shown, last=now, baked=evaluation.baked + elapsed,
+        held=evaluation.held + waited,
+    )  # fmt: skip
 
 
-def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> dict[str, Any]:
+class CommonChanges(TypedDict):
+    """Changes of an evaluation that every reading makes."""
+
+    read_at: datetime
+    note: str | None
+    misconfigured: Message | None
+    answered: bool
+    no_data: Message | None
+    no_data_since: datetime | None
+
+
+def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> CommonChanges:
     """Return the changes of a reading that every mode shares."""
     missing: dict[str, NoData | UnknownBound] = {
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)

@@ -75,12 +75,9 @@ def record_answer(record: GateStatus, answer: GateAnswer) -> GateStatus:
     if record.question != answer.question:
         return record
     before = 0 if record.verdict is GateVerdict.PASSED else record.attempts
-    return record.model_copy(
-        update={
-            "verdict": answer.verdict, "message": answer.message, "at": answer.at, "attempts": before + 1,
-            "next_at": None,
-        }
-    )  # fmt: skip
+    return record.updated(
+        verdict=answer.verdict, message=answer.message, at=answer.at, attempts=before + 1, next_at=None
+    )
 
 
 def current_verdict(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> GateVerdict:

@@ -196,13 +196,63 @@ class MessageKey(Enum):
 
     # a person's action
     NOTED = "{message:...} ({note})"
+    PAUSED_BY_USER = "paused by a person at {weight:g} %; resume to go on"
+    ABORTED = "a person took the canary off"
+    RETRIED = "revision {revision} is tried again"
+    FINISHED = "a person said that stable is the new version"
+    SKIPPED = "a person skipped {step}"
+    SKIPPED_LAST = "a person skipped {step}; waiting for stable to become the new version"
+    WENT_TO_LAST = "a person went from step {index} to {step}"
+    RESTARTED = "a person began revision {revision} anew, with the schedule as it is now"
+    APPROVED = "a person approved {step}"
+    APPROVED_UNREAD = "step {index} approved"
+
+    # why an action was not carried out
+    NO_REVISION = "no revision is being rolled out yet"
+    NO_STEP = "no step is under way in phase {phase}"
+    NO_APPROVAL_AWAITED = "no step waits for an approval"
+    NOTHING_TO_DO = "nothing to {verb} in phase {phase}"
+    OTHER_REVISION = "it names revision {named}, this is {present}"
+    OTHER_STEP = "it names step {named}, this is step {present}"
+    OTHER_STEP_AWAITED = "it names step {named}, what waits for an approval is step {awaited}"
+    JUST_CHANGED = "the shadow, the spec or the canary has just been changed; look again"
+    IS_RESTORING = "stable gets its images back, and then the canary goes; abort takes it off at once"
+    PROVEN_BAD_NOW = "this very pass proves the canary bad"
+    PROVEN_BAD = "the canary was proven bad; resume judges the step anew, abort takes it off"
+    PAUSED_BY_SPEC_STILL = "spec.paused is true; set it to false"
+    IS_LAST_STEP = "this is the last step; skip leaves it for the promotion"
+    ROLLED_BACK_ALREADY = "it was rolled back; say retry"
+    STABLE_IS_BECOMING = "stable is becoming the new version; finish that, or abort"
+    DRIFT_FIGHT_GOES_ON = "another writer keeps changing the shadow; find it, then resume"
+    CANARY_IS_OFF = "the canary is off traffic, and the step is taken again first"
+    EXPOSURE_LOWERED = "another writer has lowered what the step exposes; resume first"
+
+    # approval of a step: actions/approval.py
+    AWAITING_APPROVAL = (
+        "{what} when a person approves it, asked until {until:%Y-%m-%d %H:%M:%SZ} ({then}): "
+        "ingress-canary approve {name} -n {namespace}"
+    )
+    STEP_ENTERED = "{step} is entered"
+    STEP_LEFT = "{step} is left"
+    THEN_WAITS = "then it goes on waiting"
+    THEN_PAUSES = "then it pauses"
+    THEN_ROLLS_BACK = "then it is rolled back"
+    NOBODY_APPROVED = "nobody approved {step} until {until:%Y-%m-%d %H:%M:%SZ}"
+    APPROVAL_OVERDUE = "{late}; to go on: ingress-canary approve {name} -n {namespace}"
 
     # phases Succeeded and RolledBack
     ENDED_TERMINATING = "{ended:...}; {terminating}"
     SET_TO_STABLE = "the canary was set to stable's version ({revision}); nothing to roll out"
     NEW_REVISION = "revision {revision} is new"
 
+    # a freeze of the whole daemon
+    FROZEN_ANYWHERE = "nothing advances anywhere: {why}"
+
     # phase Pending
+    RUNS_STABLE = "the canary runs stable's version ({revision}); nothing to roll out"
+    BEGINS_PAUSED = "spec.paused is true; nothing begins until it is false"
+    FIRST_STEP = "{step} begins"
+    WITHOUT_ENDPOINT = "Service {service} has no ready endpoint"
     WARMING_UP = "learning how stable's errors vary, {left:~seconds} to go"
 
     # a newer revision, or another version of stable

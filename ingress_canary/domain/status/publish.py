@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ingress_canary.api.gate import GateStatus, GateWhen
-from ingress_canary.api.rollout import AT_REST, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, OutcomeChanges, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
@@ -54,34 +54,35 @@ def shown_status(
     """
     status, evaluation = decision.status, decision.evaluation
     if decision.message is not None:
-        status = status.model_copy(update={"message": str(decision.message)})
+        status = status.updated(message=str(decision.message))
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     shows = status.phase not in AT_REST or decision.moved is not None
     if evaluation is not None and shows and status.started_at is not None:
         status = _with_evidence(status, evaluation)
     known = conditions(status, facts(status, evaluation, findings, seen), now)
-    return status.model_copy(update={"conditions": known, "alerts": standing(decision, now)})
+    return status.updated(conditions=known, alerts=standing(decision, now))
 
 
 def with_checkpoint(status: RolloutStatus, evaluation: Evaluation | None) -> RolloutStatus:
     """Return the status with the present evidence of an active rollout as its checkpoint."""
     if evaluation is None or status.started_at is None or status.phase in AT_REST:
         return status
-    return status.model_copy(update={"analysis_state": evaluation.checkpoint})
+    return status.updated(analysis_state=evaluation.checkpoint)
 
 
 def _with_evidence(status: RolloutStatus, evaluation: Evaluation) -> RolloutStatus:
     share = evaluation.share
-    changes: dict[str, Any] = {
+    changes: OutcomeChanges = {
         "slos": evaluation.analysis.statuses,
         "observed_share": None if share is None else round(share, 4),
     }
     if status.phase in AT_REST:
         changes |= {"analysis_state": None, "observed_share": None}
     if status.step is not None:
-        times = {"baked_seconds": round(evaluation.baked, 3), "held_seconds": round(evaluation.held, 3)}
-        changes["step"] = status.step.model_copy(update=times)
-    return status.model_copy(update=changes)
+        changes["step"] = status.step.updated(
+            baked_seconds=round(evaluation.baked, 3), held_seconds=round(evaluation.held, 3)
+        )
+    return status.updated(**changes)
 
 
 def newsworthy_messages(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase
+from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import StepList
 from tests.domain.world import INTERVAL, World, deployment, schedule, with_spec
@@ -133,7 +134,7 @@ def test_a_new_revision_needs_consent_of_its_own() -> None:
     world.action = approved
     world.settle()
     assert world.status.last_action is not None
-    assert world.status.last_action.result.startswith("stale")
+    assert parse_result(world.status.last_action.result) is ActionOutcome.STALE
     world.step(3)
     assert (world.status.reason, world.shadow) == ("AwaitingApproval", None)
 

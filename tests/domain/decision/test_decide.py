@@ -9,6 +9,7 @@ import pytest
 
 from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.objects.revision import template_hash
+from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import World, at_step, deployment, rollout, schedule, with_session, with_spec
 
@@ -360,25 +361,25 @@ def test_an_action_is_handled_once_even_if_its_annotation_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "result"),
+    ("text", "outcome"),
     [
-        ("pause", "malformed"),
-        ("pause#", "malformed"),
-        ("explode#1", "malformed"),
-        ("finish#1", "malformed"),
-        ("finish:other#1", "stale"),
-        ("abort:other#1", "stale"),
-        ("resume#1", "no effect"),
-        ("retry#1", "no effect"),
+        ("pause", ActionOutcome.MALFORMED),
+        ("pause#", ActionOutcome.MALFORMED),
+        ("explode#1", ActionOutcome.MALFORMED),
+        ("finish#1", ActionOutcome.MALFORMED),
+        ("finish:other#1", ActionOutcome.STALE),
+        ("abort:other#1", ActionOutcome.STALE),
+        ("resume#1", ActionOutcome.NO_EFFECT),
+        ("retry#1", ActionOutcome.NO_EFFECT),
     ],
 )
-def test_a_late_or_malformed_action_does_nothing_and_says_so(text: str, result: str) -> None:
+def test_a_late_or_malformed_action_does_nothing_and_says_so(text: str, outcome: ActionOutcome) -> None:
     world = at_step(2)
     before = world.status
     world.action = text
     world.settle()
     assert world.status.last_action is not None
-    assert world.status.last_action.result.startswith(result)
+    assert parse_result(world.status.last_action.result) is outcome
     assert (world.status.phase, world.weight) == (before.phase, 50)
 
 

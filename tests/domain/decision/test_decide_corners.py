@@ -7,6 +7,7 @@ import pytest
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.decide import hold_unreadable_spec
+from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
 from tests.domain.world import INTERVAL, World, at_step, deployment, rollout, schedule, with_session, with_spec
@@ -27,6 +28,10 @@ def promoting(**world: Any) -> World:
 def result(world: World) -> str:
     assert world.status.last_action is not None
     return world.status.last_action.result
+
+
+def outcome(world: World) -> ActionOutcome | None:
+    return parse_result(result(world))
 
 
 # -- another writer and something else in the same pass ---------------------------------------------------------------
@@ -50,7 +55,7 @@ def test_a_resume_that_races_with_a_deletion_brings_nothing_back() -> None:
     world.action = "resume#1"
     world.step(3)
     assert world.shadow is None
-    assert result(world).startswith("stale")
+    assert outcome(world) is ActionOutcome.STALE
     world.action = "resume#2"
     world.until(lambda w: w.weight == 50, ticks=5)
 
@@ -91,6 +96,18 @@ def test_a_resume_in_the_reading_that_proves_a_fail_raises_nothing() -> None:
     assert (world.status.phase, world.status.reason, world.shadow) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED, None)
 
 
+def test_a_resume_that_the_spec_forbids_does_not_put_off_the_rollback() -> None:
+    world = at_step(2)
+    world.annotate(canary_weight="10")
+    world.settle()
+    with_spec(world, paused=True)
+    prove_a_fail(world)
+    world.action = "resume#1"
+    world.pass_()
+    assert (world.status.phase, world.status.reason, world.shadow) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED, None)
+    assert outcome(world) is ActionOutcome.NO_EFFECT
+
+
 def test_a_resume_that_comes_with_a_new_revision_is_stale() -> None:
     world = at_step(2)
     world.annotate(canary_weight="10")
@@ -98,7 +115,7 @@ def test_a_resume_that_comes_with_a_new_revision_is_stale() -> None:
     world.canary = deployment("checkout-canary", "app:v3")
     world.action = "resume#1"
     world.pass_()
-    assert result(world).startswith("stale")
+    assert outcome(world) is ActionOutcome.STALE
     assert world.weight == 10
     world.settle()
     assert world.weight == 0
@@ -180,7 +197,7 @@ def test_a_persons_pause_takes_over_the_specs() -> None:
     assert world.status.pause.by is PausedBy.USER
     world.action = "pause#2"
     world.settle()
-    assert result(world).startswith("no effect")
+    assert outcome(world) is ActionOutcome.NO_EFFECT
 
 
 def test_pending_is_paused_and_resumed_without_anything_begun() -> None:
@@ -395,7 +412,7 @@ def test_abort_in_the_very_first_reading_is_final() -> None:
     assert (world.status.phase, world.shadows) == (Phase.ROLLED_BACK, 0)
     world.action = "abort#2"
     world.settle()
-    assert result(world).startswith("no effect")
+    assert outcome(world) is ActionOutcome.NO_EFFECT
 
 
 def test_retry_while_the_workload_is_missing_waits_for_it() -> None:

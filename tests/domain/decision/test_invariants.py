@@ -35,7 +35,7 @@ from ingress_canary.domain.decision.observation import (
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.revision import images, template_hash
 from ingress_canary.domain.objects.views import Ingress
-from ingress_canary.domain.reasons.verbs import NEED_STEP, Verb
+from ingress_canary.domain.reasons.verbs import Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.status.publish import published_status, status_patch, worth_writing
@@ -529,7 +529,8 @@ class Rollouts(RuleBasedStateMachine):
     def asks(self, verb: str, whose: str, mark: str, seen: bool) -> None:
         status = self.world.status
         revision = {"": "", "stale": ":other", "current": f":{status.revision}"}[whose]
-        if revision and verb in NEED_STEP:
+        known = Verb.of(verb)
+        if revision and known is not None and known.row.target.has_step:
             step = (
                 status.approval.step if status.approval and verb == Verb.APPROVE else status.step and status.step.index
             )

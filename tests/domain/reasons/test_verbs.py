@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import ActionStatus
-from ingress_canary.domain.reasons.verbs import NEED_REVISION, NEED_STEP, Action, Verb
+from ingress_canary.domain.reasons.verbs import Action, Verb, VerbTarget
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,20 @@ def test_any_text_has_an_id_that_can_be_stored(text: str) -> None:
     action = Action.parse(text)
     assert 0 < len(ActionStatus(id=action.id, verb=action.verb or action.text[:32]).id) <= 128
     assert (action.verb is None) <= (action.problem is not None)
-    assert action.verb not in NEED_REVISION or action.revision or action.problem
-    assert action.verb not in NEED_STEP or action.step or action.problem
+    target = action.verb.row.target if action.verb else VerbTarget.NOTHING
+    assert target is VerbTarget.NOTHING or action.revision or action.problem
+    assert not target.has_step or action.step or action.problem
+
+
+def test_a_row_says_what_its_verb_does_and_is_found_by_its_word() -> None:
+    for verb in Verb:
+        assert Verb.of(verb.row.word) is verb
+        assert verb.row.help.endswith(".")
+
+
+def test_what_may_raise_exposure_refers_to_the_state_that_its_sender_saw() -> None:
+    assert [verb for verb in Verb if verb.row.raises_exposure and not verb.row.on_sight] == []
+
+
+def test_stopping_needs_neither_a_right_nor_an_unchanged_state() -> None:
+    assert not any(verb.row.guarded or verb.row.on_sight for verb in (Verb.PAUSE, Verb.ABORT))

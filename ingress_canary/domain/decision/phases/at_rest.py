@@ -18,12 +18,11 @@ def phase_at_rest(seen: Observation, now: datetime) -> Decision:
     if seen.revision in (None, status.revision):
         # the status keeps saying how the rollout ended, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
-        changes = restore_replicas(seen, now)
-        scales = changes.get("scale", status.scale) is not None
+        scale = restore_replicas(seen, now)
         message = verbatim(ended.message)
         if seen.terminating is not None:
             message = Message(MessageKey.ENDED_TERMINATING, ended=ended.message, terminating=seen.terminating.message)
-        unchanged = leave_unchanged(seen, wants_evidence=scales, reason=ended.reason, **changes)
+        unchanged = leave_unchanged(seen, wants_evidence=scale is not None, reason=ended.reason, scale=scale)
         return unchanged._replace(message=message)
     if seen.same_version:
         same = Message(MessageKey.SET_TO_STABLE, revision=seen.revision)

@@ -1,10 +1,11 @@
 """Phase Paused: how a pause begins, waits for a person, and is resumed."""
 
 from datetime import datetime
+from typing import Unpack
 
-from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase, RolloutStatus, RoutingStatus
+from ingress_canary.api.rollout import PausedBy, PauseStatus, PauseStatusChanges, Phase, RolloutStatus, RoutingStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
-from ingress_canary.domain.decision.outcomes import NO_SHADOW, enter_step, leave_unchanged, transition
+from ingress_canary.domain.decision.outcomes import enter_step, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -42,7 +43,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     if seen.shadow is None or status.shadow is None:
         if promotes and is_stable_replaced(seen):
             return transition(
-                seen, now, Phase.PROMOTING, Reason.RESUMED, message, wants_evidence=True, pause=None, **NO_SHADOW
+                seen, now, Phase.PROMOTING, Reason.RESUMED, message, wants_evidence=True, **without_shadow(pause=None)
             )
         # not restored at once: the shadow is created at weight 0 and the step taken again, after a fresh reading
         fresh = seen.current_evaluation.anew(status.step.index)
@@ -54,10 +55,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
             message,
             wants_evidence=True,
             evaluation=fresh,
-            pause=None,
-            copying=None,
-            approval=None,
-            **NO_SHADOW,
+            **without_shadow(pause=None, copying=None, approval=None),
         )
     if pause.fresh_evidence:
         afresh = seen._replace(evaluation=seen.current_evaluation.anew(status.step.index))
@@ -69,7 +67,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
         return enter_step(seen, now, status.step.index, Reason.RESUMED, message, pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
     # images that another writer has replaced are set once more: that is what a person asks for with resume
-    again = status.copying and status.copying.model_copy(update={"done": False})
+    again = status.copying and status.copying.updated(done=False)
     return transition(
         seen, now, pause.returns_to, Reason.RESUMED, message, wants_evidence=True, pause=None, weight=exposure.weight,
         routing=routing, copying=again,
@@ -89,10 +87,11 @@ def paused_phase(seen: Observation) -> Decision:
 def without_open_approval(status: RolloutStatus) -> RolloutStatus:
     """Return the status without an approval that is still open: it is asked for again, with its whole timeout."""
     waits = status.approval is not None and status.approval.given_at is None
-    return status.model_copy(update={"approval": None}) if waits else status
+    return status.updated(approval=None) if waits else status
 
 
-def pause_by_daemon(seen: Observation, **changes: object) -> PauseStatus:
+def pause_by_daemon(seen: Observation, **changes: Unpack[PauseStatusChanges]) -> PauseStatus:
     """Return a pause that waits for a person; an existing pause keeps the fields that resuming needs."""
     before = seen.status.pause or PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
-    return before.model_copy(update={"by": PausedBy.DAEMON, "until_approved": False, **changes})
+    changed: PauseStatusChanges = {"by": PausedBy.DAEMON, "until_approved": False, **changes}
+    return before.updated(**changed)

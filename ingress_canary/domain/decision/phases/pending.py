@@ -18,9 +18,9 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     """Begin when there is no obstacle and stable's error rate is known; until then hold with what is waited for."""
     if seen.revision is not None and seen.revision != seen.status.revision:
         # set from the first pass on, so that a revision that is replaced before it began leaves no trace
-        seen = seen._replace(status=seen.status.model_copy(update={"revision": seen.revision, "approval": None}))
+        seen = seen._replace(status=seen.status.updated(revision=seen.revision, approval=None))
     if seen.same_version:
-        message = f"the canary runs stable's version ({seen.revision}); nothing to roll out"
+        message = Message(MessageKey.RUNS_STABLE, revision=seen.revision)
         return finish(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
     obstacle = obstacle_of(seen)
     if obstacle is None or obstacle[0] in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
@@ -31,13 +31,13 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
         return hold(seen, *obstacle, revision=seen.status.revision)
     if seen.spec.paused:
         seen = seen._replace(status=without_open_approval(seen.status))
-        return hold(seen, Reason.PAUSED_BY_USER, "spec.paused is true; nothing begins until it is false")
+        return hold(seen, Reason.PAUSED_BY_USER, Message(MessageKey.BEGINS_PAUSED))
     evaluation = seen.current_evaluation
     if evaluation.misconfigured is not None:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
     if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
         # checked once more: the canary may have changed since the shadow was requested
-        first = f"{seen.schedule.walk.at(1).title} begins"
+        first = Message(MessageKey.FIRST_STEP, step=seen.schedule.walk.at(1).title)
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
     if evaluation.warmed < seen.warm_up:
         if evaluation.no_data is not None and not evaluation.answered:

@@ -5,7 +5,7 @@ from datetime import datetime
 from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase
 from ingress_canary.api.schedule import OnInconclusive, OnNoData, Require
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.decision.outcomes import NO_SHADOW, enter_step, finish, hold, open_shadow, transition
+from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow, transition, without_shadow
 from ingress_canary.domain.decision.phases.pending import obstacle_of
 from ingress_canary.domain.decision.phases.step_barriers import step_barrier
 from ingress_canary.domain.decision.rules.calendar import calendar_obstacle
@@ -106,8 +106,7 @@ def _without_data(seen: Observation, now: datetime, evaluation: Evaluation, why:
             Message(MessageKey.OFF_UNTIL_DATA, why=why),
             wants_evidence=True,
             evaluation=fresh,
-            approval=None,
-            **NO_SHADOW,
+            **without_shadow(approval=None),
         )
     return hold(seen, Reason.NO_DATA, why, wants_evidence=True, alert=_overdue(seen, now))
 

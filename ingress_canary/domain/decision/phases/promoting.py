@@ -22,7 +22,7 @@ def promoting_phase(seen: Observation, now: datetime) -> Decision:
     lacking = why_stable_unready(seen)
     if lacking is not None:
         # stable has had them: if another writer replaces the images, they are not set again
-        there = status.copying and status.copying.model_copy(update={"done": True})
+        there = status.copying and status.copying.updated(done=True)
         return hold(seen, Reason.STABLE_NOT_READY, lacking, wants_evidence=True, copying=there)
     message = Message(MessageKey.PROMOTED, revision=status.revision)
     return finish(

@@ -46,19 +46,17 @@ def _hold_for_person(seen: Observation, why: Message | str) -> Decision:
     return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True, alert=True)
 
 
-def begin_restore(seen: Observation, now: datetime, reason: Reason, message: Message | str) -> Decision:
+def begin_restore(seen: Observation, now: datetime, reason: Reason, message: Message) -> Decision:
     """Begin to put stable's old images back; the canary is taken off when stable has them, with this reason."""
     copying, stable = seen.status.copying, seen.stable
     assert copying is not None
     assert stable is not None
     # images that another writer has set are left alone, here as in copy_to_stable
     undo = UndoStatus(reason=reason, message=str(message))
-    back = copying.model_copy(update={"undo": undo, "done": False})
+    changes = exposure_taken_away(seen)
+    changes |= {"copying": copying.updated(undo=undo, done=False), "pause": None}
     why = Message(MessageKey.RESTORE_BEGINS, why=message, workload=workload_title(stable))
-    return transition(
-        seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, wants_evidence=True, copying=back, pause=None,
-        **exposure_taken_away(seen),
-    )  # fmt: skip
+    return transition(seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, wants_evidence=True, **changes)
 
 
 def continue_restore(seen: Observation, now: datetime) -> Decision | None:
@@ -78,7 +76,7 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=alert)
     lacking = why_stable_unready(seen)
     if lacking is not None:
-        there = copying.model_copy(update={"done": True})
+        there = copying.updated(done=True)
         why = Message(MessageKey.RESTORED_NOT_READY, lacking=lacking)
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, copying=there)
     return finish(seen, now, Phase.ROLLED_BACK, Reason(copying.undo.reason), verbatim(copying.undo.message))

@@ -1,11 +1,10 @@
 """External changes of the shadow: lowered exposure is honoured; after a drift fight the shadow is left alone."""
 
 from datetime import datetime
-from typing import Any
 
-from ingress_canary.api.rollout import Phase, RoutingStatus
+from ingress_canary.api.rollout import OutcomeChanges, Phase, RoutingStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
-from ingress_canary.domain.decision.outcomes import NO_SHADOW, hold, leave_unchanged, transition
+from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_shadow_deleted
 from ingress_canary.domain.reasons.message import Message
@@ -22,14 +21,14 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     if status.phase is Phase.PENDING:
         # no traffic yet, so there is nothing to pause: the shadow is created again when the rollout begins
         lost = Message(MessageKey.SHADOW_GONE)
-        return hold(seen, Reason.SETTLING, lost, wants_evidence=True, **NO_SHADOW) if gone else None
+        return hold(seen, Reason.SETTLING, lost, wants_evidence=True, **without_shadow()) if gone else None
     if status.copying is not None and status.copying.undo is not None:
         # stable gets its images back meanwhile, and that goes on
         changes = exposure_taken_away(seen)
         return leave_unchanged(seen, wants_evidence=True, **changes) if changes else None
     if gone:
-        message = Message(MessageKey.SHADOW_DELETED)
-        return transition(seen, now, Phase.PAUSED, Reason.INTERVENED, message, pause=pause_by_daemon(seen), **NO_SHADOW)
+        message, pause = Message(MessageKey.SHADOW_DELETED), pause_by_daemon(seen)
+        return transition(seen, now, Phase.PAUSED, Reason.INTERVENED, message, **without_shadow(pause=pause))
     drift = seen.drift
     if drift is None or not drift.lowered:
         return None
@@ -52,10 +51,10 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     )
 
 
-def exposure_taken_away(seen: Observation) -> dict[str, Any]:
+def exposure_taken_away(seen: Observation) -> OutcomeChanges:
     """Return the status changes that honour what another writer has just lowered or deleted; empty when nothing was."""
     if is_shadow_deleted(seen):
-        return NO_SHADOW
+        return without_shadow()
     if seen.drift is None or not seen.drift.lowered:
         return {}
     left = seen.drift.honoured

@@ -36,7 +36,7 @@ def with_gate_answers(seen: Observation) -> Observation:
     """Return the observation with the gates' newest answers in its status, those since it was stored included."""
     if seen.gates is None or list(seen.gates) == seen.status.gates:
         return seen
-    return seen._replace(status=seen.status.model_copy(update={"gates": list(seen.gates)}))
+    return seen._replace(status=seen.status.updated(gates=list(seen.gates)))
 
 
 def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
@@ -106,7 +106,7 @@ def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> D
     gates = seen.compiled.spec.gates if seen.compiled is not None else []
     if not gates and not status.gates:
         return decision
-    records = {record.name: record.model_copy(update={"next_at": None}) for record in status.gates}
+    records = {record.name: record.updated(next_at=None) for record in status.gates}
     if seen.compiled is not None:
         records = {gate.name: records[gate.name] for gate in gates if gate.name in records}
     if seen.status.phase is Phase.PAUSED and status.phase is not Phase.PAUSED:
@@ -116,12 +116,11 @@ def with_gate_records(seen: Observation, decision: Decision, now: datetime) -> D
     before = [record for record in status.gates if record.name in records]
     for gate_question in questions:
         record = record_of(before, gate_question)
-        records[gate_question.gate.name] = record.model_copy(
-            update={"next_at": next_call_at(gate_question, record, now, seen.interval)}
-        )
+        next_at = next_call_at(gate_question, record, now, seen.interval)
+        records[gate_question.gate.name] = record.updated(next_at=next_at)
     kept = [records[gate.name] for gate in gates if gate.name in records] if gates else list(records.values())
     alerts = (*decision.alerts, *_rejection_alerts(questions, records))
-    return decision._replace(status=status.model_copy(update={"gates": kept}), alerts=alerts)
+    return decision._replace(status=status.updated(gates=kept), alerts=alerts)
 
 
 def _rejection_alerts(questions: tuple[Question, ...], records: dict[str, GateStatus]) -> Iterator[Alert]:

@@ -1,16 +1,17 @@
 """New revision of the canary or of stable in mid-rollout, or a spec that names other objects than before."""
 
 from datetime import datetime
+from typing import Unpack
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import OutcomeChanges, Phase
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import (
-    NO_SHADOW,
-    NO_TRAFFIC,
-    NOT_STARTED,
     finish,
     leave_unchanged,
+    not_started,
     transition,
+    without_shadow,
+    without_traffic,
 )
 from ingress_canary.domain.decision.rules.rollout_facts import (
     IN_FLIGHT,
@@ -42,12 +43,13 @@ def newer_revision(seen: Observation, now: datetime) -> Decision | None:
     if moved_away:
         message = Message(MessageKey.OTHER_OBJECTS)
     # with cookie affinity weight 0 does not take clients off (rule 16), and another writer would not let it be
-    off = NO_SHADOW if seen.sticky or moved_away or leaves_shadow_alone(status) else NO_TRAFFIC
+    takes_off = seen.sticky or moved_away or leaves_shadow_alone(status)
+    off = without_shadow() if takes_off else without_traffic()
     if pause is None or pause.fresh_evidence:
         return begin_rollout(seen, now, Phase.PENDING, Reason.SUPERSEDED, message, **off)
-    waits = pause.model_copy(update={"returns_to": Phase.PENDING, "hands_off": False})
+    off["pause"] = pause.updated(returns_to=Phase.PENDING, hands_off=False)
     message = Message(MessageKey.STILL_PAUSED, why=message)
-    return begin_rollout(seen, now, Phase.PAUSED, Reason.SUPERSEDED, message, **{**off, "pause": waits})
+    return begin_rollout(seen, now, Phase.PAUSED, Reason.SUPERSEDED, message, **off)
 
 
 def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
@@ -57,7 +59,7 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
         return None
     if baseline.template is None:
         # stable's workload was not in the spec, or did not exist, until now: it is the baseline from here on
-        known = baseline.model_copy(update={"template": seen.stable_hash})
+        known = baseline.updated(template=seen.stable_hash)
         return leave_unchanged(seen, wants_evidence=status.shadow is not None, baseline=known)
     if status.step is None or is_promoting(seen) or not is_stable_replaced(seen):
         return None
@@ -65,14 +67,14 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
         seen, now, status.phase, Reason.STABLE_CHANGED,
         Message(MessageKey.STABLE_CHANGED), wants_evidence=True,
         evaluation=seen.current_evaluation.anew(status.step.index), approval=None,
-        baseline=baseline.model_copy(update={"compared": seen.stable_hash}),
-        step=status.step.model_copy(update={"started_at": now, "baked_seconds": 0.0, "held_seconds": 0.0}),
+        baseline=baseline.updated(compared=seen.stable_hash),
+        step=status.step.updated(started_at=now, baked_seconds=0.0, held_seconds=0.0),
     )  # fmt: skip
 
 
 def begin_rollout(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message | str, **changes: object
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision to begin a rollout of the canary's present revision, with nothing kept of an earlier one."""
-    fresh = {**NOT_STARTED, "revision": seen.revision or seen.status.revision, **changes}
+    fresh: OutcomeChanges = {**not_started(), "revision": seen.revision or seen.status.revision, **changes}
     return transition(seen, now, phase, reason, message, wants_evidence=True, **fresh)._replace(evaluation=None)

@@ -47,6 +47,11 @@ def has_copy_begun(seen: Observation) -> bool:
     )
 
 
+def is_restoring(seen: Observation) -> bool:
+    """Return whether stable gets its old images back, after which the canary goes."""
+    return seen.status.copying is not None and seen.status.copying.undo is not None
+
+
 def why_stable_unready(seen: Observation) -> Message | None:
     """Return why stable cannot carry all traffic: fewer ready endpoints than at the start, or still rolling out."""
     baseline = seen.status.baseline

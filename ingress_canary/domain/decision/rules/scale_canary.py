@@ -1,7 +1,6 @@
 """ScaleCanary, when: the canary gets its replicas before the first step, and its former number after the end."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from ingress_canary.api.rollout import Phase, ScaleStatus, WorkloadKind
 from ingress_canary.domain.decision.observation import Decision, Observation
@@ -50,18 +49,18 @@ def await_replicas(seen: Observation, now: datetime) -> Decision | None:
     return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, scale=scale, not_ready_since=since)
 
 
-def restore_replicas(seen: Observation, now: datetime) -> dict[str, Any]:
-    """Return the status changes that scale the canary back to its former replicas, at rest and after the drain."""
+def restore_replicas(seen: Observation, now: datetime) -> ScaleStatus | None:
+    """Return the scaling to store at rest: back to the former replicas after the drain, then None."""
     status, canary, scaling = seen.status, seen.canary, seen.spec.workload.scale_canary
     scale = status.scale
     if scale is None:
-        return {}
+        return None
     if canary is None or not concerns(scale, canary) or canary.replicas <= scale.before:
-        return {"scale": None}
+        return None
     drain = scaling.drain if scaling else timedelta(0)
     if scale.wanted == scale.before or (status.finished_at is not None and now < status.finished_at + drain):
-        return {}
-    return {"scale": scale.model_copy(update={"wanted": scale.before, "done": False})}
+        return scale
+    return scale.updated(wanted=scale.before, done=False)
 
 
 def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
@@ -76,9 +75,9 @@ def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
         return ScaleStatus(kind=kind, name=canary.meta.name, before=canary.replicas, wanted=scaling.to)
     if scale.wanted != scaling.to:
         # it was being scaled back after the last rollout, or the spec asks for another number
-        return scale.model_copy(update={"wanted": scaling.to, "done": False})
+        return scale.updated(wanted=scaling.to, done=False)
     there = replicas_due(seen.status, canary) is None
-    return scale.model_copy(update={"done": True}) if there and not scale.done else scale
+    return scale.updated(done=True) if there and not scale.done else scale
 
 
 def _is_otherwise_barred(seen: Observation) -> bool:

@@ -1,0 +1,22 @@
+"""A change of a member that a status does not have."""
+
+from datetime import datetime
+
+from ingress_canary.domain.decision.observation import Decision, Observation
+from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, without_shadow
+from ingress_canary.domain.reasons.vocabulary import Reason
+
+
+def waits(seen: Observation, now: datetime) -> Decision:
+    return hold(  # mypy: Unexpected keyword argument "not_ready_sinse" for "hold"
+        seen,
+        Reason.CANARY_NOT_READY,
+        "the canary has no ready endpoint",
+        not_ready_sinse=now,
+    )
+
+
+def goes_on(seen: Observation) -> Decision:
+    changes = without_shadow()
+    changes["not_ready_sinse"] = None  # mypy: TypedDict "OutcomeChanges" has no key "not_ready_sinse"
+    return leave_unchanged(seen, **changes)
