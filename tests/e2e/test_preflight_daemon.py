@@ -58,6 +58,25 @@ async def test_several_controller_pods_are_warned_of_once_their_pages_have_been_
     assert [message.partition(": ")[0] for message, _ in preflight_warnings(lab)] == ["rule 23"]
 
 
+async def test_a_restart_repeats_no_warning_though_one_of_them_comes_with_the_first_reading(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    annotate(lab, affinity="cookie")
+    await lab.add_controller()
+    lab.create("canaryrollouts", checkout(schedule=LONG))
+    async with traffic(lab):
+        baked = 0.0
+        for _ in range(2):
+            async with daemon:
+                await daemon.ready()
+                await until(lambda: lab.status().get("step", {}).get("bakedSeconds", 0) > baked)  # noqa: B023
+            baked = lab.status()["step"]["bakedSeconds"]
+            assert "rule 16: " in condition(lab)["message"]
+            assert "rule 23: " in condition(lab)["message"]
+    warned = {message.partition(": ")[0]: count for message, count in preflight_warnings(lab)}
+    assert warned == {"rule 16": 1, "rule 23": 1}
+
+
 async def test_an_error_found_in_mid_rollout_holds_the_weight_and_clears_by_itself(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
