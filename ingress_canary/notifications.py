@@ -55,8 +55,8 @@ def notifications_of(file: Path | None) -> tuple[Notification, ...]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(unread(file, error)) from None
     except ValidationError as error:
-        raise SettingsError(f"{file}: {explain(error, '').replace('; .', '; ').removeprefix('.')}") from None
-    problems = [f"{field}: {why}" for field, why in notification_faults(notifications, "notifications")]
+        raise SettingsError(f"{file}: {explain(error, '')}") from None
+    problems = [str(fault) for fault in notification_faults(notifications, "notifications")]
     names = [notification.name for notification in notifications]
     problems += [
         f"notifications: two are named {name}" for name in sorted({name for name in names if names.count(name) > 1})

@@ -235,7 +235,7 @@ def _explained(detail: ErrorDetails) -> str:
     if kind == "less_than_equal":
         return f"{value} is too {'long' if span else 'large'}: {bounds(name)}"
     if kind == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
+        return str(detail["ctx"]["error"])
     if kind == "literal_error":
         return f"{value} is none of {', '.join(get_args(Settings.model_fields[name].annotation))}"
     if kind == "string_pattern_mismatch":

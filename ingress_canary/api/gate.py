@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, model_validator
 
-from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.model import InvalidValue, Model, closed, rule
 from ingress_canary.api.units import Duration, Name, ObjectName, between
 
 MAX_GATES = 16
@@ -83,13 +83,15 @@ class Gate(Model):
     @model_validator(mode="after")
     def _askable(self) -> Self:
         if self.steps and self.when not in OF_STEPS:
-            raise ValueError(f"steps: {self.when} comes with no step; remove it, or use beforeStep or duringStep")
+            raise InvalidValue(f"{self.when} comes with no step", "remove it, or use beforeStep or duringStep", "steps")
         if self.on_reject is not OnReject.HOLD and self.when is GateWhen.AFTER_FINISH:
-            raise ValueError("onReject: afterFinish is called after the end, and its answer changes nothing; remove it")
+            raise InvalidValue(
+                "afterFinish is called after the end, and its answer changes nothing", "remove it", "onReject"
+            )
         try:
             _ = urlsplit(self.url).port
         except ValueError as error:
-            raise ValueError(f"url: {error}; write an address such as https://gate.shop.svc/canary") from None
+            raise InvalidValue(str(error), "write an address such as https://gate.shop.svc/canary", "url") from None
         return self
 
 

@@ -4,7 +4,7 @@
 field newer than itself is still served (and is never written back whole, so the field survives).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -18,6 +18,37 @@ def rule(expression: str, message: str) -> dict[str, str]:
 def closed(*rules: dict[str, str]) -> dict[str, Any]:
     """Return a model's additions to its JSON schema: the CEL rules that the API server evaluates."""
     return {"x-kubernetes-validations": list(rules)}
+
+
+class FieldFault(NamedTuple):
+    """Why a field cannot be used as it is, with the remedy; ``str`` of it is the sentence that people read."""
+
+    what: str
+    remedy: str = ""
+    field: str = ""
+    """Dotted, such as ``spec.steps[2].bake``; empty when the whole object is meant."""
+
+    def __str__(self) -> str:
+        sentence = f"{self.what}; {self.remedy}" if self.remedy else self.what
+        return f"{self.field}: {sentence}" if self.field else sentence
+
+
+class InvalidValue(ValueError):
+    """Raised by a validator that knows the remedy, or the member of an object that is at fault."""
+
+    def __init__(self, what: str, remedy: str = "", field: str = "", *, about: str = "") -> None:
+        """``about`` is the member that ``what`` names itself, so that the sentence does not name it again."""
+        self.fault = FieldFault(what, remedy, field)
+        self.about = about or field
+        super().__init__(str(self.fault))
+
+
+class NotExactlyOne(InvalidValue):
+    """Raised when none, or several, of members that exclude each other are given."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        super().__init__(f"say exactly one of {', '.join(names[:-1])} and {names[-1]}")
 
 
 class Model(BaseModel):

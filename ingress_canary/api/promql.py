@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from ingress_canary.api.model import FieldFault
+
 MAX_BYTES = 16_000
 """Of a query in UTF-8: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 MAX_LEVELS = 25
@@ -35,15 +37,16 @@ _COSTLY = re.compile(r"\\[A-Za-z]|\{|\(\?|^`")
 
 
 @lru_cache(maxsize=4096)
-def query_fault(query: str) -> str | None:
+def query_fault(query: str) -> FieldFault | None:
     """Return why a query is too long or too deep to be parsed, with a remedy; None when it is not."""
     if (size := len(query.encode(errors="replace"))) > MAX_BYTES:
-        return f"has {size} bytes, and {MAX_BYTES} are the most; shorten it, or let Prometheus record parts of it"
+        remedy = "shorten it, or let Prometheus record parts of it"
+        return FieldFault(f"has {size} bytes, and {MAX_BYTES} are the most", remedy)
     if (levels := nesting(query)) > MAX_LEVELS:
         counted = "brackets, functions, signs and the operators of a chain count"
-        return (
-            f"is nested {levels} levels deep, and {MAX_LEVELS} are the most ({counted}); "
-            "let Prometheus record parts of it by a rule, and query what is recorded"
+        return FieldFault(
+            f"is nested {levels} levels deep, and {MAX_LEVELS} are the most ({counted})",
+            "let Prometheus record parts of it by a rule, and query what is recorded",
         )
     return None
 

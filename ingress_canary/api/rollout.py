@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, TypedDict, Unpack
 from pydantic import ConfigDict, Field, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, GateStatus
-from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.model import InvalidValue, Model, NotExactlyOne, closed, rule
 from ingress_canary.api.schedule import HeaderRoute, HeaderToken, ScheduleSpec
 from ingress_canary.api.units import LONG, Duration, Name, ObjectName, Text, Weight, between
 
@@ -108,7 +108,7 @@ class ScheduleSource(Model):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.ref is None) == (self.inline is None):
-            raise ValueError("say exactly one of ref and inline")
+            raise NotExactlyOne("ref", "inline")
         return self
 
 
@@ -163,11 +163,17 @@ class RolloutSpec(Model):
     @model_validator(mode="after")
     def _two_sides(self) -> Self:
         if self.stable_service == self.canary_service:
-            raise ValueError("canaryService must not be stableService; name the Service in front of the canary's pods")
+            raise InvalidValue(
+                "canaryService must not be stableService",
+                "name the Service in front of the canary's pods",
+                about="canaryService",
+            )
         if len(self.shadow_name) > 253:
-            raise ValueError("the shadow's name would be longer than 253 characters; set a shorter shadow.name")
+            raise InvalidValue("the shadow's name would be longer than 253 characters", "set a shorter shadow.name")
         if self.shadow_name == self.primary:
-            raise ValueError("shadow.name must not be the primary's name; leave it out or choose another")
+            raise InvalidValue(
+                "shadow.name must not be the primary's name", "leave it out or choose another", about="shadow.name"
+            )
         return self
 
 

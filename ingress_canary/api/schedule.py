@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
-from ingress_canary.api.model import Model, closed, rule
+from ingress_canary.api.model import InvalidValue, Model, NotExactlyOne, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
 from ingress_canary.api.promql import query_fault
 from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, as_begun, between
@@ -28,7 +28,7 @@ CookieName = Annotated[str, Field(min_length=1, max_length=128)]
 def _parsable(query: str, info: ValidationInfo) -> str:
     """Refuse a query that is too costly to parse; in a rollout that began with it, it is sent without parsing."""
     if not as_begun(info) and (fault := query_fault(query)):
-        raise ValueError(fault)
+        raise InvalidValue(*fault)
     return query
 
 
@@ -57,7 +57,9 @@ class HeaderRoute(Model):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if self.value is not None and self.pattern is not None:
-            raise ValueError("value and pattern exclude each other: a value makes the pattern ignored; remove one")
+            raise InvalidValue(
+                "value and pattern exclude each other: a value makes the pattern ignored", "remove one", about="value"
+            )
         return self
 
 
@@ -94,11 +96,11 @@ class Ramp(Model):
     @model_validator(mode="after")
     def _rises(self) -> Self:
         if (self.by is None) == (self.factor is None):
-            raise ValueError("say exactly one of by and factor")
+            raise NotExactlyOne("by", "factor")
         if self.from_ >= self.to:
-            raise ValueError(f"a ramp rises: from ({self.from_:g}) must be below to ({self.to:g}); swap them")
+            raise InvalidValue(f"a ramp rises: from ({self.from_:g}) must be below to ({self.to:g})", "swap them")
         if self.from_ <= 0:
-            raise ValueError("a ramp begins above 0; put a step of weight 0 before it")
+            raise InvalidValue("a ramp begins above 0", "put a step of weight 0 before it")
         return self
 
 
@@ -168,11 +170,11 @@ class Step(Model):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if (self.weight is None) == (self.ramp is None):
-            raise ValueError("say exactly one of weight and ramp")
+            raise NotExactlyOne("weight", "ramp")
         if self.ramp is None and self.bake is None:
-            raise ValueError("a step with a weight needs a bake; add one, such as bake: 10m")
+            raise InvalidValue("a step with a weight needs a bake", "add one, such as bake: 10m")
         if self.ramp is not None and self.bake is not None:
-            raise ValueError("bake is set beside a ramp, which has its own; move it into the ramp")
+            raise InvalidValue("bake is set beside a ramp, which has its own", "move it into the ramp", about="bake")
         return self
 
     def updated(self, **changes: Unpack[StepChanges]) -> Self:
@@ -226,7 +228,7 @@ class AllowedRange(Model):
     def _not_empty(self) -> Self:
         if self.from_ == self.to:
             remedy = "write two times: a range to an earlier time runs over midnight"
-            raise ValueError(f"to: the range is empty: from and to are {self.to}; {remedy}")
+            raise InvalidValue(f"the range is empty: from and to are {self.to}", remedy, "to")
         return self
 
 
@@ -234,7 +236,7 @@ def _instant(member: str, text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{member}: no such time: {text}; write a date of the calendar") from None
+        raise InvalidValue(f"no such time: {text}", "write a date of the calendar", member) from None
 
 
 class Freeze(Model):
@@ -251,7 +253,7 @@ class Freeze(Model):
     def _forward(self, info: ValidationInfo) -> Self:
         begins, ends = _instant("from", self.from_), _instant("to", self.to)
         if begins >= ends and not as_begun(info):
-            raise ValueError("to: the freeze ends before it begins; write a time after from")
+            raise InvalidValue("the freeze ends before it begins", "write a time after from", "to")
         return self
 
 
@@ -273,8 +275,8 @@ class Windows(Model):
             ZoneInfo(self.timezone)
         except (ValueError, OSError, ZoneInfoNotFoundError):
             near = [*get_close_matches(self.timezone, available_timezones(), 1), "Europe/Berlin"][0]
-            why = f"unknown time zone `{self.timezone}`; write an IANA name such as {near}"
-            raise ValueError(f"timezone: {why}") from None
+            remedy = f"write an IANA name such as {near}"
+            raise InvalidValue(f"unknown time zone `{self.timezone}`", remedy, "timezone") from None
         return self
 
 
@@ -311,7 +313,7 @@ class PrometheusSli(Model):
     @model_validator(mode="after")
     def _one_part(self) -> Self:
         if (self.bad is None) == (self.good is None):
-            raise ValueError("say exactly one of bad and good")
+            raise NotExactlyOne("bad", "good")
         return self
 
 
@@ -341,7 +343,7 @@ class ThresholdSli(Model):
         if self.min is None and self.max is None:
             raise ValueError("say min, max or both")
         if self.min is not None and self.max is not None and self.min > self.max and not as_begun(info):
-            raise ValueError(f"min: {self.min:g} is above max ({self.max:g}), and every look outside; swap them")
+            raise InvalidValue(f"{self.min:g} is above max ({self.max:g}), and every look outside", "swap them", "min")
         return self
 
 
@@ -367,7 +369,7 @@ class Sli(Model):
     def _one_form(self) -> Self:
         measures = [self.requests, self.latency, self.prometheus, self.prometheus_threshold]
         if sum(member is not None for member in measures) != 1:
-            raise ValueError("say exactly one of requests, latency, prometheus and prometheusThreshold")
+            raise NotExactlyOne("requests", "latency", "prometheus", "prometheusThreshold")
         return self
 
 
@@ -402,12 +404,13 @@ class Slo(Model):
     def _testable(self) -> Self:
         if self.objective is None:
             if self.sli.prometheus_threshold is None:
-                raise ValueError("an objective is needed; add one, such as objective: 99.9")
+                raise InvalidValue("an objective is needed", "add one, such as objective: 99.9")
             return self
         if self.theta > 0.5 + 1e-9:
-            raise ValueError(
-                f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does; "
-                "lower maxBurn or raise the objective until it is at most 0.5"
+            raise InvalidValue(
+                f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does",
+                "lower maxBurn or raise the objective until it is at most 0.5",
+                about="maxBurn",
             )
         return self
 
@@ -494,18 +497,20 @@ class ScheduleSpec(Model):
     def _consistent(self) -> Self:
         names = [slo.name for slo in self.slos]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"slos: two SLOs are named {doubled[0]}; give each its own name")
+            raise InvalidValue(f"two SLOs are named {doubled[0]}", "give each its own name", "slos")
         names = [notification.name for notification in self.notifications]
         if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"notifications: two are named {doubled[0]}; give each its own name")
+            raise InvalidValue(f"two are named {doubled[0]}", "give each its own name", "notifications")
         gates = [gate.name for gate in self.gates]
         if doubled := sorted({name for name in gates if gates.count(name) > 1}):
-            raise ValueError(f"gates: two gates are named {doubled[0]}; give each its own name")
+            raise InvalidValue(f"two gates are named {doubled[0]}", "give each its own name", "gates")
         before = 0.0
         for number, step in enumerate(self.steps):
             first = step.ramp.from_ if step.ramp else step.weight or 0.0
             if first < before:
-                raise ValueError(f"steps[{number}]: the weight falls from {before:g} to {first:g}; weights never fall")
+                raise InvalidValue(
+                    f"the weight falls from {before:g} to {first:g}", "weights never fall", f"steps[{number}]"
+                )
             before = step.ramp.to if step.ramp else first
         return self
 

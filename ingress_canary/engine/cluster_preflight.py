@@ -5,6 +5,7 @@ Called by ``lint --live``: the observation that the engine makes, of every rollo
 
 from collections.abc import Callable, Mapping
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.views import Json, Key
@@ -40,17 +41,16 @@ def preflight_cluster(
     for key, stored in bodies.items():
         state = states.state_of(key, stored["metadata"].get("uid", ""))
         if state.spec is None:
-            found[key] = (_unserved(key, state.spec_problem or "", CORRECT),)
+            found[key] = (_unserved(key, state.spec_problem or FieldFault("it cannot be read")),)
             continue
         try:
             body = _begun_anew(stored)
         except UnreadableStatus as unreadable:
-            message, _, remedy = str(unreadable).rpartition("; ")
-            found[key] = (_unserved(key, f"status: {message}", remedy),)
+            found[key] = (_unserved(key, unreadable.fault._replace(field="status")),)
             continue
         inputs = observe(body, state, states, cluster, routers, options, 0.0)
         unseen = _unseen(state.spec, options, sees)
-        refused = (_refused(key, obstacle, unseen, state.spec_problem) for obstacle in inputs.seen.obstacles)
+        refused = (_refused(key, obstacle, unseen) for obstacle in inputs.seen.obstacles)
         found[key] = (*(problem for problem in refused if problem is not None), *inputs.seen.problems)
     return found
 
@@ -67,30 +67,30 @@ def _unseen(spec: RolloutSpec, options: Options, sees: Visibility) -> str | None
     return where if where is not None and not sees(where) else None
 
 
-def _refused(key: Key, obstacle: Obstacle, unseen: str | None, spec_problem: str | None) -> Problem | None:
+def _refused(key: Key, obstacle: Obstacle, unseen: str | None) -> Problem | None:
     """Return the problem of an obstacle in the spec or the schedule; None for what preflight found itself."""
-    reason, message = obstacle[0], str(obstacle[1])
-    if reason is Reason.PREFLIGHT_FAILED:
+    if obstacle.reason is Reason.PREFLIGHT_FAILED:
         return None
-    if reason is Reason.SCHEDULE_MISSING and unseen is not None:
+    if obstacle.reason is Reason.SCHEDULE_MISSING and unseen is not None:
         return Problem(
             0, SCHEDULE_EXISTS, ProblemSeverity.NOT_CHECKED, f"CanaryRollout {key}", "spec.schedule.ref",
             f"CanarySchedules of namespace {unseen} cannot be read",
             "you need get, list and watch on them, or say --accept-unchecked",
         )  # fmt: skip
-    what, parted, remedy = message.rpartition("; ")
-    if not parted or message == spec_problem:
-        what, remedy = message, CORRECT
-    if reason is Reason.SCHEDULE_MISSING:
+    if obstacle.reason is Reason.SCHEDULE_MISSING:
         return Problem(
-            0, SCHEDULE_EXISTS, ProblemSeverity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref", what, remedy
-        )
-    return _unserved(key, what, remedy)
+            0, SCHEDULE_EXISTS, ProblemSeverity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref",
+            str(obstacle.what), str(obstacle.remedy),
+        )  # fmt: skip
+    if obstacle.object:
+        # what is wrong is in another object, which the rollout names
+        return _unserved(key, FieldFault(str(obstacle._replace(remedy="")), str(obstacle.remedy)))
+    return _unserved(key, FieldFault(str(obstacle.what), str(obstacle.remedy), obstacle.field))
 
 
-def _unserved(key: Key, message: str, remedy: str) -> Problem:
-    """Return the problem of an unusable spec or status, its field taken from the beginning of the message."""
-    field, colon, rest = message.partition(": ")
-    if not colon or not field.startswith(("spec", "status")) or " " in field:
-        field, rest = "spec", message
-    return Problem(0, SPEC_IS_SERVED, ProblemSeverity.ERROR, f"CanaryRollout {key}", field, rest, remedy)
+def _unserved(key: Key, fault: FieldFault) -> Problem:
+    """Return the problem of an unusable spec or status."""
+    return Problem(
+        0, SPEC_IS_SERVED, ProblemSeverity.ERROR, f"CanaryRollout {key}", fault.field or "spec", fault.what,
+        fault.remedy or CORRECT,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from ingress_canary.domain.decision.observation import (
     Obstacle,
     is_shadow,
     leaves_shadow_alone,
+    preflight_obstacle,
     wanted_exposure,
 )
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
@@ -23,7 +24,7 @@ from ingress_canary.domain.metrics.sli_kinds import Signals
 from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Json, Key, Meta, Owner, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
-from ingress_canary.domain.preflight.problem import Findings, summary
+from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -113,7 +114,7 @@ def observe(
         )  # fmt: skip
         findings = remembered(Findings, state.preflight(subject, router.rules), options.accept_unchecked)
         if findings.refused:
-            obstacles.append((Reason.PREFLIGHT_FAILED, summary(findings.refused)))
+            obstacles.append(preflight_obstacle(findings.refused))
     evaluation = _evaluation_of(state, compiled, status)
     drift, carried = None, wanted_exposure(status)
     if primary is not None and shadow is not None and status.shadow is not None:
@@ -203,15 +204,14 @@ def _leftovers(owned: Sequence[Ingress], owner: Owner, shadow: Ingress | None) -
 def _unread(state: RolloutState) -> Iterator[Obstacle]:
     """Yield why the present spec is not in use."""
     if state.spec_problem is not None:
-        yield Reason.INVALID_SPEC, state.spec_problem
+        yield Obstacle(Reason.INVALID_SPEC, *state.spec_problem)
 
 
 def _refused(spec: RolloutSpec, compiled: CompiledSchedule | None) -> Iterator[Obstacle]:
     """Yield the fields of a valid spec that this release or schedule does not support."""
-    for field, why in unsupported_rollout(spec):
-        yield Reason.INVALID_SPEC, f"{field}: {why}"
-    for why in unaskable_probe(spec.probe, compiled.routes) if spec.probe is not None and compiled is not None else ():
-        yield Reason.INVALID_SPEC, f"spec.probe: {why}"
+    probe = unaskable_probe(spec.probe, compiled.routes) if spec.probe is not None and compiled is not None else ()
+    for fault in (*unsupported_rollout(spec), *probe):
+        yield Obstacle(Reason.INVALID_SPEC, *fault)
 
 
 def _facts(router: Router, view: ClusterView, state: RolloutState) -> ControllerFacts:

@@ -289,7 +289,7 @@ class Engine:
 
     async def _unreadable(self, key: Key, body: Json, state: RolloutState) -> None:
         before = read_status(body)
-        decision = hold_unreadable_spec(before, state.generation, state.spec_problem or "")
+        decision = hold_unreadable_spec(before, state.generation, str(state.spec_problem or ""))
         status = published_status(decision, self._clock.now())
         due = self._applier.due(state, before, status, decision)
         if due is not None:

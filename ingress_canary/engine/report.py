@@ -43,8 +43,8 @@ def alert_event(key: Key, uid: str, alert: Alert) -> Event:
 
 def warning_event(key: Key, uid: str, problem: Problem) -> Event:
     """Return the Event of a warning of preflight."""
-    about = (str(problem.rule), problem.object, problem.field)
-    return _event(key, uid, Reason.PREFLIGHT_WARNING, f"rule {problem.rule}: {problem}", about, warning=True)
+    text = f"rule {problem.rule}: {problem}"
+    return _event(key, uid, Reason.PREFLIGHT_WARNING, text, _identity(problem), warning=True)
 
 
 def undo_event(key: Key, uid: str, changes: tuple[Message, ...], by: str) -> Event:
@@ -86,7 +86,7 @@ class Reporter:
         if state.found_before is None:
             stored = (condition.message for condition in before.conditions if condition.type == PREFLIGHT)
             state.found_before = next(stored, "")
-        warnings = {(problem.rule, problem.object, problem.field): problem for problem in findings.warnings}
+        warnings = {_identity(problem): problem for problem in findings.warnings}
         if state.warned is None and state.found_before == str(findings.message):
             # all of it was reported by the process before
             state.warned = frozenset(warnings)
@@ -168,3 +168,7 @@ def _awaits_reading(decision: Decision) -> bool:
     """Return whether the source is asked for this rollout, and has not answered this process yet."""
     evaluation = decision.evaluation
     return decision.wants_evidence and (evaluation is None or evaluation.read_at is None or not evaluation.answered)
+
+
+def _identity(problem: Problem) -> tuple[str, str, str]:
+    return problem.id, problem.object, problem.field

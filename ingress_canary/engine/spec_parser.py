@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.objects.views import Json
@@ -18,16 +19,19 @@ from ingress_canary.engine.state.rollout_state import RolloutState
 class UnreadableStatus(Exception):
     """The stored status cannot be parsed by this version: the rollout's state is unknown, so nothing is done."""
 
+    def __init__(self, fault: FieldFault) -> None:
+        self.fault = fault
+        super().__init__(str(fault))
+
 
 def read_status(body: Json) -> RolloutStatus:
     """Return the parsed status. Raises UnreadableStatus, mostly for a status of a newer version."""
     try:
         return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
     except ValidationError as error:
-        raise UnreadableStatus(
-            f"the status is not this version's, and nothing is done: {explain(error, 'status')}; run the version that "
-            "wrote it, or delete the shadow and then the status"
-        ) from None
+        what = f"the status is not this version's, and nothing is done: {explain(error, 'status')}"
+        remedy = "run the version that wrote it, or delete the shadow and then the status"
+        raise UnreadableStatus(FieldFault(what, remedy)) from None
 
 
 def legible(body: Json) -> RolloutStatus:
@@ -82,11 +86,15 @@ def _as_begun(body: Json) -> RolloutSpec | None:
         return None
 
 
-def explain(error: ValidationError, prefix: str = "spec") -> str:
-    """Return the problems of a document in one sentence, each with its field."""
-    problems = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False)[:5]:
+def explain(error: ValidationError, prefix: str = "spec") -> FieldFault:
+    """Return the problems of a document as one: the first field's, and then the others, each with its own."""
+    faults = []
+    for detail in error.errors(include_url=False, include_input=False)[:5]:
         field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
-        problems.append(f"{prefix}{field}: {detail['msg'].removeprefix('Value error, ')}")
-    more = error.error_count() - len(problems)
-    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
+        # a validator's own words, or pydantic's
+        what = detail["ctx"]["error"] if detail["type"] == "value_error" else detail["msg"]
+        faults.append(FieldFault(str(what), field=f"{prefix}{field}" if prefix else field[1:]))
+    more = error.error_count() - len(faults)
+    first, *others = faults
+    also = [*map(str, others), *([f"and {more} more"] if more > 0 else [])]
+    return FieldFault("; ".join((first.what, *also)), field=first.field)

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Middleware
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import Application, Profile
-from ingress_canary.lab.controllers import DeploymentController
+from ingress_canary.lab.controllers import DeploymentController, selected
 from ingress_canary.lab.dataplane import ControllerPod, DataPlane
 from ingress_canary.lab.kubeapi import ApiError, Change, KubeApi
 from ingress_canary.lab.load import Load, Visitor
@@ -107,8 +107,9 @@ class Lab:
         """Write the endpoints of the shop's Services as they are now: all of them, or those named."""
         for name in services or self._apps:
             body = self._apps[name].endpoint_slice(manifests.NAMESPACE, name)
-            endpoints = {"endpoints": body["endpoints"]}
-            self.api.store.patch("endpointslices", manifests.NAMESPACE, body["metadata"]["name"], endpoints)
+            service, pods = (self.api.store.get(of, manifests.NAMESPACE, name) for of in ("services", "deployments"))
+            found = selected(service["spec"], pods["spec"]["template"], body)
+            self.api.store.patch("endpointslices", manifests.NAMESPACE, body["metadata"]["name"], found)
 
     def load(self, rate: float, seconds: float, visitors: Sequence[Visitor] = (Visitor(),), **more: Any) -> Load:
         """Return traffic for the shop, to be run."""

@@ -1,6 +1,7 @@
-"""Deployment controller of the lab: after a new image the application changes its behaviour, a little later.
+"""Deployment and EndpointSlice controllers of the lab: rollouts of images, and the pods that a Service selects.
 
-The composition hands it each Deployment that a watch reports and writes back the status that it returns.
+The composition hands over each Deployment that a watch reports, and writes back the status and the endpoints that come
+of it.
 """
 
 import asyncio
@@ -56,6 +57,21 @@ class DeploymentController:
         application.profile = profile
         application.replicas = _wanted(deployment)
         return rolled_out_status(deployment)
+
+
+def selected(service: Json, template: Json, endpoint_slice: Json) -> dict[str, Any]:
+    """Return what a slice holds of a Service whose pods these are, as the EndpointSlice controller has it.
+
+    Nothing when the selector matches no label of theirs, or there is none; endpoints without a port when the Service
+    targets a port by a name that no container has.
+    """
+    labels, selector = (template.get("metadata") or {}).get("labels") or {}, service.get("selector") or {}
+    if service.get("type") == "ExternalName" or not selector or not selector.items() <= labels.items():
+        return {"endpoints": [], "ports": endpoint_slice["ports"]}
+    names = {port.get("name") for container in template["spec"]["containers"] for port in container.get("ports") or ()}
+    targets = {port.get("targetPort", port["port"]) for port in service.get("ports") or ()}
+    resolved = any(isinstance(target, int) or target in names for target in targets)
+    return {"endpoints": endpoint_slice["endpoints"], "ports": endpoint_slice["ports"] if resolved else []}
 
 
 def _wanted(deployment: Json) -> int:

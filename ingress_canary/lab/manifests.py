@@ -75,7 +75,9 @@ def deployment(name: str, image: str, where: str = NAMESPACE, replicas: int = 2)
             "selector": {"matchLabels": {"app": name}},
             "template": {
                 "metadata": {"labels": {"app": name}},
-                "spec": {"containers": [{"name": "app", "image": image}]},
+                "spec": {
+                    "containers": [{"name": "app", "image": image, "ports": [{"name": "http", "containerPort": 8080}]}]
+                },
             },
         },
     }

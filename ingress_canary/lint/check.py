@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND, SCHEDULE_KIND
-from ingress_canary.api.model import Model
+from ingress_canary.api.model import FieldFault, Model
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.structural import Schema, structural
@@ -29,8 +29,8 @@ from ingress_canary.lint.partial_schedule import repaired
 from ingress_canary.lint.rules import RULES
 
 Spec = RolloutSpec | ScheduleSpec
-SpecRule = Callable[[Spec], Iterable[tuple[str, str]]]
-"""Problems of a valid spec, as (field, message; remedy): what the daemon refuses although the schema takes it."""
+SpecRule = Callable[[Spec], Iterable[FieldFault]]
+"""Problems of a valid spec: what the daemon refuses although the schema takes it."""
 
 _MODELS: Mapping[str, type[RolloutSpec] | type[ScheduleSpec]] = {ROLLOUT_KIND: RolloutSpec, SCHEDULE_KIND: ScheduleSpec}
 _MEMBERS = ("apiVersion", "kind", "metadata", "spec")
@@ -42,7 +42,7 @@ NOTHING = "no CanarySchedule or CanaryRollout in it"
 _schema_of = cache(structural)
 
 
-def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
+def unserved(spec: Spec) -> Iterator[FieldFault]:
     """Yield the problems that the daemon would report as InvalidSpec, with its own messages."""
     if isinstance(spec, ScheduleSpec):
         yield from unsupported_schedule(spec)
@@ -53,7 +53,7 @@ def unserved(spec: Spec) -> Iterator[tuple[str, str]]:
         yield from unsupported_schedule(inline, "spec.schedule.inline")
     if inline is not None and spec.probe is not None:
         routes = tuple(step.exposure for step in StepList.of(inline).steps)
-        yield from (("spec.probe", why) for why in unaskable_probe(spec.probe, routes))
+        yield from unaskable_probe(spec.probe, routes)
 
 
 SPEC_RULES: tuple[SpecRule, ...] = (unserved,)
@@ -175,16 +175,16 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
             if not (inside and any(other.path[: len(problem.path)] == problem.path for other in ruled)):
                 problems.append(problem)
         rest = repaired(schedule) if isinstance(schedule, dict) else None
-        unserved_problems = [] if rest is None else [_problem_of_rule(*fault) for fault in unserved(rest)]
+        unserved_problems = [] if rest is None else [_problem_of_rule(fault) for fault in unserved(rest)]
         problems += [problem._replace(path=(*prefix, *problem.path)) for problem in unserved_problems]
     else:
-        problems += [_problem_of_rule(field, text) for rule in SPEC_RULES for field, text in rule(valid)]
+        problems += [_problem_of_rule(fault) for rule in SPEC_RULES for fault in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in problems)
 
 
-def _problem_of_rule(field: str, text: str) -> LintProblem:
-    message, _, remedy = text.partition("; ")
-    return LintProblem(path_of(field.removeprefix("spec.")), message, remedy)
+def _problem_of_rule(fault: FieldFault) -> LintProblem:
+    _, *path = path_of(fault.field)
+    return LintProblem(tuple(path), fault.what, fault.remedy)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from ingress_canary.api.model import FieldFault, InvalidValue, NotExactlyOne
 from ingress_canary.api.structural import Schema
 from ingress_canary.lint.findings import LintProblem, Path, did_you_mean
 
@@ -74,7 +75,7 @@ def explain(error: ErrorDetails, schema: Schema) -> LintProblem:
     if kind == "string_pattern_mismatch":
         return LintProblem(path, f"{_shown(value)} is not what it takes", example(here, value))
     if kind == "value_error":
-        return _problem_of_model(path, str(context["error"]), value, here)
+        return _problem_of_model(path, context["error"], value, here)
     wanted, remedy = _TYPES[here["type"]]
     return LintProblem(path, f"must be {wanted}; got {_shown(value)}", remedy)
 
@@ -98,19 +99,18 @@ def example(schema: Schema, value: object = None) -> str:
     return "its members: " + ", ".join(schema.get("required") or schema.get("properties", {}))
 
 
-def _problem_of_model(path: Path, text: str, value: object, here: Schema) -> LintProblem:
-    """Return a validator's own message, at the field that it begins with, if there is such a field."""
+def _problem_of_model(path: Path, error: ValueError, value: object, here: Schema) -> LintProblem:
+    """Return a validator's own message, at the member that it is about, if there is such a member."""
+    if isinstance(error, NotExactlyOne):
+        given = [name for name in error.names if isinstance(value, dict) and name in value]
+        remedy = f"remove all but one of {', '.join(given)}" if given else "add one of them"
+        return LintProblem(path, error.fault.what, remedy)
+    fault = error.fault if isinstance(error, InvalidValue) else FieldFault(str(error))
     if here["type"] != "object":
-        message, _, remedy = text.partition("; ")
-        known = remedy and not remedy.startswith("got ")
-        return LintProblem(path, message, remedy) if known else LintProblem(path, text, example(here, value))
-    if names := re.match(r"say exactly one of (.*)", text):
-        given = [name for name in re.split(", | and ", names[1]) if isinstance(value, dict) and name in value]
-        return LintProblem(path, text, f"remove all but one of {', '.join(given)}" if given else "add one of them")
-    subject, _, rest = text.partition(" ")
-    member = member_path(value, subject.removesuffix(":"))
-    message, _, remedy = (rest if member and subject.endswith(":") else text).rpartition("; ")
-    return LintProblem(path + member, message or remedy, remedy if message else "")
+        return LintProblem(path, fault.what, fault.remedy or example(here, value))
+    member = member_path(value, error.about) if isinstance(error, InvalidValue) else ()
+    what = fault.what if member else str(fault._replace(remedy=""))
+    return LintProblem(path + member, what, fault.remedy)
 
 
 def path_of(dotted: str) -> Path:

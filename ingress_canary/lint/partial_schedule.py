@@ -11,7 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ingress_canary.api.model import InvalidValue
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.lint.model_errors import path_of
 
 _HARMLESS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -36,12 +38,12 @@ def repaired(schedule: Mapping[str, Any]) -> ScheduleSpec | None:
             )
         except ValidationError as refused:
             for error in refused.errors():
-                _mend(whole, error["loc"], error["msg"])
+                _mend(whole, error["loc"], error.get("ctx", {}).get("error"))
     return None
 
 
-def _mend(whole: dict[str, Any], path: tuple[str | int, ...], message: str) -> None:
-    """Remove the field that an error is about from a schedule."""
+def _mend(whole: dict[str, Any], path: tuple[str | int, ...], error: object) -> None:
+    """Remove the field that an error is about from a schedule; ``error`` is the validator's own, if it is one's."""
     match path:
         case ("steps", *_):
             _without_steps(whole)
@@ -58,7 +60,7 @@ def _mend(whole: dict[str, Any], path: tuple[str | int, ...], message: str) -> N
             whole["slos"] = [_replaced("slos", 0, None, [])]
         case (str(member), *_):
             whole.pop(member, None)
-        case _ if "steps[" in message:
+        case _ if isinstance(error, InvalidValue) and path_of(error.about)[:1] == ("steps",):
             _without_steps(whole)
         case _:
             # two items of one name are distinguished by their index

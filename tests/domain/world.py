@@ -19,6 +19,7 @@ from ingress_canary.domain.decision.observation import (
     Observation,
     Obstacle,
     leaves_shadow_alone,
+    preflight_obstacle,
     wanted_exposure,
 )
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
@@ -26,6 +27,8 @@ from ingress_canary.domain.evaluation.replay import tick_with_past
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series
 from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import Ingress, Key, Owner, Workload
+from ingress_canary.domain.preflight.problem import Problem, blocking
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
@@ -140,6 +143,8 @@ class World:
     shadow: dict[str, Any] | None = None
     foreign: bool = False
     obstacles: tuple[Obstacle, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """What preflight finds."""
     rejected: str | None = None
     fighting: str | None = None
     frozen: str | None = None
@@ -292,13 +297,15 @@ class World:
         if action and status.last_action and status.last_action.id == action.id:
             action = None
         revision = template_hash(self.canary) if self.canary else None
+        refused = blocking(self.problems, accept_unchecked=False)
         return Observation(
             key=Key("shop", "checkout"),
             generation=1,
             spec=self.spec,
             status=status,
             compiled=course,
-            obstacles=self.obstacles,
+            obstacles=(*self.obstacles, *([preflight_obstacle(refused)] if refused else [])),
+            problems=self.problems,
             revision=self.spec.revision or revision if self.canary else None,
             canary=self.canary,
             stable=self.stable,
@@ -315,7 +322,7 @@ class World:
             fighting=self.fighting,
             rejected=self.rejected,
             frozen=self.frozen,
-            outdated=NewerSchedule(self.outdated, self.usable) if self.outdated is not None else None,
+            outdated=NewerSchedule(verbatim(self.outdated), self.usable) if self.outdated is not None else None,
             denied=self.denied,
             sticky=ROUTER.sticky(Ingress.of(self.primary)),
             action=action,

@@ -41,6 +41,7 @@ async def test_an_error_fails_the_run_and_names_object_field_and_remedy(tmp_path
     assert code == 1
     rows = json.loads(output)
     assert [(row["rule"], row["severity"]) for row in rows] == [(10, "Error"), (16, "Warning")]
+    assert (rows[0]["name"], rows[0]["id"], rows[0]["flags"]) == ("checkout", "requests-reach-the-balancer", [])
     assert rows[0]["object"] == "Ingress shop/checkout"
     assert rows[0]["field"] == "metadata.annotations[nginx.ingress.kubernetes.io/permanent-redirect]"
     assert rows[0]["remedy"] == "remove it while the rollout runs"

@@ -1,10 +1,12 @@
 """scaleCanary over real HTTP, with the rights that a file of their own grants."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi import AuditRecord, Refuse, requests
 from ingress_canary.lab.process import DaemonProcess
@@ -67,3 +69,63 @@ async def test_a_canary_at_zero_is_scaled_for_its_rollout_and_back_after_the_dra
     assert done == [("deployments", "scale"), ("deployments", ""), ("deployments", "scale")]
     used = {("apps", f"{one.resource}/{one.subresource}".rstrip("/"), one.verb) for one in writes(lab)}
     assert used <= optional_rights()
+
+
+def without_port(lab: Lab) -> None:
+    ports = [{"name": "web", "port": 8080, "targetPort": "http"}]
+    lab.api.store.patch("services", "shop", "checkout-canary", {"spec": {"ports": ports}})
+
+
+def with_port_of_no_pod(lab: Lab) -> None:
+    ports = [{"name": "http", "port": 80, "targetPort": "web"}]
+    lab.api.store.patch("services", "shop", "checkout-canary", {"spec": {"ports": ports}})
+
+
+def with_other_selector(lab: Lab) -> None:
+    lab.api.store.patch("services", "shop", "checkout-canary", {"spec": {"selector": {"app": "checkout-v2"}}})
+
+
+def without_selector(lab: Lab) -> None:
+    lab.api.store.patch("services", "shop", "checkout-canary", {"spec": {"selector": None}})
+
+
+def external(lab: Lab) -> None:
+    spec = {"type": "ExternalName", "externalName": "canary.example", "selector": None}
+    lab.api.store.patch("services", "shop", "checkout-canary", {"spec": spec})
+
+
+def missing(lab: Lab) -> None:
+    lab.api.store.delete("services", "shop", "checkout-canary")
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        (without_port, "has no port 80"),
+        (with_port_of_no_pod, "no container of Deployment checkout-canary has a port named web"),
+        (with_other_selector, "selects app=checkout-v2, which no pod of Deployment checkout-canary has"),
+        (without_selector, "has no selector"),
+        (external, "is an ExternalName"),
+        (missing, "Service shop/checkout-canary does not exist"),
+    ],
+    ids=["port", "named port", "selector", "no selector", "ExternalName", "no Service"],
+)
+async def test_a_canary_that_no_replicas_would_cure_is_not_scaled_until_it_is_mended(
+    lab: Lab, daemon: DaemonProcess, broken: Callable[[Lab], None], says: str
+) -> None:
+    lab.api.store.patch("deployments", "shop", "checkout-canary", {"spec": {"replicas": 0}})
+    await until(lambda: lab.canary.replicas == 0)
+    broken(lab)
+    rollout = checkout(schedule=SCHEDULE)
+    rollout["spec"]["workload"] = {**WORKLOADS, "scaleCanary": {"to": 2}}
+    lab.create("canaryrollouts", rollout)
+    async with daemon:
+        await daemon.ready()
+        await until(lambda: lab.status().get("reason"))
+        assert (lab.status()["phase"], lab.status()["reason"]) == ("Pending", "PreflightFailed")
+        assert says in lab.status()["message"]
+        assert (replicas(lab), writes(lab)) == (0, [])
+        if broken is not missing:
+            missing(lab)
+        lab.create("services", manifests.service("checkout-canary"))
+        await until(lambda: replicas(lab) == 2 and lab.status()["reason"] != "PreflightFailed")

@@ -35,6 +35,8 @@ class ToyRouter:
         existence_rules.canary_service_exists,
         existence_rules.no_rival_comes_first,
         existence_rules.shadow_name_is_free,
+        endpoint_rules.canary_port_resolves,
+        endpoint_rules.canary_service_selects_workload,
         endpoint_rules.canary_has_endpoints,
         endpoint_rules.sides_are_disjoint,
     )

@@ -83,7 +83,12 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
 def _print(findings: Findings, output: Output) -> None:
     if output is Output.JSON:
         rows = [
-            {"namespace": key.namespace, "name": key.name, **asdict(problem)}
+            {
+                "namespace": key.namespace,
+                "name": key.name,
+                **asdict(problem),
+                "flags": [flag.name for flag in problem.flags],
+            }
             for key, problems in findings.items()
             for problem in problems
         ]
@@ -93,6 +98,6 @@ def _print(findings: Findings, output: Output) -> None:
         print("no CanaryRollout found")
     for key, problems in findings.items():
         for problem in problems:
-            print(f"{key}: {problem.severity}, rule {problem.rule} ({problem.name}): {problem}")
+            print(f"{key}: {problem.severity}, rule {problem.rule} ({problem.id}): {problem}")
         if not problems:
             print(f"{key}: clean")

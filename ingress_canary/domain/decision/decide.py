@@ -60,8 +60,8 @@ def hold_without_schedule(seen: Observation, _now: datetime) -> Decision | None:
     """Hold a rollout in flight whose schedule can no longer be read."""
     if seen.compiled is not None or seen.status.phase not in IN_FLIGHT:
         return None
-    reason, message = seen.obstacles[0]
-    return hold(seen, reason, message, alert=True)
+    obstacle = seen.obstacles[0]
+    return hold(seen, obstacle.reason, obstacle.message, alert=True)
 
 
 def decide_by_phase(seen: Observation, now: datetime) -> Decision:

@@ -1,5 +1,6 @@
 """Observation and Decision: input and output of ``decide``, as plain values. ``engine/inputs.py`` makes the former."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,8 +10,9 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
 from ingress_canary.domain.objects.views import Ingress, Key, Workload
-from ingress_canary.domain.preflight.problem import Problem
-from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -18,15 +20,46 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
 
-Obstacle = tuple[Reason, Message | str]
-"""What prevents an advance: a reason, and a sentence with the remedy."""
+
+class Obstacle(NamedTuple):
+    """What prevents an advance."""
+
+    reason: Reason
+    what: Message | str
+    """A string where another layer has made it: of the API's models, or of the API server."""
+    remedy: Message | str = ""
+    """What to do, or when it goes away by itself."""
+    field: str = ""
+    """Of the object, dotted; empty when no field is at fault."""
+    object: str = ""
+    """Kind and key where it is not the rollout itself: ``CanarySchedule sre/standard-web``."""
+    cured_by_scaling: bool = False
+    """Whether it goes away once the canary workload has replicas."""
+
+    @property
+    def message(self) -> Message:
+        """What people read: object and field, what is wrong, and the remedy."""
+        said = verbatim(self.what) if isinstance(self.what, str) else self.what
+        if self.remedy:
+            said = Message(MessageKey.WITH_REMEDY, what=said, remedy=self.remedy)
+        place = " ".join(part for part in (self.object, self.field) if part)
+        return Message(MessageKey.OF_FIELD, place=place, fault=said) if place else said
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+def preflight_obstacle(refused: Sequence[Problem]) -> Obstacle:
+    """Return the obstacle that preflight's refusing problems are together."""
+    cured = all(RuleFlag.CURED_BY_SCALING in problem.flags for problem in refused)
+    return Obstacle(Reason.PREFLIGHT_FAILED, summary(refused), cured_by_scaling=cured)
 
 
 class NewerSchedule(NamedTuple):
     """A newer version of the schedule than the one that a rollout has begun with."""
 
-    why: str
-    """What has changed, in a sentence with the remedy."""
+    why: Message
+    """What has changed, with the remedy."""
     usable: bool
     """Whether a rollout could begin with it."""
 

@@ -20,7 +20,7 @@ from ingress_canary.api.rollout import (
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.revision import digest
-from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
@@ -48,7 +48,7 @@ def not_started() -> OutcomeChanges:
 def hold(
     seen: Observation,
     reason: Reason,
-    message: Message | str,
+    message: Message,
     *,
     wants_evidence: bool = False,
     alert: bool = False,
@@ -56,7 +56,6 @@ def hold(
     **changes: Unpack[OutcomeChanges],
 ) -> Decision:
     """Return the decision to stay in the phase, with a reason."""
-    message = verbatim(message) if isinstance(message, str) else message
     status = seen.status.updated(observed_generation=seen.generation, reason=reason, **changes)
     alerts = (Alert(reason, message),) if alert else ()
     return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence, message)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import promql_parser
 from promql_parser import AggregateExpr, MatrixSelector, NumberLiteral, ParenExpr, StringLiteral, VectorSelector
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.promql import query_fault, replace_regexes, without_costly_regexes
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.templates import names, render, unclosed, unknown
@@ -60,9 +61,9 @@ class Parsed(NamedTuple):
 
     selector: str = ""
     """The raw counters that it names, if it is of a counter."""
-    not_counter: str | None = None
+    not_counter: FieldFault | None = None
     """Why it is no counter; None when it is one."""
-    not_value: str | None = None
+    not_value: FieldFault | None = None
     """Why its answer is no number of the present."""
 
 
@@ -76,7 +77,7 @@ def parsed(query: str) -> Parsed:
     try:
         expression = promql_parser.parse(cheap)
     except ValueError as error:
-        fault = f"is not PromQL: {error}; correct it"
+        fault = FieldFault(f"is not PromQL: {error}", "correct it")
         return Parsed("", fault, fault)
     selector, not_counter = _counter(expression)
     if regexes:
@@ -84,25 +85,26 @@ def parsed(query: str) -> Parsed:
     return Parsed(selector, not_counter, _not_value(expression))
 
 
-def _counter(expression: promql_parser.Expr) -> tuple[str, str | None]:
+def _counter(expression: promql_parser.Expr) -> tuple[str, FieldFault | None]:
     """Return the argument of ``sum(...)``, and why it is no counter."""
     while isinstance(expression, ParenExpr | AggregateExpr):
         if isinstance(expression, AggregateExpr) and str(expression.op) != "sum":
             break
         expression = expression.expr
     if not isinstance(expression, VectorSelector):
-        return "", (
-            'is not a counter; write its selector, such as errors_total{service="x"}, or the sum of one: rates, '
-            "arithmetic and increase() hide resets, and are taken here, series by series"
+        return "", FieldFault(
+            "is not a counter",
+            'write its selector, such as errors_total{service="x"}, or the sum of one: rates, '
+            "arithmetic and increase() hide resets, and are taken here, series by series",
         )
     if expression.offset is not None or expression.at is not None:
-        return "", "looks at another time; remove offset and @"
+        return "", FieldFault("looks at another time", "remove offset and @")
     return str(expression.prettify()), None
 
 
-def _not_value(expression: promql_parser.Expr) -> str | None:
+def _not_value(expression: promql_parser.Expr) -> FieldFault | None:
     if isinstance(expression, NumberLiteral | StringLiteral | MatrixSelector):
-        return 'has no number of Prometheus as its answer; write a query such as max(load{service="x"})'
+        return FieldFault("has no number of Prometheus as its answer", 'write a query such as max(load{service="x"})')
     return None
 
 
@@ -110,17 +112,17 @@ def selector(query: str) -> str:
     """Return the raw counters that a rendered query names: the argument of ``sum(...)``. Raises ValueError."""
     found = parsed(query)
     if found.not_counter is not None:
-        raise ValueError(found.not_counter)
+        raise ValueError(str(found.not_counter))
     return found.selector
 
 
-def counter_faults(template: str) -> Iterator[str]:
-    """Yield the faults of a counter query: a message and its remedy."""
+def counter_faults(template: str) -> Iterator[FieldFault]:
+    """Yield the faults of a counter query."""
     yield from _variable_faults(template) or _said(parsed(_example(template)).not_counter)
 
 
-def value_faults(template: str) -> Iterator[str]:
-    """Yield the faults of a threshold query: a message and its remedy."""
+def value_faults(template: str) -> Iterator[FieldFault]:
+    """Yield the faults of a threshold query."""
     yield from _variable_faults(template) or _said(parsed(_example(template)).not_value)
 
 
@@ -129,7 +131,7 @@ def one_sided(part: str, total: str) -> bool:
     return is_sided(part) != is_sided(total)
 
 
-def _variable_faults(template: str) -> list[str]:
+def _variable_faults(template: str) -> list[FieldFault]:
     return [*unknown(template, VARIABLES), *unclosed(template, ("{{", "}}"))]
 
 
@@ -137,5 +139,5 @@ def _example(template: str) -> str:
     return fill(template, dict.fromkeys(VARIABLES, "x"), Side.CANARY)
 
 
-def _said(fault: str | None) -> tuple[str, ...]:
+def _said(fault: FieldFault | None) -> tuple[FieldFault, ...]:
     return () if fault is None else (fault,)

@@ -6,6 +6,8 @@ A value is filled in once and never read again, so that nothing in it counts as 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from ingress_canary.api.model import FieldFault
+
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 
 
@@ -19,19 +21,20 @@ def render(template: str, values: Mapping[str, str], escaped: Callable[[str], st
     return _VARIABLE.sub(lambda match: escaped(values.get(match[1].strip(), "")), template)
 
 
-def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[str]:
-    """Yield a fault where braces are not closed or not opened: a message and its remedy.
+def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[FieldFault]:
+    """Yield a fault where braces are not closed or not opened.
 
     ``}}`` alone is such a half in a query, and may well be the end of a message in JSON.
     """
     rest = _VARIABLE.sub("", template)
     if half := next((mark for mark in marks if mark in rest), None):
-        yield f"has {half} that belongs to no variable; write variables with two braces on both sides, as {{{{name}}}}"
+        remedy = "write variables with two braces on both sides, as {{name}}"
+        yield FieldFault(f"has {half} that belongs to no variable", remedy)
 
 
-def unknown(template: str, known: Mapping[str, str]) -> Iterator[str]:
-    """Yield a fault for the first unknown variable: a message and its remedy."""
+def unknown(template: str, known: Mapping[str, str]) -> Iterator[FieldFault]:
+    """Yield a fault for the first unknown variable."""
     wrong = sorted({name for name in names(template) if name not in known})
     if wrong:
         there = ", ".join(f"{{{{{name}}}}}" for name in known)
-        yield f"unknown variable {{{{{wrong[0]}}}}}; there are {there}"
+        yield FieldFault(f"unknown variable {{{{{wrong[0]}}}}}", f"there are {there}")

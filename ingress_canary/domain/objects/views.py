@@ -194,6 +194,11 @@ class ServicePort:
     target: str = ""
     """Its targetPort, number or name; ingress-nginx takes it for a backend's port too."""
 
+    @property
+    def is_target_named(self) -> bool:
+        """Whether the targetPort is a name, to be found among the ports of each pod."""
+        return bool(self.target) and not self.target.isdecimal()
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -221,11 +226,14 @@ class Service:
             spec.get("trafficDistribution") or "",
         )
 
+    def port_of(self, backend: str) -> ServicePort | None:
+        """Return the port that a backend's port means, by name, number or target (serviceEndpoints); None without."""
+        means = (port for port in self.ports if backend in (port.name, str(port.number), port.target))
+        return next(means, None) if backend else None
+
     def has_port(self, port: str) -> bool:
-        """Return whether a backend's port is one of this Service's, by name, number or target (serviceEndpoints)."""
-        return bool(port) and any(
-            port in (service_port.name, str(service_port.number), service_port.target) for service_port in self.ports
-        )
+        """Return whether a backend's port is one of this Service's."""
+        return self.port_of(port) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +306,24 @@ class Workload:
         observed = (status.get("observedGeneration") or 0) >= ((body.get("metadata") or {}).get("generation") or 0)
         rolled_out = observed and updated >= wanted and available >= wanted and existing <= max(updated, wanted)
         return cls(Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out)
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for messages."""
+        return f"{self.kind} {self.meta.name}"
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of the pods that it starts."""
+        return (self.template.get("metadata") or {}).get("labels") or {}
+
+    @property
+    def port_names(self) -> frozenset[str]:
+        """Names of the ports of the pods that it starts; empty when the template names none."""
+        spec = self.template.get("spec") or {}
+        containers = (*(spec.get("containers") or ()), *(spec.get("initContainers") or ()))
+        named = (port.get("name") for container in containers for port in container.get("ports") or ())
+        return frozenset(name for name in named if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from ingress_canary.domain.objects.views import Service
+from ingress_canary.domain.objects.views import Key, Service, Workload
 from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
 from ingress_canary.domain.preflight.inputs import PreflightInputs
-from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.problem import ProblemSeverity, RuleFlag
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
 
 TOPOLOGY_ANNOTATION = "service.kubernetes.io/topology-mode"
@@ -14,22 +14,85 @@ MOST_NAMED = 3
 
 
 @rule(14)
-def canary_has_endpoints(subject: PreflightInputs) -> Iterator[RuleFinding]:
-    """The canary Service's port resolves and an endpoint is ready: else everything, `always` included, goes to stable.
+def canary_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """The canary Service has the ports that the primary uses for stable, and its pods have those that it names.
 
-    Remedy: add the port that the primary uses for stable to the canary Service; start the canary workload.
+    Remedy: add the port to the canary Service; target a port that a container of the canary workload has.
     """
     service = subject.view.service(subject.canary)
     if service is None or service.type == EXTERNAL_NAME:
         return
     for port in subject.ports:
-        if not service.has_port(port):
+        found = service.port_of(port)
+        if found is None:
             yield RuleFinding(
                 f"Service {subject.canary}",
                 "spec.ports",
                 f"it has no port {port}, by which the primary reaches stable and the shadow will reach the canary",
                 f"add the port {port} to it",
             )
+        elif found.is_target_named and (workload := _without_ready_endpoint(subject)) is not None:
+            names = workload.port_names
+            if names and found.target not in names:
+                yield RuleFinding(
+                    f"Service {subject.canary}",
+                    "spec.ports",
+                    f"no container of {workload.title} has a port named {found.target}, which its port {port} targets",
+                    f"target one of {', '.join(sorted(names))}, or a number",
+                )
+
+
+@rule(14)
+def canary_service_selects_workload(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """While no endpoint is ready, the canary Service selects the pods that the canary workload would start.
+
+    Remedy: correct the selector of the canary Service; without a selector, do without scaleCanary.
+    """
+    service, workload = subject.view.service(subject.canary), _without_ready_endpoint(subject)
+    if service is None or workload is None:
+        return
+    if service.type == EXTERNAL_NAME:
+        if subject.spec.workload.scale_canary is not None:
+            yield RuleFinding(
+                f"Service {subject.canary}",
+                "spec.type",
+                f"it is an ExternalName, so that no replica of {workload.title} would be behind it",
+                "use a Service with a selector for the canary, or remove spec.workload.scaleCanary",
+            )
+    elif not service.selector:
+        yield RuleFinding(
+            f"Service {subject.canary}",
+            "spec.selector",
+            f"it has no selector, so that no pod of {workload.title} would be behind it",
+            "select the labels of its pod template",
+        )
+    elif not service.selector.items() <= workload.labels.items():
+        selected = ",".join(f"{label}={value}" for label, value in sorted(service.selector.items()))
+        yield RuleFinding(
+            f"Service {subject.canary}",
+            "spec.selector",
+            f"it selects {selected}, which no pod of {workload.title} has",
+            "select the labels of its pod template",
+        )
+
+
+def _without_ready_endpoint(subject: PreflightInputs) -> Workload | None:
+    """Return the canary workload while none of its pods is a ready endpoint; None where it is not known."""
+    ref = subject.spec.workload.canary
+    if ref is None or subject.view.endpoints(subject.canary).ready:
+        return None
+    return subject.view.workload(ref.kind, Key(subject.key.namespace, ref.name))
+
+
+@rule(14, flags=RuleFlag.CURED_BY_SCALING)
+def canary_has_endpoints(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """An endpoint of the canary Service is ready: else everything, `always` included, goes to stable.
+
+    Remedy: start the canary workload.
+    """
+    service = subject.view.service(subject.canary)
+    if service is None or service.type == EXTERNAL_NAME:
+        return
     if not subject.view.endpoints(subject.canary).ready:
         yield RuleFinding(
             f"Service {subject.canary}",

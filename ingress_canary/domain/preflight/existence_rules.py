@@ -7,12 +7,13 @@ from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.rollout import AT_REST
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.inputs import CARRYING, PreflightInputs, Rival
+from ingress_canary.domain.preflight.problem import RuleFlag
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
 
 EXTERNAL_NAME = "ExternalName"
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def primary_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary Ingress is there and is not being deleted.
 
@@ -35,7 +36,7 @@ def primary_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
         )
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def stable_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The stable Service is there.
 
@@ -44,7 +45,7 @@ def stable_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     yield from _missing_service(subject, subject.stable, "spec.stableService")
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def primary_leads_to_stable_service(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """At least one path of a rule of the primary leads to the stable Service; a default backend is no path.
 
@@ -65,7 +66,7 @@ def primary_leads_to_stable_service(subject: PreflightInputs) -> Iterator[RuleFi
     )
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def stable_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The port by which the primary reaches the stable Service is one of the Service's.
 
@@ -84,7 +85,7 @@ def stable_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
             )
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def canary_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The canary Service is there.
 
@@ -93,7 +94,7 @@ def canary_service_exists(subject: PreflightInputs) -> Iterator[RuleFinding]:
     yield from _missing_service(subject, subject.canary, "spec.canaryService")
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def no_rival_comes_first(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """Of the unfinished CanaryRollouts on one Ingress or canary Service one goes on: the one begun, else the oldest.
 
@@ -113,7 +114,7 @@ def no_rival_comes_first(subject: PreflightInputs) -> Iterator[RuleFinding]:
             )
 
 
-@rule(0)
+@rule(0, flags=RuleFlag.EXISTENCE)
 def shadow_name_is_free(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """No Ingress of somebody else has the shadow's name: it is refused, never taken over.
 

@@ -5,9 +5,8 @@ Made by the rules, shown by status, Events, ``lint --live`` and the command line
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Flag, StrEnum, auto
 
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 
@@ -23,19 +22,31 @@ class ProblemSeverity(StrEnum):
     """Could not be evaluated for want of rights; refused unless the settings accept it."""
 
 
+class RuleFlag(Flag):
+    """Traits of a rule that its problems carry, so that decisions ask for them and not for a rule."""
+
+    NONE = 0
+    EXISTENCE = auto()
+    """Of what must exist at all: while it finds something, the rules without this flag are not asked."""
+    CURED_BY_SCALING = auto()
+    """Its problems go away once the canary workload has replicas, so ``scaleCanary`` scales in spite of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One finding of one rule."""
 
     rule: int
-    """Number in the reference; 0 for what has to exist at all."""
-    name: str
+    """Number in the reference, for people only: several rules may share one, such as 0 for what has to exist."""
+    id: str
+    """Identity of the rule, such as ``canary-has-endpoints``."""
     severity: ProblemSeverity
     object: str
     """Kind and key, such as ``Ingress shop/checkout``."""
     field: str
     message: str
     remedy: str
+    flags: RuleFlag = RuleFlag.NONE
 
     def __str__(self) -> str:
         return f"{self.object} {self.field}: {self.message}; {self.remedy}"
@@ -47,17 +58,21 @@ def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Probl
     return tuple(problem for problem in problems if problem.severity in refused)
 
 
-def summary(problems: Sequence[Problem]) -> str:
-    """Return one sentence: the first of the gravest problems, and how many others there are."""
+def summary(problems: Sequence[Problem]) -> Message:
+    """Return one message: the first of the gravest problems, and how many others there are.
+
+    One that replicas would cure is named when there is no other: else it is not what holds.
+    """
     if not problems:
-        return "preflight found nothing"
-    gravest = min(problems, key=lambda problem: list(ProblemSeverity).index(problem.severity))
+        return Message(MessageKey.NO_PROBLEM)
+    gravest = min(problems, key=_gravity)
     unchecked = [problem for problem in problems if problem.severity is ProblemSeverity.NOT_CHECKED]
     if gravest.severity is not ProblemSeverity.ERROR and unchecked:
-        numbers = ", ".join(str(problem.rule) for problem in unchecked)
-        return _clipped(f"not checked: rules {numbers} ({unchecked[0].message}); {unchecked[0].remedy}", "")
-    others = len(problems) - 1
-    return _clipped(str(gravest), f" (and {others} more)" if others else "")
+        rules, first = tuple(problem.rule for problem in unchecked), unchecked[0]
+        return Message(MessageKey.PROBLEMS_NOT_CHECKED, rules=rules, why=first.message, remedy=first.remedy)
+    if len(problems) == 1:
+        return Message(MessageKey.PROBLEM, problem=gravest)
+    return Message(MessageKey.PROBLEM_AND_OTHERS, problem=gravest, others=len(problems) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +102,5 @@ class Findings:
         return Message(MessageKey.FINDINGS, findings=findings)
 
 
-def _clipped(text: str, tail: str) -> str:
-    room = MESSAGE_LENGTH - len(tail)
-    return (text if len(text) <= room else text[: room - 3] + "...") + tail
+def _gravity(problem: Problem) -> tuple[int, bool]:
+    return list(ProblemSeverity).index(problem.severity), RuleFlag.CURED_BY_SCALING in problem.flags

@@ -37,5 +37,5 @@ def _cells(rule: PreflightRule) -> tuple[str, ...]:
     text = " ".join((inspect.getdoc(rule.check) or "").split())
     what, _, remedy = text.partition(" Remedy: ")
     needs = rule.needs.value if rule.needs else "-"
-    row = (str(rule.number), f"`{rule.name}`", rule.severity.value, needs, what, remedy)
+    row = (str(rule.number), f"`{rule.id}`", rule.severity.value, needs, what, remedy)
     return tuple(cell.replace("|", "\\|") for cell in row)

@@ -1,4 +1,4 @@
-"""Preflight rule: number, name, severity, and a small function that yields findings.
+"""Preflight rule: id, number, severity, flags, and a small function that yields findings.
 
 A rule's docstring is its documentation: the first paragraph says what must hold and why, the second, after
 ``Remedy:``, what to do. The reference page is made of it (``reference_page.py``).
@@ -10,11 +10,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from ingress_canary.domain.preflight.inputs import PreflightInputs
-from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity, RuleFlag
 
 
 class RuleFinding(NamedTuple):
-    """A finding of a rule: a problem without the rule's own number, name and severity."""
+    """A finding of a rule: a problem without what the rule says of itself."""
 
     object: str
     field: str
@@ -44,9 +44,12 @@ Check = Callable[[PreflightInputs], Iterator[RuleFinding]]
 class PreflightRule:
     """One rule of the reference."""
 
+    id: str
+    """Its stable identity, such as ``canary-has-endpoints``: what code, and whoever reads JSON, compares."""
     number: int
-    name: str
+    """Its place in the reference, which people see; nothing depends on it."""
     severity: ProblemSeverity
+    flags: RuleFlag
     check: Check
     needs: NeededVisibility | None
     waived: Callable[[PreflightInputs], bool]
@@ -59,16 +62,17 @@ class PreflightRule:
         broken = False
         for finding in self.check(subject):
             broken = True
-            yield Problem(self.number, self.name, self.severity, *finding)
+            yield Problem(self.number, self.id, self.severity, *finding, flags=self.flags)
         if self.needs and not broken and not self.needs.of(subject):
             yield Problem(
                 self.number,
-                self.name,
+                self.id,
                 ProblemSeverity.NOT_CHECKED,
                 subject.label,
                 "spec.ingresses[0]",
                 f"{self.needs.value} cannot be read",
                 "grant the daemon get, list and watch on them cluster-wide, or accept unchecked rules in its settings",
+                self.flags,
             )
 
 
@@ -76,12 +80,13 @@ def rule(
     number: int,
     severity: ProblemSeverity = ProblemSeverity.ERROR,
     *,
+    flags: RuleFlag = RuleFlag.NONE,
     needs: NeededVisibility | None = None,
     waived: Callable[[PreflightInputs], bool] = lambda _: False,
 ) -> Callable[[Check], PreflightRule]:
-    """Return a decorator that makes a rule of a function; the function's name is the rule's."""
+    """Return a decorator that makes a rule of a function; the function's name is the rule's id."""
 
     def made(check: Check) -> PreflightRule:
-        return PreflightRule(number, check.__name__.replace("_", "-"), severity, check, needs, waived)
+        return PreflightRule(check.__name__.replace("_", "-"), number, severity, flags, check, needs, waived)
 
     return made

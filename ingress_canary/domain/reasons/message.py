@@ -52,17 +52,19 @@ class Message(_Message):
 
     def __new__(cls, key: MessageKey, /, **values: object) -> Self:
         """Return the message with a value for each field of its template (a test reads every call for that)."""
-        return super().__new__(cls, key, values)
+        return tuple.__new__(cls, (key, values))
 
     def __str__(self) -> str:
         """Return the sentence, cut to what a status, a condition or an Event holds."""
         text = self._text()
-        excess, given = len(text) - MESSAGE_LENGTH, self.key.yields
-        if excess > 0 and given is not None:
-            whole = format(self.values[given])
-            shorter = whole[: max(0, len(whole) - excess - len(CUT))] + CUT
-            text = format(Message(self.key, **{**self.values, given: shorter}))
-        return text[:MESSAGE_LENGTH]
+        excess, yields = len(text) - MESSAGE_LENGTH, self.key.yields
+        if excess <= 0:
+            return text
+        if yields is None:
+            return text[: MESSAGE_LENGTH - len(CUT)] + CUT
+        whole = format(self.values[yields])
+        shorter = whole[: max(0, len(whole) - excess - len(CUT))] + CUT
+        return format(Message(self.key, **{**self.values, yields: shorter}))[:MESSAGE_LENGTH]
 
     def __format__(self, spec: str) -> str:
         """Return the whole sentence, as a part of another."""

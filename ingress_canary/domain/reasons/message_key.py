@@ -48,6 +48,12 @@ class MessageKey(Enum):
     # texts of others, and of earlier passes
     VERBATIM = "{text}"
 
+    # what prevents an advance, with its place and its remedy: decision/observation.py
+    WITH_REMEDY = "{what}; {remedy}"
+    OF_FIELD = "{place}: {fault}"
+    MISSING = "{kind} {name} does not exist"
+    CORRECT_NAME = "create it or correct the name"
+
     # evidence of one SLO: slo/verdicts.py
     SLO = "{name}: {sentence}"
     EVIDENCE = "{slos:*; }"
@@ -185,6 +191,10 @@ class MessageKey(Enum):
     SENDS_STICKY = "clients with an affinity cookie"
 
     # what preflight found: preflight/problem.py
+    PROBLEM = "{problem:...}"
+    PROBLEM_AND_OTHERS = "{problem:...} (and {others} more)"
+    PROBLEMS_NOT_CHECKED = "not checked: rules {rules:*, } ({why:...}); {remedy}"
+    NO_PROBLEM = "preflight found nothing"
     FINDINGS = "{findings:* | }"
     FINDING = "rule {rule}: {problem}"
     NO_FINDINGS = "nothing was found"
@@ -245,13 +255,39 @@ class MessageKey(Enum):
     SET_TO_STABLE = "the canary was set to stable's version ({revision}); nothing to roll out"
     NEW_REVISION = "revision {revision} is new"
 
-    # a freeze of the whole daemon
+    # the schedule: engine/schedules/schedule_source.py
+    SCHEDULE_GONE = "the rollout keeps the schedule it began with; a new one could not begin: {why}"
+    SCHEDULE_UNUSABLE = (
+        "the rollout keeps the schedule it began with ({kept}); {where} has changed since, and cannot be used as it "
+        "is: `ingress-canary lint` says why"
+    )
+    SCHEDULE_CHANGED = (
+        "the rollout keeps the schedule it began with ({kept}); {where} has changed since ({found}), and `restart` "
+        "begins anew with it"
+    )
+    NO_INLINE_SCHEDULES = "this daemon takes shared schedules only"
+    USE_SHARED_SCHEDULE = "use spec.schedule.ref"
+    NO_SCHEDULE_NAMESPACE = "{namespace} is none that this daemon takes schedules from"
+    NAME_SCHEDULE_NAMESPACE = "name another, or add it to the setting schedule_namespaces"
+
+    # windows and freezes
+    FREEZE = "frozen until {until}"
+    FREEZE_BECAUSE = "frozen ({why}) until {until}"
+    WINDOW_CLOSED = "the window is closed"
+    WINDOW_TOO_SHORT = "step {index} takes at least {needed:seconds}, and the window closes at {closes}"
+    NEVER_OPENS = "it never opens for that long"
+    GOES_ON_AT = "goes on at {at}"
     FROZEN_ANYWHERE = "nothing advances anywhere: {why}"
 
     # phase Pending
     RUNS_STABLE = "the canary runs stable's version ({revision}); nothing to roll out"
     BEGINS_PAUSED = "spec.paused is true; nothing begins until it is false"
     FIRST_STEP = "{step} begins"
+    SHADOW_TAKEN = "Ingress {name} belongs to somebody else"
+    CHOOSE_SHADOW = "choose another spec.shadow.name"
+    NO_CANARY_WORKLOAD = "the canary's workload does not exist"
+    ROLLS_OUT = "{workload} is still rolling out"
+    NAME_ALIKE = "name the containers alike, or use Manual"
     WITHOUT_ENDPOINT = "Service {service} has no ready endpoint"
     WARMING_UP = "learning how stable's errors vary, {left:~seconds} to go"
 
@@ -281,6 +317,7 @@ class MessageKey(Enum):
     )
 
     # images that stable gets, and gets back
+    COPY_OTHER_CONTAINERS = "CopyImages copies by container name, and only {workload} has container {names:*, }"
     COPY_WITHOUT_WORKLOAD = "the canary's or stable's workload does not exist"
     COPY_CHANGES_NOTHING = "the images are the same, and what differs is elsewhere in the pod template"
     COPY_NEEDS_PERSON = "{why}; deploy stable yourself, or say finish"

@@ -73,7 +73,7 @@ def facts(
                 FROZEN, Reason.FROZEN, verbatim(seen.frozen) if seen.frozen is not None else None, ("True", "False")
             )
         if seen.outdated is not None or SCHEDULE_CURRENT in known:
-            why = verbatim(seen.outdated.why) if seen.outdated is not None else None
+            why = seen.outdated.why if seen.outdated is not None else None
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 

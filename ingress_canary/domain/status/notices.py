@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.notification import Notification, Severity
 from ingress_canary.api.rollout import AlertStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
@@ -156,18 +157,18 @@ def render_text(notification: Notification, values: Mapping[str, str]) -> tuple[
     return title[:TITLE], (body or values["message"])[:BODY]
 
 
-def notification_faults(notifications: Sequence[Notification], prefix: str) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of notifications that are valid in the schema and cannot be sent."""
+def notification_faults(notifications: Sequence[Notification], prefix: str) -> Iterator[FieldFault]:
+    """Yield the faults of notifications that are valid in the schema and cannot be sent."""
     for number, notification in enumerate(notifications):
         for member in ("title", "body"):
             template = getattr(notification, member)
             for fault in (*unknown(template, VARIABLES), *unclosed(template)):
-                yield f"{prefix}[{number}].{member}", fault
+                yield fault._replace(field=f"{prefix}[{number}].{member}")
         for place, reason in enumerate(notification.reasons):
             if reason not in list(Reason):
                 near = get_close_matches(reason, list(Reason), 1)
                 remedy = f"did you mean {near[0]}?" if near else "docs/reference/reasons.md lists them"
-                yield f"{prefix}[{number}].reasons[{place}]", f"no such reason: {reason}; {remedy}"
+                yield FieldFault(f"no such reason: {reason}", remedy, f"{prefix}[{number}].reasons[{place}]")
 
 
 def _values(key: Key, status: RolloutStatus | None, reason: Reason, message: str, at: datetime) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ brings a behaviour removes its line here.
 from collections.abc import Iterator
 from datetime import timedelta
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
 from ingress_canary.api.units import format_duration
@@ -15,47 +16,47 @@ from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.status.notices import notification_faults
 
-NO_PROMETHEUS = "needs evidence from Prometheus; run the daemon with --source prometheus, or use requests or latency"
+NO_PROMETHEUS = FieldFault(
+    "needs evidence from Prometheus", "run the daemon with --source prometheus, or use requests or latency"
+)
 
 
-def unsupported_rollout(spec: RolloutSpec) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each field of a rollout that cannot be combined with the others."""
+def unsupported_rollout(spec: RolloutSpec) -> Iterator[FieldFault]:
+    """Yield the fault of each field of a rollout that cannot be combined with the others."""
     if spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
         for side in ("canary", "stable"):
             if getattr(spec.workload, side) is None:
-                yield f"spec.workload.{side}", "CopyImages needs both workloads; name it, or use Manual"
+                yield FieldFault("CopyImages needs both workloads", "name it, or use Manual", f"spec.workload.{side}")
     canary = spec.workload.canary
     if canary is not None and canary == spec.workload.stable:
-        yield "spec.workload.stable", "is the canary's workload too; name the one behind the stable Service, or none"
+        remedy = "name the one behind the stable Service, or none"
+        yield FieldFault("is the canary's workload too", remedy, "spec.workload.stable")
     if spec.workload.scale_canary is not None and (canary is None or canary.kind is WorkloadKind.DAEMON_SET):
-        why = "there is nothing to scale; set spec.workload.canary to a Deployment or a StatefulSet"
-        yield "spec.workload.scaleCanary", why
+        remedy = "set spec.workload.canary to a Deployment or a StatefulSet"
+        yield FieldFault("there is nothing to scale", remedy, "spec.workload.scaleCanary")
 
 
-def unsupported_schedule(
-    spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True
-) -> Iterator[tuple[str, str]]:
-    """Yield (field, message) of each field of a schedule that the daemon does not support.
+def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True) -> Iterator[FieldFault]:
+    """Yield the fault of each field of a schedule that the daemon does not support.
 
     ``prometheus`` says whether its evidence comes from there.
     """
     if len(StepList.of(spec)) > MAX_STEPS:
-        yield (
-            f"{prefix}.steps",
-            f"expands to more than {MAX_STEPS} steps; raise by or factor of a ramp, or remove steps",
-        )
+        remedy = "raise by or factor of a ramp, or remove steps"
+        yield FieldFault(f"expands to more than {MAX_STEPS} steps", remedy, f"{prefix}.steps")
     yield from _never_finished(spec, prefix)
     yield from _of_no_step(spec, prefix)
     yield from notification_faults(spec.notifications, f"{prefix}.notifications")
     for number, slo in enumerate(spec.slos):
+        sli = f"{prefix}.slos[{number}].sli"
         for member, faults in _queries(slo.sli):
-            yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for fault in faults)
+            yield from (fault._replace(field=f"{sli}.{member}") for fault in faults)
             if not prometheus:
-                yield f"{prefix}.slos[{number}].sli.{member}", NO_PROMETHEUS
-        yield from ((f"{prefix}.slos[{number}].sli.{member}", fault) for member, fault in _one_sided(slo.sli))
+                yield NO_PROMETHEUS._replace(field=f"{sli}.{member}")
+        yield from _one_sided(slo.sli, sli)
 
 
-def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
+def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[FieldFault]]]:
     """Yield each of the user's queries by its field, with its faults."""
     if sli.prometheus is not None:
         for member in ("bad", "good", "total"):
@@ -66,7 +67,7 @@ def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[str]]]:
         yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
 
 
-def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
+def _one_sided(sli: Sli, prefix: str) -> Iterator[FieldFault]:
     """Yield the counter that covers both sides while the other one covers one side."""
     own = sli.prometheus
     if own is None:
@@ -75,14 +76,15 @@ def _one_sided(sli: Sli) -> Iterator[tuple[str, str]]:
     if part is None or not one_sided(part, own.total):
         return
     everybody, sided = ("total", member) if is_sided(part) else (member, "total")
-    why = (
+    yield FieldFault(
         f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
-        "other requests too; tell the sides apart in both, or write {{canaryService}} in both: that judges it alone"
+        "other requests too",
+        "tell the sides apart in both, or write {{canaryService}} in both: that judges it alone",
+        f"{prefix}.prometheus.{everybody}",
     )
-    yield f"prometheus.{everybody}", why
 
 
-def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[FieldFault]:
     """Yield the steps that gates name and that do not exist."""
     steps = StepList.of(spec).steps
     known = {str(step.index) for step in steps} | {step.name for step in steps if step.name}
@@ -91,11 +93,11 @@ def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
     for number, gate in enumerate(spec.gates):
         for place, step in enumerate(gate.steps):
             if step not in known:
-                why = f"there is no step {step}; write {there} from 1 to {len(steps)}"
-                yield f"{prefix}.gates[{number}].steps[{place}]", why
+                remedy = f"write {there} from 1 to {len(steps)}"
+                yield FieldFault(f"there is no step {step}", remedy, f"{prefix}.gates[{number}].steps[{place}]")
 
 
-def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]]:
+def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[FieldFault]:
     """Yield the steps that no window is long enough for, with finishInWindow."""
     windows = spec.windows
     if windows is None or not windows.finish_in_window or not windows.allow:
@@ -105,5 +107,5 @@ def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[tuple[str, str]
         needed = timedelta(seconds=step.bake) + spec.analysis.settle
         if longest is not None and needed > longest:
             why = f"{step.title} takes {format_duration(needed)}, no window more than {format_duration(longest)}"
-            yield f"{prefix}.windows", f"finishInWindow: {why}; shorten the bake or allow longer hours"
+            yield FieldFault(f"finishInWindow: {why}", "shorten the bake or allow longer hours", f"{prefix}.windows")
             return

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import Probe
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.router import Router
@@ -54,11 +55,12 @@ def probe_request(probe: Probe, exposure: Exposure, router: Router, revision: st
     return ProbeRequest(probe.url, probe.host, headers, probe.header, value, seconds)
 
 
-def unaskable_probe(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[str]:
+def unaskable_probe(probe: Probe, routes: tuple[Exposure, ...]) -> Iterator[FieldFault]:
     """Yield why a probe could not force its way to the canary at some step."""
     header = next((route.header for route in routes if route.header is not None and route.header.pattern), None)
     if header is not None and probe.send is None:
-        yield f"header {header.name} is matched by a pattern; set send to a value that matches it"
+        what, remedy = f"header {header.name} is matched by a pattern", "set send to a value that matches it"
+        yield FieldFault(what, remedy, "spec.probe")
 
 
 def read_probe_answer(request: ProbeRequest, at: datetime, code: int, headers: Mapping[str, str]) -> ProbeAnswer:

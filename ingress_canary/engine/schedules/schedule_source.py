@@ -12,6 +12,8 @@ from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.objects.revision import digest
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.unsupported import unsupported_schedule
@@ -24,13 +26,20 @@ from ingress_canary.ports import Cluster
 
 @dataclass(frozen=True, slots=True)
 class CurrentSchedule:
-    """A schedule as it is written now."""
+    """A schedule as it is written now, or as the rollout began with it."""
 
     version: object
     """Identity of this version: the key, uid and generation, or the inline schedule itself."""
     content: Any
-    where: str
-    """Its name in messages."""
+    field: str
+    """Where it is written."""
+    object: str = ""
+    """Kind and key of the object that it is written in; empty for the rollout itself."""
+
+    @property
+    def where(self) -> str:
+        """Its name in messages."""
+        return f"{self.object} {self.field}" if self.object else self.field
 
 
 def shared_in(spec: RolloutSpec, status: RolloutStatus, options: Options) -> str | None:
@@ -51,12 +60,12 @@ def compiled_schedule_of(
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the compiled schedule with its obstacles: as the rollout began, or the present one before that."""
     if status.schedule is not None:
-        stored = status.schedule
-        return _compiled_schedule(state, stored.hash, stored.content, "status.schedule.content", options, AS_BEGUN)
+        stored = CurrentSchedule(status.schedule.hash, status.schedule.content, "status.schedule.content")
+        return _compiled_schedule(state, stored, options, AS_BEGUN)
     source = _source(cluster, spec, options)
     if not isinstance(source, CurrentSchedule):
         return None, [source]
-    return _compiled_schedule(state, source.version, source.content, source.where, options)
+    return _compiled_schedule(state, source, options)
 
 
 def newer_than(
@@ -67,9 +76,7 @@ def newer_than(
         return None
     source = _source(cluster, spec, options)
     if not isinstance(source, CurrentSchedule):
-        return NewerSchedule(
-            f"the rollout keeps the schedule it began with; a new one could not begin: {source[1]}", usable=False
-        )
+        return NewerSchedule(Message(MessageKey.SCHEDULE_GONE, why=source.message), usable=False)
     version, began = source.version, status.schedule.hash
     if state.present is None or (state.present[0] is not version and state.present[0] != version):
         state.present = version, _hash(source.content)
@@ -77,13 +84,11 @@ def newer_than(
     # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
     if found == began or (found is not None and found == _hash(status.schedule.content)):
         return None
-    kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
-        why = f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
-        return NewerSchedule(why, usable=False)
-    return NewerSchedule(
-        f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it", usable=True
-    )
+        unusable = Message(MessageKey.SCHEDULE_UNUSABLE, kept=status.schedule.hash, where=source.where)
+        return NewerSchedule(unusable, usable=False)
+    changed = Message(MessageKey.SCHEDULE_CHANGED, kept=status.schedule.hash, where=source.where, found=found)
+    return NewerSchedule(changed, usable=True)
 
 
 def _hash(content: Any) -> str | None:
@@ -98,45 +103,42 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSch
     """Return the schedule that the spec names now, or why there is none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
-            why = "spec.schedule.inline: this daemon takes shared schedules only; use spec.schedule.ref"
-            return Reason.INVALID_SPEC, why
+            what, remedy = Message(MessageKey.NO_INLINE_SCHEDULES), Message(MessageKey.USE_SHARED_SCHEDULE)
+            return Obstacle(Reason.INVALID_SPEC, what, remedy, "spec.schedule.inline")
         return CurrentSchedule(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
     ref = spec.schedule.ref
     assert ref is not None
     where = Key(ref.namespace or options.namespace, ref.name)
     if where.namespace not in {options.namespace, *options.schedule_namespaces}:
-        why = (
-            f"spec.schedule.ref.namespace: {where.namespace} is none that this daemon takes schedules from; "
-            "name another, or add it to the setting schedule_namespaces"
+        return Obstacle(
+            Reason.INVALID_SPEC,
+            Message(MessageKey.NO_SCHEDULE_NAMESPACE, namespace=where.namespace),
+            Message(MessageKey.NAME_SCHEDULE_NAMESPACE),
+            "spec.schedule.ref.namespace",
         )
-        return Reason.INVALID_SPEC, why
     body = cluster.schedule(where)
     if body is None:
-        return Reason.SCHEDULE_MISSING, f"CanarySchedule {where} does not exist; create it or correct the name"
+        missing = Message(MessageKey.MISSING, kind="CanarySchedule", name=where)
+        return Obstacle(Reason.SCHEDULE_MISSING, missing, Message(MessageKey.CORRECT_NAME))
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
-    return CurrentSchedule((where, version), body.get("spec") or {}, f"CanarySchedule {where} spec")
+    return CurrentSchedule((where, version), body.get("spec") or {}, "spec", f"CanarySchedule {where}")
 
 
 def _compiled_schedule(
     state: RolloutState,
-    source: object,
-    content: Any,
-    where: str,
+    source: CurrentSchedule,
     options: Options,
     context: Mapping[str, Any] | None = None,
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the compiled schedule with its obstacles, compiled once for each version of it."""
-    if state.compiled is None or state.compiled[0] != source:
+    if state.compiled is None or state.compiled[0] != source.version:
         try:
-            known = source if isinstance(source, ScheduleSpec) else None
-            spec = known or ScheduleSpec.model_validate(content, extra="ignore", context=context)
+            known = source.version if isinstance(source.version, ScheduleSpec) else None
+            spec = known or ScheduleSpec.model_validate(source.content, extra="ignore", context=context)
         except ValidationError as error:
-            return None, [(Reason.INVALID_SPEC, explain(error, where))]
-        found = unsupported_schedule(spec, where, prometheus=options.prometheus)
-        state.compiled = (
-            source,
-            shared_schedule(spec),
-            tuple((Reason.INVALID_SPEC, f"{field}: {why}") for field, why in found),
-        )
+            return None, [Obstacle(Reason.INVALID_SPEC, *explain(error, source.field), source.object)]
+        found = unsupported_schedule(spec, source.field, prometheus=options.prometheus)
+        obstacles = tuple(Obstacle(Reason.INVALID_SPEC, *fault, source.object) for fault in found)
+        state.compiled = source.version, shared_schedule(spec), obstacles
     _, compiled, obstacles = state.compiled
     return compiled, list(obstacles)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ingress_canary.api.gate import GateStatus
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
@@ -52,7 +53,7 @@ class RolloutState:
     generation: int = -1
     """Of the spec below."""
     spec: RolloutSpec | None = None
-    spec_problem: str | None = None
+    spec_problem: FieldFault | None = None
     """Why the present spec cannot be read; ``spec`` is the last one that could."""
     compiled: tuple[object, CompiledSchedule, tuple[Obstacle, ...]] | None = None
     """The source of the schedule last compiled, the compiled schedule, and its fields that are not supported."""
@@ -82,7 +83,7 @@ class RolloutState:
     """When the present step began, and what each controller process had counted once it had settled."""
     audience: Audience | None = None
     """Recipients of notifications that its schedule names, as it was last read."""
-    warned: frozenset[tuple[int, str, str]] | None = None
+    warned: frozenset[tuple[str, str, str]] | None = None
     """Rule, object and field of each warning of preflight that an Event was recorded for; None until that is known."""
     found_before: str | None = None
     """What the condition Preflight said when this process first read it; empty without one."""

@@ -143,9 +143,9 @@ def test_a_person_may_resume_at_any_hour() -> None:
 def test_a_step_that_fits_no_window_is_refused() -> None:
     allow = [{"days": ["Mon"], "from": "09:00", "to": "10:00"}]
     long = [{"weight": 5, "bake": "1m"}, {"name": "night", "weight": 50, "bake": "1h"}]
-    ((field, message),) = unsupported_schedule(schedule(steps=long, windows={"allow": allow, "finishInWindow": True}))
-    assert field == "spec.windows"
-    assert message.startswith("finishInWindow: step 2 (night) takes 1h15s, no window more than 1h; ")
+    (fault,) = unsupported_schedule(schedule(steps=long, windows={"allow": allow, "finishInWindow": True}))
+    assert fault.field == "spec.windows"
+    assert fault.what == "finishInWindow: step 2 (night) takes 1h15s, no window more than 1h"
     assert list(unsupported_schedule(schedule(steps=long, windows={"allow": allow}))) == []
     assert list(unsupported_schedule(schedule(steps=long, windows={"finishInWindow": True}))) == []
     every = [{"days": DAYS, "from": "00:00", "to": "12:00"}, {"days": DAYS, "from": "12:00", "to": "00:00"}]

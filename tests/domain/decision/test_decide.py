@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase, Verdict
+from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.revision import template_hash
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -586,9 +587,9 @@ def test_on_failure_pause_holds_the_weight_until_a_person_decides() -> None:
         (World(canary=deployment("checkout-canary", "app:v2", rolled_out=False)), Reason.CANARY_NOT_READY),
         (World(canary_ready=0), Reason.CANARY_NOT_READY),
         (World(foreign=True), Reason.PREFLIGHT_FAILED),
-        (World(obstacles=((Reason.PREFLIGHT_FAILED, "rule 5"),)), Reason.PREFLIGHT_FAILED),
-        (World(obstacles=((Reason.INVALID_SPEC, "spec.x: y"),)), Reason.INVALID_SPEC),
-        (World(schedule=None, obstacles=((Reason.SCHEDULE_MISSING, "none"),)), Reason.SCHEDULE_MISSING),
+        (World(obstacles=(Obstacle(Reason.PREFLIGHT_FAILED, "rule 5"),)), Reason.PREFLIGHT_FAILED),
+        (World(obstacles=(Obstacle(Reason.INVALID_SPEC, "spec.x: y"),)), Reason.INVALID_SPEC),
+        (World(schedule=None, obstacles=(Obstacle(Reason.SCHEDULE_MISSING, "none"),)), Reason.SCHEDULE_MISSING),
         (World(outage="connection refused"), Reason.NO_DATA),
         (World(rejected="admission webhook says no"), Reason.SHADOW_REJECTED),
     ],
@@ -604,7 +605,7 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
 
 
 def test_whose_the_shadows_name_is_preflight_reports_and_nobody_is_asked_to_delete_it() -> None:
-    world = World(foreign=True, obstacles=((Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
+    world = World(foreign=True, obstacles=(Obstacle(Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
     assert str(world.pass_().message) == "CanaryRollout shop/a comes first"
     world.obstacles = ()
     assert str(world.pass_().message).endswith("belongs to somebody else; choose another spec.shadow.name")
@@ -689,7 +690,7 @@ def test_a_clock_that_was_set_back_makes_no_time_of_being_not_ready() -> None:
 
 def test_a_problem_found_in_mid_rollout_holds_and_clears_by_itself() -> None:
     world = at_step(2)
-    world.obstacles = ((Reason.PREFLIGHT_FAILED, "Service checkout-canary has no ready endpoint"),)
+    world.obstacles = (Obstacle(Reason.PREFLIGHT_FAILED, "Service checkout-canary has no ready endpoint"),)
     world.step(30)
     assert (world.status.reason, world.weight) == (Reason.PREFLIGHT_FAILED, 50)
     world.obstacles = ()
@@ -706,7 +707,7 @@ def test_a_schedule_that_can_no_longer_be_read_holds_but_lets_a_person_abort() -
     world = at_step(2)
     world.schedule = None
     world.status = world.status.model_copy(update={"schedule": None})
-    world.obstacles = ((Reason.SCHEDULE_MISSING, "gone"),)
+    world.obstacles = (Obstacle(Reason.SCHEDULE_MISSING, "gone"),)
     world.evaluation = None
     world.pass_()
     assert (world.status.phase, world.status.reason, world.weight) == (Phase.PROGRESSING, Reason.SCHEDULE_MISSING, 50)

@@ -7,6 +7,7 @@ import pytest
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.decide import hold_unreadable_spec
+from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
@@ -169,7 +170,7 @@ def test_resume_does_nothing_while_the_schedule_cannot_be_read() -> None:
     world = paused()
     world.schedule, world.evaluation = None, None
     world.status = world.status.model_copy(update={"schedule": None})
-    world.obstacles = ((Reason.SCHEDULE_MISSING, "CanarySchedule gone"),)
+    world.obstacles = (Obstacle(Reason.SCHEDULE_MISSING, "CanarySchedule gone"),)
     world.action = "resume#1"
     world.pass_()
     assert (world.status.phase, result(world)) == (Phase.PAUSED, "no effect: CanarySchedule gone")
@@ -179,7 +180,7 @@ def test_a_lowered_weight_is_honoured_though_the_schedule_cannot_be_read() -> No
     world = at_step(2)
     world.schedule, world.evaluation = None, None
     world.status = world.status.model_copy(update={"schedule": None})
-    world.obstacles = ((Reason.SCHEDULE_MISSING, "gone"),)
+    world.obstacles = (Obstacle(Reason.SCHEDULE_MISSING, "gone"),)
     world.annotate(canary_weight="10")
     world.settle()
     assert (world.status.phase, world.weight) == (Phase.PAUSED, 10)
@@ -528,7 +529,7 @@ def test_a_spec_that_cannot_be_read_for_a_while_does_not_change_how_a_rollout_en
 def test_a_pause_says_why_again_once_everything_can_be_read() -> None:
     world = paused()
     before, readable = world.status, world.schedule
-    world.schedule, world.evaluation, world.obstacles = None, None, ((Reason.SCHEDULE_MISSING, "none"),)
+    world.schedule, world.evaluation, world.obstacles = None, None, (Obstacle(Reason.SCHEDULE_MISSING, "none"),)
     world.status = before.model_copy(update={"schedule": None})
     world.pass_()
     assert (world.status.phase, world.status.reason) == (Phase.PAUSED, Reason.SCHEDULE_MISSING)
@@ -567,7 +568,7 @@ def test_a_preflight_that_fails_when_the_shadow_must_be_made_anew_keeps_it_away(
     world = at_step(2)
     world.shadow = None
     world.settle()
-    world.obstacles = ((Reason.PREFLIGHT_FAILED, "rule 5"),)
+    world.obstacles = (Obstacle(Reason.PREFLIGHT_FAILED, "rule 5"),)
     world.action = "resume#1"
     world.step(3)
     assert (world.status.reason, world.shadow) == (Reason.PREFLIGHT_FAILED, None)
@@ -608,6 +609,6 @@ def test_a_rollback_that_could_not_be_stored_stays_off_after_a_restart() -> None
 def test_an_obstacle_keeps_a_step_whose_requirement_is_met() -> None:
     world = at_step(1)
     world.step(6)
-    world.obstacles = ((Reason.PREFLIGHT_FAILED, "rule 5"),)
+    world.obstacles = (Obstacle(Reason.PREFLIGHT_FAILED, "rule 5"),)
     world.step(20)
     assert (world.status.reason, world.weight) == (Reason.PREFLIGHT_FAILED, 5)

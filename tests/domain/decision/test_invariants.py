@@ -29,6 +29,7 @@ from ingress_canary.domain.decision.observation import (
     Alert,
     Decision,
     Observation,
+    Obstacle,
     leaves_shadow_alone,
     wanted_exposure,
 )
@@ -314,8 +315,8 @@ schedules = st.builds(
 VERBS = [*Verb, "explode", ""]
 OBSTACLES = [
     (),
-    ((Reason.PREFLIGHT_FAILED, "rule 5: another canary"),),
-    ((Reason.INVALID_SPEC, "spec.x: y"),),
+    (Obstacle(Reason.PREFLIGHT_FAILED, "rule 5: another canary"),),
+    (Obstacle(Reason.INVALID_SPEC, "spec.x: y"),),
 ]
 
 

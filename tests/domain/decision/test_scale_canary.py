@@ -8,9 +8,11 @@ import pytest
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import Obstacle
+from ingress_canary.domain.preflight.problem import RuleFlag
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.unsupported import unsupported_rollout
 from ingress_canary.domain.workload.scale_canary import replicas_due
+from tests.domain.shop import Manifest, deleted, pods, problems, rollout_spec, service, shop
 from tests.domain.world import World, deployment, rollout, with_spec
 
 CANARY: dict[str, Any] = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}}
@@ -134,7 +136,7 @@ def test_what_another_writer_makes_of_the_replicas_is_not_fought() -> None:
 
 @pytest.mark.parametrize(
     ("obstacles", "foreign", "paused"),
-    [(((Reason.INVALID_SPEC, "spec.x: y"),), False, False), ((), True, False), ((), False, True)],
+    [((Obstacle(Reason.INVALID_SPEC, "spec.x: y"),), False, False), ((), True, False), ((), False, True)],
     ids=["invalid", "foreign", "paused"],
 )
 def test_nothing_is_scaled_for_a_rollout_that_cannot_begin(
@@ -144,6 +146,61 @@ def test_nothing_is_scaled_for_a_rollout_that_cannot_begin(
     with_spec(world, paused=paused)
     world.step(3)
     assert world.replicas_set == []
+
+
+SCALED_ROLLOUT = rollout_spec(workload=SCALED)
+SELECTED = service("checkout-canary", selector={"app": "checkout-canary"})
+WORKLOAD = {
+    "kind": "Deployment",
+    "metadata": {"name": "checkout-canary", "namespace": "shop"},
+    "spec": {
+        "template": {
+            "metadata": {"labels": {"app": "checkout-canary"}},
+            "spec": {"containers": [{"name": "app", "ports": [{"name": "http", "containerPort": 8080}]}]},
+        }
+    },
+}
+
+
+def ports(target: str | int, number: int = 80) -> list[dict[str, Any]]:
+    return [{"name": "http", "port": number, "targetPort": target}]
+
+
+@pytest.mark.parametrize(
+    ("canary_service", "given", "rule"),
+    [
+        ({**SELECTED, "spec": {**SELECTED["spec"], "ports": ports("http", 8080)}}, {}, "canary-port-resolves"),
+        ({**SELECTED, "spec": {**SELECTED["spec"], "ports": ports("web")}}, {}, "canary-port-resolves"),
+        (service("checkout-canary", selector={"app": "checkout-v2"}), {}, "canary-service-selects-workload"),
+        (service("checkout-canary"), {}, "canary-service-selects-workload"),
+        (service("checkout-canary", type="ExternalName", ports=[]), {}, "canary-service-selects-workload"),
+        (deleted(SELECTED), {}, "canary-service-exists"),
+        # what preflight may not read is no reason to scale either
+        (SELECTED, {"sees_classes": False}, "class-is-served"),
+    ],
+    ids=["port", "named port", "selector", "no selector", "ExternalName", "no Service", "unchecked"],
+)
+def test_nothing_is_scaled_for_what_replicas_would_not_cure(
+    canary_service: Manifest, given: dict[str, Any], rule: str
+) -> None:
+    asleep_shop = shop(canary_service, WORKLOAD, pods("checkout-canary"))
+    found = problems(asleep_shop, spec=SCALED_ROLLOUT, **given)
+    assert rule in [problem.id for problem in found]
+    world = asleep(problems=found)
+    world.step(15)
+    assert world.replicas_set == []
+    assert (world.status.phase, world.status.reason) == (Phase.PENDING, Reason.PREFLIGHT_FAILED)
+    assert given or "start the canary workload" not in world.status.message
+
+
+@pytest.mark.parametrize("target", ["http", 8080])
+def test_missing_endpoints_alone_are_cured_by_scaling(target: str | int) -> None:
+    whole = {**SELECTED, "spec": {**SELECTED["spec"], "ports": ports(target)}}
+    found = problems(shop(whole, WORKLOAD, pods("checkout-canary")), spec=SCALED_ROLLOUT)
+    assert [(problem.id, problem.flags) for problem in found] == [("canary-has-endpoints", RuleFlag.CURED_BY_SCALING)]
+    world = asleep(problems=found)
+    world.settle()
+    assert world.replicas_set == [3]
 
 
 def test_a_refused_scaling_is_reported_with_the_apis_message() -> None:
@@ -174,13 +231,13 @@ def test_a_workload_that_the_spec_no_longer_names_is_not_scaled_back() -> None:
 @pytest.mark.parametrize("canary", [None, {"kind": "DaemonSet", "name": "checkout-canary"}], ids=["none", "daemonset"])
 def test_what_cannot_be_scaled_is_refused_in_words(canary: Any) -> None:
     workload = {"scaleCanary": {"to": 3}, **({"canary": canary} if canary else {})}
-    ((field, message),) = unsupported_rollout(rollout(workload=workload))
-    assert field == "spec.workload.scaleCanary"
-    assert "set spec.workload.canary to a Deployment or a StatefulSet" in message
+    (fault,) = unsupported_rollout(rollout(workload=workload))
+    assert fault.field == "spec.workload.scaleCanary"
+    assert fault.remedy == "set spec.workload.canary to a Deployment or a StatefulSet"
 
 
 @pytest.mark.parametrize("side", ["canary", "stable"])
 def test_copy_images_without_a_workload_is_refused_in_words(side: str) -> None:
     named = {key: value for key, value in CANARY.items() if key != side}
-    ((field, _),) = unsupported_rollout(rollout(promotion={"strategy": "CopyImages"}, workload=named))
-    assert field == f"spec.workload.{side}"
+    (fault,) = unsupported_rollout(rollout(promotion={"strategy": "CopyImages"}, workload=named))
+    assert fault.field == f"spec.workload.{side}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase
+from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import INTERVAL, PRIMARY, World, at_step, deployment, schedule, with_spec
 
@@ -95,7 +96,7 @@ def test_a_person_may_do_so_outside_a_window(request_: str) -> None:
     [
         (lambda w: setattr(w, "frozen", "incident"), "no effect: nothing advances anywhere: incident"),
         (
-            lambda w: setattr(w, "obstacles", ((Reason.PREFLIGHT_FAILED, "rule 5: another canary"),)),
+            lambda w: setattr(w, "obstacles", (Obstacle(Reason.PREFLIGHT_FAILED, "rule 5: another canary"),)),
             "no effect: rule 5: another canary",
         ),
         (lambda w: with_spec(w, paused=True), "no effect: spec.paused is true; set it to false"),

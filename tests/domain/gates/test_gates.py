@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingress_canary.api.gate import GateStatus, GateVerdict
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation
+from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.gates.request import gate_calls
 from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
 from ingress_canary.domain.metrics.samples import Reading
@@ -415,7 +415,7 @@ def test_a_schedule_that_cannot_be_read_any_more_keeps_the_answers_and_asks_noth
     made = world(gate("duringStep"), says=PASSED)
     made.until(lambda w: w.weight == 5)
     made.step()
-    seen = made.observe()._replace(compiled=None, obstacles=((Reason.INVALID_SPEC, "broken"),))
+    seen = made.observe()._replace(compiled=None, obstacles=(Obstacle(Reason.INVALID_SPEC, "broken"),))
     kept = decide(seen, made.now).status.gates
     assert [(one.name, one.verdict, one.next_at) for one in kept] == [("qa", PASSED, None)]
     assert list(gate_calls(seen, decide(seen, made.now).status)) == []

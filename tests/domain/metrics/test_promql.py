@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import promql_parser
 import pytest
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.domain.metrics.promql import VARIABLES, counter_faults, fill, is_sided, selector, value_faults
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.sli_kinds import SliSet
@@ -82,9 +83,9 @@ def test_a_sum_is_taken_for_its_series(query: str, raw: str) -> None:
     ],
 )
 def test_what_is_no_counter_is_refused_with_a_remedy(query: str, fault: str) -> None:
-    (message,) = counter_faults(query)
-    assert message.startswith(fault)
-    assert "; " in message
+    (found,) = counter_faults(query)
+    assert str(found).startswith(fault)
+    assert found.remedy
 
 
 @pytest.mark.parametrize("query", ["x", "sum(rate(x[5m])) / 2", "avg_over_time(x[1m])", "scalar(x)"])
@@ -96,8 +97,8 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
     ("query", "fault"), [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is not PromQL")]
 )
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
-    (message,) = value_faults(query)
-    assert message.startswith(fault)
+    (found,) = value_faults(query)
+    assert found.what.startswith(fault)
 
 
 def test_blanks_without_end_are_looked_through_once() -> None:
@@ -121,15 +122,15 @@ def test_costly_regular_expressions_are_asked_as_they_are_written(query: str, ra
 
 def test_a_regular_expression_that_is_none_is_refused() -> None:
     (message,) = counter_faults('x{a=~"(b"}')
-    assert message == "is not PromQL: illegal regex for (b; correct it"
+    assert str(message) == "is not PromQL: illegal regex for (b; correct it"
 
 
 @pytest.mark.parametrize("faults", [counter_faults, value_faults])
 def test_a_query_that_is_too_deep_is_refused_before_it_is_parsed(
-    faults: Callable[[str], Iterator[str]], parses: list[str]
+    faults: Callable[[str], Iterator[FieldFault]], parses: list[str]
 ) -> None:
     (message,) = faults("-" * 26 + "deep")
-    assert message.startswith("is nested 26 levels deep, and 25 are the most")
+    assert message.what.startswith("is nested 26 levels deep, and 25 are the most")
     with pytest.raises(ValueError, match="is nested 26 levels deep"):
         selector(fill("{{revision}}deep", {"revision": "(" * 26}, Side.CANARY))
     assert parses == []
@@ -143,8 +144,7 @@ def test_a_content_is_parsed_once_for_all_that_ask_and_with_any_answer(parses: l
     ]
     for _ in range(3):  # daemons' terms, each of which reads the schedule anew
         spec = schedule(slos=slos)
-        refused = dict(unsupported_schedule(spec))
-        assert set(refused) == {
+        assert {fault.field for fault in unsupported_schedule(spec)} == {
             "spec.slos[0].sli.prometheus.total", "spec.slos[1].sli.prometheusThreshold.query",
         }  # fmt: skip
         for _ in range(3):  # readings

@@ -7,8 +7,9 @@ import pytest
 
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.decision.observation import NewerSchedule
+from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
 from tests.domain.decision.test_approvals import approve, waiting
@@ -87,7 +88,9 @@ def terminating() -> World:
 
 REACHED: dict[Reason, Callable[[], World]] = {
     Reason.INVALID_SPEC: lambda: on(World(spec=rollout(**COPY), stable=None)),
-    Reason.SCHEDULE_MISSING: lambda: on(World(schedule=None, obstacles=((Reason.SCHEDULE_MISSING, "not there"),))),
+    Reason.SCHEDULE_MISSING: lambda: on(
+        World(schedule=None, obstacles=(Obstacle(Reason.SCHEDULE_MISSING, "not there"),))
+    ),
     Reason.PREFLIGHT_FAILED: lambda: on(World(foreign=True)),
     Reason.SHADOW_REJECTED: lambda: on(World(rejected="denied by a webhook")),
     Reason.SHADOW_TERMINATING: terminating,
@@ -147,7 +150,7 @@ WARNING = Problem(23, "apply-times", ProblemSeverity.WARNING, "Ingress shop/chec
 SHOWN: dict[Reason, tuple[tuple[Problem, ...], NewerSchedule | None]] = {
     Reason.PREFLIGHT_PASSED: ((), None),
     Reason.PREFLIGHT_WARNING: ((WARNING,), None),
-    Reason.SCHEDULE_CHANGED: ((), NewerSchedule("the schedule was edited", usable=True)),
+    Reason.SCHEDULE_CHANGED: ((), NewerSchedule(verbatim("the schedule was edited"), usable=True)),
 }
 """By what is published beside a decision: what preflight found, and that there is another schedule by now."""
 

@@ -201,9 +201,9 @@ def test_missing_data_are_sent_once_beyond_no_data_timeout() -> None:
     ],
 )
 def test_what_could_not_be_sent_is_named(members: dict[str, Any], field: str, words: str) -> None:
-    ((found, why),) = notification_faults([notification(**members)], "n")
-    assert found == field
-    assert words in why
+    (fault,) = notification_faults([notification(**members)], "n")
+    assert fault.field == field
+    assert words in str(fault)
 
 
 def test_a_good_notification_has_no_fault() -> None:

@@ -15,9 +15,9 @@ SLO: dict[str, Any] = {"name": "a", "objective": 99}
 def test_a_gate_of_a_step_that_there_is_not_is_named_with_those_that_there_are(step: str) -> None:
     steps = [{"name": "first-try", "weight": 5, "bake": "1m"}, {"ramp": {"from": 6, "to": 7, "by": 1, "bake": "1m"}}]
     gate = {"name": "qa", "when": "beforeStep", "url": "http://qa/", "steps": ["first-try", "3", step]}
-    ((field, why),) = unsupported_schedule(schedule(steps=steps, gates=[gate]))
-    assert field == "spec.gates[0].steps[2]"
-    assert why == f"there is no step {step}; write first-try or a number from 1 to 3"
+    (fault,) = unsupported_schedule(schedule(steps=steps, gates=[gate]))
+    assert fault.field == "spec.gates[0].steps[2]"
+    assert str(fault) == f"{fault.field}: there is no step {step}; write first-try or a number from 1 to 3"
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_a_gate_of_a_step_that_there_is_not_is_named_with_those_that_there_are(s
 def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str]) -> None:
     assert list(unsupported_schedule(schedule(slos=[slo]))) == []
     refused = list(unsupported_schedule(schedule(slos=[slo]), prometheus=False))
-    assert [field for field, _ in refused] == [f"spec.slos[0].sli.{field}" for field in fields]
-    assert all("run the daemon with --source prometheus" in why for _, why in refused)
+    assert [fault.field for fault in refused] == [f"spec.slos[0].sli.{field}" for field in fields]
+    assert all("run the daemon with --source prometheus" in fault.remedy for fault in refused)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str
     ],
 )
 def test_one_counter_of_a_side_and_one_of_everybody_are_refused(own: dict[str, Any], field: str, sided: str) -> None:
-    ((where, why),) = unsupported_schedule(schedule(slos=[{**SLO, "sli": {"prometheus": own}}]))
-    assert where == f"spec.slos[0].sli.prometheus.{field}"
-    assert why.startswith(f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that")
-    assert "; tell the sides apart in both, or write {{canaryService}} in both" in why
+    (fault,) = unsupported_schedule(schedule(slos=[{**SLO, "sli": {"prometheus": own}}]))
+    assert fault.field == f"spec.slos[0].sli.prometheus.{field}"
+    assert fault.what.startswith(f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that")
+    assert fault.remedy.startswith("tell the sides apart in both, or write {{canaryService}} in both")
 
 
 def test_counters_that_both_distinguish_the_sides_or_neither_are_taken() -> None:

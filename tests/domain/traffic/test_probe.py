@@ -50,8 +50,9 @@ def test_a_pattern_needs_a_value_that_matches_it() -> None:
     assert list(unaskable_probe(PROBE.model_copy(update={"send": "staff-7"}), routes)) == []
     assert list(unaskable_probe(PROBE, routes[:1])) == []
     (why,) = unaskable_probe(PROBE, routes)
-    assert "X-Canary" in why
-    assert "set send to a value" in why
+    assert why.field == "spec.probe"
+    assert "X-Canary" in why.what
+    assert "set send to a value" in why.remedy
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_however_a_rollout_ends_nobody_is_on_the_canary_and_it_says_what_is_ther
     assert conditions["ShadowRemoved"].status == "False"
     assert conditions["ShadowRemoved"].reason == Reason.SHADOW_TERMINATING
     assert KEEP in conditions["ShadowRemoved"].message
-    assert world.status.message.endswith(str(held))
+    assert world.status.message.endswith(str(held.message))
     assert Reason.SHADOW_TERMINATING in {one.reason for one in world.status.alerts}
     ended = world.status.history[-1]
     assert world.status.reason == ended.reason

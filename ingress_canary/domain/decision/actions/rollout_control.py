@@ -13,7 +13,7 @@ from ingress_canary.domain.decision.rules.copy_images import begin_restore
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import has_copy_begun, is_restoring
 from ingress_canary.domain.reasons.action_results import Refusal, no_effect
-from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -35,7 +35,7 @@ def resume_by_user(seen: Observation, now: datetime, action: Action) -> Decision
     if seen.spec.paused:
         return no_effect(Message(MessageKey.PAUSED_BY_SPEC_STILL))
     if seen.compiled is None:
-        return no_effect(verbatim(str(seen.obstacles[0][1])))
+        return no_effect(seen.obstacles[0].message)
     return resume(seen, now) or nothing_to_do(seen, action)
 
 

@@ -13,7 +13,7 @@ from ingress_canary.domain.decision.outcomes import enter_step, transition, with
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.action_results import Refusal, no_effect, stale
-from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -61,7 +61,7 @@ def restart(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     if is_promoting(seen) and (status.copying is not None or status.finishing or is_stable_replaced(seen)):
         return no_effect(Message(MessageKey.STABLE_IS_BECOMING))
     if seen.outdated is not None and not seen.outdated.usable:
-        return no_effect(verbatim(seen.outdated.why))
+        return no_effect(seen.outdated.why)
     # as in newer_revision: with cookie affinity, or with another writer, weight 0 does not take every client off
     off = without_shadow() if seen.sticky or leaves_shadow_alone(status) else without_traffic()
     message = Message(MessageKey.RESTARTED, revision=seen.revision or status.revision)
@@ -78,7 +78,7 @@ def _refusal(seen: Observation) -> Refusal | None:
     if seen.frozen is not None:
         return no_effect(Message(MessageKey.FROZEN_ANYWHERE, why=seen.frozen))
     if seen.obstacles:
-        return no_effect(verbatim(str(seen.obstacles[0][1])))
+        return no_effect(seen.obstacles[0].message)
     if leaves_shadow_alone(status):
         return no_effect(Message(MessageKey.DRIFT_FIGHT_GOES_ON))
     if seen.shadow is None or status.shadow is None or status.shadow.uid is None:

@@ -13,6 +13,8 @@ from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import uncopyable
 
+CORRECT_NAME = Message(MessageKey.CORRECT_NAME)
+
 
 def pending_phase(seen: Observation, now: datetime) -> Decision:
     """Begin when there is no obstacle and stable's error rate is known; until then hold with what is waited for."""
@@ -23,12 +25,12 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
         message = Message(MessageKey.RUNS_STABLE, revision=seen.revision)
         return finish(seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=seen.revision)
     obstacle = obstacle_of(seen)
-    if obstacle is None or obstacle[0] in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
+    if obstacle is None or obstacle.reason in (Reason.CANARY_NOT_READY, Reason.PREFLIGHT_FAILED):
         scaling = await_replicas(seen, now)
         if scaling is not None:
             return scaling
     if obstacle is not None:
-        return hold(seen, *obstacle, revision=seen.status.revision)
+        return hold(seen, obstacle.reason, obstacle.message, revision=seen.status.revision)
     if seen.spec.paused:
         seen = seen._replace(status=without_open_approval(seen.status))
         return hold(seen, Reason.PAUSED_BY_USER, Message(MessageKey.BEGINS_PAUSED))
@@ -50,37 +52,42 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
 
 def obstacle_of(seen: Observation) -> Obstacle | None:
     """Return the worst obstacle to creating the shadow; None when there is none."""
-    if seen.obstacles and seen.obstacles[0][0] in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
+    if seen.obstacles and seen.obstacles[0].reason in (Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING):
         return seen.obstacles[0]
     if seen.terminating is not None:
-        return Reason.SHADOW_TERMINATING, seen.terminating.message
+        return Obstacle(Reason.SHADOW_TERMINATING, seen.terminating.message)
     if seen.foreign:
         # preflight knows whose it is, and which of several rollouts comes first
-        taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else; choose another spec.shadow.name"
-        return seen.obstacles[0] if seen.obstacles else (Reason.PREFLIGHT_FAILED, taken)
+        taken, remedy = Message(MessageKey.SHADOW_TAKEN, name=seen.spec.shadow_name), Message(MessageKey.CHOOSE_SHADOW)
+        unnamed = Obstacle(Reason.PREFLIGHT_FAILED, taken, remedy)
+        return seen.obstacles[0] if seen.obstacles else unnamed
     if seen.revision is None:
         ref = seen.spec.workload.canary
-        name = f"{ref.kind} {ref.name}" if ref else "the canary's workload"
-        return Reason.CANARY_NOT_READY, f"spec.workload.canary: {name} does not exist; create it or correct the name"
+        missing = Message(MessageKey.NO_CANARY_WORKLOAD)
+        if ref is not None:
+            missing = Message(MessageKey.MISSING, kind=ref.kind, name=ref.name)
+        return Obstacle(Reason.CANARY_NOT_READY, missing, CORRECT_NAME, "spec.workload.canary")
     if (uncopied := _uncopied(seen)) is not None:
-        return Reason.INVALID_SPEC, uncopied
+        return uncopied
     if seen.canary is not None and not seen.canary.rolled_out:
-        return Reason.CANARY_NOT_READY, f"{seen.canary.kind} {seen.canary.meta.name} is still rolling out"
+        return Obstacle(Reason.CANARY_NOT_READY, Message(MessageKey.ROLLS_OUT, workload=seen.canary.title))
     if seen.obstacles:
         return seen.obstacles[0]
     if seen.canary_ready == 0:
-        return Reason.CANARY_NOT_READY, f"Service {seen.spec.canary_service} has no ready endpoint"
+        return Obstacle(Reason.CANARY_NOT_READY, Message(MessageKey.WITHOUT_ENDPOINT, service=seen.spec.canary_service))
     if seen.rejected is not None:
-        return Reason.SHADOW_REJECTED, seen.rejected
+        return Obstacle(Reason.SHADOW_REJECTED, seen.rejected)
     return None
 
 
-def _uncopied(seen: Observation) -> str | None:
+def _uncopied(seen: Observation) -> Obstacle | None:
     """Return why CopyImages could not promote this canary: reported before it gets traffic, not after."""
     ref = seen.spec.workload.stable
     if seen.spec.promotion.strategy is not PromotionStrategy.COPY_IMAGES or seen.canary is None or ref is None:
         return None
     if seen.stable is None:
-        return f"spec.workload.stable: {ref.kind} {ref.name} does not exist; create it or correct the name"
+        missing = Message(MessageKey.MISSING, kind=ref.kind, name=ref.name)
+        return Obstacle(Reason.INVALID_SPEC, missing, CORRECT_NAME, "spec.workload.stable")
     why = uncopyable(seen.canary, seen.stable)
-    return why and f"spec.promotion.strategy: {why}; name the containers alike, or use Manual"
+    remedy = Message(MessageKey.NAME_ALIKE)
+    return None if why is None else Obstacle(Reason.INVALID_SPEC, why, remedy, "spec.promotion.strategy")

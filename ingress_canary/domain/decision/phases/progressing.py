@@ -16,7 +16,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.traffic.effectiveness import EffectState
 
-HoldReason = tuple[Reason, Message | str]
+HoldReason = tuple[Reason, Message]
 """Why a step holds."""
 ALERTING = frozenset({Reason.WEIGHT_NOT_EFFECTIVE, Reason.PREFLIGHT_FAILED, Reason.INVALID_SPEC})
 
@@ -51,7 +51,7 @@ def progressing_phase(seen: Observation, now: datetime) -> Decision:
 def _hold_reason(seen: Observation, evaluation: Evaluation, step: PlannedStep, now: datetime) -> HoldReason | None:
     """Return why a rollout holds at its step, the most important reason first; None when it may advance."""
     if seen.obstacles:
-        return seen.obstacles[0]
+        return seen.obstacles[0].reason, seen.obstacles[0].message
     if evaluation.settling:
         return Reason.SETTLING, Message(MessageKey.WAITING_FOR_WEIGHT, step=step.title)
     if not evaluation.fresh(now, seen.interval):
@@ -76,7 +76,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
     """Create the shadow again at weight 0, and enter the step again once it exists."""
     obstacle = obstacle_of(seen)
     if obstacle is not None:
-        return hold(seen, *obstacle, wants_evidence=True)
+        return hold(seen, obstacle.reason, obstacle.message, wants_evidence=True)
     evaluation = seen.current_evaluation
     if evaluation.no_data is not None:
         message = Message(MessageKey.OFF_UNTIL_DATA, why=evaluation.no_data)
@@ -86,7 +86,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
         return hold(seen, Reason.SETTLING, awaits, wants_evidence=True)
     shut = calendar_obstacle(seen, now, index)
     if shut is not None:
-        return hold(seen, *shut, wants_evidence=True)
+        return hold(seen, shut.reason, shut.message, wants_evidence=True)
     if seen.status.shadow is not None and seen.shadow is not None:
         return enter_step(seen, now, index, Reason.RESUMED, Message(MessageKey.STEP_AGAIN, index=index))
     return open_shadow(seen, now)

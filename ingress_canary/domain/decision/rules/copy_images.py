@@ -40,7 +40,7 @@ def copy_to_stable(seen: Observation) -> Decision:
     return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True, copying=copy_of(canary, stable))
 
 
-def _hold_for_person(seen: Observation, why: Message | str) -> Decision:
+def _hold_for_person(seen: Observation, why: Message) -> Decision:
     """Return the decision to wait for a person, because the daemon cannot make stable the new version."""
     message = Message(MessageKey.COPY_NEEDS_PERSON, why=why)
     return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True, alert=True)

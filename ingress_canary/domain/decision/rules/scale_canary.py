@@ -6,15 +6,11 @@ from ingress_canary.api.rollout import Phase, ScaleStatus, WorkloadKind
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.objects.views import Workload
-from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import workload_title
 from ingress_canary.domain.workload.scale_canary import concerns, replicas_due
-
-WITHOUT_ENDPOINTS = 14
-"""The preflight rule that a canary scaled to zero cannot meet."""
 
 
 def await_replicas(seen: Observation, now: datetime) -> Decision | None:
@@ -81,9 +77,5 @@ def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
 
 
 def _is_otherwise_barred(seen: Observation) -> bool:
-    """Return whether anything besides missing endpoints keeps the rollout from beginning."""
-    if seen.foreign or any(reason is not Reason.PREFLIGHT_FAILED for reason, _ in seen.obstacles):
-        return True
-    return any(
-        problem.severity is ProblemSeverity.ERROR and problem.rule != WITHOUT_ENDPOINTS for problem in seen.problems
-    )
+    """Return whether anything that replicas would not cure keeps the rollout from beginning."""
+    return seen.foreign or not all(obstacle.cured_by_scaling for obstacle in seen.obstacles)

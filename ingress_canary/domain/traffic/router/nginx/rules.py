@@ -238,6 +238,8 @@ RULES = (
     values_are_read_as_written,
     controller_allows_routes,
     weight_is_not_frozen,
+    endpoint_rules.canary_port_resolves,
+    endpoint_rules.canary_service_selects_workload,
     endpoint_rules.canary_has_endpoints,
     stable_has_endpoints,
     clients_are_not_sticky,
