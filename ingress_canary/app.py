@@ -29,6 +29,7 @@ from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.lease import Lease
 from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.probe import HttpProber
+from ingress_canary.adapters.prometheus import PrometheusSource
 from ingress_canary.adapters.scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api import APPLY_CRDS
@@ -75,7 +76,7 @@ def options_of(settings: Settings) -> Options:
         inline_schedules=settings.inline_schedules,
         accept_unchecked=settings.accept_unchecked,
         controllers=frozenset(settings.controllers),
-        prometheus=settings.source == "prometheus",
+        sources=((PrometheusSource if settings.source == "prometheus" else ControllerScrape).capabilities,),
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),
     )
@@ -166,7 +167,7 @@ class Daemon:
 
         def engine_of(term: str) -> Engine:
             options = replace(options_of(settings), leader=term, notifications=everywhere)
-            return Engine(guarded, metrics, asked, routers, self.clock, outlets, self.telemetry, options)
+            return Engine(guarded, (metrics,), asked, routers, self.clock, outlets, self.telemetry, options)
 
         self._succession = LeaderLoop(leadership, engine_of, self.telemetry)
         self.telemetry.queue(self._waiting, self._waited)

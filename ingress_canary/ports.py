@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.gates.schedule import GateAnswer
+from ingress_canary.domain.metrics.capabilities import Capabilities
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Workload
 from ingress_canary.domain.slo.analysis import Plan
@@ -123,6 +124,10 @@ class Cluster(Protocol):
 
 class MetricsSource(Protocol):
     """A source of evidence."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can answer: it serves the rollouts whose SLIs need nothing else."""
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         """Return a reading of every target from one round of requests; failures are readings with an error.

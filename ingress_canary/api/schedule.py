@@ -7,10 +7,11 @@ import re
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Annotated, Literal, Self, TypedDict, Unpack
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict, Unpack, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic.alias_generators import to_camel
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import InvalidValue, Model, NotExactlyOne, closed, rule
@@ -280,7 +281,14 @@ class Windows(Model):
         return self
 
 
-class RequestsSli(Model):
+class SliModel(Model):
+    """One kind of service level indicator."""
+
+    has_objective: ClassVar[bool] = True
+    """Whether it counts events, of which an objective promises a share; otherwise it holds a number against bounds."""
+
+
+class RequestsSli(SliModel):
     """Availability from the controllers' request counters."""
 
     bad: Annotated[
@@ -289,14 +297,14 @@ class RequestsSli(Model):
     """Statuses that count as bad; a dot stands for any digit."""
 
 
-class LatencySli(Model):
+class LatencySli(SliModel):
     """Share of requests slower than a threshold, from the controllers' request duration histogram."""
 
     threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
 
 
-class PrometheusSli(Model):
+class PrometheusSli(SliModel):
     """The user's own counters."""
 
     model_config = ConfigDict(
@@ -317,9 +325,10 @@ class PrometheusSli(Model):
         return self
 
 
-class ThresholdSli(Model):
+class ThresholdSli(SliModel):
     """A gauge or ratio compared with a bound; uncalibrated."""
 
+    has_objective: ClassVar[bool] = False
     model_config = ConfigDict(
         json_schema_extra=closed(
             rule("has(self.min) || has(self.max)", "say min, max or both"),
@@ -347,30 +356,54 @@ class ThresholdSli(Model):
         return self
 
 
+def _exactly_one(schema: dict[str, Any]) -> None:
+    """Add the rule that one of a model's fields is set, and no other, to its JSON schema."""
+    members = list(schema["properties"])
+    present = ", ".join(f"has(self.{member})" for member in members)
+    schema |= closed(rule(f"[{present}].filter(x, x).size() == 1", f"say exactly one of {_listed(members)}"))
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 class Sli(Model):
     """The service level indicator: exactly one of its fields."""
 
-    model_config = ConfigDict(
-        json_schema_extra=closed(
-            rule(
-                "[has(self.requests), has(self.latency), has(self.prometheus), has(self.prometheusThreshold)]"
-                ".filter(x, x).size() == 1",
-                "say exactly one of requests, latency, prometheus and prometheusThreshold",
-            )
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=_exactly_one)
 
     requests: RequestsSli | None = None
     latency: LatencySli | None = None
     prometheus: PrometheusSli | None = None
     prometheus_threshold: ThresholdSli | None = None
 
+    @property
+    def chosen(self) -> tuple[str, SliModel]:
+        """The field that is set, by its name in manifests, and its value."""
+        return self._present[0]
+
+    @property
+    def _present(self) -> list[tuple[str, SliModel]]:
+        members = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return [(to_camel(name), value) for name, value in members if value is not None]
+
+    @classmethod
+    def models(cls) -> dict[str, type[SliModel]]:
+        """Return the model of each field, by the field's name in manifests."""
+        return {
+            to_camel(name): next(model for model in get_args(field.annotation) if issubclass(model, SliModel))
+            for name, field in cls.model_fields.items()
+        }
+
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        measures = [self.requests, self.latency, self.prometheus, self.prometheus_threshold]
-        if sum(member is not None for member in measures) != 1:
-            raise NotExactlyOne("requests", "latency", "prometheus", "prometheusThreshold")
+        if len(self._present) != 1:
+            raise NotExactlyOne(*self.models())
         return self
+
+
+UNCALIBRATED = [member for member, model in Sli.models().items() if not model.has_objective]
+"""The fields of an SLI that take no objective."""
 
 
 class Slo(Model):
@@ -379,8 +412,8 @@ class Slo(Model):
     model_config = ConfigDict(
         json_schema_extra=closed(
             rule(
-                "has(self.objective) || has(self.sli.prometheusThreshold)",
-                "an objective is needed for everything but prometheusThreshold",
+                " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in UNCALIBRATED)]),
+                f"an objective is needed for everything but {', '.join(UNCALIBRATED)}",
             )
         )
     )
@@ -403,7 +436,7 @@ class Slo(Model):
     @model_validator(mode="after")
     def _testable(self) -> Self:
         if self.objective is None:
-            if self.sli.prometheus_threshold is None:
+            if self.sli.chosen[1].has_objective:
                 raise InvalidValue("an objective is needed", "add one, such as objective: 99.9")
             return self
         if self.theta > 0.5 + 1e-9:

@@ -20,7 +20,7 @@ from ingress_canary.domain.decision.observation import (
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
 from ingress_canary.domain.metrics.counting import requests_by_process
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Json, Key, Meta, Owner, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
@@ -298,10 +298,11 @@ def _target(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, sign
     target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name)
     if compiled is None:
         return target
-    measures, variables = compiled.measures, signals.variables
+    slis = compiled.measures
+    asked = slis.questions(signals.variables)
     return target._replace(
-        bounds=measures.bounds, totals=measures.totals(variables), parts=measures.parts(variables),
-        values=measures.values(variables),
+        bounds=frozenset(slis.thresholds.values()), totals=asked.totals, parts=asked.parts, values=asked.values,
+        needs=slis.needs,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ all rollouts that want it, and sleeps while none does: at rest nothing is polled
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -75,7 +76,7 @@ class Engine:
     def __init__(
         self,
         cluster: Cluster,
-        metrics: MetricsSource,
+        sources: Sequence[MetricsSource],
         asked: Asked,
         routers: Routers,
         clock: Clock,
@@ -94,7 +95,7 @@ class Engine:
         self._leftovers_reported: dict[Key, frozenset[str]] = {}
         """By deleted rollout, the uids of the shadows that were already reported as still there."""
         self._ticker = Ticker(
-            self.states, self.queue, metrics, self._probes, clock, telemetry, self._reporter, options
+            self.states, self.queue, sources, self._probes, clock, telemetry, self._reporter, options
         )  # fmt: skip
 
     def start(self) -> None:

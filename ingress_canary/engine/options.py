@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ingress_canary.api.notification import Notification
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Options:
     """Begin although rights are missing to check some preflight rules."""
     controllers: frozenset[str] = field(default_factory=frozenset)
     """Further values of IngressClass spec.controller that behave like ingress-nginx."""
-    prometheus: bool = False
-    """Whether evidence comes from Prometheus, so that users' own queries can be asked."""
+    sources: tuple[Capabilities, ...] = (OF_CONTROLLERS,)
+    """What each metrics source can answer, in order of preference."""
     interval: float = 10
     """Between two evaluations, on the clock."""
     warm_up: float = 120

@@ -1,4 +1,4 @@
-"""Ticker: once an interval, one reading of the metrics source for all rollouts that want evidence.
+"""Ticker: once an interval, one reading of the metrics sources for all rollouts that want evidence.
 
 It queues a pass over each of them and decides nothing itself; it sleeps while no rollout wants evidence. Run by
 ``engine/loop.py``. Every rollout gets a reading each time: whatever goes wrong becomes a reading with an error.
@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 
 from ingress_canary.domain.evaluation.replay import instants
+from ingress_canary.domain.metrics.capabilities import Capability, source_for
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.engine.faults import SourceFaults
@@ -31,21 +32,22 @@ AT_ONCE = 50
 
 
 class Ticker:
-    """Reads the metrics source for all rollouts that want evidence."""
+    """Reads the metrics sources for all rollouts that want evidence."""
 
     def __init__(
         self,
         states: RolloutStates,
         queue: KeyedQueue[Key],
-        metrics: MetricsSource,
+        sources: Sequence[MetricsSource],
         probes: ProbeRequests,
         clock: Clock,
         telemetry: Telemetry,
         reporter: Reporter,
         options: Options,
     ) -> None:
-        self._states, self._queue, self._metrics, self._probes = states, queue, metrics, probes
+        self._states, self._queue, self._sources, self._probes = states, queue, sources, probes
         self._clock, self._telemetry, self._reporter, self._options = clock, telemetry, reporter, options
+        self._capabilities = tuple(source.capabilities for source in sources)
         self._wanted = asyncio.Event()
         self._faults = SourceFaults()
         self._offset: float | None = None
@@ -76,8 +78,7 @@ class Ticker:
         try:
             self._mind_the_clock()
             self._probes.ask(self._states.probes())
-            if self._options.prometheus:
-                watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
+            watched = {key: self._with_past(key, target, at) for key, target in watched.items()}
             readings = await self._read(at, sorted(set(watched.values())))
             self._reporter.note({reading.note for reading in readings.values() if reading.note is not None})
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
@@ -85,10 +86,25 @@ class Ticker:
         return {key: readings[target] for key, target in watched.items()}
 
     async def _read(self, at: datetime, targets: Sequence[Target]) -> Mapping[Target, Reading]:
+        """Return a reading of every target, each from the first source that can answer it."""
+        shares = dict[int, list[Target]]()
+        for target in targets:
+            shares.setdefault(self._source_of(target), []).append(target)
+        reads = [self._read_from(self._sources[index], at, share) for index, share in shares.items()]
+        # one source, as is usual, needs no task of its own
+        each = [await reads[0]] if len(reads) == 1 else await asyncio.gather(*reads)
+        return {target: reading for readings in each for target, reading in readings.items()}
+
+    def _source_of(self, target: Target) -> int:
+        return source_for(target.needs, self._capabilities)
+
+    async def _read_from(
+        self, source: MetricsSource, at: datetime, targets: Sequence[Target]
+    ) -> Mapping[Target, Reading]:
         """Return a reading of every target, also where the source fails or leaves targets out."""
         before = self._clock.monotonic()
         try:
-            read = await self._metrics.read(targets)
+            read = await source.read(targets)
             unsaid = Reading(at, error="the metrics source gave no answer for this Ingress")
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             why = self._faults.words("the source as a whole", error)
@@ -114,6 +130,8 @@ class Ticker:
 
     def _with_past(self, key: Key, target: Target, now: datetime) -> Target:
         """Return the target with the instants before its first reading that its evaluation needs."""
+        if Capability.PAST not in self._capabilities[self._source_of(target)]:
+            return target
         state = self._states.get(key)
         evaluation = state.evaluation if state is not None else None
         if evaluation is None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ingress_canary.api.schedule import AnalysisSettings, HeaderRoute, Require, Slo
 from ingress_canary.api.units import parse_duration
+from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS
 from ingress_canary.domain.traffic.router.nginx.value_rules import ValueFault, cookie_faults, header_faults
 from ingress_canary.lint.findings import LintProblem, Path
 
@@ -98,24 +99,22 @@ def steps_may_be_held(schedule: Json) -> Iterator[LintProblem]:
         yield LintProblem(("maxHold",), "no step could wait for its evidence", "write a duration such as 6h")
 
 
-def bad_statuses_are_counted(schedule: Json) -> Iterator[LintProblem]:
-    """What is excluded counts on neither side, whatever an SLO says of it."""
+def slis_can_count(schedule: Json) -> Iterator[LintProblem]:
+    """What each kind of SLI says of its own, as that a status which is excluded counts on neither side."""
     excluded = _mapping(schedule, "analysis").get("excludeStatuses", EXCLUDED)
     known = [status for status in excluded if isinstance(status, str)] if isinstance(excluded, list) else []
     for number, slo in _mappings(schedule, "slos"):
-        bad = _mapping(_mapping(slo, "sli"), "requests").get("bad")
-        for place, status in enumerate(bad if isinstance(bad, list) else ()):
-            if status in known:
-                path = ("slos", number, "sli", "requests", "bad", place)
-                remedy = "remove it here, or from analysis.excludeStatuses (308 by default)"
-                yield LintProblem(path, f"{status} is excluded and never counts as bad", remedy)
+        for member, kind in SLI_KINDS.items():
+            document = _mapping(_mapping(slo, "sli"), member)
+            for path, message, remedy in kind.document_faults(document, known):
+                yield LintProblem(("slos", number, "sli", member, *path), message, remedy)
 
 
 RULES: tuple[LintRule, ...] = (
     weights_never_fall,
     steps_of_weight_0_see_requests,
     steps_may_be_held,
-    bad_statuses_are_counted,
+    slis_can_count,
     slos_have_names_of_their_own,
     notifications_have_names_of_their_own,
     differences_are_strings,
@@ -125,7 +124,7 @@ RULES: tuple[LintRule, ...] = (
 
 def _counts_requests(slo: Json) -> bool:
     """Return whether an SLO counts requests at the ingress controllers."""
-    return not _mapping(slo, "sli").keys() & {"prometheus", "prometheusThreshold"}
+    return all(SLI_KINDS[member].counts_requests for member in _mapping(slo, "sli").keys() & SLI_KINDS.keys())
 
 
 def _faults(route: Json) -> Iterator[ValueFault]:

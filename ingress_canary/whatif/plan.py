@@ -74,9 +74,8 @@ def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> Schedu
     Of ``traffic``, the rates and stable's ratios count; ``interval`` is the seconds between two ticks.
     """
     compiled = CompiledSchedule.of(spec)
-    slow = {slo.name for slo in spec.slos if slo.sli.latency is not None}
     healthy = {
-        objective.name: (traffic.slow if objective.name in slow else traffic.errors).stable
+        objective.name: (traffic.slow if objective.name in compiled.measures.slow else traffic.errors).stable
         for objective in compiled.plan.objectives
     }
     proofs = {

@@ -17,8 +17,9 @@ from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading
-from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress, Key
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
@@ -71,7 +72,8 @@ class SimulationSetup:
     def of(cls, spec: ScheduleSpec, traffic: Traffic, interval: float, warm_up: float) -> Self:
         """Return the setup of a schedule, without approvals, gates, windows and SLOs that count nothing."""
         steps = [step.updated(approval=None) for step in spec.steps]
-        counted = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
+        slis = SliSet.of(spec.slos, spec.analysis)
+        counted = [slo for slo in spec.slos if slo.name in slis.counted]
         alone = spec.updated(steps=steps, slos=counted, windows=None, gates=[], notifications=[])
         return cls(CompiledSchedule.of(alone), traffic, interval, warm_up)
 
@@ -109,7 +111,7 @@ class SimulatedRollout:
     def __init__(self, stage: SimulationSetup, rng: Random) -> None:
         self.stage, self.rng = stage, rng
         self.rollout = stage.rollout
-        self.slow = {slo.name for slo in stage.compiled.spec.slos if slo.sli.latency is not None}
+        self.slow = stage.compiled.measures.slow
         self.alone = stage.compiled.measures.alone
         self.worse = self._worse()
         self.incident_at = rng.uniform(0, stage.quickest) if stage.traffic.incident.seconds else 0.0

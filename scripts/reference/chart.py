@@ -21,9 +21,9 @@ HEAD = f"""\
 
 {GENERATED}
 Installs the daemon with the least rights, for all namespaces or for a list of them (`settings.namespaces`). How to
-install, upgrade and remove it: [install](../../docs/howto/install.md). What the settings mean:
-[settings](../../docs/reference/settings.md). Helm checks each value against `values.schema.json`; an unknown one is an
-error.
+install and remove it: [install](../../docs/howto/install.md); to [upgrade](../../docs/howto/upgrade.md) it; what the
+[settings](../../docs/reference/settings.md) mean. Helm checks each value against `values.schema.json`; an unknown one
+is an error.
 
 Helm installs the CRDs of `crds/` once, and neither upgrades nor removes them.
 

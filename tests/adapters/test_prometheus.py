@@ -17,8 +17,12 @@ from structlog.testing import capture_logs
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.prometheus.client import Row, milliseconds
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
+from ingress_canary.domain.metrics.kinds.availability import Availability
+from ingress_canary.domain.metrics.kinds.counters import Counters
+from ingress_canary.domain.metrics.kinds.latency import Latency
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Target, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Latency, Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.settings import RENAMED, SettingsError, load
 from ingress_canary.sources import prometheus_of
 from tests.adapters.small_prometheus import (
@@ -789,8 +793,8 @@ async def test_behind_a_deduplication_that_changes_replicas_each_request_counts_
     site.source = site.new_source(dialect=Dialect(dict(RENAMED), replicas=("prometheus_replica",)))
     pod, events, served = site.pods[0], 90_000, 0
     pod.serve(9000, slow=300)
-    own = SliSet({**MEASURES.by_slo, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
-    counted = dict.fromkeys(own.by_slo, Counts())
+    own = SliSet({**MEASURES.counted, "own": Counters('errors{app="a"}', 'events{app="a"}', part_is_good=False)})
+    counted = dict.fromkeys(own.counted, Counts())
     for tick in range(8):
         site.clock.seconds += 10
         at = BEGIN + site.clock.seconds

@@ -24,8 +24,11 @@ from ingress_canary.adapters.scrape import (
 )
 from ingress_canary.adapters.scrape.metrics_page import PageError, PageReader, Wanted
 from ingress_canary.domain.metrics.counting import CounterBook, advance
+from ingress_canary.domain.metrics.kinds.availability import Availability
+from ingress_canary.domain.metrics.kinds.latency import Latency
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Target
-from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.ports import PodAddress
 
 WEB = Target("shop", "web", "web", "web-canary", frozenset({0.5}))

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.slo.analysis import Plan
@@ -25,7 +26,7 @@ SPEC = ScheduleSpec.model_validate(
         ],
     }
 )
-PLAN = Plan.of(SPEC, (None, None))
+PLAN = Plan.of(SPEC, SliSet.of(SPEC.slos, SPEC.analysis), (None, None))
 
 
 def progressing(**members: Any) -> RolloutStatus:

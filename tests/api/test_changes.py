@@ -36,11 +36,8 @@ def strays(sources: dict[str, str]) -> Iterator[str]:
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             star = node.args.kwarg
-            if (
-                star is not None
-                and path not in VALUES
-                and not ast.unparse(star.annotation or ast.Constant(None)).startswith("Unpack[")
-            ):
+            typed = star is None or ast.unparse(star.annotation or ast.Constant(None)).startswith("Unpack[")
+            if not typed and path not in VALUES:
                 yield f"{path}:{node.lineno}"
             if node.name == "updated":
                 continue

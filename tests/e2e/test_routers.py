@@ -20,7 +20,7 @@ from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.probe import HttpProber
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.preflight.problem import ProblemSeverity, blocking
 from ingress_canary.domain.traffic.router.choice import Routers
@@ -69,7 +69,7 @@ async def driven(router: ToyRouter, tmp_path: Path) -> AsyncIterator[Lab]:
         outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
         asked = Asked(HttpProber(http, clock), HttpGateClient(http, clock, KubeSecrets(session)))
         engine = Engine(
-            cluster, ToyController(lab, clock), asked, Routers(NginxRouter(), {CONTROLLER: router}), clock, outlets,
+            cluster, (ToyController(lab, clock),), asked, Routers(NginxRouter(), {CONTROLLER: router}), clock, outlets,
             telemetry, Options(warm_up=30),
         )  # fmt: skip
         engine.start()

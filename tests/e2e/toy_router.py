@@ -9,8 +9,9 @@ from typing import Any
 from ingress_canary.api import API_VERSION, ROLLOUT_KIND
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side, Target
-from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight import endpoint_rules, existence_rules
 from ingress_canary.domain.preflight.inputs import ControllerFacts
@@ -89,6 +90,10 @@ class ToyController:
         self._lab, self._clock = lab, clock
         self._counts = {"checkout": 0.0, "checkout-canary": 0.0}
         self._began = clock.now()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return OF_CONTROLLERS
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         shadow = self._lab.shadow()

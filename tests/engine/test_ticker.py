@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities, Capability
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.status.notices import Audience
@@ -52,6 +53,7 @@ class Source:
 
     clock: TurnClock
     answer: Answer
+    capabilities: Capabilities = OF_CONTROLLERS
 
     async def read(self, targets: Sequence[Target]) -> Mapping[Target, Reading]:
         return self.answer(self.clock.now(), targets)
@@ -96,15 +98,19 @@ class Ticking:
 
 
 @asynccontextmanager
-async def ticking(answer: Answer) -> AsyncIterator[Ticking]:
-    """Yield two rollouts that want evidence, after their first reading."""
+async def ticking(answer: Answer, targets: tuple[Target, ...] = (WEB, API), **second: Answer) -> AsyncIterator[Ticking]:
+    """Yield two rollouts that want evidence, after their first reading.
+
+    Another source, by the one capability that it has, may stand behind the one that answers as controllers do.
+    """
     ledger, queue, clock, telemetry = RolloutStates(), KeyedQueue[Key](), TurnClock(), Looked()
-    for target in (WEB, API):
+    for target in targets:
         ledger.state_of(Key("shop", target.ingress), target.ingress).target = target
     reporter = Reporter(Outlets(None, None), telemetry, clock, Audience("ingress-canary", ()))  # type: ignore[arg-type]
     source = Source(clock, answer)
+    others = [Source(clock, given, frozenset({Capability(name)})) for name, given in second.items()]
     ticker = Ticker(
-        ledger, queue, source, ProbeRequests(Nobody(), ledger), clock, telemetry, reporter, Options()  # type: ignore[arg-type]
+        ledger, queue, (source, *others), ProbeRequests(Nobody(), ledger), clock, telemetry, reporter, Options()  # type: ignore[arg-type]
     )  # fmt: skip
     ticker.wake()
     task = asyncio.create_task(ticker.run())
@@ -157,3 +163,28 @@ async def test_a_target_that_the_source_passes_over_is_reported_and_the_others_a
         assert run.reading("web").error is None
         assert run.reading("api").error == "the metrics source gave no answer for this Ingress"
         assert run.telemetry.readings == [(1, 1)]
+
+
+def marked(text: str) -> Answer:
+    return lambda at, targets: {target: Reading(at, note=text) for target in targets}
+
+
+ASKS = API._replace(needs=frozenset({Capability.QUERY_VALUES}))
+
+
+async def test_each_rollout_is_read_from_the_first_source_that_can_answer_it() -> None:
+    async with ticking(marked("pages"), (WEB, ASKS), queryValues=marked("queries")) as run:
+        assert (run.reading("web").note, run.reading("api").note) == ("pages", "queries")
+        assert run.telemetry.readings == [(1, 0), (1, 0)]
+
+
+async def test_what_no_source_can_answer_is_read_from_the_first_of_those_that_lack_least() -> None:
+    both = ASKS._replace(needs=frozenset({Capability.QUERY_VALUES, Capability.QUERY_COUNTERS, Capability.REQUESTS}))
+    async with ticking(marked("pages"), (WEB, both), queryValues=marked("queries")) as run:
+        assert run.reading("api").note == "pages"
+
+
+async def test_a_source_that_throws_costs_only_the_rollouts_that_it_serves() -> None:
+    async with ticking(marked("pages"), (WEB, ASKS), queryValues=raising(KeyError("x"))) as run:
+        assert (run.reading("web").error, run.reading("web").note) == (None, "pages")
+        assert run.reading("api").error == "reading the metrics source failed: KeyError: 'x'"

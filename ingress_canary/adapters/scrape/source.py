@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 import aiohttp
 
 from ingress_canary.adapters.scrape.addresses import Address
 from ingress_canary.adapters.scrape.metrics_page import Exposition, MetricsPage, PageError, PageReader, Pair, Wanted
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
 from ingress_canary.engine.faults import SourceFaults
@@ -36,6 +38,8 @@ class ControllerScrape:
     series means 0. So is one whose series of a target cannot be used, for that target. The other pods' pages are usable
     all the same; the reading's note names the missing ones.
     """
+
+    capabilities: Final[Capabilities] = OF_CONTROLLERS
 
     def __init__(
         self,

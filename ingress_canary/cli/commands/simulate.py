@@ -15,6 +15,7 @@ from ingress_canary.cli.inputs.amounts import incident as incident_of
 from ingress_canary.cli.inputs.amounts import interval as interval_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule, refused
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.whatif.advice import pace
 from ingress_canary.whatif.simulated_traffic import NEVER, NO_INCIDENT, Incident, Ratios, Traffic
 from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary
@@ -70,7 +71,7 @@ def simulate(
 ) -> None:
     """Roll a schedule out many times in random traffic, and count what becomes of it."""
     name, spec = read_schedule(file)
-    if all(slo.sli.prometheus_threshold is not None for slo in spec.slos):
+    if not SliSet.of(spec.slos, spec.analysis).counted:
         raise refused(f"{name}: every SLO of it is a threshold, for which no traffic can be drawn; use plan")
     traffic = Traffic(
         rps=rps, errors=Ratios(baseline, canary), slow=latency_slow_ratio or NEVER, onset=onset or 0.0, burst=burst,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.metrics.sli_kinds import Availability, Latency, SliSet
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.settings import Settings, SettingsError, load
 
@@ -40,10 +40,8 @@ async def _ask(settings: Settings, key: Key, measures: SliSet) -> "PastTraffic":
     from ingress_canary.adapters.prometheus.past_traffic import last_week  # noqa: PLC0415
     from ingress_canary.sources import client_of, dialect_of  # noqa: PLC0415
 
-    bad = [
-        status for measure in measures.by_slo.values() if isinstance(measure, Availability) for status in measure.bad
-    ]
-    slow = [measure.threshold for measure in measures.by_slo.values() if isinstance(measure, Latency)]
+    bad = [status for sli in measures.counted.values() for status in sli.bad_statuses]
+    slow = list(measures.thresholds.values())
     client, http = client_of(settings)
     async with http:
         try:

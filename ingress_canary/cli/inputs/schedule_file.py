@@ -11,7 +11,7 @@ import typer
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
-from ingress_canary.domain.metrics.sli_kinds import Counters, Latency, SliSet
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.lint.check import lint_texts
 from ingress_canary.lint.documents import Document, read_documents
@@ -80,21 +80,20 @@ def refused(message: str) -> typer.Exit:
 def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) -> Iterator[str]:
     """Yield the assumptions made for options that were not given."""
     measures = SliSet.of(spec.slos, spec.analysis)
-    if own := [name for name, measure in measures.by_slo.items() if isinstance(measure, Counters)]:
+    if own := [name for name, sli in measures.counted.items() if not sli.counts_requests]:
         yield f"{', '.join(own)}: one event a request, and bad ones in the share that is said of errors"
     if alone := sorted(measures.alone):
         yield f"{', '.join(alone)}: judged without stable, whose events the queries do not tell apart"
-    thresholds = {name: measure.threshold for name, measure in measures.by_slo.items() if isinstance(measure, Latency)}
-    if len(measures.bounds) > 1 and slow_ratio_said:
+    thresholds = measures.thresholds
+    if len(set(thresholds.values())) > 1 and slow_ratio_said:
         first = format_seconds(next(iter(thresholds.values())))
         names = ", ".join(thresholds)
         yield f"{names}: one share of slow requests for all thresholds (of --prometheus that of {first})"
-    latencies = [slo.name for slo in spec.slos if slo.sli.latency is not None]
-    if latencies and not slow_ratio_said:
-        yield f"{', '.join(latencies)}: no request is taken for slow; say --latency-slow-ratio"
+    if measures.slow and not slow_ratio_said:
+        yield f"{', '.join(measures.slow)}: no request is taken for slow; say --latency-slow-ratio"
     if any(step.exposure.weight == 0 and step.exposure.forced for step in StepList.of(spec).steps):
         yield f"steps of weight 0 are taken to get {forced_rps:g} requests/s by header or cookie (--forced-rps)"
-    if uncounted := [slo.name for slo in spec.slos if slo.sli.prometheus_threshold is not None]:
-        yield f"{', '.join(uncounted)}: left out, a threshold is not a count of requests"
+    if measures.compared:
+        yield f"{', '.join(measures.compared)}: left out, a threshold is not a count of requests"
     if spec.windows or spec.gates or any(step.approval for step in spec.steps):
         yield "windows are taken for open, approvals and webhook gates for given at once"

@@ -11,8 +11,8 @@ from ingress_canary.api.units import AS_BEGUN, format_percent, format_seconds
 from ingress_canary.domain.decision.observation import wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList
-from ingress_canary.domain.slo.analysis import Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 from ingress_canary.domain.traffic.curl_hint import curl_command
@@ -130,8 +130,8 @@ def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[
     """Yield each SLO's counts, and its log E-values with their thresholds."""
     if not status.slos:
         return
-    plan = Plan.of(schedule, (None,) * len(StepList.of(schedule))) if schedule else None
-    designs = {objective.name: objective.design for objective in plan.objectives} if plan else {}
+    objectives = CompiledSchedule.of(schedule).plan.objectives if schedule else ()
+    designs = {objective.name: objective.design for objective in objectives}
     head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
     yield from _aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
     yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)

@@ -25,7 +25,8 @@ from ingress_canary.domain.decision.rules.gate_answers import gate_rejection, wi
 from ingress_canary.domain.decision.rules.new_revision import newer_revision, stable_workload_change
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
-from ingress_canary.domain.reasons.message import verbatim
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 DecisionRule = Callable[[Observation, datetime], Decision | None]
@@ -37,7 +38,8 @@ def decide(seen: Observation, now: datetime) -> Decision:
     for rule in RULES:
         decision = rule(seen, now)
         if decision is not None:
-            return with_gate_records(seen, with_terminating_alert(seen, decision), now)
+            decision = with_lost_evidence_alert(seen, with_terminating_alert(seen, decision))
+            return with_gate_records(seen, decision, now)
     raise AssertionError("decide_by_phase decides for every phase")
 
 
@@ -54,6 +56,16 @@ def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
         return decision
     alert = Alert(Reason.SHADOW_TERMINATING, seen.terminating.message)
     return decision._replace(alerts=(*decision.alerts, alert))
+
+
+def with_lost_evidence_alert(seen: Observation, decision: Decision) -> Decision:
+    """Return the decision with an alert added when the stored evidence could not be read, and is collected anew."""
+    lost = seen.evaluation.lost if seen.evaluation is not None else None
+    if lost is None:
+        return decision
+    kept = decision.evaluation._replace(lost=None) if decision.evaluation is not None else None
+    message = Message(MessageKey.EVIDENCE_LOST, why=lost)
+    return decision._replace(alerts=(*decision.alerts, Alert(Reason.EVIDENCE_LOST, message)), evaluation=kept)
 
 
 def hold_without_schedule(seen: Observation, _now: datetime) -> Decision | None:

@@ -19,7 +19,7 @@ from ingress_canary.api.rollout import (
 )
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.digest import Digest
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -103,7 +103,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
     changes = without_traffic(shadow=ShadowStatus(name=seen.spec.shadow_name))
     if seen.status.schedule is None:
         content = seen.schedule.spec.dump()
-        changes["schedule"] = ScheduleStatus(hash=digest(content), content=content, namespace=seen.shared_in)
+        changes["schedule"] = ScheduleStatus(hash=Digest.of(content), content=content, namespace=seen.shared_in)
         changes["baseline"] = BaselineStatus(
             template=seen.stable_hash, target=target_digest(seen.spec), ready_endpoints=seen.stable_ready
         )
@@ -114,14 +114,14 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
     )  # fmt: skip
 
 
-def target_digest(spec: RolloutSpec) -> str:
+def target_digest(spec: RolloutSpec) -> Digest:
     """Return the digest of the objects that the spec names; when it changes, the rollout begins anew."""
     return _target_digest(spec.primary, spec.stable_service, spec.canary_service, spec.shadow_name)
 
 
 @lru_cache(maxsize=4096)
-def _target_digest(*names: str) -> str:
-    return digest(list(names))
+def _target_digest(*names: str) -> Digest:
+    return Digest.of(list(names))
 
 
 def enter_step(

@@ -15,14 +15,15 @@ from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.resume import Resume
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis
-from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
+from ingress_canary.domain.slo.checkpoint import Unusable, decode, encode, resume_part
 from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, ShareObservation, judge_effect
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
@@ -90,6 +91,8 @@ class Evaluation(NamedTuple):
     """Whether no reading was answered yet: then the past before the first one may still be read."""
     resume: Resume | None = None
     """The point from which a restart goes on, until the first reading that is answered."""
+    lost: Unusable | None = None
+    """Why the stored evidence could not go on, until that is reported."""
 
     @property
     def checkpoint(self) -> str:
@@ -111,19 +114,20 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def restored(cls, compiled: CompiledSchedule, status: RolloutStatus) -> Self:
-        """Return the evaluation of a status's checkpoint; without a usable checkpoint evidence starts anew at the step.
+        """Return the evaluation of a status's checkpoint; without a usable one evidence and bake start anew.
 
         What came in between is taken in from a source that remembers (``replay.py``); from another one counters get a
         new starting point. Nothing is counted twice.
         """
         stored, step = status.analysis_state or "", status.step
-        analysis, resume = decode(stored, compiled.plan), None
-        if analysis is not None and step is not None and analysis.step == step.index:
-            resume = Resume.decode(stored.removeprefix(VERSION).partition(".")[2])
-        if analysis is None:
-            analysis = Analysis.of(compiled.plan)
-            if step is not None:
-                analysis = analysis.enter_step(step.index)
+        analysis = decode(stored, compiled.plan)
+        if isinstance(analysis, Unusable):
+            anew = Analysis.of(compiled.plan)
+            anew = anew.enter_step(step.index) if step is not None else anew
+            return cls(anew, CounterBook(), unread=False, lost=analysis if stored else None)
+        resume = None
+        if step is not None and analysis.step == step.index:
+            resume = Resume.decode(resume_part(stored))
         baked, held = (step.baked_seconds, step.held_seconds) if step else (0.0, 0.0)
         return cls(analysis, CounterBook(), baked=baked, held=held, unread=False, resume=resume)
 
@@ -240,7 +244,8 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
     }
     missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
     bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
-    gap = verbatim(reading.error) if reading.error else next(starmap(_gap, missing.items()), None)
+    error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
+    gap = error or next(starmap(_gap, missing.items()), None)
     return {
         "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "answered": reading.error is None,
         "no_data": gap, "no_data_since": (evaluation.no_data_since or reading.at) if gap else None,

@@ -52,9 +52,9 @@ class Resume:
 
     @classmethod
     def decode(cls, text: str) -> Self | None:
-        """Return what :meth:`encode` made; None for anything else."""
+        """Return what :meth:`encode` made, with or without members of a newer release; None for anything else."""
         try:
-            settled_from, counted = json.loads(base64.b64decode(text, validate=True))
+            settled_from, counted, *_ = json.loads(base64.b64decode(text, validate=True))
             instants = {str(name): _instant(at) for name, at in counted.items()}
             return cls(_instant(settled_from), instants) if instants else None
         except (ValueError, TypeError, AttributeError, RecursionError):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -53,7 +53,7 @@ def question(key: Key, status: RolloutStatus, gate: Gate, step: int) -> Question
     last = status.history[-1].at if status.history else None
     began = last if status.phase is Phase.PENDING else status.started_at or last
     about = [str(key), status.revision, began and began.isoformat(), gate.name, gate.when, gate.url, step]
-    return Question(gate, step, digest(about))
+    return Question(gate, step, Digest.of(about))
 
 
 def selects(gate: Gate, step: PlannedStep) -> bool:
@@ -65,7 +65,7 @@ def record_of(records: Iterable[GateStatus], gate_question: Question) -> GateSta
     """Return the stored record of a question; a new one where it has not been asked."""
     gate = gate_question.gate
     for record in records:
-        if record.name == gate.name and record.question == gate_question.id:
+        if record.name == gate.name and same(record.question, gate_question.id):
             return record
     return GateStatus(name=gate.name, when=gate.when, step=gate_question.step, question=gate_question.id)
 

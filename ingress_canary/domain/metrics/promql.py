@@ -1,8 +1,9 @@
 """PromQL that users write: its variables, and the counters that can be taken from it.
 
-``lint`` and the daemon refuse by it what could not work (``unsupported.py``), ``sli_kinds.py`` fills it in. Parsed
-offline by promql-parser, which follows Prometheus's own grammar, once for each content and within the bounds of
-``api/promql.py``: whatever a tenant writes, it costs all others a few milliseconds, once.
+``lint`` and the daemon refuse by it what could not work (``unsupported.py``), ``kinds/counters.py`` and
+``kinds/gauge.py`` fill it in. Parsed offline by promql-parser, which follows Prometheus's own grammar, once for each
+content and within the bounds of ``api/promql.py``: whatever a tenant writes, it costs all others a few milliseconds,
+once.
 """
 
 from collections.abc import Iterator, Mapping

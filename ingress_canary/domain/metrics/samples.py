@@ -12,6 +12,7 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ingress_canary.domain.metrics.capabilities import Capabilities
 from ingress_canary.domain.reasons.message import Message
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
@@ -63,6 +64,8 @@ class Target(NamedTuple):
     """Likewise of the bad events among them, or of the good ones."""
     values: tuple[str, ...] = ()
     """Queries of the users whose answer is one number."""
+    needs: Capabilities = frozenset()
+    """What the source must be able to answer for its SLOs: which source serves it."""
     past: tuple[float, ...] = ()
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
 
@@ -103,7 +106,7 @@ class Reading(NamedTuple):
     """Every latency bucket bound seen, in seconds, also of buckets left out: what may be chosen as a threshold."""
     orphaned: bool | None = None
     """The controllers' own word that the shadow is inert (orphan metric); None when they do not say."""
-    error: str | None = None
+    error: Message | str | None = None
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""

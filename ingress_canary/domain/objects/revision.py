@@ -1,21 +1,12 @@
 """Revision of a workload: the hash of its whole pod template; equality with stable is the pod spec's alone."""
 
-import hashlib
-import json
-from typing import Any
-
+from ingress_canary.domain.objects.digest import Digest
 from ingress_canary.domain.objects.views import Json, Workload
 
 
-def digest(value: Any) -> str:
-    """Return ten hexadecimal digits of the SHA-256 of a JSON value, independent of the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def template_hash(workload: Workload) -> str:
+def template_hash(workload: Workload) -> Digest:
     """Return the hash of a workload's whole pod template: a change of configuration alone is a new revision."""
-    return digest(workload.template)
+    return Digest.of(workload.template)
 
 
 def pod_spec(workload: Workload) -> Json:

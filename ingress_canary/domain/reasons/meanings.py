@@ -229,6 +229,13 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "`kubectl rollout history deployment/checkout -n shop`.",
             "Nothing; avoid deploying stable during a rollout.",
         ),
+        Reason.EVIDENCE_LOST: Meaning(
+            "The evidence in `status.analysisState` is damaged, or of a release that this one cannot read. The canary "
+            "keeps its weight, and evidence and bake of the step begin anew. An Event and a notification, no entry of "
+            "the history.",
+            "Which release ran before: `kubectl rollout history deployment/ingress-canary -n ingress-canary`.",
+            "Nothing; go back by one release at a time ([upgrade](../howto/upgrade.md)).",
+        ),
         # ending
         Reason.AWAITING_STABLE: Meaning(
             "The last step passed. The canary keeps its weight until stable is the new version. With CopyImages the "

@@ -201,6 +201,13 @@ class MessageKey(Enum):
 
     # no data: metrics/counting.py, evaluation/evaluation.py
     STALE = "stale: the newest sample is {age:~.0f} s old"
+    PROMETHEUS_FAULT = "Prometheus: {why}"
+    STALE_SCRAPE = (
+        "stale: the newest scrape of a controller is {age:~.0f} s old; see its page of targets, set "
+        "--prometheus-scrape-interval if it scrapes less often than every {every:g} s, and compare the clocks"
+    )
+    SCRAPE_AHEAD = "the newest scrape lies {ahead:~.0f} s ahead: the clock of Prometheus, or of this daemon, is wrong"
+    EVIDENCE_LOST = "the evidence and the bake of the step begin anew; what was stored cannot be used: {why}"
     GAP = "{slo}: {why}"
     READING_FAULT = "the reading of the source could not be judged: {error}: {message}"
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     ABORTED_BY_USER = "AbortedByUser"
     SUPERSEDED = "Superseded"
     STABLE_CHANGED = "StableChanged"
+    EVIDENCE_LOST = "EvidenceLost"
     # ending
     AWAITING_STABLE = "AwaitingStable"
     STABLE_NOT_READY = "StableNotReady"
@@ -69,7 +70,7 @@ WARNING = frozenset(
         Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.PREFLIGHT_WARNING,
         Reason.SHADOW_REJECTED, Reason.SHADOW_TERMINATING, Reason.CANARY_NOT_READY, Reason.NO_DATA,
         Reason.WEIGHT_NOT_EFFECTIVE, Reason.APPROVAL_TIMED_OUT, Reason.AWAITING_GATE, Reason.GATE_REJECTED,
-        Reason.INTERVENED, Reason.STEP_TIMED_OUT, Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY,
+        Reason.INTERVENED, Reason.STEP_TIMED_OUT, Reason.ABORTED_BY_USER, Reason.STABLE_NOT_READY, Reason.EVIDENCE_LOST,
         Reason.NOTIFICATION_FAILED, Reason.RECONCILE_FAILED,
     }
 )  # fmt: skip

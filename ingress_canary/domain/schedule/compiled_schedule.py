@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.metrics.sli_kinds import SliSet
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import Exposure, StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.slo.analysis import Plan
@@ -33,11 +33,11 @@ class CompiledSchedule:
     @classmethod
     def of(cls, spec: ScheduleSpec) -> Self:
         """Return the compiled schedule."""
-        walk = StepList.of(spec)
+        walk, slis = StepList.of(spec), SliSet.of(spec.slos, spec.analysis)
         return cls(
             spec,
             walk,
-            Plan.of(spec, tuple(step.min_requests for step in walk.steps)),
-            SliSet.of(spec.slos, spec.analysis),
+            Plan.of(spec, slis, tuple(step.min_requests for step in walk.steps)),
+            slis,
             Calendar.of(spec.windows) if spec.windows is not None else None,
         )

@@ -13,6 +13,7 @@ from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -50,13 +51,13 @@ class Plan:
         return (*(objective.name for objective in self.objectives), *(bound.name for bound in self.bounds))
 
     @classmethod
-    def of(cls, spec: ScheduleSpec, step_minimums: Sequence[int | None]) -> Self:
-        """Return the plan of a schedule, given each expanded step's own minRequests.
+    def of(cls, spec: ScheduleSpec, slis: SliSet, step_minimums: Sequence[int | None]) -> Self:
+        """Return the plan of a schedule, given its SLIs and each expanded step's own minRequests.
 
-        SLOs of prometheusThreshold are uncalibrated: they have no objective, take no part in these tests and do not
-        count in S.
+        SLOs that hold a number against bounds are uncalibrated: they have no objective, take no part in these tests and
+        do not count in S.
         """
-        calibrated = [slo for slo in spec.slos if slo.sli.prometheus_threshold is None]
+        calibrated = [slo for slo in spec.slos if slo.name in slis.counted]
         analysis = spec.analysis
         return cls(
             tuple(
@@ -76,7 +77,7 @@ class Plan:
                 for slo in calibrated
             ),
             tuple(step_minimums),
-            tuple(ThresholdBound.of(slo) for slo in spec.slos if slo.sli.prometheus_threshold is not None),
+            tuple(ThresholdBound.of(name, sli.accepted) for name, sli in slis.compared.items()),
         )
 
 

@@ -1,28 +1,46 @@
 """Checkpoint: an Analysis encoded for ``status.analysisState``, and decoded after a restart.
 
-``v1.`` and base64 of a compressed JSON list; what stands behind another dot is ``resume.py``'s. Numbers are written in
-full, so that nothing about a verdict changes. The looks of the last minute are kept too: they are a few hundred bytes,
-theta_t goes on as if nothing had happened when history fills the gap, and after a longer gap their own timestamps make
-them drop out.
+``<version>.<analysis>[.<resume>]``: in version 1 the analysis is base64 of a compressed JSON list, and the second part
+is ``resume.py``'s. Numbers are written in full, so that nothing about a verdict changes. The looks of the last minute
+are kept too: they are a few hundred bytes, theta_t goes on as if nothing had happened when history fills the gap, and
+after a longer gap their own timestamps make them drop out.
+
+Each released version is read for ever. Members and parts behind those that are known are a newer release's, and are
+left alone; what must be read differently is another version (docs/adr/0020).
 """
 
 import base64
 import hashlib
 import json
 import zlib
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.objects.digest import FIRST, Algorithm, Digest, same
 from ingress_canary.domain.slo.accumulator import Accumulator, TickCounts
 from ingress_canary.domain.slo.analysis import Analysis, Plan
 from ingress_canary.domain.slo.sequential_tests import GRID, Design, Dispersion, Wealth
 
-VERSION = "v1."
+VERSION = "v1"
+"""The version that is written; one that came later is written one release after its decoder was released."""
 LARGEST_TEXT = 4 * 2**20
 """Bytes of uncompressed JSON that are read at most; the largest plan needs a few hundred thousand."""
 LARGEST_NUMBER = 10**18
 LARGEST_SQUARE = 10**40
+
+
+class Unusable(StrEnum):
+    """Why the evidence of a checkpoint cannot go on, in words for people."""
+
+    MALFORMED = "it is damaged"
+    VERSION = "its version is none that this release reads"
+    ALGORITHM = "its plan has a digest by an algorithm that this release does not know"
+    PLAN = "it was collected for other tests than this release derives from the schedule"
 
 
 def encode(analysis: Analysis) -> str:
@@ -49,26 +67,34 @@ def encode(analysis: Analysis) -> str:
         ],
     ]
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    return VERSION + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return f"{VERSION}.{base64.b64encode(zlib.compress(text.encode(), 9)).decode()}"
 
 
-def decode(text: str, plan: Plan) -> Analysis | None:
-    """Return the analysis of a checkpoint; None for another version, another plan, or malformed text.
+def decode(text: str, plan: Plan) -> Analysis | Unusable:
+    """Return the analysis of a checkpoint, or why its evidence cannot go on. No SLO is fresh until its next tick."""
+    version, _, parts = text.partition(".")
+    decoder = DECODERS.get(version)
+    return decoder(parts.partition(".")[0], plan) if decoder is not None else Unusable.VERSION
 
-    No SLO is fresh until its next tick.
-    """
-    if not text.startswith(VERSION):
-        return None
+
+def resume_part(text: str) -> str:
+    """Return the part of a checkpoint that ``resume.py`` reads; empty without one."""
+    return text.partition(".")[2].partition(".")[2].partition(".")[0]
+
+
+def _decode_v1(text: str, plan: Plan) -> Analysis | Unusable:
     try:
-        packed = base64.b64decode(text.removeprefix(VERSION).partition(".")[0], validate=True)
+        packed = base64.b64decode(text, validate=True)
         unpacking = zlib.decompressobj()
         document = json.loads(unpacking.decompress(packed, LARGEST_TEXT))
-        fingerprint, step, canary, stable, failed, tracks = document
-        if fingerprint != _fingerprint(plan):
-            return None
+        fingerprint, step, canary, stable, failed, tracks, *_ = document
+        if not isinstance(fingerprint, str):
+            return Unusable.MALFORMED
+        if not (alike := same(fingerprint, _fingerprint(plan))):
+            return Unusable.ALGORITHM if alike is None else Unusable.PLAN
         step, canary_requests, stable_requests = _integers([step, canary, stable], 3)
         if step > len(plan.step_minimums):
-            return None
+            return Unusable.MALFORMED
         return Analysis(
             plan,
             tuple(
@@ -83,22 +109,34 @@ def decode(text: str, plan: Plan) -> Analysis | None:
         )
     # ValueError covers base64, Unicode, JSON and dates; the others are JSON of another shape
     except (ValueError, TypeError, RecursionError, zlib.error):
-        return None
+        return Unusable.MALFORMED
+
+
+DECODERS: Mapping[str, Callable[[str, Plan], Analysis | Unusable]] = MappingProxyType({"v1": _decode_v1})
+"""By version, each released one for ever."""
+
+
+def _sha256_sixteen(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+
+
+FINGERPRINTS: Mapping[str, Algorithm] = MappingProxyType({FIRST: _sha256_sixteen})
+"""Algorithms of a plan's digest, as :data:`ingress_canary.domain.objects.digest.ALGORITHMS`."""
 
 
 @lru_cache(maxsize=256)
-def _fingerprint(plan: Plan) -> str:
+def _fingerprint(plan: Plan) -> Digest:
     """Return the digest of the parts of a plan on which the meaning of stored evidence depends."""
     designs = [(objective.name, objective.design) for objective in plan.objectives]
     parameters = [
         [name, design.theta, design.rho, design.delta, design.alpha, design.beta, design.slos, design.steps]
         for name, design in designs
     ]
-    return hashlib.sha256(json.dumps([parameters, len(plan.step_minimums)]).encode()).hexdigest()[:16]
+    return Digest.of([parameters, len(plan.step_minimums)], FINGERPRINTS)
 
 
 def _accumulator(row: list[object], design: Design, step: int) -> Accumulator:
-    begun, absolute, relative, dispersion, total, seen, ticks, looks = row
+    begun, absolute, relative, dispersion, total, seen, ticks, looks, *_ = row
     copies, number = _integers([begun, ticks], 2)
     whole, part = _counts(total), _counts(seen)
     scatter = Dispersion(*_integers(dispersion, 6, LARGEST_SQUARE))

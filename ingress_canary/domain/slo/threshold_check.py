@@ -1,15 +1,15 @@
 """Threshold SLO: a number compared with a bound, uncalibrated (docs/judging.md), unlike the sequential tests.
 
 Looks are taken a window apart. Only as many in a row as the SLO asks for make a verdict: all inside pass, all outside
-fail. ``analysis.py`` keeps one for each SLO of ``prometheusThreshold``; none is stored, so that a restart begins the
-row anew.
+fail. ``analysis.py`` keeps one for each SLO that holds a number against bounds; none is stored, so that a restart
+begins the row anew.
 """
 
 from dataclasses import dataclass, replace
 from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
-from ingress_canary.api.schedule import Slo
+from ingress_canary.domain.metrics.kinds.kind import AcceptedRange
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 
@@ -27,11 +27,9 @@ class ThresholdBound:
     """In a row, that make a verdict."""
 
     @classmethod
-    def of(cls, slo: Slo) -> Self:
-        """Return the bound of an SLO of prometheusThreshold."""
-        sli = slo.sli.prometheus_threshold
-        assert sli is not None
-        return cls(slo.name, sli.min, sli.max, sli.window.total_seconds(), sli.failures)
+    def of(cls, name: str, accepted: AcceptedRange) -> Self:
+        """Return the bound of an SLO."""
+        return cls(name, accepted.low, accepted.high, accepted.window, accepted.looks)
 
     def holds(self, value: float) -> bool:
         """Return whether a number satisfies the bound."""

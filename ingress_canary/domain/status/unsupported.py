@@ -4,21 +4,19 @@ Refused in words, never silently ignored. Used by the daemon (reason InvalidSpec
 brings a behaviour removes its line here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
-from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec, Sli
+from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
 from ingress_canary.api.units import format_duration
-from ingress_canary.domain.metrics.promql import counter_faults, is_sided, one_sided, value_faults
+from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities, lacking
+from ingress_canary.domain.metrics.kinds.registry import kind_of
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.status.notices import notification_faults
-
-NO_PROMETHEUS = FieldFault(
-    "needs evidence from Prometheus", "run the daemon with --source prometheus, or use requests or latency"
-)
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[FieldFault]:
@@ -36,10 +34,12 @@ def unsupported_rollout(spec: RolloutSpec) -> Iterator[FieldFault]:
         yield FieldFault("there is nothing to scale", remedy, "spec.workload.scaleCanary")
 
 
-def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec", *, prometheus: bool = True) -> Iterator[FieldFault]:
+def unsupported_schedule(
+    spec: ScheduleSpec, prefix: str = "spec", sources: Sequence[Capabilities] = (EVERYTHING,)
+) -> Iterator[FieldFault]:
     """Yield the fault of each field of a schedule that the daemon does not support.
 
-    ``prometheus`` says whether its evidence comes from there.
+    ``sources`` says what each of its metrics sources can answer.
     """
     if len(StepList.of(spec)) > MAX_STEPS:
         remedy = "raise by or factor of a ramp, or remove steps"
@@ -47,41 +47,16 @@ def unsupported_schedule(spec: ScheduleSpec, prefix: str = "spec", *, prometheus
     yield from _never_finished(spec, prefix)
     yield from _of_no_step(spec, prefix)
     yield from notification_faults(spec.notifications, f"{prefix}.notifications")
+    yield from _slis(spec, prefix, sources)
+
+
+def _slis(spec: ScheduleSpec, prefix: str, sources: Sequence[Capabilities]) -> Iterator[FieldFault]:
+    """Yield what the kind of each SLI refuses, and what no source can answer."""
+    missing = lacking(SliSet.of(spec.slos, spec.analysis).needs, sources)
     for number, slo in enumerate(spec.slos):
-        sli = f"{prefix}.slos[{number}].sli"
-        for member, faults in _queries(slo.sli):
-            yield from (fault._replace(field=f"{sli}.{member}") for fault in faults)
-            if not prometheus:
-                yield NO_PROMETHEUS._replace(field=f"{sli}.{member}")
-        yield from _one_sided(slo.sli, sli)
-
-
-def _queries(sli: Sli) -> Iterator[tuple[str, Iterator[FieldFault]]]:
-    """Yield each of the user's queries by its field, with its faults."""
-    if sli.prometheus is not None:
-        for member in ("bad", "good", "total"):
-            query = getattr(sli.prometheus, member)
-            if query is not None:
-                yield f"prometheus.{member}", counter_faults(query)
-    if sli.prometheus_threshold is not None:
-        yield "prometheusThreshold.query", value_faults(sli.prometheus_threshold.query)
-
-
-def _one_sided(sli: Sli, prefix: str) -> Iterator[FieldFault]:
-    """Yield the counter that covers both sides while the other one covers one side."""
-    own = sli.prometheus
-    if own is None:
-        return
-    member, part = ("bad", own.bad) if own.bad is not None else ("good", own.good)
-    if part is None or not one_sided(part, own.total):
-        return
-    everybody, sided = ("total", member) if is_sided(part) else (member, "total")
-    yield FieldFault(
-        f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be taken of "
-        "other requests too",
-        "tell the sides apart in both, or write {{canaryService}} in both: that judges it alone",
-        f"{prefix}.prometheus.{everybody}",
-    )
+        member, sli = kind_of(slo.sli)
+        for fault in sli.faults(missing):
+            yield fault._replace(field=f"{prefix}.slos[{number}].sli.{member}.{fault.field}")
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[FieldFault]:

@@ -11,7 +11,7 @@ from math import floor
 from typing import Any
 
 from ingress_canary.api import APPLIED_ANNOTATION
-from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Ingress, Json
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -31,7 +31,7 @@ class Drift:
     """The exposure that is left: nothing above what was wanted, nothing put back that was taken away."""
 
 
-def fingerprint(router: Router, shadow: Ingress) -> str:
+def fingerprint(router: Router, shadow: Ingress) -> Digest:
     """Return the digest of the part of a shadow that the controller acts on."""
     paths = sorted(
         (rule.host, p.path, p.type, p.backend.service or "", p.backend.port)
@@ -39,7 +39,7 @@ def fingerprint(router: Router, shadow: Ingress) -> str:
         for p in rule.paths or ()
     )
     default = shadow.default_backend.service if shadow.default_backend else None
-    return digest([sorted(router.settings(shadow).items()), shadow.class_name, default, paths])
+    return Digest.of([sorted(router.settings(shadow).items()), shadow.class_name, default, paths])
 
 
 def stamped(router: Router, manifest: Json) -> Json:
@@ -101,7 +101,8 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
     wanted: Mapping[str, str] = target.meta.annotations
     present = router.settings(shadow)
     annotations: dict[str, str | None] = {key: None for key in present if key not in wanted}
-    annotations |= {key: value for key, value in wanted.items() if shadow.meta.annotations.get(key) != value}
+    # a stamp by an older algorithm stays as long as it is the content's
+    annotations |= {key: value for key, value in wanted.items() if not same(shadow.meta.annotations.get(key), value)}
     patch: dict[str, Any] = {}
     metadata: dict[str, Any] = {"annotations": annotations} if annotations else {}
     if shadow.meta.owner != target.meta.owner:
@@ -118,7 +119,7 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
 
 
 def _intact(router: Router, shadow: Ingress) -> bool:
-    return shadow.meta.annotations.get(APPLIED_ANNOTATION) == fingerprint(router, shadow)
+    return same(shadow.meta.annotations.get(APPLIED_ANNOTATION), fingerprint(router, shadow)) is True
 
 
 def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[Message]:

@@ -10,7 +10,7 @@ from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
-from ingress_canary.domain.objects.revision import digest
+from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -82,7 +82,7 @@ def newer_than(
         state.present = version, _hash(source.content)
     found = state.present[1]
     # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
-    if found == began or (found is not None and found == _hash(status.schedule.content)):
+    if same(began, found) or (found is not None and found == _hash(status.schedule.content)):
         return None
     if found is None:
         unusable = Message(MessageKey.SCHEDULE_UNUSABLE, kept=status.schedule.hash, where=source.where)
@@ -91,10 +91,10 @@ def newer_than(
     return NewerSchedule(changed, usable=True)
 
 
-def _hash(content: Any) -> str | None:
+def _hash(content: Any) -> Digest | None:
     """Return the digest of the schedule as it would be stored; None when it cannot be read."""
     try:
-        return digest(ScheduleSpec.model_validate(content, extra="ignore").dump())
+        return Digest.of(ScheduleSpec.model_validate(content, extra="ignore").dump())
     except ValidationError:
         return None
 
@@ -137,7 +137,7 @@ def _compiled_schedule(
             spec = known or ScheduleSpec.model_validate(source.content, extra="ignore", context=context)
         except ValidationError as error:
             return None, [Obstacle(Reason.INVALID_SPEC, *explain(error, source.field), source.object)]
-        found = unsupported_schedule(spec, source.field, prometheus=options.prometheus)
+        found = unsupported_schedule(spec, source.field, options.sources)
         obstacles = tuple(Obstacle(Reason.INVALID_SPEC, *fault, source.object) for fault in found)
         state.compiled = source.version, shared_schedule(spec), obstacles
     _, compiled, obstacles = state.compiled

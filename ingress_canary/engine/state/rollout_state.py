@@ -16,8 +16,9 @@ from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
 from ingress_canary.domain.metrics.counting import Requests
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.metrics.sli_kinds import Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight

@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import AnalysisSettings, Slo
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, Requests, advance
+from ingress_canary.domain.metrics.kinds.availability import Availability
+from ingress_canary.domain.metrics.kinds.counters import Counters
+from ingress_canary.domain.metrics.kinds.gauge import Gauge
+from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, Questions
+from ingress_canary.domain.metrics.kinds.latency import Latency
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Instance, NoData, Reading, Series, Side, UnknownBound
-from ingress_canary.domain.metrics.sli_kinds import Availability, Counters, Gauge, Latency, Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 
 TICK = timedelta(seconds=10)
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -259,7 +265,7 @@ def test_data_of_a_slow_source_are_stale_after_two_of_its_intervals() -> None:
 
 @pytest.mark.parametrize("family", ["count", "bucket"])
 def test_a_family_that_could_not_be_had_leaves_the_others(family: str) -> None:
-    both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
+    both = SliSet({**MEASURES.counted, **SLOW.counted})
     partly = reading(1, [requests(6)])._replace(failed={family: "answered 422"})
     counts = counts_of([reading(0, [requests(5), *histogram(1, 1)]), partly], both)[-1].counts
     assert counts == {"availability": Counts(m=1), "latency": NoData("answered 422")}
@@ -278,7 +284,7 @@ def test_what_came_during_unusable_data_is_counted_afterwards() -> None:
 
 
 def test_unusable_latency_leaves_availability_alone() -> None:
-    both = SliSet({**MEASURES.by_slo, **SLOW.by_slo})
+    both = SliSet({**MEASURES.counted, **SLOW.counted})
     bad = [requests(6), Series("count", "a", requests(0).labels, nan, BEGIN)]
     counts = counts_of([reading(0, [requests(5), *histogram(1, 1)]), reading(1, bad)], both)[-1].counts
     assert counts["availability"] == Counts(m=1)
@@ -307,7 +313,7 @@ def test_single_statuses_cannot_be_counted_from_status_classes() -> None:
 def test_status_classes_with_excluded_statuses_turn_the_relative_test_off(
     status: str, excluded: set[str], off: bool
 ) -> None:
-    measures = SliSet(MEASURES.by_slo, frozenset(excluded))
+    measures = SliSet(MEASURES.counted, frozenset(excluded))
     assert counts_of([reading(0, [requests(5, status)])], measures)[-1].classes_only is off
 
 
@@ -360,10 +366,10 @@ def test_measures_are_made_from_slos() -> None:
     assert measures == SliSet(
         {"availability": Availability(("5..",)), "slow": Latency(0.5), "good": own},
         frozenset({"308"}),
-        {"gauge": Gauge("up")},
+        {"gauge": Gauge("up", AcceptedRange(None, 1, 60, 3))},
     )
-    assert measures.bounds == {0.5}
-    assert (measures.parts({}), measures.totals({}), measures.values({})) == (("g",), ("t",), ("up",))
+    assert measures.thresholds == {"slow": 0.5}
+    assert measures.questions({}) == Questions(totals=("t",), parts=("g",), values=("up",))
 
 
 History = list[tuple[bool, bool, int, int]]

@@ -7,9 +7,9 @@ import promql_parser
 import pytest
 
 from ingress_canary.api.model import FieldFault
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.promql import VARIABLES, counter_faults, fill, is_sided, selector, value_faults
 from ingress_canary.domain.metrics.samples import Side
-from ingress_canary.domain.metrics.sli_kinds import SliSet
 from ingress_canary.domain.metrics.templates import names
 from ingress_canary.domain.status.unsupported import unsupported_schedule
 from tests.domain.world import schedule
@@ -149,7 +149,8 @@ def test_a_content_is_parsed_once_for_all_that_ask_and_with_any_answer(parses: l
         }  # fmt: skip
         for _ in range(3):  # readings
             measures = SliSet.of(spec.slos, spec.analysis)
-            assert measures.parts(VALUES) == ('once_bad{a="canary"}', 'once_bad{a="stable"}')
-            assert measures.totals(VALUES) == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')
+            questions = measures.questions(VALUES)
+            assert questions.parts == ('once_bad{a="canary"}', 'once_bad{a="stable"}')
+            assert questions.totals == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')
     assert sorted(parses) == sorted(set(parses))
     assert len(parses) == 5

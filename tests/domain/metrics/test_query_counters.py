@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
+from ingress_canary.domain.metrics.kinds.counters import Counters
+from ingress_canary.domain.metrics.kinds.gauge import Gauge
+from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, Questions
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Series
-from ingress_canary.domain.metrics.sli_kinds import Counters, Gauge, Signals, SliSet
+from ingress_canary.domain.metrics.signals import Signals
 from tests.domain.metrics.test_counting import BEGIN, TICK
 
 SIGNALS = Signals(
@@ -69,9 +73,9 @@ def test_good_events_are_taken_off_all() -> None:
 
 def test_without_a_side_there_is_no_stable() -> None:
     measures = SliSet({"own": Counters("errors", "sum(events)", part_is_good=False)})
-    assert (measures.parts({}), measures.totals({})) == (("errors",), ("events",))
+    assert measures.questions({}) == Questions(parts=("errors",), totals=("events",))
     half = SliSet({"own": Counters("errors", OWN.total, part_is_good=False)})
-    assert half.totals(SIGNALS.variables) == (FAMILIES["all"],)
+    assert half.questions(SIGNALS.variables).totals == (FAMILIES["all"],)
 
 
 def test_one_series_may_be_in_both_queries() -> None:
@@ -102,7 +106,10 @@ def test_what_is_missing_is_no_data(given: Reading, why: str) -> None:
 
 def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:
     wrong = SliSet({"own": Counters("rate(x[5m])", "sum(x", part_is_good=False)})
-    assert (wrong.parts({}), wrong.totals({})) == (("rate(x[5m])",), ("sum(x",))
+    assert wrong.questions({}) == Questions(parts=("rate(x[5m])",), totals=("sum(x",))
+
+
+LOAD = SliSet({}, compared={"load": Gauge("load", AcceptedRange(None, 1, 60, 3))})
 
 
 @pytest.mark.parametrize(
@@ -117,6 +124,10 @@ def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:
 )
 def test_a_number_is_taken_as_it_came(given: Reading, value: object) -> None:
     _, evidence = advance(
-        CounterBook(), given, SIGNALS, SliSet({}, gauges={"load": Gauge("load")}), timedelta(seconds=10)
+        CounterBook(),
+        given,
+        SIGNALS,
+        LOAD,
+        timedelta(seconds=10),
     )
     assert evidence.values == {"load": value}

@@ -86,6 +86,14 @@ def terminating() -> World:
     return on(world, canary=deployment("checkout-canary", "app:v3"))
 
 
+def lost() -> World:
+    """Return a world whose stored evidence cannot be read after a restart."""
+    world = at_step(2)
+    world.status = world.status.model_copy(update={"analysis_state": "v9.x"})
+    world.crash()
+    return on(world)
+
+
 REACHED: dict[Reason, Callable[[], World]] = {
     Reason.INVALID_SPEC: lambda: on(World(spec=rollout(**COPY), stable=None)),
     Reason.SCHEDULE_MISSING: lambda: on(
@@ -121,6 +129,7 @@ REACHED: dict[Reason, Callable[[], World]] = {
     Reason.ABORTED_BY_USER: lambda: act(at_step(1), "abort"),
     Reason.SUPERSEDED: lambda: on(at_step(2), canary=deployment("checkout-canary", "app:v3")),
     Reason.STABLE_CHANGED: lambda: on(at_step(2), stable=deployment("checkout", "app:hotfix")),
+    Reason.EVIDENCE_LOST: lost,
     Reason.AWAITING_STABLE: lambda: on(to(Phase.PROMOTING)),
     Reason.STABLE_NOT_READY: lambda: on(to(Phase.PROMOTING), stable=deployment("checkout", "app:v2"), stable_ready=1),
     Reason.RESTORING_STABLE: lambda: on(
@@ -143,7 +152,8 @@ def test_a_rollout_comes_to_it(reason: Reason) -> None:
     world = REACHED[reason]()
     decided = {decision.status.reason for decision in world.decisions}
     entered = {entry.reason for decision in world.decisions for entry in decision.status.history}
-    assert reason in decided | entered
+    alerted = {alert.reason for decision in world.decisions for alert in decision.alerts}
+    assert reason in decided | entered | alerted
 
 
 WARNING = Problem(23, "apply-times", ProblemSeverity.WARNING, "Ingress shop/checkout", "-", "several pods", "wait")

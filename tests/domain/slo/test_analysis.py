@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.analysis import Analysis, Objective, Plan
-from ingress_canary.domain.slo.checkpoint import VERSION, decode, encode
+from ingress_canary.domain.slo.checkpoint import VERSION, Unusable, decode, encode
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound
 
@@ -68,7 +69,7 @@ def test_a_plan_is_what_a_schedule_says() -> None:
             "analysis": {"alpha": 0.02, "beta": 0.1, "baseline": {"maxRatio": 2, "minDelta": "0.5pp"}},
         }
     )
-    made = Plan.of(spec, (None, 1000))
+    made = Plan.of(spec, SliSet.of(spec.slos, spec.analysis), (None, 1000))
     assert [(one.name, one.min_requests) for one in made.objectives] == [
         ("availability", 70),
         ("latency", 50),
@@ -124,7 +125,7 @@ def test_an_uncalibrated_slo_takes_part_in_every_decision(
 def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_readings_anew() -> None:
     analysis = watching(0.5, 0.5)
     restarted = decode(encode(analysis), analysis.plan)
-    assert restarted is not None
+    assert isinstance(restarted, Analysis)
     for later in (analysis.enter_step(2), analysis.restart_evidence(), restarted):
         assert [watch.inside for watch in later.watches] == [()]
 
@@ -290,7 +291,7 @@ def lived(life: Life) -> Analysis:
 def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: Look) -> None:
     before = lived(life)
     after = decode(encode(before), TWO_SLOS)
-    assert after is not None
+    assert isinstance(after, Analysis)
     assert encode(after) == encode(before)
     if before.step:
         one, other = (analysis.tick(BEGIN + timedelta(hours=1), look) for analysis in (before, after))
@@ -303,7 +304,7 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: 
 @given(LIVES)
 def test_after_a_restart_nothing_passes_before_a_fresh_reading(life: Life) -> None:
     after = decode(encode(lived(life)), TWO_SLOS)
-    assert after is not None
+    assert isinstance(after, Analysis)
     assert Verdict.PASS not in after.verdicts
     assert not after.unopposed
 
@@ -325,7 +326,7 @@ GOOD = json.loads(zlib.decompress(base64.b64decode(encode(lived(([], [(2, {"avai
 
 def packed(document: object) -> str:
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return VERSION + base64.b64encode(zlib.compress(text)).decode()
+    return f"{VERSION}.{base64.b64encode(zlib.compress(text)).decode()}"
 
 
 def changed(path: tuple[int, ...], value: object) -> str:
@@ -341,12 +342,11 @@ def changed(path: tuple[int, ...], value: object) -> str:
 
 TRACK = (5, 0)
 BAD_CHECKPOINTS = {
-    "empty": "",
-    "another version": "v2." + packed(GOOD).removeprefix(VERSION),
+    "not of a text": changed((0,), 5),
     "not base64": "v1.???",
     "not ASCII": "v1.ü",
     "not compressed": "v1." + base64.b64encode(b"{}").decode(),
-    "cut off": VERSION + base64.b64encode(zlib.compress(json.dumps(GOOD).encode())[:-12]).decode(),
+    "cut off": "v1." + base64.b64encode(zlib.compress(json.dumps(GOOD).encode())[:-12]).decode(),
     "not JSON": packed(b"{"),
     "not text": packed(b"\xff\xff"),
     "too deep": packed(b"[" * 100_000),
@@ -382,12 +382,17 @@ BAD_CHECKPOINTS = {
 
 
 @pytest.mark.parametrize("text", BAD_CHECKPOINTS.values(), ids=BAD_CHECKPOINTS)
-def test_what_is_no_checkpoint_reads_as_none(text: str) -> None:
-    assert decode(text, TWO_SLOS) is None
+def test_what_is_no_checkpoint_is_damaged(text: str) -> None:
+    assert decode(text, TWO_SLOS) is Unusable.MALFORMED
+
+
+@pytest.mark.parametrize("text", ["", "v0.x", "v2." + packed(GOOD).removeprefix("v1."), "another"])
+def test_another_version_than_those_released_is_not_read(text: str) -> None:
+    assert decode(text, TWO_SLOS) is Unusable.VERSION
 
 
 def test_the_tampering_starts_from_a_checkpoint_that_reads() -> None:
-    assert decode(packed(GOOD), TWO_SLOS) is not None
+    assert isinstance(decode(packed(GOOD), TWO_SLOS), Analysis)
 
 
 @pytest.mark.parametrize(
@@ -401,12 +406,13 @@ def test_the_tampering_starts_from_a_checkpoint_that_reads() -> None:
         plan(slos=("availability", "latency"), alpha=0.02),
     ],
 )
-def test_a_checkpoint_of_another_plan_reads_as_none(other: Plan) -> None:
-    assert decode(packed(GOOD), other) is None
+def test_a_checkpoint_of_another_plan_is_not_used(other: Plan) -> None:
+    assert decode(packed(GOOD), other) is Unusable.PLAN
 
 
 def test_a_minimum_of_requests_may_change_without_losing_evidence() -> None:
-    assert decode(packed(GOOD), plan(slos=("availability", "latency"), step_minimums=(5, 5, 5))) is not None
+    other = plan(slos=("availability", "latency"), step_minimums=(5, 5, 5))
+    assert isinstance(decode(packed(GOOD), other), Analysis)
 
 
 JSON = st.recursive(
@@ -415,10 +421,10 @@ JSON = st.recursive(
 )
 
 
-@given(st.text() | st.binary().map(lambda data: VERSION + base64.b64encode(data).decode()) | JSON.map(packed))
-@example(VERSION)
+@given(st.text() | st.binary().map(lambda data: f"v1.{base64.b64encode(data).decode()}") | JSON.map(packed))
+@example("v1.")
 def test_no_text_whatever_raises(text: str) -> None:
-    assert decode(text, TWO_SLOS) is None
+    assert isinstance(decode(text, TWO_SLOS), Unusable)
 
 
 PATHS = st.sampled_from(
@@ -429,7 +435,7 @@ PATHS = st.sampled_from(
 @given(PATHS, JSON)
 def test_a_tampered_checkpoint_raises_nothing_then_or_later(path: tuple[int, ...], value: object) -> None:
     analysis = decode(changed(path, value), TWO_SLOS)
-    if analysis is not None:
+    if isinstance(analysis, Analysis):
         analysis = analysis.enter_step(3).tick(BEGIN, {"availability": BROKEN, "latency": HEALTHY})
         assert len(analysis.statuses) == 2
-        assert decode(encode(analysis), TWO_SLOS) is not None
+        assert isinstance(decode(encode(analysis), TWO_SLOS), Analysis)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS
 from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule
 from tests.domain.world import rollout, schedule
 
@@ -30,7 +31,7 @@ def test_a_gate_of_a_step_that_there_is_not_is_named_with_those_that_there_are(s
 )
 def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str]) -> None:
     assert list(unsupported_schedule(schedule(slos=[slo]))) == []
-    refused = list(unsupported_schedule(schedule(slos=[slo]), prometheus=False))
+    refused = list(unsupported_schedule(schedule(slos=[slo]), sources=[OF_CONTROLLERS]))
     assert [fault.field for fault in refused] == [f"spec.slos[0].sli.{field}" for field in fields]
     assert all("run the daemon with --source prometheus" in fault.remedy for fault in refused)
 

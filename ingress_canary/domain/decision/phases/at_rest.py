@@ -6,6 +6,7 @@ from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, leave_unchanged
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
+from ingress_canary.domain.decision.rules.rollout_facts import is_new_revision
 from ingress_canary.domain.decision.rules.scale_canary import restore_replicas
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -15,7 +16,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 def phase_at_rest(seen: Observation, now: datetime) -> Decision:
     """Begin a rollout of a new revision; one that failed, or that stable runs already, begins none."""
     status = seen.status
-    if seen.revision in (None, status.revision):
+    if not is_new_revision(seen):
         # the status keeps saying how the rollout ended, also after a spec that could not be read for a while
         ended = status.history[-1] if status.history else status
         scale = restore_replicas(seen, now)

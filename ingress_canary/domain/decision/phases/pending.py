@@ -7,6 +7,7 @@ from ingress_canary.domain.decision.observation import Decision, Observation, Ob
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow
 from ingress_canary.domain.decision.phases.paused import without_open_approval
 from ingress_canary.domain.decision.phases.step_barriers import step_barrier
+from ingress_canary.domain.decision.rules.rollout_facts import is_new_revision
 from ingress_canary.domain.decision.rules.scale_canary import await_replicas
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -18,7 +19,7 @@ CORRECT_NAME = Message(MessageKey.CORRECT_NAME)
 
 def pending_phase(seen: Observation, now: datetime) -> Decision:
     """Begin when there is no obstacle and stable's error rate is known; until then hold with what is waited for."""
-    if seen.revision is not None and seen.revision != seen.status.revision:
+    if is_new_revision(seen):
         # set from the first pass on, so that a revision that is replaced before it began leaves no trace
         seen = seen._replace(status=seen.status.updated(revision=seen.revision, approval=None))
     if seen.same_version:

@@ -15,6 +15,7 @@ from ingress_canary.domain.decision.outcomes import (
 )
 from ingress_canary.domain.decision.rules.rollout_facts import (
     IN_FLIGHT,
+    is_new_revision,
     is_promoting,
     is_stable_replaced,
     is_target_replaced,
@@ -38,7 +39,7 @@ def newer_revision(seen: Observation, now: datetime) -> Decision | None:
         message = Message(MessageKey.SET_BACK_TO_STABLE, revision=status.revision)
         return finish(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
     message = Message(MessageKey.REVISION_REPLACED, revision=seen.revision, former=status.revision)
-    if seen.revision == status.revision:
+    if not is_new_revision(seen):
         message = Message(MessageKey.TEMPLATE_CHANGED, revision=status.revision)
     if moved_away:
         message = Message(MessageKey.OTHER_OBJECTS)

@@ -3,6 +3,7 @@
 from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.decision.outcomes import target_digest
+from ingress_canary.domain.objects.digest import same
 from ingress_canary.domain.objects.revision import images
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -24,7 +25,7 @@ def is_promoted(seen: Observation) -> bool:
     if seen.same_version:
         return True
     baseline = seen.status.baseline
-    changed = baseline is not None and baseline.template not in (None, seen.stable_hash)
+    changed = baseline is not None and same(baseline.template, seen.stable_hash) is False
     return changed and images(seen.stable) == images(seen.canary)
 
 
@@ -32,7 +33,7 @@ def is_stable_replaced(seen: Observation) -> bool:
     """Return whether stable is another version than the one that the canary was compared with."""
     baseline = seen.status.baseline
     compared = (baseline.compared or baseline.template) if baseline else None
-    return None not in (compared, seen.stable_hash) and compared != seen.stable_hash
+    return same(compared, seen.stable_hash) is False
 
 
 def has_copy_begun(seen: Observation) -> bool:
@@ -66,15 +67,21 @@ def why_stable_unready(seen: Observation) -> Message | None:
 
 def is_target_replaced(seen: Observation) -> bool:
     """Return whether the rollout in flight is superseded: by a new revision, pod template or target."""
-    changed = seen.status.phase in IN_FLIGHT and seen.revision not in (None, seen.status.revision)
+    changed = seen.status.phase in IN_FLIGHT and is_new_revision(seen)
     return changed or is_canary_redeployed(seen) or targets_other_objects(seen)
+
+
+def is_new_revision(seen: Observation) -> bool:
+    """Return whether the canary's revision is another one than the status tells of."""
+    known = seen.status.revision
+    return seen.revision is not None and (known is None or same(known, seen.revision) is False)
 
 
 def is_canary_redeployed(seen: Observation) -> bool:
     """Return whether the canary's pod template has changed since it got traffic, even under the same revision."""
     baseline = seen.status.baseline
     began = baseline.canary if baseline is not None else None
-    return seen.status.phase in IN_FLIGHT and None not in (began, seen.canary_hash) and began != seen.canary_hash
+    return seen.status.phase in IN_FLIGHT and same(began, seen.canary_hash) is False
 
 
 def targets_other_objects(seen: Observation) -> bool:
@@ -83,7 +90,7 @@ def targets_other_objects(seen: Observation) -> bool:
     return (
         seen.status.phase not in AT_REST
         and baseline is not None
-        and baseline.target not in (None, target_digest(seen.spec))
+        and same(baseline.target, target_digest(seen.spec)) is False
     )
 
 

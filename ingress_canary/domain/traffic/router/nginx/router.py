@@ -12,7 +12,7 @@ from ingress_canary.api import API_VERSION, ROLLOUT_KIND, ROLLOUT_LABEL
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
-from ingress_canary.domain.metrics.sli_kinds import Signals
+from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule

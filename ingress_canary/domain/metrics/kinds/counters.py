@@ -1,0 +1,127 @@
+"""Counters: counts events by two counters of the user's own queries (``sli.prometheus``).
+
+Each series is followed by itself, as the controllers' are, and summed afterwards: a sum would hide the reset of a part.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ingress_canary.api.model import FieldFault
+from ingress_canary.api.schedule import PrometheusSli
+from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
+from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
+from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
+from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need, Questions
+from ingress_canary.domain.metrics.promql import counter_faults, fill, is_sided, one_sided, selector
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, is_count
+from ingress_canary.domain.metrics.signals import Signals
+
+PART, TOTAL = "part", "total"
+"""What a sample counts, in the place of a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters(CountedSli[PrometheusSli], CounterFeed):
+    """Counts from two counters of the user's own queries."""
+
+    counts_requests: ClassVar[bool] = False
+
+    part: str
+    """The query of what is bad, or of what is good."""
+    total: str
+    part_is_good: bool
+
+    @classmethod
+    def of(cls, model: PrometheusSli) -> Self:
+        """Return the SLI of its model."""
+        part = model.good if model.bad is None else model.bad
+        assert part is not None
+        return cls(part, model.total, part_is_good=model.bad is None)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """Both queries."""
+        return (
+            Need(self._member, Capability.QUERY_COUNTERS, counter_faults(self.part)),
+            Need("total", Capability.QUERY_COUNTERS, counter_faults(self.total)),
+        )
+
+    def questions(self, variables: Mapping[str, str]) -> Questions:
+        """Return the selectors of both sides."""
+        pairs = [pair for side in Side if (pair := self.selectors(variables, side)) is not None]
+        return Questions(parts=tuple(part for part, _ in pairs), totals=tuple(total for _, total in pairs))
+
+    @property
+    def feed(self) -> CounterFeed:
+        """The series of both queries."""
+        return self
+
+    @property
+    def counts_stable(self) -> bool:
+        """Whether the queries distinguish the sides."""
+        return is_sided(self.part) and is_sided(self.total)
+
+    def selectors(self, variables: Mapping[str, str], side: Side) -> tuple[str, str] | None:
+        """Return the selectors (part, total) of a side; None for stable where queries do not distinguish sides."""
+        if side is Side.STABLE and not self.counts_stable:
+            return None
+        return _raw(fill(self.part, variables, side)), _raw(fill(self.total, variables, side))
+
+    def samples(self, reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | NoData:
+        """Return the samples of both sides, for the counted part and for the total; or why there are none."""
+        samples: dict[SeriesKey, Sample] = {}
+        for side in Side:
+            for query, counts in zip(self.selectors(signals.variables, side) or (), (PART, TOTAL), strict=False):
+                if query in reading.failed:
+                    return NoData(reading.failed[query])
+                for series in reading.series:
+                    if series.family != query:
+                        continue
+                    if not is_count(series.value):
+                        return NoData(f"{query} of {series.instance} is {series.value:g}, which is no count")
+                    # one series may be in both queries, or even belong to both sides
+                    key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})
+                    samples[key] = Sample(series.at, side, counts, (series.value,))
+        return samples
+
+    @property
+    def title(self) -> str:
+        """The query of all events."""
+        return self.total
+
+    def counts(self, followed: Followed) -> Counts | NoData:
+        """Return the counts of both sides; a good event more than all of them is left to the check of the counts."""
+        sums = {(side, counts): 0 for side in Side for counts in (PART, TOTAL)}
+        for increase in followed.increases:
+            sums[increase.side, increase.status] += round(increase.by[0])
+        (n, e), (m, f) = (
+            (sums[side, TOTAL], sums[side, TOTAL] - sums[side, PART] if self.part_is_good else sums[side, PART])
+            for side in (Side.CANARY, Side.STABLE)
+        )
+        return Counts(n, e, m, f)
+
+    def faults(self, missing: Capabilities) -> Iterator[FieldFault]:
+        """Yield the faults of both queries, and the one that covers both sides while the other covers one."""
+        yield from super(Counters, self).faults(missing)
+        if not one_sided(self.part, self.total):
+            return
+        everybody, sided = ("total", self._member) if is_sided(self.part) else (self._member, "total")
+        yield FieldFault(
+            f"has neither {{{{side}}}} nor {{{{service}}}} while {sided} has, so that the canary's share would be "
+            "taken of other requests too",
+            "tell the sides apart in both, or write {{canaryService}} in both: that judges it alone",
+            everybody,
+        )
+
+    @property
+    def _member(self) -> str:
+        return "good" if self.part_is_good else "bad"
+
+
+def _raw(query: str) -> str:
+    """Return the raw counters of a query, or the query itself where it is invalid, for the source to refuse it."""
+    try:
+        return selector(query)
+    except ValueError:
+        return query

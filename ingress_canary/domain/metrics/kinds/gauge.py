@@ -1,0 +1,48 @@
+"""Gauge: compares one number that a query of the user's answers with bounds (``sli.prometheusThreshold``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Self
+
+from ingress_canary.api.schedule import ThresholdSli
+from ingress_canary.domain.metrics.capabilities import Capability
+from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, ComparedSli, Need, Questions
+from ingress_canary.domain.metrics.promql import fill, value_faults
+from ingress_canary.domain.metrics.samples import NoData, Reading, Side
+from ingress_canary.domain.metrics.signals import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge(ComparedSli[ThresholdSli]):
+    """Compares one number of the canary with bounds."""
+
+    query: str
+    accepted: AcceptedRange
+
+    @classmethod
+    def of(cls, model: ThresholdSli) -> Self:
+        """Return the SLI of its model."""
+        bounds = AcceptedRange(model.min, model.max, model.window.total_seconds(), model.failures)
+        return cls(model.query, bounds)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """The query."""
+        return (Need("query", Capability.QUERY_VALUES, value_faults(self.query)),)
+
+    def questions(self, variables: Mapping[str, str]) -> Questions:
+        """Return the query with its variables rendered."""
+        return Questions(values=(self._filled(variables),))
+
+    def number(self, reading: Reading, signals: Signals) -> float | NoData:
+        """Return the number that the query answered, or why there is none."""
+        query = self._filled(signals.variables)
+        why = reading.error or reading.failed.get(query)
+        if why is not None:
+            return NoData(why)
+        value = reading.values.get(query, nan)
+        return value if isfinite(value) else NoData(f"no number came from {query}")
+
+    def _filled(self, variables: Mapping[str, str]) -> str:
+        return fill(self.query, variables, Side.CANARY)

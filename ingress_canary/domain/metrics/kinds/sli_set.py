@@ -1,0 +1,68 @@
+"""SLI set: the SLIs of one schedule by SLO, apart by how they are judged, and what they ask of a source together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ingress_canary.api.schedule import AnalysisSettings, Slo
+from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
+from ingress_canary.domain.metrics.counter_feed import CounterFeed
+from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, Questions
+from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS, SliKinds, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class SliSet:
+    """The SLI of each SLO."""
+
+    counted: Mapping[str, CountedSli[Any]]
+    """Those that the sequential tests judge."""
+    excluded: frozenset[str] = frozenset()
+    """Statuses that count on neither side."""
+    compared: Mapping[str, ComparedSli[Any]] = field(default_factory=dict)
+    """Those whose number is held against bounds."""
+
+    @property
+    def feeds(self) -> Iterable[CounterFeed]:
+        """The counters to follow, each once."""
+        return dict.fromkeys(sli.feed for sli in self.counted.values())
+
+    @property
+    def alone(self) -> frozenset[str]:
+        """The SLOs that count only the canary, so that there is no comparison with stable."""
+        return frozenset(name for name, sli in self.counted.items() if not sli.counts_stable)
+
+    @property
+    def slow(self) -> tuple[str, ...]:
+        """The SLOs whose bad events are slow ones, in the schedule's order."""
+        return tuple(name for name, sli in self.counted.items() if sli.is_slowness)
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The latency threshold of each SLO that has one, in seconds, in the schedule's order."""
+        return {name: bound for name, sli in self.counted.items() for bound in sli.bounds}
+
+    @property
+    def needs(self) -> Capabilities:
+        """What a source must answer; the share of requests is taken of every rollout."""
+        every = (need.capability for sli in (*self.counted.values(), *self.compared.values()) for need in sli.needs)
+        return frozenset({Capability.REQUESTS, *every})
+
+    def questions(self, variables: Mapping[str, str]) -> Questions:
+        """Return the queries of all of them: each once, sorted."""
+        each = [sli.questions(variables) for sli in (*self.counted.values(), *self.compared.values())]
+        return Questions(
+            totals=tuple(sorted({total for asked in each for total in asked.totals})),
+            parts=tuple(sorted({part for asked in each for part in asked.parts})),
+            values=tuple(sorted({value for asked in each for value in asked.values})),
+        )
+
+    @classmethod
+    def of(cls, slos: Iterable[Slo], analysis: AnalysisSettings, kinds: SliKinds = SLI_KINDS) -> Self:
+        """Return the SLIs of a schedule's SLOs."""
+        slis = {slo.name: kind_of(slo.sli, kinds)[1] for slo in slos}
+        return cls(
+            {name: sli for name, sli in slis.items() if isinstance(sli, CountedSli)},
+            frozenset(analysis.exclude_statuses),
+            {name: sli for name, sli in slis.items() if isinstance(sli, ComparedSli)},
+        )

@@ -1,0 +1,67 @@
+"""Request feed: the controllers' own request counters, which the share of requests is taken from and some SLIs too."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ingress_canary.domain.metrics.counter_feed import CounterFeed, is_newer, no_count
+from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, is_count
+from ingress_canary.domain.metrics.signals import Signals
+
+SHOWN = 3
+"""Processes that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFeed(CounterFeed):
+    """The request counters of both sides, by status."""
+
+    def samples(self, reading: Reading, signals: Signals) -> dict[SeriesKey, Sample] | NoData:
+        """Return the request counters of both sides."""
+        if signals.requests in reading.failed:
+            return NoData(reading.failed[signals.requests])
+        samples: dict[SeriesKey, Sample] = {}
+        for series in reading.series:
+            if series.family != signals.requests:
+                continue
+            side = signals.side(series.labels)
+            if side is None:
+                continue
+            if not is_count(series.value):
+                return no_count(series)
+            key = series.instance, frozenset(series.labels.items())
+            sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
+            # two jobs or replicas that read one process: the newer sample, never the sum
+            if key not in samples or is_newer(sample, samples[key]):
+                samples[key] = sample
+        return samples
+
+
+REQUESTS = RequestFeed()
+
+
+def no_series(counters: CounterState, reading: Reading, signals: Signals) -> str:
+    """Return why there may be no series of an Ingress: its controllers did not answer, or none counts it."""
+    if reading.missing is not None:
+        return f"no series for Ingress {signals.ingress} in what could be read: {reading.missing}"
+    silent = {name for name, _ in counters.samples} - {instance.name for instance in reading.instances}
+    if silent:
+        return (
+            f"no series for Ingress {signals.ingress} any more: {', '.join(sorted(silent)[:SHOWN])}, which counted "
+            "its requests before, is not among the controllers that answered"
+        )
+    return (
+        f"no series yet for Ingress {signals.ingress}: no request was seen, or the controllers leave it out "
+        "(metrics excluded; a wildcard or hostless rule without --metrics-per-undefined-host=true)"
+    )
+
+
+def sum_of_sides(increases: Iterable[Increase], bad: Callable[[Increase], int]) -> Counts:
+    """Return the sums of both sides; the first value of an increase is its number of requests."""
+    n = e = m = f = 0
+    for increase in increases:
+        if increase.side is Side.CANARY:
+            n, e = n + round(increase.by[0]), e + bad(increase)
+        else:
+            m, f = m + round(increase.by[0]), f + bad(increase)
+    return Counts(n, e, m, f)
