@@ -119,9 +119,16 @@ class MessageKey(Enum):
         "{inside:~} inside (uncalibrated)"
     )
 
-    # whether the weight takes effect: traffic/effectiveness.py
+    # whether the weight takes effect: traffic/effectiveness.py, traffic/probe.py
     EFFECT_AND_PROBE = "{effect}; {probe}"
     EFFECT_BY_PROBE = "{probe}; {effect}"
+    PROBE_BY_CANARY = "the probe was answered by the canary ({header}: {value})"
+    PROBE_BY_OTHER = (
+        "the probe was not answered by the canary: {url} said {header}: {value} where the canary says {wanted}"
+    )
+    PROBE_WITHOUT_HEADER = "the probe was not answered by the canary: {url} answered {code} without {header}"
+    PROBE_CODE = "the probe shows nothing: {url} answered {code}"
+    PROBE_FAULT = "the probe shows nothing: {url}: {why}"
     EFFECT_WEIGHT_0 = "weight 0: no request is meant for the canary"
     EFFECT_NO_FORCED_TRAFFIC = "no forced traffic seen yet"
     EFFECT_NO_FORCED_TRAFFIC_ORPHANED = "no forced traffic seen yet; the controllers report the shadow as orphaned"

@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import exp, lgamma, log, log1p
 from typing import NamedTuple
 
-from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
@@ -66,7 +66,7 @@ def judge_effect(seen: ShareObservation) -> Effect:
         return Effect(shown.state, message)
     # one request that must not go elsewhere did: whatever the share says, something is not as it is written
     if not probe.by_canary:
-        return Effect(EffectState.NOT_EFFECTIVE, verbatim(probe.message))
+        return Effect(EffectState.NOT_EFFECTIVE, probe.message)
     if shown.state is EffectState.UNKNOWN:
         message = Message(MessageKey.EFFECT_BY_PROBE, probe=probe.message, effect=shown.message)
         return Effect(EffectState.EFFECTIVE, message)
