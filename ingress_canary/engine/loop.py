@@ -218,16 +218,15 @@ class Engine:
         if due is not None:
             state.stored_texts = {**state.stored_texts, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
+        self._reporter.report(key, state, before, status, decision, done)
+        if inputs.findings is not None:
+            self._reporter.warn(key, state, before, decision, inputs.findings)
         if done.fault is not None:
             # what was stored is reported, though the rest failed
-            self._reporter.report(key, state, before, status, decision, done)
             raise done.fault
         state.failures = 0
         state.target = inputs.target if decision.wants_evidence else None
         state.probe = probe_of(inputs, status) if decision.wants_evidence else None
-        self._reporter.report(key, state, before, status, decision, done)
-        if inputs.findings is not None:
-            self._reporter.warn(key, state, before, decision, inputs.findings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
