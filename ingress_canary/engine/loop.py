@@ -4,8 +4,9 @@ A watch event or a tick queues a pass over one rollout; a pass is
 
 1. observe  - gather the caches, the rollout states and the newest evidence into one value;
 2. decide   - a pure function of that value and the time;
-3. apply    - status first, then the shadow, each conditional on the resourceVersion that was read;
-4. report   - an Event, a log line, the metrics.
+3. effects  - the decision's writes as values, in the order that is safe;
+4. execute  - make them, each conditional on the resourceVersion that was read;
+5. report   - an Event, a log line, the metrics.
 
 Workers serve different rollouts at once and never one rollout twice. The ticker (``ticker.py``) fetches evidence for
 all rollouts that want it, and sleeps while none does: at rest nothing is polled.
@@ -25,6 +26,8 @@ from ingress_canary.domain.gates.request import gate_calls
 from ingress_canary.domain.objects.views import Ingress, Json, Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.reconcile.assemble import probe_of
+from ingress_canary.domain.reconcile.effects import StoreStatus, effects, removal_of, status_due
 from ingress_canary.domain.status.notices import Audience, audience
 from ingress_canary.domain.status.publish import (
     NO_MESSAGES,
@@ -37,9 +40,9 @@ from ingress_canary.domain.status.publish import (
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import left_behind, terminating
-from ingress_canary.engine.execute import Applied, Applier
+from ingress_canary.engine.execute import Applied, Executor
 from ingress_canary.engine.gate_requests import GateRequests
-from ingress_canary.engine.inputs import claim, observe, probe_of
+from ingress_canary.engine.inputs import claim, observe
 from ingress_canary.engine.leadership.takeover import take_over
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests
@@ -90,7 +93,7 @@ class Engine:
         self._telemetry, self._options = telemetry, options
         self._probes = ProbeRequests(asked.prober, self.states)
         self._webhooks = GateRequests(asked.gates, self.states, clock, telemetry, self.queue.add)
-        self._applier = Applier(cluster, clock, options.checkpoint)
+        self._executor = Executor(cluster, clock)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
         self._leftovers_reported: dict[Key, frozenset[str]] = {}
         """By deleted rollout, the uids of the shadows that were already reported as still there."""
@@ -202,9 +205,8 @@ class Engine:
         decision, before = decide(inputs.seen, now), inputs.seen.status
         shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
         # most ticks change nothing but numbers, which are rendered only when somebody reads them
-        quiet = not self._applier.overdue(state) and unchanged(
-            before, decision, inputs.findings, inputs.seen, state.stored_texts
-        )
+        overdue = self._is_overdue(state)
+        quiet = not overdue and unchanged(before, decision, inputs.findings, inputs.seen, state.stored_texts)
         status = decision.status if quiet else shown()
         state.gates = tuple(status.gates)
         self._webhooks.want(key, *gate_calls(inputs.seen, status))
@@ -213,10 +215,12 @@ class Engine:
             state.target = inputs.target
             self._ticker.wake()
         messages = NO_MESSAGES if quiet else newsworthy_messages(decision, inputs.findings, inputs.seen)
-        due = None if quiet else self._applier.due(state, before, status, decision, messages)
-        done = await self._applier.apply(body, state, inputs, decision, status, due)
+        known = state.stored_texts
+        due = None if quiet else status_due(before, status, decision, messages, known, overdue=overdue)
+        writes = effects(decision, inputs, status, due, state.memo.of)
+        done = await self._executor.execute(body, state, inputs.router, writes)
         if due is not None:
-            state.stored_texts = {**state.stored_texts, **stored_texts(messages, due)}
+            state.stored_texts = {**known, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
         self._reporter.report(key, state, before, status, decision, done)
         if inputs.findings is not None:
@@ -230,6 +234,10 @@ class Engine:
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
+
+    def _is_overdue(self, state: RolloutState) -> bool:
+        """Return whether the checkpoint is old enough to be stored again, though only numbers may have changed."""
+        return self._clock.monotonic() - state.written >= self._options.checkpoint
 
     async def _taken_over(self, key: Key, body: Json, state: RolloutState) -> Json:
         """Stamp a rollout with this leader's term and return it. Raises ClusterError when the pass must be repeated."""
@@ -260,7 +268,7 @@ class Engine:
             router = self._routers.of(shadow, view, state.router if state is not None else None)
             needed = True
             try:
-                needed = await self._applier.remove(router, shadow)
+                needed = await self._executor.remove(router, removal_of(shadow))
             finally:
                 if needed and shadow.meta.uid not in reported:
                     self._report_leftover(key, state, router, shadow)
@@ -291,9 +299,9 @@ class Engine:
         before = read_status(body)
         decision = hold_unreadable_spec(before, state.generation, str(state.spec_problem or ""))
         status = published_status(decision, self._clock.now())
-        due = self._applier.due(state, before, status, decision)
+        due = status_due(before, status, decision, overdue=self._is_overdue(state))
         if due is not None:
-            await self._applier.store(body, state, before, due)
+            await self._executor.store(body, state, StoreStatus(before, due))
             self._reporter.report(key, state, before, status, decision, Applied(wrote=True))
         self._reporter.show(key, state, lambda: status)
         state.target = None
@@ -320,6 +328,6 @@ class Engine:
             return
         status = published_status(Decision(before, evaluation), self._clock.now())
         try:
-            await self._applier.store(body, state, before, status)
+            await self._executor.store(body, state, StoreStatus(before, status))
         except ClusterError as error:
             log.warning("the last checkpoint stands", rollout=str(key), error=str(error))

@@ -1,6 +1,6 @@
 """Probe requests, sent in the background: a slow answer delays no evaluation, not even its own rollout's.
 
-The ticker asks for them; ``observe`` takes the newest answer into the evidence.
+The ticker asks for them; ``assemble`` takes the newest answer into the evidence.
 """
 
 import asyncio

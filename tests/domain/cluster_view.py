@@ -77,6 +77,14 @@ class ClusterView:
     def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
         return tuple(self._by_service[service].values())
 
+    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
+        return tuple(ingress for ingress in self._ingresses.values() if self._is_owned(ingress, rollout))
+
+    @staticmethod
+    def _is_owned(ingress: Ingress, rollout: Key) -> bool:
+        owner, namespace = ingress.meta.owner, ingress.meta.namespace
+        return owner is not None and (owner.kind, namespace, owner.name) == ("CanaryRollout", *rollout)
+
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
         return tuple(self._by_host[host].values())
 

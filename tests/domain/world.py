@@ -1,6 +1,8 @@
-"""A rollout in a world of plain values: the caches, the shadow and the source as data, driven by the real decisions.
+"""A rollout in a world of plain values: the cluster, the shadow and the source as data, driven by the real passes.
 
-``World.pass_()`` does what one pass of the engine does, without I/O; a crash forgets what memory forgets.
+``World.pass_()`` gathers from these values and applies the effects to them, where the engine asks caches and writes to
+an API; what is in between is the engine's own ``assemble``, ``decide`` and ``effects``. A crash forgets what memory
+forgets.
 """
 
 import json
@@ -8,48 +10,58 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, assert_never
 
-from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import (
-    Decision,
-    NewerSchedule,
-    Observation,
-    Obstacle,
-    leaves_shadow_alone,
-    preflight_obstacle,
-    wanted_exposure,
-)
-from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
-from ingress_canary.domain.evaluation.replay import tick_with_past
+from ingress_canary.domain.decision.observation import Decision, NewerSchedule, Observation, Obstacle
+from ingress_canary.domain.evaluation.evaluation import Evaluation
+from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series
-from ingress_canary.domain.objects.revision import same_version, template_hash
-from ingress_canary.domain.objects.views import Ingress, Key, Owner, Workload
-from ingress_canary.domain.preflight.problem import Problem, blocking
+from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
+from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.message import verbatim
-from ingress_canary.domain.reasons.verbs import Action
+from ingress_canary.domain.reconcile.assemble import FIGHT_UNDOINGS, AssembledPass, assemble, manifest_of
+from ingress_canary.domain.reconcile.effects import (
+    ClearAction,
+    CreateShadow,
+    DeleteShadow,
+    Effects,
+    ForgetDenial,
+    PatchShadow,
+    Removal,
+    RemoveLeftover,
+    SetImages,
+    SetReplicas,
+    StartSettling,
+    TakeOffShadow,
+    Write,
+    effects,
+    status_due,
+)
+from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import (
     StoredTexts,
     newsworthy_messages,
-    published_status,
+    shown_status,
     stored_texts,
     unchanged,
     worth_writing,
 )
-from ingress_canary.domain.traffic.drift import compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
-from ingress_canary.domain.traffic.shadow_removal import OFF, terminating
-from ingress_canary.domain.workload import scale_canary
-from ingress_canary.domain.workload.copy_images import images_due
+from ingress_canary.domain.traffic.shadow_removal import OFF
 from ingress_canary.lab.kubeapi.storage.patches import merge
+from tests.domain.cluster_view import ClusterView
+from tests.domain.shop import ingress_class, pods, service
 
 ROUTER = NginxRouter()
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)
-OWNER = Owner("CanaryRollout", "checkout", "uid-1")
+KEY = Key("shop", "checkout")
+OWNER = Owner("CanaryRollout", KEY.name, "uid-1")
 INTERVAL = 10.0
 CHECKPOINT = timedelta(seconds=60)
 
@@ -76,6 +88,16 @@ PRIMARY: dict[str, Any] = {
             }
         ],
     },
+}
+FOREIGN: dict[str, Any] = {
+    "kind": "Ingress",
+    "metadata": {
+        "name": "checkout-canary",
+        "namespace": "shop",
+        "uid": "somebody-else's",
+        "ownerReferences": [{"kind": "CanaryRollout", "name": "other", "uid": "uid-2", "controller": True}],
+    },
+    "spec": {"ingressClassName": "internal"},
 }
 
 
@@ -143,8 +165,8 @@ class World:
     shadow: dict[str, Any] | None = None
     foreign: bool = False
     obstacles: tuple[Obstacle, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    """What preflight finds."""
+    problems: tuple[Problem, ...] | None = None
+    """What preflight finds in place of what its rules find in this world."""
     rejected: str | None = None
     fighting: str | None = None
     frozen: str | None = None
@@ -173,11 +195,21 @@ class World:
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
     refuse_status: bool = False
     """The API refuses to store any status."""
-    removed: str | None = None
-    """The uid of a shadow that was removed though the status could not be stored."""
+    refuse_patch: bool = False
+    """The API refuses to change the shadow; to delete it is allowed."""
+    others: tuple[dict[str, Any], ...] = ()
+    """Further objects of the cluster."""
+    leftovers: tuple[dict[str, Any], ...] = ()
+    """Further Ingresses whose owner is this rollout."""
+    answers: dict[str, GateAnswer] = field(default_factory=dict)
+    """By the gate's name, what webhook gates have answered since the last pass."""
+    memory: PassMemory = field(default_factory=PassMemory)
+    """What a process remembers, besides the evaluation."""
     written: datetime = BEGIN
     texts: StoredTexts = field(default_factory=dict)
     """What the texts say that were stored since the process began."""
+    _check: CachedPreflight = field(default_factory=CachedPreflight)
+    _cluster: tuple[tuple[Any, ...], ClusterView] | None = None
 
     # -- what the outside does ------------------------------------------------------------------------------------
 
@@ -220,7 +252,7 @@ class World:
 
     def crash(self) -> None:
         """Forget what a process forgets when it dies."""
-        self.evaluation, self.texts = None, {}
+        self.evaluation, self.memory, self.answers, self.texts = None, PassMemory(), {}, {}
 
     # -- what the daemon does -------------------------------------------------------------------------------------
 
@@ -265,145 +297,170 @@ class World:
         )
         return Reading(self.now, (Instance("pod", BEGIN - timedelta(days=1)),), series, orphaned=self.orphaned)
 
-    def observe(self, reading: Reading | None = None) -> Observation:
-        """Return what the engine would see."""
-        course, status = self.course, self.status
-        shadow = Ingress.of(self.shadow) if self.shadow else None
-        evaluation = None if status.phase in AT_REST else self.evaluation
-        if evaluation is None and course is not None and status.phase not in AT_REST:
-            evaluation = Evaluation.restored(course, status) if status.schedule else Evaluation.new(course)
-        drift = None
-        if shadow is not None and status.shadow is not None:
-            manifest = self.manifest(wanted_exposure(status))
-            drift = None if untouched(ROUTER, shadow) else compare(ROUTER, shadow, wanted_exposure(status), manifest)
-            waiting = merge_patch(ROUTER, shadow, manifest) is not None or status.shadow.uid != shadow.meta.uid
-            if evaluation is not None and waiting and not leaves_shadow_alone(status):
-                evaluation = evaluation.unapplied()
-        if evaluation is not None and course is not None and reading is not None:
-            evaluation = tick_with_past(
-                evaluation,
-                reading,
-                TickInputs(
-                    course,
-                    ROUTER.signals(Ingress.of(self.primary), self.spec),
-                    EvidenceMode.of(status),
-                    course.walk.at(status.step.index) if status.step else None,
-                    wanted_exposure(status),
-                    ROUTER.sticky(Ingress.of(self.primary)),
-                    INTERVAL,
-                ),
-            )
-        action = Action.parse(self.action) if self.action else None
-        if action and status.last_action and status.last_action.id == action.id:
-            action = None
-        revision = template_hash(self.canary) if self.canary else None
-        refused = blocking(self.problems, accept_unchecked=False)
-        return Observation(
-            key=Key("shop", "checkout"),
+    @property
+    def view(self) -> ClusterView:
+        """The cluster around the rollout, as preflight's rules ask it."""
+        shadows = self.shadow and {**self.shadow, "kind": "Ingress"}, FOREIGN if self.foreign else None
+        made_of = (
+            self.primary, *shadows, self.spec.stable_service, self.spec.canary_service, self.stable_ready,
+            self.canary_ready, self.others, self.leftovers,
+        )  # fmt: skip
+        if self._cluster is None or self._cluster[0] != made_of:
+            manifests = [{**self.primary, "kind": "Ingress"}, *filter(None, shadows), ingress_class()]
+            sides = (self.spec.stable_service, self.stable_ready), (self.spec.canary_service, self.canary_ready)
+            for net, (side, ready) in enumerate(sides):
+                manifests += service(side), pods(side, *(f"10.{net}.0.{number}" for number in range(1, ready + 1)))
+            self._cluster = made_of, ClusterView([*manifests, *self.leftovers, *self.others])
+        return self._cluster[1]
+
+    def gathered(self, reading: Reading | None = None) -> PassInputs:
+        """Return what the engine would gather."""
+        view, status, seconds = self.view, self.status, (self.now - BEGIN).total_seconds()
+        memory = self.memory._replace(evaluation=self.evaluation)
+        if self.fighting is not None:
+            memory = memory._replace(undone=((seconds, self.fighting),) * (FIGHT_UNDOINGS + 1))
+        name = status.shadow.name if status.shadow else self.spec.shadow_name
+        return PassInputs(
+            key=KEY,
+            uid=OWNER.uid,
+            created=BEGIN,
             generation=1,
             spec=self.spec,
             status=status,
-            compiled=course,
-            obstacles=(*self.obstacles, *([preflight_obstacle(refused)] if refused else [])),
-            problems=self.problems,
-            revision=self.spec.revision or revision if self.canary else None,
+            router=ROUTER,
+            view=view,
+            compiled=self.course,
+            options=PassOptions(INTERVAL, self.warm_up),
+            obstacles=self.obstacles,
+            outdated=NewerSchedule(verbatim(self.outdated), self.usable) if self.outdated is not None else None,
+            action=self.action,
+            primary=Ingress.of(self.primary),
+            named=Ingress.of(self.shadow) if self.shadow else view.ingress(Key(KEY.namespace, name)),
+            owned=view.ingresses_by_owner(KEY),
             canary=self.canary,
             stable=self.stable,
-            stable_hash=template_hash(self.stable) if self.stable else None,
-            canary_hash=template_hash(self.canary) if self.canary else None,
-            same_version=bool(self.canary and self.stable and same_version(self.canary, self.stable)),
-            stable_ready=self.stable_ready,
-            canary_ready=self.canary_ready,
-            shadow=shadow,
-            foreign=self.foreign,
-            removed=self.removed is not None and status.shadow is not None and self.removed == status.shadow.uid,
-            terminating=terminating(ROUTER, shadow) if shadow is not None else None,
-            drift=drift,
-            fighting=self.fighting,
-            rejected=self.rejected,
+            canary_endpoints=view.endpoints(Key(KEY.namespace, self.spec.canary_service)),
+            stable_endpoints=view.endpoints(Key(KEY.namespace, self.spec.stable_service)),
             frozen=self.frozen,
-            outdated=NewerSchedule(verbatim(self.outdated), self.usable) if self.outdated is not None else None,
-            denied=self.denied,
-            sticky=ROUTER.sticky(Ingress.of(self.primary)),
-            action=action,
-            evaluation=evaluation,
-            interval=INTERVAL,
-            warm_up=self.warm_up,
+            memory=memory,
+            evidence=reading,
+            answers=self.answers,
+            monotonic=seconds,
         )
+
+    def assembled(self, reading: Reading | None = None) -> AssembledPass:
+        """Return what the engine would assemble."""
+        found = self.problems
+        return assemble(self.gathered(reading), check=self._check if found is None else lambda *_: found)
+
+    def observe(self, reading: Reading | None = None) -> Observation:
+        """Return what the engine would see."""
+        return self.assembled(reading).seen
 
     def manifest(self, exposure: Exposure) -> Any:
         """Return the shadow that an exposure makes."""
-        return stamped(ROUTER, ROUTER.shadow(Ingress.of(self.primary), self.spec, OWNER, exposure))
+        return manifest_of(ROUTER, Ingress.of(self.primary), self.spec, OWNER, exposure)
 
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         """Make one pass; ``die`` after the write of the "status", or not at all."""
-        seen = self.observe(reading)
-        self.evaluation = seen.evaluation
-        decision = decide(seen, self.now)
+        assembled = self.assembled(reading)
+        self.memory, self.evaluation, self.answers = assembled.memory, assembled.memory.evaluation, {}
+        decision = decide(assembled.seen, self.now)
         self.decisions.append(decision)
-        after = published_status(decision, self.now, seen=seen)
-        messages = newsworthy_messages(decision, seen=seen)
-        news = worth_writing(self.status, after, messages, self.texts)
-        assert not (news and unchanged(self.status, decision, None, seen, self.texts))
-        if news or self.now - self.written >= CHECKPOINT:
-            if self.refuse_status:
-                if after.shadow is None and self.shadow is not None:
-                    self.removed = self.shadow["metadata"]["uid"]
-                    self._remove()
-                return decision
-            self.status = RolloutStatus.model_validate(after.dump())
-            self.texts = {**self.texts, **stored_texts(messages, after)}
-            self.written = self.now
-        if die == "status":
-            self.crash()
-            return decision
-        self.evaluation = decision.evaluation
-        self._shape()
-        images = images_due(self.status, self.stable)
-        if images is not None and self.denied is None:
-            self.stable = deployment("checkout", images["app"], rolled_out=False)
-            self.images_set.append(images["app"])
-        replicas = scale_canary.replicas_due(self.status, self.canary)
-        if replicas is not None and self.canary is not None and self.denied is None:
-            self.canary = replace(self.canary, replicas=replicas, rolled_out=False)
-            self.replicas_set.append(replicas)
+        after = shown_status(decision, self.now, assembled.findings, assembled.seen)
+        messages = newsworthy_messages(decision, assembled.findings, assembled.seen)
+        if unchanged(self.status, decision, assembled.findings, assembled.seen, self.texts):
+            assert not worth_writing(self.status, after, messages, self.texts)
+        self.memory = self.memory._replace(gates=tuple(after.gates))
+        overdue = self.now - self.written >= CHECKPOINT
+        due = status_due(self.status, after, decision, messages, self.texts, overdue=overdue)
+        if due is not None and not self.refuse_status:
+            self.texts = {**self.texts, **stored_texts(messages, due)}
+        done = self._execute(effects(decision, assembled, after, due), die)
+        self.memory = self.memory._replace(failures=0 if done else self.memory.failures + 1)
         return decision
 
-    def _shape(self) -> None:
-        status = self.status
-        if status.shadow is None:
-            self._remove()
-        elif self.shadow is not None and "deletionTimestamp" in self.shadow["metadata"]:
-            return
-        elif leaves_shadow_alone(status):
-            self._applied()
-        elif self.shadow is None:
-            if status.shadow.uid is None and self.rejected is None:
-                self.shadows += 1
-                made = self.manifest(Exposure())
-                self.shadow = {**made, "metadata": {**made["metadata"], "uid": f"shadow-{self.shadows}"}}
-        else:
-            manifest = self.manifest(wanted_exposure(status))
-            patched = merge_patch(ROUTER, Ingress.of(self.shadow), manifest) is not None
-            if patched:
-                uid = self.shadow["metadata"]["uid"]
-                self.shadow = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
-            self._applied(afresh=patched)
+    # -- what becomes of its writes -----------------------------------------------------------------------------------
+
+    def _execute(self, writes: Effects, die: str) -> bool:
+        """Apply a pass's writes in their order; return whether none was refused."""
+        if writes.store is not None and self.refuse_status:
+            if writes.unstored is not None:
+                self._apply(writes.unstored)
+            if isinstance(writes.unstored, DeleteShadow):
+                self.memory = self.memory._replace(removed=writes.unstored.shadow.meta.uid)
+            return False
+        if writes.store is not None:
+            self.status, self.written = RolloutStatus.model_validate(writes.store.after.dump()), self.now
+        if die == "status":
+            self.crash()
+            return True
+        self.evaluation = writes.evaluation
+        return all(self._apply(write) for write in writes.writes)
+
+    def _apply(self, write: Write) -> bool:
+        """Apply one write; return False where the API refuses it."""
+        match write:
+            case CreateShadow(manifest):
+                self.memory = self.memory._replace(rejected=self.rejected)
+                return self.rejected is None and self._create(manifest)
+            case PatchShadow():
+                return not self.refuse_patch and self._patch(write)
+            case DeleteShadow() | TakeOffShadow():
+                self._remove()
+            case StartSettling():
+                assert self.evaluation is not None
+                self.evaluation = self.evaluation.applied(self.now)
+            case RemoveLeftover(removal):
+                self.leftovers = tuple(filter(None, (self._removed(one, removal) for one in self.leftovers)))
+            case SetImages() | SetReplicas():
+                self.memory = self.memory._replace(denied=self.denied)
+                return self.denied is None and self._change_workload(write)
+            case ForgetDenial():
+                self.memory = self.memory._replace(denied=None)
+            case ClearAction():
+                self.action = None
+            case _:
+                assert_never(write)
+        return True
+
+    def _create(self, manifest: Json) -> bool:
+        self.shadows += 1
+        self.shadow = {**manifest, "metadata": {**manifest["metadata"], "uid": f"shadow-{self.shadows}"}}
+        return True
+
+    def _patch(self, write: PatchShadow) -> bool:
+        self.shadow = merge(self.shadow, write.patch)
+        if write.undone:
+            undoing = (self.now - BEGIN).total_seconds(), write.shadow.meta.manager
+            self.memory = self.memory._replace(undone=(*self.memory.undone, undoing))
+        return True
+
+    def _change_workload(self, write: SetImages | SetReplicas) -> bool:
+        match write:
+            case SetImages(_, images):
+                self.stable = deployment("checkout", images["app"], rolled_out=False)
+                self.images_set.append(images["app"])
+            case SetReplicas(workload, replicas):
+                self.canary = replace(workload, replicas=replicas, rolled_out=False)
+                self.replicas_set.append(replicas)
+        return True
 
     def _remove(self) -> None:
         """Delete the shadow, and take everybody off it where that does not end it."""
         if self.shadow is not None:
             self.delete_shadow()
-        if self.shadow is None:
-            return
-        for off in OFF:
-            patch = off(ROUTER, Ingress.of(self.shadow))
-            if patch is not None:
-                self.shadow = merge(self.shadow, patch)
+        if self.shadow is not None:
+            self.shadow = _off(self.shadow)
 
-    def _applied(self, *, afresh: bool = False) -> None:
-        if self.evaluation is not None and (afresh or self.evaluation.settled_from is None):
-            self.evaluation = self.evaluation.applied(self.now)
+    def _removed(self, leftover: dict[str, Any], removal: Removal) -> dict[str, Any] | None:
+        """Return what is left of an Ingress after the removal of one."""
+        metadata = leftover["metadata"]
+        if metadata["uid"] != removal.shadow.meta.uid:
+            return leftover
+        if not metadata.get("finalizers"):
+            return None
+        return _off({**leftover, "metadata": {"deletionTimestamp": f"{self.now:%Y-%m-%dT%H:%M:%SZ}", **metadata}})
 
     def settle(self, passes: int = 10) -> Decision:
         """Pass until nothing changes any more, as watch events would make the engine do."""
@@ -439,6 +496,13 @@ class World:
     def history(self) -> list[tuple[int, float | int, str]]:  # without int, mypy holds that none equals (2, 50, ...)
         """Step, weight and reason of each entry."""
         return [(entry.step, entry.weight, entry.reason) for entry in self.status.history]
+
+
+def _off(shadow: dict[str, Any]) -> dict[str, Any]:
+    """Return a shadow that is still there, without the traffic that it sent to the canary."""
+    for off in OFF:
+        shadow = merge(shadow, off(ROUTER, Ingress.of(shadow)) or {})
+    return shadow
 
 
 def at_step(index: int, **world: Any) -> World:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from structlog.testing import capture_logs
-
 from ingress_canary.domain.decision.observation import wanted_exposure
-from ingress_canary.domain.evaluation.evaluation import EvidenceMode, TickInputs, tick
+from ingress_canary.domain.evaluation.evaluation import EvidenceMode, TickInputs
+from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.views import Ingress
-from ingress_canary.engine.state.reading_count import largest_bad_share, tick_reading
+from ingress_canary.domain.reconcile.evidence import take_evidence
+from ingress_canary.engine.state.reading_count import largest_bad_share
 from ingress_canary.engine.state.rollout_state import RolloutState
 from tests.domain.world import INTERVAL, ROUTER, World, at_step
 
@@ -62,42 +62,9 @@ def test_the_pass_sees_what_it_would_have_seen_and_nothing_is_counted_twice() ->
     world.traffic.canary = 0.1
     entry, at, reading = looked(world)
     assert entry.evaluation is not None
-    alone = tick(entry.evaluation, reading, at)
+    alone = take_evidence(entry.evaluation, reading, at)
     assert largest_bad_share(entry, INTERVAL) > 0
-    assert tick_reading(entry, entry.evaluation, reading, at) == alone
-    assert tick_reading(entry, alone, reading, at).analysis.canary_requests == alone.analysis.canary_requests
-
-
-def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
-    world = at_step(1)
-    world.step(4)
-    entry, at, reading = looked(world)
-    assert entry.evaluation is not None
-    entry.clock_set = True
-    after = tick_reading(entry, entry.evaluation, reading, at)
-    assert not entry.clock_set
-    assert after.analysis.canary_requests == entry.evaluation.analysis.canary_requests
-
-
-def test_a_reading_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
-    world = at_step(1)
-    world.step(4)
-    entry, at, reading = looked(world)
-    assert entry.evaluation is not None
-    # as a settle beyond the calendar did before durations were bounded
-    analysis = at.compiled.spec.analysis.model_copy(update={"settle": timedelta.max})
-    broken = replace(at.compiled, spec=at.compiled.spec.model_copy(update={"analysis": analysis}))
-    before = entry.evaluation
-    with capture_logs() as lines:
-        after = tick_reading(entry, before, reading, at._replace(compiled=broken))
-        again = tick_reading(entry, after, reading, at._replace(compiled=broken))
-    assert (after.analysis, after.baked, after.held) == (before.analysis, before.baked, before.held)
-    assert after.no_data is not None
-    assert "could not be judged: OverflowError" in str(after.no_data)
-    assert (after.no_data_since, after.last, again) == (reading.at, None, after)
-    assert [line["log_level"] for line in lines] == ["error"]
-    world.evaluation = after
-    assert world.pass_().status.reason == "NoData"
-    world.action = "abort#1"
-    assert world.pass_().status.phase == "RolledBack"
-    assert tick_reading(entry, after, reading, at).no_data is None
+    again = take_evidence(entry.evaluation, reading, at, lambda *of: entry.memo.of(advance, *of))
+    assert again == alone
+    twice = take_evidence(alone.evaluation, reading, at).evaluation
+    assert twice.analysis.canary_requests == alone.evaluation.analysis.canary_requests

@@ -1,4 +1,4 @@
-"""Observation and Decision: input and output of ``decide``, as plain values. ``engine/inputs.py`` makes the former."""
+"""Observation and Decision: input and output of ``decide``. ``reconcile/assemble.py`` makes the former."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ Two kinds of sessions want it: one whose rollout has not begun learns from the h
 come, instead of waiting for a warm-up; one that a checkpoint continues takes in what has come since. The past is
 replayed tick by tick through the code that judges the present, so that the verdict is that of an uninterrupted run. A
 source without a memory gives none: then the present is a new starting point. ``engine/loop.py`` asks for it,
-``engine/inputs.py`` replays it.
+``reconcile/evidence.py`` replays it.
 """
 
 from collections.abc import Iterator

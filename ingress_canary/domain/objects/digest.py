@@ -42,10 +42,10 @@ class Digest(str):
 
     def is_stored_as(self, stored: str) -> bool | None:
         """Return whether a stored digest is of this value; None when its algorithm is of a newer release."""
+        if stored == self:
+            return True
         name, _, _ = stored.rpartition(":")
-        if name not in self._algorithms:
-            return None
-        return stored == self or stored == _tagged(name, self._algorithms[name](self.value))
+        return stored == _tagged(name, self._algorithms[name](self.value)) if name in self._algorithms else None
 
 
 def same(stored: str | None, present: str | None) -> bool | None:

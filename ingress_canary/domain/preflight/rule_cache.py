@@ -1,7 +1,7 @@
 """Cache of preflight's findings: rules are evaluated again only when an object that they read has changed.
 
 Rules are functions of the subject and of what they ask its view, so what they found last holds while the subject and
-each answer are the same. ``engine/inputs.py`` keeps one of these for each rollout.
+each answer are the same. ``engine/state/rollout_state.py`` has one for each rollout.
 """
 
 from collections.abc import Callable, Sequence

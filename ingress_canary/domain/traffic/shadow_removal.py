@@ -1,7 +1,7 @@
 """Shadow removal when a finalizer holds a deleted shadow: the patches that take traffic off it, and its message.
 
 A controller may go on serving it (ingress-nginx looks at deletionTimestamp in its admission checks only, v1.15), so
-that nobody is off the canary before the object itself says so. Asked by ``engine/inputs.py`` and the engine's writes.
+that nobody is off the canary before the object itself says so. Asked by ``reconcile/assemble.py`` and by the executor.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """CopyImages: the images that stable is to get, and whether they still have to be set. Pure.
 
-``rules/copy_images.py`` decides with it, ``engine/execute.py`` writes what is due. Images are set once on the way there
-and once on the way back: what another writer makes of them afterwards is reported and not reverted.
+``rules/copy_images.py`` decides with it, ``reconcile/effects.py`` writes what is due. Images are set once on the way
+there and once on the way back: what another writer makes of them afterwards is reported and not reverted.
 """
 
 from collections.abc import Mapping

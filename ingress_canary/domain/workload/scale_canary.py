@@ -1,6 +1,6 @@
 """ScaleCanary, how many: the replicas that the canary is to have by its status, and whether they are still to be set.
 
-``rules/scale_canary.py`` decides with it, ``engine/execute.py`` writes what is due. A number is asked for once: an
+``rules/scale_canary.py`` decides with it, ``reconcile/effects.py`` writes what is due. A number is asked for once: an
 autoscaler or a person who changes it afterwards is not fought.
 """
 

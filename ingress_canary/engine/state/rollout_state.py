@@ -11,10 +11,10 @@ from datetime import datetime
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
+from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
@@ -23,12 +23,12 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.notices import Audience
 from ingress_canary.domain.status.publish import StoredTexts
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.engine.state.memo import Memo
 
 UNDONE = 20
 
@@ -104,15 +104,6 @@ class RolloutState:
     """The series and SLIs by which the last reading was counted."""
     preflight: CachedPreflight = field(default_factory=CachedPreflight)
     """The last findings of its preflight rules."""
-
-    def take_gate_answers(self, stored: RolloutStatus) -> tuple[GateStatus, ...]:
-        """Take the new answers of webhook gates, and return the records of all gates."""
-        records = tuple(stored.gates) if self.gates is None else self.gates
-        answers, self.answers = self.answers, {}
-        self.gates = tuple(
-            record_answer(record, answers[record.name]) if record.name in answers else record for record in records
-        )
-        return self.gates
 
 
 def _suspicion(state: RolloutState) -> float:

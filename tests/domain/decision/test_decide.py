@@ -585,7 +585,7 @@ def test_on_failure_pause_holds_the_weight_until_a_person_decides() -> None:
     [
         (World(canary=None), Reason.CANARY_NOT_READY),
         (World(canary=deployment("checkout-canary", "app:v2", rolled_out=False)), Reason.CANARY_NOT_READY),
-        (World(canary_ready=0), Reason.CANARY_NOT_READY),
+        (World(canary_ready=0), Reason.PREFLIGHT_FAILED),
         (World(foreign=True), Reason.PREFLIGHT_FAILED),
         (World(obstacles=(Obstacle(Reason.PREFLIGHT_FAILED, "rule 5"),)), Reason.PREFLIGHT_FAILED),
         (World(obstacles=(Obstacle(Reason.INVALID_SPEC, "spec.x: y"),)), Reason.INVALID_SPEC),
@@ -608,7 +608,8 @@ def test_whose_the_shadows_name_is_preflight_reports_and_nobody_is_asked_to_dele
     world = World(foreign=True, obstacles=(Obstacle(Reason.PREFLIGHT_FAILED, "CanaryRollout shop/a comes first"),))
     assert str(world.pass_().message) == "CanaryRollout shop/a comes first"
     world.obstacles = ()
-    assert str(world.pass_().message).endswith("belongs to somebody else; choose another spec.shadow.name")
+    message = str(world.pass_().message)
+    assert message.endswith("choose another spec.shadow.name; its removal would take that one's canary off")
 
 
 def test_a_step_whose_readings_come_late_reports_it_and_blames_no_controller() -> None:

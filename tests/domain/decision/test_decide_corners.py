@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import PausedBy, Phase
-from ingress_canary.domain.decision.decide import hold_unreadable_spec
+from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -576,8 +576,8 @@ def test_a_preflight_that_fails_when_the_shadow_must_be_made_anew_keeps_it_away(
 
 def test_a_missing_workload_without_a_reference_is_named_in_words() -> None:
     world = World(spec=rollout(workload={}), canary=None, stable=None)
-    world.pass_()
-    assert "the canary's workload" in world.status.message
+    decision = decide(world.observe()._replace(revision=None), world.now)
+    assert "the canary's workload" in decision.status.message
 
 
 # -- writes that are refused ----------------------------------------------------------------------------------------
@@ -601,7 +601,7 @@ def test_a_rollback_that_could_not_be_stored_stays_off_after_a_restart() -> None
     world.traffic.canary = 0.5
     world.until(lambda w: w.shadow is None, ticks=10)
     world.crash()
-    world.removed, world.refuse_status = None, False
+    world.refuse_status = False
     world.step(20)
     assert (world.status.phase, world.status.reason, world.shadow) == (Phase.PAUSED, Reason.INTERVENED, None)
 

@@ -100,7 +100,10 @@ def test_a_person_may_do_so_outside_a_window(request_: str) -> None:
             "no effect: rule 5: another canary",
         ),
         (lambda w: with_spec(w, paused=True), "no effect: spec.paused is true; set it to false"),
-        (lambda w: setattr(w, "canary_ready", 0), "no effect: Service checkout-canary has no ready endpoint"),
+        (
+            lambda w: setattr(w, "canary_ready", 0),
+            "no effect: Service shop/checkout-canary spec.selector: it has no ready endpoint",
+        ),
         (lambda w: w.annotate(canary_weight="0"), "stale: the shadow, the spec or the canary has just been changed"),
         (
             lambda w: setattr(w, "canary", deployment("checkout-canary", "app:v3")),

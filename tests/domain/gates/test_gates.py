@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ingress_canary.api.gate import GateStatus, GateVerdict
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
+from ingress_canary.domain.decision.observation import Decision, Obstacle
 from ingress_canary.domain.gates.request import gate_calls
-from ingress_canary.domain.gates.schedule import GateAnswer, record_answer
+from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import worth_writing
@@ -33,32 +33,18 @@ class Gated(World):
     says: dict[str, Says] = field(default_factory=dict)
     asked: list[tuple[str, int, str]] = field(default_factory=list)
     """Gate, step and id of each question, in order."""
-    gates: tuple[GateStatus, ...] | None = None
-
-    def observe(self, reading: Reading | None = None) -> Observation:
-        return super().observe(reading)._replace(gates=self.gates)
 
     def pass_(self, reading: Reading | None = None, *, die: str = "") -> Decision:
         self._answer()
-        decision = super().pass_(reading, die=die)
-        self.gates = None if die else tuple(decision.status.gates)
-        return decision
-
-    def crash(self) -> None:
-        super().crash()
-        self.gates = None
+        return super().pass_(reading, die=die)
 
     def _answer(self) -> None:
-        records = []
-        for one in self.gates or ():
-            record = one
+        for one in self.memory.gates or ():
             if one.next_at is not None and one.next_at <= self.now:
                 self.asked.append((one.name, one.step, one.question))
                 answer = self.says.get(one.name, HANGS)
                 if answer is not HANGS:
-                    record = record_answer(one, GateAnswer(one.question, answer, f"says {answer}", self.now))
-            records.append(record)
-        self.gates = self.gates and tuple(records)
+                    self.answers[one.name] = GateAnswer(one.question, answer, f"says {answer}", self.now)
 
     def gate_status(self, name: str = "qa") -> GateStatus:
         return next(one for one in self.status.gates if one.name == name)
@@ -334,8 +320,7 @@ def test_the_answer_for_one_revision_is_nothing_to_the_next() -> None:
     made.step()
     second = made.gate_status().question
     assert first != second
-    late = GateAnswer(first, PASSED, "", made.now)
-    made.gates = tuple(record_answer(one, late) for one in made.status.gates)
+    made.answers["qa"] = GateAnswer(first, PASSED, "", made.now)
     made.step()
     assert made.weight == 0
     made.says["qa"] = PASSED

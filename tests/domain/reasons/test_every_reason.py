@@ -100,7 +100,7 @@ REACHED: dict[Reason, Callable[[], World]] = {
         World(schedule=None, obstacles=(Obstacle(Reason.SCHEDULE_MISSING, "not there"),))
     ),
     Reason.PREFLIGHT_FAILED: lambda: on(World(foreign=True)),
-    Reason.SHADOW_REJECTED: lambda: on(World(rejected="denied by a webhook")),
+    Reason.SHADOW_REJECTED: lambda: on(on(World(rejected="denied by a webhook"))),
     Reason.SHADOW_TERMINATING: terminating,
     Reason.CANARY_NOT_READY: lambda: on(World(canary=None)),
     Reason.WARMING_UP: lambda: on(World(warm_up=600)),

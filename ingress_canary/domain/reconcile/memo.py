@@ -2,7 +2,7 @@
 
 A rollout that waits at a step has a pass every few seconds; its manifests, its status and its shadow are then the same
 objects as in the last pass, because the caches replace them only with newer versions. ``rollout_state.py`` keeps a
-memo for each rollout.
+memo for each rollout, and so does ``whatif``.
 """
 
 from collections.abc import Callable

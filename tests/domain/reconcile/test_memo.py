@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress_canary.engine.state.memo import Memo
+from ingress_canary.domain.reconcile.memo import Memo
 
 
 def test_a_function_is_asked_again_only_for_other_arguments() -> None:

@@ -1,0 +1,398 @@
+"""Assembly of a pass: everything that a decision needs, derived from what was gathered.
+
+``assemble`` is the first of the three functions of a pass, before ``decide`` and ``effects``; one short function for
+each thing that is derived. What changes in memory is returned as a value, and kept by the caller.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from ingress_canary.api.gate import GateStatus
+from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutSpec, RolloutStatus
+from ingress_canary.domain.decision.observation import (
+    Observation,
+    Obstacle,
+    is_shadow,
+    leaves_shadow_alone,
+    preflight_obstacle,
+    wanted_exposure,
+)
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
+from ingress_canary.domain.gates.schedule import record_answer
+from ingress_canary.domain.metrics.counting import advance, requests_by_process
+from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.objects.revision import same_version, template_hash
+from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
+from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
+from ingress_canary.domain.preflight.problem import Findings
+from ingress_canary.domain.preflight.run_rules import preflight
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.verbs import Action
+from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.reconcile.evidence import EvidenceResult, take_evidence
+from ingress_canary.domain.reconcile.inputs import CheckRules, PassInputs, PassMemory, Remember, StepBeginning, call
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.status.unsupported import unsupported_rollout
+from ingress_canary.domain.traffic.drift import Drift, compare, merge_patch, stamped, untouched
+from ingress_canary.domain.traffic.effectiveness import EffectState
+from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
+from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
+from ingress_canary.domain.traffic.router.router import Router
+from ingress_canary.domain.traffic.shadow_removal import Terminating, is_ours, terminating
+
+FIGHT_UNDOINGS = 5
+FIGHT_SECONDS = 600
+
+
+class AssembledPass(NamedTuple):
+    """An observation, with what the effects of its decision will need and what is to be remembered."""
+
+    seen: Observation
+    router: Router
+    owner: Owner
+    """The rollout as the owner of its shadow."""
+    primary: Ingress | None
+    target: Target | None
+    """The series that the metrics source reads for this rollout."""
+    findings: Findings | None
+    """What preflight found, graded by the settings; None where it did not run: at rest, or without a schedule."""
+    leftovers: tuple[Ingress, ...]
+    """Other shadows of this rollout, or of an earlier one of its name; they must not send traffic to the canary."""
+    asked: bool
+    """Whether the rollout carries the annotation of an action, answered or not."""
+    memory: PassMemory
+    """What is to be remembered, whatever is decided."""
+    tick: TickInputs | None = None
+    """By what the evidence was counted; None where none was taken in."""
+    fault: Exception | None = None
+    """Why the evidence could not be judged, the first time that it is so."""
+
+
+class ShadowState(NamedTuple):
+    """The shadow, compared with what the status asks for."""
+
+    carried: Exposure
+    """The exposure that evidence is about."""
+    drift: Drift | None = None
+    is_pending: bool = False
+    """A write to the shadow is still to come."""
+
+
+def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules = preflight) -> AssembledPass:
+    """Return what a pass is about; ``remembered`` and ``check`` may know already what they would return."""
+    spec, status, router, memory = inputs.spec, inputs.status, inputs.router, inputs.memory
+    compiled, primary, options = inputs.compiled, inputs.primary, inputs.options
+    owner = Owner(CanaryRollout.__name__, inputs.key.name, inputs.uid)
+    shadow = inputs.named if inputs.named is not None and is_shadow(inputs.named, inputs.uid, status) else None
+    facts = _facts_of_reading(inputs)
+    findings = _findings(inputs, shadow, facts, remembered, check)
+    state = _shadow_state(inputs, shadow, owner, remembered)
+    sticky = primary is not None and router.sticky(primary)
+    versions = remembered(_versions, spec, inputs.canary, inputs.stable)
+    signals = remembered(_signals, router, primary, spec, versions.revision) if primary is not None else None
+    evaluation, tick, fault = _evaluation(inputs, state), None, None
+    if evaluation is not None and compiled is not None and signals is not None and inputs.evidence is not None:
+        tick = _tick(inputs, compiled, signals, state.carried, sticky=sticky)
+        evaluation, fault = _with_evidence(inputs, evaluation, tick, remembered)
+    step_began = _step_began(inputs, evaluation)
+    # the fight has been reported: after a person's resume, undone changes are counted anew
+    undone = () if leaves_shadow_alone(status) else memory.undone
+    leftovers = _leftovers(inputs, owner, shadow)
+    gates = _gate_records(inputs)
+    seen = Observation(
+        key=inputs.key,
+        generation=inputs.generation,
+        spec=spec,
+        status=status,
+        compiled=compiled,
+        shared_in=inputs.shared_in,
+        obstacles=tuple(_obstacles(inputs, findings)),
+        problems=findings.problems if findings else (),
+        revision=versions.revision,
+        canary=inputs.canary,
+        stable=inputs.stable,
+        stable_hash=versions.stable,
+        canary_hash=versions.canary,
+        same_version=versions.same,
+        causes=_causes(inputs, evaluation, findings, facts, step_began),
+        stable_ready=len(inputs.stable_endpoints.ready),
+        canary_ready=len(inputs.canary_endpoints.ready),
+        shadow=shadow,
+        foreign=inputs.named is not None and shadow is None,
+        removed=memory.removed is not None and status.shadow is not None and memory.removed == status.shadow.uid,
+        terminating=_terminating(router, shadow, leftovers),
+        drift=state.drift,
+        fighting=_fighting(undone, inputs.monotonic),
+        rejected=memory.rejected,
+        frozen=inputs.frozen,
+        outdated=inputs.outdated,
+        denied=memory.denied,
+        sticky=sticky,
+        action=_action(inputs.action, status),
+        gates=gates,
+        evaluation=evaluation,
+        interval=options.interval,
+        warm_up=options.warm_up,
+    )
+    return AssembledPass(
+        seen=seen,
+        router=router,
+        owner=owner,
+        primary=primary,
+        target=remembered(_target, inputs.key, spec, compiled, signals) if signals is not None else None,
+        findings=findings,
+        leftovers=leftovers,
+        asked=inputs.action is not None,
+        memory=memory._replace(
+            evaluation=evaluation,
+            step_began=step_began,
+            facts=facts,
+            gates=gates,
+            undone=undone,
+            clock_set=memory.clock_set and tick is None,
+        ),
+        tick=tick,
+        fault=fault,
+    )
+
+
+def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
+    """Return the shadow's manifest with its fingerprint, as it is stored."""
+    return stamped(router, router.shadow(primary, spec, owner, exposure))
+
+
+def probe_of(assembled: AssembledPass, status: RolloutStatus) -> ProbeRequest | None:
+    """Return the probe that the next tick is to send for a rollout with this status; None before its first step."""
+    probe = assembled.seen.spec.probe
+    if probe is None or status.step is None or assembled.target is None:
+        return None
+    return probe_request(probe, wanted_exposure(status), assembled.router, status.revision or "")
+
+
+def _facts_of_reading(inputs: PassInputs) -> ControllerFacts:
+    """Return what the newest usable reading of the source shows of the controllers."""
+    evidence = inputs.evidence
+    if isinstance(evidence, Reading) and evidence.error is None:
+        return ControllerFacts(pods=len(evidence.instances), orphaned=evidence.orphaned)
+    return inputs.memory.facts
+
+
+def _findings(
+    inputs: PassInputs, shadow: Ingress | None, facts: ControllerFacts, remembered: Remember, check: CheckRules
+) -> Findings | None:
+    """Return what preflight finds; None at rest, or without a schedule."""
+    status, compiled, router, view = inputs.status, inputs.compiled, inputs.router, inputs.view
+    if compiled is None or status.phase in AT_REST:
+        return None
+    # their configuration, and what the last reading of the source showed
+    configured = router.facts(view.controller_config, view.controller_arguments)
+    subject = PreflightInputs(
+        key=inputs.key, uid=inputs.uid, created=inputs.created, phase=status.phase, spec=inputs.spec,
+        routes=compiled.routes, primary=inputs.primary, shadow=shadow, view=view, prefix=router.prefix,
+        rivals=inputs.rivals, next_weight=compiled.next_weight(status.step.index if status.step else 0),
+        controllers=inputs.options.controllers,
+        facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
+    )  # fmt: skip
+    return remembered(Findings, check(subject, router.rules), inputs.options.accept_unchecked)
+
+
+def _obstacles(inputs: PassInputs, findings: Findings | None) -> Iterator[Obstacle]:
+    """Yield what prevents an advance: an unreadable spec, the schedule, unsupported fields, preflight."""
+    if inputs.spec_problem is not None:
+        yield Obstacle(Reason.INVALID_SPEC, *inputs.spec_problem)
+    yield from inputs.obstacles
+    probe, compiled = inputs.spec.probe, inputs.compiled
+    unaskable = unaskable_probe(probe, compiled.routes) if probe is not None and compiled is not None else ()
+    for fault in (*unsupported_rollout(inputs.spec), *unaskable):
+        yield Obstacle(Reason.INVALID_SPEC, *fault)
+    if findings is not None and findings.refused:
+        yield preflight_obstacle(findings.refused)
+
+
+def _shadow_state(inputs: PassInputs, shadow: Ingress | None, owner: Owner, remembered: Remember) -> ShadowState:
+    """Return how the shadow compares with what the status asks for."""
+    status, router, primary = inputs.status, inputs.router, inputs.primary
+    wanted = wanted_exposure(status)
+    if primary is None or shadow is None or status.shadow is None:
+        return ShadowState(wanted)
+    manifest, drift = remembered(manifest_of, router, primary, inputs.spec, owner, wanted), None
+    if not remembered(untouched, router, shadow):
+        drift = compare(router, shadow, wanted, manifest)
+    if remembered(merge_patch, router, shadow, manifest) is None and status.shadow.uid == shadow.meta.uid:
+        return ShadowState(wanted, drift)
+    return ShadowState(router.exposure_if_marked(shadow), drift, is_pending=True)
+
+
+def _evaluation(inputs: PassInputs, shadow: ShadowState) -> Evaluation | None:
+    """Return the evaluation before this pass's evidence; None at rest, or without a schedule."""
+    status, memory, compiled = inputs.status, inputs.memory, inputs.compiled
+    if compiled is None or status.phase in AT_REST:
+        return None
+    evaluation = memory.evaluation
+    if evaluation is None:
+        began = status.schedule is not None
+        evaluation = Evaluation.restored(compiled, status) if began else Evaluation.new(compiled)
+    # while the shadow cannot be written, the exposure that it has is judged: a canary may fail meanwhile
+    if shadow.is_pending and not memory.failures and not leaves_shadow_alone(status):
+        return evaluation.unapplied()
+    return evaluation
+
+
+def _tick(
+    inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, carried: Exposure, *, sticky: bool
+) -> TickInputs:
+    """Return by what this pass's evidence is counted and judged."""
+    status, mode = inputs.status, EvidenceMode.of(inputs.status)
+    return TickInputs(
+        compiled=compiled,
+        signals=signals,
+        # no step bakes at another exposure than its own
+        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and carried != wanted_exposure(status) else mode,
+        step=compiled.walk.at(status.step.index) if status.step else None,
+        exposure=carried,
+        sticky=sticky,
+        interval=inputs.options.interval,
+        probe=inputs.probed,
+    )
+
+
+def _with_evidence(
+    inputs: PassInputs, evaluation: Evaluation, tick: TickInputs, remembered: Remember
+) -> EvidenceResult:
+    """Return the evaluation with this pass's evidence."""
+    assert inputs.evidence is not None
+    clock_set = inputs.memory.clock_set
+    return take_evidence(evaluation, inputs.evidence, tick, lambda *of: remembered(advance, *of), clock_set=clock_set)
+
+
+def _step_began(inputs: PassInputs, evaluation: Evaluation | None) -> StepBeginning | None:
+    """Return the counters that the present step began with, once it has settled."""
+    step, began = inputs.status.step, inputs.memory.step_began
+    if evaluation is None or step is None or evaluation.settling:
+        return began
+    if began is None or began[0] != step.started_at:
+        return step.started_at, requests_by_process(evaluation.book)
+    return began
+
+
+def _causes(
+    inputs: PassInputs,
+    evaluation: Evaluation | None,
+    findings: Findings | None,
+    facts: ControllerFacts,
+    step_began: StepBeginning | None,
+) -> tuple[Message, ...]:
+    """Return why the weight may have no effect, once it has none."""
+    if evaluation is None or step_began is None or inputs.status.step is None or evaluation.settling:
+        return ()
+    if evaluation.effect.state is not EffectState.NOT_EFFECTIVE:
+        return ()
+    return likely_causes(
+        Circumstances(
+            weight=inputs.status.weight / 100,
+            problems=findings.problems if findings else (),
+            orphaned=facts.orphaned,
+            processes=requests_since(requests_by_process(evaluation.book), step_began[1]),
+            ready=len(inputs.canary_endpoints.ready),
+            unready=len(inputs.canary_endpoints.unready),
+        )
+    )
+
+
+def _fighting(undone: tuple[tuple[float, str], ...], monotonic: float) -> str | None:
+    """Return the other writer whose changes have been undone too often of late."""
+    recent = [writer for at, writer in undone if monotonic - at <= FIGHT_SECONDS]
+    return (recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None
+
+
+def _leftovers(inputs: PassInputs, owner: Owner, shadow: Ingress | None) -> tuple[Ingress, ...]:
+    """Return shadows that a rollout left under another name, and an earlier rollout's that a finalizer holds."""
+    return tuple(
+        ingress
+        for ingress in inputs.owned
+        if is_ours(ingress)
+        and (ingress.meta.deleting or ingress.meta.owner == owner)
+        and (shadow is None or ingress.meta.uid != shadow.meta.uid)
+    )
+
+
+def _terminating(router: Router, shadow: Ingress | None, leftovers: tuple[Ingress, ...]) -> Terminating | None:
+    """Return the first shadow that is being deleted and is still there."""
+    held = (terminating(router, ingress) for ingress in (shadow, *leftovers) if ingress is not None)
+    return next((found for found in held if found is not None), None)
+
+
+def _gate_records(inputs: PassInputs) -> tuple[GateStatus, ...]:
+    """Return the records of webhook gates, with the answers that no pass has taken yet."""
+    records, answers = inputs.memory.gates, inputs.answers
+    if records is None:
+        records = tuple(inputs.status.gates)
+    if not answers:
+        return records
+    return tuple(
+        record_answer(record, answers[record.name]) if record.name in answers else record for record in records
+    )
+
+
+def _action(text: str | None, status: RolloutStatus) -> Action | None:
+    """Return the action that is asked for, unless it has been answered."""
+    if text is None:
+        return None
+    action = Action.parse(text)
+    return None if status.last_action is not None and status.last_action.id == action.id else action
+
+
+class Versions(NamedTuple):
+    """What both workloads run."""
+
+    revision: str | None
+    """The canary's; None while its workload does not exist."""
+    stable: str | None
+    """The hash of the pod template."""
+    canary: str | None
+    same: bool
+
+
+def _versions(spec: RolloutSpec, canary: Workload | None, stable: Workload | None) -> Versions:
+    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version."""
+    return Versions(
+        revision=_revision(spec, canary),
+        stable=template_hash(stable) if stable else None,
+        canary=template_hash(canary) if canary else None,
+        same=canary is not None and stable is not None and same_version(canary, stable),
+    )
+
+
+def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:
+    """Return the revision: ``spec.revision`` from CI, or the pod template's hash, or a constant without either."""
+    if spec.workload.canary is not None and canary is None:
+        return None
+    if spec.revision is not None:
+        return spec.revision
+    return template_hash(canary) if canary is not None else "initial"
+
+
+def _signals(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
+    """Return the router's series of this rollout, with all variables that users' queries may name."""
+    signals = router.signals(primary, spec)
+    also = {
+        "namespace": primary.meta.namespace, "ingress": spec.primary, "stableService": spec.stable_service,
+        "canaryService": spec.canary_service, "revision": revision or "",
+    }  # fmt: skip
+    return replace(signals, variables={**signals.variables, **also})
+
+
+def _target(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, signals: Signals) -> Target:
+    """Return the series that the metrics source reads for a rollout."""
+    target = Target(key.namespace, spec.primary, spec.stable_service, spec.shadow_name)
+    if compiled is None:
+        return target
+    slis = compiled.measures
+    asked = slis.questions(signals.variables)
+    return target._replace(
+        bounds=frozenset(slis.thresholds.values()), totals=asked.totals, parts=asked.parts, values=asked.values,
+        needs=slis.needs,
+    )  # fmt: skip

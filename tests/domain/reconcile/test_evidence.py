@@ -1,0 +1,68 @@
+"""Evidence of a pass: a clock that was set, readings that cannot be judged, and counts that were drawn."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ingress_canary.domain.decision.observation import wanted_exposure
+from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
+from ingress_canary.domain.metrics.counting import advance
+from ingress_canary.domain.metrics.samples import Reading
+from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
+from tests.domain.world import INTERVAL, ROUTER, World, at_step
+
+
+def looked(world: World) -> tuple[Evaluation, TickInputs, Reading]:
+    """Return the evaluation of a rollout that has been judged before, what its next tick needs, and a new reading."""
+    course, status = world.course, world.status
+    assert course is not None
+    assert status.step is not None
+    assert world.evaluation is not None
+    signals = ROUTER.signals(Ingress.of(world.primary), world.spec)
+    world.now += timedelta(seconds=INTERVAL)
+    step, wanted = course.walk.at(status.step.index), wanted_exposure(status)
+    at = TickInputs(course, signals, EvidenceMode.of(status), step, wanted, False, INTERVAL)
+    return world.evaluation, at, world.read()
+
+
+def judged() -> World:
+    """Return a world whose canary has been judged for some ticks."""
+    world = at_step(1)
+    world.step(4)
+    return world
+
+
+def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
+    before, at, reading = looked(judged())
+    counted = take_evidence(before, reading, at).evaluation
+    after = take_evidence(before, reading, at, clock_set=True).evaluation
+    assert after.analysis.canary_requests == before.analysis.canary_requests < counted.analysis.canary_requests
+
+
+def test_a_reading_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
+    world = judged()
+    before, at, reading = looked(world)
+    # as a settle beyond the calendar did before durations were bounded
+    analysis = at.compiled.spec.analysis.model_copy(update={"settle": timedelta.max})
+    broken = replace(at.compiled, spec=at.compiled.spec.model_copy(update={"analysis": analysis}))
+    after, fault = take_evidence(before, reading, at._replace(compiled=broken))
+    assert isinstance(fault, OverflowError)
+    # it is told once
+    assert take_evidence(after, reading, at._replace(compiled=broken)) == (after, None)
+    assert (after.analysis, after.baked, after.held) == (before.analysis, before.baked, before.held)
+    assert after.no_data is not None
+    assert "could not be judged: OverflowError" in str(after.no_data)
+    assert (after.no_data_since, after.last) == (reading.at, None)
+    world.evaluation = after
+    assert world.pass_().status.reason == "NoData"
+    world.action = "abort#1"
+    assert world.pass_().status.phase == "RolledBack"
+    assert take_evidence(after, reading, at).evaluation.no_data is None
+
+
+def test_counts_that_were_drawn_are_judged_as_those_of_a_reading() -> None:
+    before, at, reading = looked(judged())
+    _, counts = advance(before.book, reading, at.signals, at.compiled.measures, timedelta(seconds=INTERVAL))
+    drawn = take_evidence(before, CountedReading(Reading(reading.at), counts), at).evaluation
+    assert drawn == judge(before, Reading(reading.at), counts, at)
+    assert drawn.analysis.canary_requests == take_evidence(before, reading, at).evaluation.analysis.canary_requests
