@@ -29,6 +29,7 @@ from ingress_canary.domain.objects.views import Ingress, Json, Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.evidence import take_evidence
@@ -293,12 +294,12 @@ def _causes(
     findings: Findings | None,
     facts: ControllerFacts,
     step_began: StepBeginning | None,
-) -> str:
+) -> tuple[Message, ...]:
     """Return why the weight may have no effect, once it has none."""
     if evaluation is None or step_began is None or inputs.status.step is None or evaluation.settling:
-        return ""
+        return ()
     if evaluation.effect.state is not EffectState.NOT_EFFECTIVE:
-        return ""
+        return ()
     return likely_causes(
         Circumstances(
             weight=inputs.status.weight / 100,
