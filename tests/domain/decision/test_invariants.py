@@ -112,7 +112,8 @@ class Guarded(World):
     def says_something(self, seen: Observation, decision: Decision) -> None:
         """Rule 9: every decision has its word and its sentence."""
         moved = [decision.moved] if decision.moved else []
-        published: list[RolloutStatus | Transition | Alert] = [decision.status, *moved, *decision.alerts]
+        shown = published_status(decision, self.now)
+        published: list[RolloutStatus | Transition | Alert] = [shown, *moved, *decision.alerts]
         for one in published:
             assert one.reason in VOCABULARY, one
             assert one.message, one
