@@ -3,15 +3,14 @@
 ``engine/execute.py`` makes the writes, ``whatif`` and the tests' World apply them to their own values. ORDER:
 
 1. StoreStatus: from the stored status everything below can be derived again, so the next pass goes on after a crash
-2. StartSettling: a shadow that is about to be changed is judged as it is, should the API refuse the change
-3. CreateShadow, PatchShadow, DeleteShadow, TakeOffShadow: the shadow never carries more than the stored status allows
-4. StartSettling: evidence of the weight counts from the write of the shadow on
-5. RemoveLeftover: shadows under another name, of which the status says nothing
-6. SetImages, SetReplicas, ForgetDenial: stable gets images only once the canary's shadow is as it is to be
-7. ClearAction: last, since an action that is still there is known by its id, and is not carried out twice
+2. CreateShadow, PatchShadow, DeleteShadow, TakeOffShadow: the shadow never carries more than the stored status allows
+3. StartSettling: evidence of the weight counts from the write of the shadow on
+4. RemoveLeftover: shadows under another name, of which the status says nothing
+5. SetImages, SetReplicas, ForgetDenial: stable gets images only once the canary's shadow is as it is to be
+6. ClearAction: last, since an action that is still there is known by its id, and is not carried out twice
 
 Each write to the API is conditional on the version that was read. An error ends the sequence; the next pass goes on.
-Where the status cannot be stored, ``unstored`` is done instead of 2 to 7 (rule 4 of docs/concepts.md): the canary is
+Where the status cannot be stored, ``unstored`` is done instead of 2 to 6 (rule 4 of docs/concepts.md): the canary is
 taken off traffic all the same, and one that stays on is judged all the same.
 """
 
@@ -122,7 +121,6 @@ ShadowWrite = CreateShadow | PatchShadow | Removal
 Write = ShadowWrite | StartSettling | RemoveLeftover | SetImages | SetReplicas | ForgetDenial | ClearAction
 """What follows the status."""
 ORDER: tuple[tuple[type[Write], ...], ...] = (
-    (StartSettling,),
     (CreateShadow, PatchShadow, DeleteShadow, TakeOffShadow),
     (StartSettling,),
     (RemoveLeftover,),
@@ -220,11 +218,9 @@ def _shadow_writes(
         return
     manifest = remembered(manifest_of, assembled.router, primary, seen.spec, assembled.owner, wanted_exposure(after))
     patch = remembered(merge_patch, assembled.router, shadow, manifest)
-    if _is_unsettled(decision.evaluation):
-        yield StartSettling()
     if patch is not None:
         yield PatchShadow(shadow, patch, seen.drift.raised if seen.drift is not None else ())
-    if patch is not None and decision.evaluation is not None:
+    if decision.evaluation is not None and (patch is not None or _is_unsettled(decision.evaluation)):
         yield StartSettling()
 
 

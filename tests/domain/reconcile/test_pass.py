@@ -108,13 +108,6 @@ def test_evidence_is_about_the_exposure_that_the_shadow_carries() -> None:
     world.until(lambda w: w.weight == 50)
 
 
-def test_a_canary_that_fails_before_its_new_weight_can_be_written_is_rolled_back() -> None:
-    world = held_at_five()
-    world.traffic.canary = 0.5
-    world.until(lambda w: w.shadow is None, ticks=10)
-    assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED)
-
-
 def test_a_canary_that_fails_at_an_exposure_that_cannot_be_undone_is_taken_off() -> None:
     world = at_step(1)
     world.step(4)
