@@ -268,6 +268,7 @@ def _tick(
         sticky=sticky,
         interval=inputs.options.interval,
         probe=inputs.probed,
+        overdue=shadow.is_pending and inputs.memory.failures > 0,
     )
 
 
