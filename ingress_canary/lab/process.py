@@ -24,11 +24,11 @@ class DaemonProcess:
 
     def __init__(
         self, kubeconfig: Path, log: Path, *, scale: float = 1.0, epoch: datetime | None = None,
-        source: Path | None = None, **settings: str,
+        tree: Path | None = None, **settings: str,
     ):  # fmt: skip
-        """``source`` is the tree of another release to run, instead of the one that is installed."""
+        """``tree`` is that of another release to run, instead of the one that is installed."""
         self.log = log
-        self._source = source
+        self._tree = tree
         self.port = 0
         self._flags = {
             "kubeconfig": str(kubeconfig), "listen": "127.0.0.1:0", "log_format": "json", "clock_scale": f"{scale:g}",
@@ -62,7 +62,7 @@ class DaemonProcess:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "ingress_canary", "run", *words, stdout=log, stderr=log, start_new_session=True,
                 # Python looks for a module that it runs in the working directory first
-                cwd=self._source,
+                cwd=self._tree,
                 env={key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")},
             )  # fmt: skip
         self._offset = self.log.stat().st_size

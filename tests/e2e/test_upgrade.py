@@ -52,7 +52,7 @@ MOVING = frozenset(
 """Members of a status that may change without a decision."""
 
 
-def source_of(release: Path, room: Path) -> Path:
+def tree_of(release: Path, room: Path) -> Path:
     """Return a tree with the daemon of a release."""
     with tarfile.open(release) as archive:
         archive.extractall(room, filter="data")
@@ -230,14 +230,14 @@ async def shops(lab: Lab) -> AsyncIterator[Shops]:
 
 @pytest.fixture
 async def releases(lab: Lab, tmp_path: Path) -> AsyncIterator[Releases]:
-    (tmp_path / "source").mkdir()
-    sources, epoch = {"old": source_of(RELEASE, tmp_path / "source"), "new": None}, datetime.now(UTC)
+    (tmp_path / "tree").mkdir()
+    trees, epoch = {"old": tree_of(RELEASE, tmp_path / "tree"), "new": None}, datetime.now(UTC)
     async with AsyncExitStack() as stack:
         made = Releases(lab, {})
-        for name, source in sources.items():
+        for name, tree in trees.items():
             kubeconfig = lab.api.write_kubeconfig(tmp_path / name, token=name)
             made.daemons[name] = DaemonProcess(
-                kubeconfig, tmp_path / f"{name}.log", scale=SCALE, epoch=epoch, source=source, warm_up="30s",
+                kubeconfig, tmp_path / f"{name}.log", scale=SCALE, epoch=epoch, tree=tree, warm_up="30s",
                 identity=name, leader_election="true", lease_duration=LEASE,
             )  # fmt: skip
             stack.push_async_callback(made.daemons[name].stop)
