@@ -11,10 +11,11 @@ from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.schedule import AnalysisSettings, HeaderRoute, Require, Slo
 from ingress_canary.api.units import parse_duration
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS
-from ingress_canary.domain.traffic.router.nginx.value_rules import ValueFault, cookie_faults, header_faults
+from ingress_canary.domain.traffic.router.nginx.value_rules import cookie_faults, header_faults
 from ingress_canary.lint.findings import LintProblem, Path
 
 Json = Mapping[str, Any]
@@ -64,7 +65,7 @@ def routes_are_accepted(schedule: Json) -> Iterator[LintProblem]:
     routes += [(("steps", number), step) for number, step in _mappings(schedule, "steps")]
     for path, route in routes:
         for fault in _faults(route):
-            yield LintProblem((*path, *fault.field.split(".")), fault.message, fault.remedy)
+            yield LintProblem((*path, *fault.field.split(".")), fault.what, fault.remedy)
 
 
 def steps_of_weight_0_see_requests(schedule: Json) -> Iterator[LintProblem]:
@@ -127,7 +128,7 @@ def _counts_requests(slo: Json) -> bool:
     return all(SLI_KINDS[member].counts_requests for member in _mapping(slo, "sli").keys() & SLI_KINDS.keys())
 
 
-def _faults(route: Json) -> Iterator[ValueFault]:
+def _faults(route: Json) -> Iterator[FieldFault]:
     """Yield the faults of a route that the controller would not accept."""
     if isinstance(cookie := route.get("cookie"), str):
         yield from cookie_faults(cookie)

@@ -20,7 +20,7 @@ def uncopyable(canary: Workload, stable: Workload) -> Message | None:
     """Return why the canary's images cannot be copied to stable; None when they can."""
     for side, other in ((canary, stable), (stable, canary)):
         if only := sorted(images(side).keys() - images(other).keys()):
-            return Message(MessageKey.COPY_OTHER_CONTAINERS, workload=workload_title(side), names=tuple(only))
+            return Message(MessageKey.COPY_OTHER_CONTAINERS, workload=side.title, names=tuple(only))
     return None
 
 
@@ -51,11 +51,6 @@ def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
     origin, goal = ends(copying)
     finished = status.finishing and copying.undo is None
     return goal if not finished and images(stable) == origin != goal else None
-
-
-def workload_title(workload: Workload) -> str:
-    """Return the name of a workload in messages."""
-    return workload.title
 
 
 def describe_images(of: Images) -> str:

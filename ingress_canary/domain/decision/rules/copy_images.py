@@ -19,7 +19,6 @@ from ingress_canary.domain.workload.copy_images import (
     images_arrived,
     images_due,
     uncopyable,
-    workload_title,
 )
 
 
@@ -36,7 +35,7 @@ def copy_to_stable(seen: Observation) -> Decision:
         return _hold_for_person(seen, why)
     if images(canary) == images(stable):
         return _hold_for_person(seen, Message(MessageKey.COPY_CHANGES_NOTHING))
-    message = Message(MessageKey.COPY_BEGINS, workload=workload_title(stable), images=describe_images(images(canary)))
+    message = Message(MessageKey.COPY_BEGINS, workload=stable.title, images=describe_images(images(canary)))
     return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True, copying=copy_of(canary, stable))
 
 
@@ -55,7 +54,7 @@ def begin_restore(seen: Observation, now: datetime, reason: Reason, message: Mes
     undo = UndoStatus(reason=reason, message=str(message))
     changes = exposure_taken_away(seen)
     changes |= {"copying": copying.updated(undo=undo, done=False), "pause": None}
-    why = Message(MessageKey.RESTORE_BEGINS, why=message, workload=workload_title(stable))
+    why = Message(MessageKey.RESTORE_BEGINS, why=message, workload=stable.title)
     return transition(seen, now, Phase.PROMOTING, Reason.RESTORING_STABLE, why, wants_evidence=True, **changes)
 
 
@@ -85,7 +84,7 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
 def _copy_progress(seen: Observation, stable: Workload) -> Message:
     """Return why stable does not have its images yet: refused, under way, or set otherwise by another writer."""
     assert seen.status.copying is not None
-    workload, goal = workload_title(stable), describe_images(ends(seen.status.copying)[1])
+    workload, goal = stable.title, describe_images(ends(seen.status.copying)[1])
     if seen.denied is not None:
         return Message(MessageKey.COPY_REFUSED, workload=workload, images=goal, why=seen.denied)
     if images_due(seen.status, stable) is not None:

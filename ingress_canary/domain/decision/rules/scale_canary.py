@@ -9,7 +9,6 @@ from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.workload.copy_images import workload_title
 from ingress_canary.domain.workload.scale_canary import concerns, replicas_due
 
 
@@ -30,18 +29,12 @@ def await_replicas(seen: Observation, now: datetime) -> Decision | None:
     since = None if seen.canary_ready else seen.status.not_ready_since or now
     spent = max(0.0, (now - since).total_seconds()) if since else 0.0
     if spent >= limit:
-        message = Message(
-            MessageKey.SCALED_IN_VAIN, workload=workload_title(canary), replicas=scale.wanted, spent=spent
-        )
+        message = Message(MessageKey.SCALED_IN_VAIN, workload=canary.title, replicas=scale.wanted, spent=spent)
         return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if seen.denied is not None:
-        message = Message(
-            MessageKey.SCALING_REFUSED, workload=workload_title(canary), replicas=scale.wanted, why=seen.denied
-        )
+        message = Message(MessageKey.SCALING_REFUSED, workload=canary.title, replicas=scale.wanted, why=seen.denied)
     else:
-        message = Message(
-            MessageKey.SCALING, workload=workload_title(canary), replicas=scale.wanted, left=limit - spent
-        )
+        message = Message(MessageKey.SCALING, workload=canary.title, replicas=scale.wanted, left=limit - spent)
     return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, scale=scale, not_ready_since=since)
 
 

@@ -63,10 +63,10 @@ def values_are_read_as_written(subject: PreflightInputs) -> Iterator[RuleFinding
     """
     for header in dict.fromkeys(route.header for route in subject.routes if route.header):
         for fault in header_faults(header):
-            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.what, fault.remedy)
     for cookie in dict.fromkeys(route.cookie for route in subject.routes if route.cookie):
         for fault in cookie_faults(cookie):
-            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.message, fault.remedy)
+            yield RuleFinding(subject.label, f"schedule: {fault.field}", fault.what, fault.remedy)
     if subject.shadow is None:
         return
     for key in INTEGERS:

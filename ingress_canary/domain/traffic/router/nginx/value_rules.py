@@ -9,8 +9,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.schedule import HeaderRoute
 
 _NAME = re.compile(r"[A-Za-z0-9-]+")
@@ -25,40 +25,31 @@ _BASIC_ALLOWS = "letters, digits and / - . _ ~ :"
 _PATTERN_ALLOWS = _BASIC_ALLOWS + " ^ $ [ ] ( ) { } * + ? | & = \\"
 
 
-class ValueFault(NamedTuple):
-    """A value that the controller would not read as it is written."""
-
-    field: str
-    """Relative to the route: ``header.name``, ``header.value``, ``header.pattern`` or ``cookie``."""
-    message: str
-    remedy: str
-
-
-def header_faults(header: HeaderRoute) -> Iterator[ValueFault]:
-    """Yield the faults of a header route."""
+def header_faults(header: HeaderRoute) -> Iterator[FieldFault]:
+    """Yield the faults of a header route, by fields of the route such as ``header.name``."""
     if not _NAME.fullmatch(header.name):
-        yield ValueFault(
-            "header.name",
+        yield FieldFault(
             f"{header.name!r} is not a header name that the controller can look up",
             "use letters, digits and hyphens only",
+            "header.name",
         )
     if header.value is not None and (wrong := _strange(_BASIC, header.value)):
-        yield ValueFault(
-            "header.value",
+        yield FieldFault(
             f"{header.value!r} holds {wrong}: the controller would drop the value and obey always and never instead",
             f"use only {_BASIC_ALLOWS}",
+            "header.value",
         )
     if header.pattern is not None:
         yield from _pattern_faults(header.pattern)
 
 
-def cookie_faults(cookie: str) -> Iterator[ValueFault]:
+def cookie_faults(cookie: str) -> Iterator[FieldFault]:
     """Yield the faults of a cookie route."""
     if wrong := _strange(_BASIC, cookie):
-        yield ValueFault(
-            "cookie",
+        yield FieldFault(
             f"{cookie!r} holds {wrong}: the controller would drop the cookie route",
             f"use only {_BASIC_ALLOWS}",
+            "cookie",
         )
 
 
@@ -67,18 +58,18 @@ def is_integer(value: str) -> bool:
     return _INTEGER.fullmatch(value) is not None
 
 
-def _pattern_faults(pattern: str) -> Iterator[ValueFault]:
+def _pattern_faults(pattern: str) -> Iterator[FieldFault]:
     if wrong := _strange(_PATTERN, pattern):
-        yield ValueFault(
-            "header.pattern",
+        yield FieldFault(
             f"{pattern!r} holds {wrong}: the controller would drop the pattern and obey always and never instead",
             f"use only {_PATTERN_ALLOWS}; write x?x?x for x{{1,3}}, and no lookaround with !",
+            "header.pattern",
         )
     elif reason := _uncompilable(pattern):
-        yield ValueFault(
-            "header.pattern",
+        yield FieldFault(
             f"{pattern!r} is not a regular expression ({reason}): each request with the header would go to stable",
             "correct the expression",
+            "header.pattern",
         )
 
 
