@@ -58,7 +58,7 @@ class Executor:
     cluster: Cluster
     clock: Clock
 
-    async def execute(self, body: Json, state: RolloutState, router: Router, effects: Effects) -> Applied:
+    async def execute(self, body: Json, state: RolloutState, effects: Effects) -> Applied:
         """Make all writes in their order; after an error the next pass goes on.
 
         Raises ClusterError while the status is not stored.
@@ -70,12 +70,12 @@ class Executor:
             except Conflict:
                 raise
             except ClusterError:
-                await self._unstored(body, state, router, effects)
+                await self._unstored(body, state, effects)
                 raise
         state.evaluation = effects.evaluation
         try:
             for write in effects.writes:
-                done = await self._make(write, body, state, router, done)
+                done = await self._make(write, body, state, done)
         except ClusterError as error:
             return replace(done, fault=error)
         return done
@@ -88,12 +88,12 @@ class Executor:
         state.written = self.clock.monotonic()
         return body
 
-    async def remove(self, router: Router, removal: Removal) -> bool:
+    async def remove(self, removal: Removal) -> bool:
         """Delete a shadow; where it remains, take all traffic off it. Return whether anything was written.
 
         Raises ClusterError; a deletion that was refused is tried again.
         """
-        shadow = removal.shadow
+        router, shadow = removal.router, removal.shadow
         if isinstance(removal, TakeOffShadow):
             return await self._take_off(router, shadow)
         try:
@@ -107,7 +107,7 @@ class Executor:
             await self._take_off(router, held)
         return True
 
-    async def _make(self, write: Write, body: Json, state: RolloutState, router: Router, done: Applied) -> Applied:
+    async def _make(self, write: Write, body: Json, state: RolloutState, done: Applied) -> Applied:
         """Make one write, and return what has been written so far."""
         match write:
             case CreateShadow():
@@ -119,11 +119,11 @@ class Executor:
                     state.undone.append((self.clock.monotonic(), shadow.meta.manager))
                 return replace(done, reshaped=True, undone=undone, by=shadow.meta.manager or "unknown")
             case DeleteShadow() | TakeOffShadow():
-                return replace(done, reshaped=await self.remove(router, write))
+                return replace(done, reshaped=await self.remove(write))
             case StartSettling():
                 self._settle(state)
             case RemoveLeftover(removal):
-                await self.remove(router, removal)
+                await self.remove(removal)
             case SetImages() | SetReplicas():
                 await self._change_workload(state, write)
             case ForgetDenial():
@@ -134,18 +134,16 @@ class Executor:
                 assert_never(write)
         return done
 
-    async def _unstored(self, body: Json, state: RolloutState, router: Router, effects: Effects) -> None:
+    async def _unstored(self, body: Json, state: RolloutState, effects: Effects) -> None:
         """Do what is done of a pass whose status cannot be stored."""
-        write = effects.unstored
-        if write is None:
-            return
-        if not isinstance(write, StartSettling):
-            key = Meta.of(body).key
-            log.warning("shadow removed though its status could not be stored", rollout=str(key))
-        await self._make(write, body, state, router, Applied())
-        if isinstance(write, DeleteShadow):
-            # a deletion by another writer is to be reported as that
-            state.removed = write.shadow.meta.uid
+        for write in effects.unstored:
+            if not isinstance(write, StartSettling):
+                key = Meta.of(body).key
+                log.warning("shadow removed though its status could not be stored", rollout=str(key))
+            await self._make(write, body, state, Applied())
+            if isinstance(write, DeleteShadow):
+                # a deletion by another writer is to be reported as that
+                state.removed |= {write.shadow.meta.uid}
 
     async def _create(self, state: RolloutState, write: CreateShadow) -> None:
         try:

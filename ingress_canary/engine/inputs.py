@@ -10,7 +10,7 @@ from ingress_canary.api.rollout import Phase, WorkloadRef
 from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
-from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions
+from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.schedules.schedule_source import compiled_schedule_of, newer_than, shared_in
@@ -66,6 +66,8 @@ def gather(
     status = state.memo.of(read_status, body)
     primary = view.ingress(Key(key.namespace, spec.primary))
     router = state.router = routers.of(primary, view, state.router)
+    # the shadow that exists, though the spec may name another one by now
+    shadow = view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name))
     compiled, obstacles = compiled_schedule_of(cluster, spec, status, state, options)
     return PassInputs(
         key=key,
@@ -74,7 +76,7 @@ def gather(
         generation=metadata.get("generation") or 0,
         spec=spec,
         status=status,
-        router=router,
+        routes=(RouteInputs(router, primary, shadow, status.shadow),),
         view=view,
         compiled=compiled,
         options=PassOptions(options.interval, options.warm_up, options.accept_unchecked, options.controllers),
@@ -83,10 +85,7 @@ def gather(
         shared_in=shared_in(spec, status, options),
         outdated=newer_than(cluster, spec, status, state, options),
         action=(metadata.get("annotations") or {}).get(ACTION_ANNOTATION),
-        primary=primary,
-        # the shadow that exists, though the spec may name another one by now
-        named=view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name)),
-        owned=view.ingresses_by_owner(key),
+        owned=tuple(OwnedShadow(router, one) for one in view.ingresses_by_owner(key)),
         canary=_workload(view, key, spec.workload.canary),
         stable=_workload(view, key, spec.workload.stable),
         canary_endpoints=view.endpoints(Key(key.namespace, spec.canary_service)),

@@ -208,7 +208,7 @@ class Engine:
             self._ticker.wake()
         due = None if quiet else status_due(before, status, decision, overdue=overdue)
         writes = effects(decision, inputs, status, due, state.memo.of)
-        done = await self._executor.execute(body, state, inputs.router, writes)
+        done = await self._executor.execute(body, state, writes)
         self._reporter.show(key, state, shown)
         if done.fault is not None:
             # what was stored is reported, though the rest failed
@@ -257,7 +257,7 @@ class Engine:
             router = self._routers.of(shadow, view, state.router if state is not None else None)
             needed = True
             try:
-                needed = await self._executor.remove(router, removal_of(shadow))
+                needed = await self._executor.remove(removal_of(router, shadow))
             finally:
                 if needed and shadow.meta.uid not in reported:
                     self._report_leftover(key, state, router, shadow)

@@ -15,6 +15,7 @@ from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatu
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
+from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
@@ -23,11 +24,15 @@ from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress, Key
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
+from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
 SHADOW = Ingress.of({"metadata": {"namespace": KEY.namespace, "name": "shadow", "uid": "shadow"}})
+# nothing is written, so that any router will do
+OFF = (RouteState(NginxRouter()),)
+ON = (RouteState(NginxRouter(), shadow=SHADOW),)
 UNCOUNTED = Signals(ingress=str(KEY), requests="", latency_bucket="", latency_count="", side=lambda _: None)
 """There are no series: counts are drawn."""
 OVER = AT_REST | {Phase.PAUSED, Phase.PROMOTING}
@@ -194,7 +199,7 @@ class SimulatedRollout:
             revision="simulated",
             stable_ready=1,
             canary_ready=1,
-            shadow=SHADOW if self.status.shadow is not None else None,
+            routes=ON if self.status.shadow is not None else OFF,
             evaluation=self.session,
             interval=self.stage.interval,
             warm_up=self.stage.warm_up,

@@ -41,4 +41,4 @@ def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> Ingre
     meta, status = Meta.of(body), read_status(body)
     name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
     shadow = view.ingress(Key(meta.namespace, name)) if name is not None else None
-    return shadow if shadow is not None and is_shadow(shadow, meta.uid, status) else None
+    return shadow if shadow is not None and is_shadow(shadow, meta.uid, status.shadow) else None

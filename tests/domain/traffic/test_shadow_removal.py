@@ -210,7 +210,7 @@ def test_what_a_rollout_that_goes_leaves_behind(
 )
 def test_a_shadow_is_known_by_its_owner_its_uid_or_what_is_written_on_it(change: dict[str, Any], ours: bool) -> None:
     status = RolloutStatus(shadow=ShadowStatus(name="checkout-canary", uid="s1"))
-    assert is_shadow(Ingress.of(merge(OWNED, {"metadata": change})), "r1", status) is ours
+    assert is_shadow(Ingress.of(merge(OWNED, {"metadata": change})), "r1", status.shadow) is ours
 
 
 def test_one_that_no_finalizer_holds_goes_by_itself() -> None:

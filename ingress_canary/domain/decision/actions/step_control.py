@@ -78,7 +78,7 @@ def _refusal(seen: Observation) -> Refusal | None:
         return no_effect(str(seen.obstacles[0]))
     if leaves_shadow_alone(status):
         return no_effect("another writer keeps changing the shadow; find it, then resume")
-    if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
+    if not seen.has_shadows or status.shadow is None or status.shadow.uid is None:
         return no_effect("the canary is off traffic, and the step is taken again first")
     if wanted_exposure(status) != seen.schedule.walk.at(status.step.index).exposure:
         return no_effect("another writer has lowered what the step exposes; resume first")

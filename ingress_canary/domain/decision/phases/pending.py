@@ -38,7 +38,7 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     evaluation = seen.current_evaluation
     if evaluation.misconfigured is not None:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
-    if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
+    if seen.has_shadows and seen.status.shadow is not None and seen.status.started_at is not None:
         # checked once more: the canary may have changed since the shadow was requested
         first = f"{seen.schedule.walk.at(1).title} begins"
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)

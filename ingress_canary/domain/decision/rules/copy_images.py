@@ -66,7 +66,7 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
         return None
     external = external_change(seen, now)
     if external is not None:
-        seen = seen._replace(status=external.status, drift=None)
+        seen = seen.honoured(external.status)
     if stable is None:
         why = "stable's workload does not exist; create it, or abort to take the canary off without it"
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=True)
