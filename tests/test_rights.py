@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube.client import resources
-from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
+from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.domain.objects.resource import Resource
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi.requests import AuditRecord
 from ingress_canary.lab.process import DaemonProcess

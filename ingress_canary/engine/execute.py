@@ -9,7 +9,7 @@ from typing import assert_never
 
 import structlog
 
-from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,
     CreateShadow,
@@ -97,7 +97,7 @@ class Executor:
         if isinstance(removal, TakeOffShadow):
             return await self._take_off(router, shadow)
         try:
-            held = await self.cluster.delete_ingress(shadow)
+            held = await self.cluster.delete_shadow(shadow)
         except Missing:
             return True
         except ClusterError:
@@ -114,7 +114,7 @@ class Executor:
                 await self._create(state, write)
                 return replace(done, reshaped=True)
             case PatchShadow(shadow, patch, undone):
-                await self.cluster.patch_ingress(shadow, patch)
+                await self.cluster.patch_shadow(shadow, patch)
                 if undone:
                     state.undone.append((self.clock.monotonic(), shadow.meta.manager))
                 return replace(done, reshaped=True, undone=undone, by=shadow.meta.manager or "unknown")
@@ -147,7 +147,7 @@ class Executor:
 
     async def _create(self, state: RolloutState, write: CreateShadow) -> None:
         try:
-            await self.cluster.create_ingress(write.manifest)
+            await self.cluster.create_shadow(write.resource, write.manifest)
         except Refused as refusal:
             state.rejected = str(refusal)
             raise
@@ -169,18 +169,21 @@ class Executor:
         if state.evaluation is not None:
             state.evaluation = state.evaluation.applied(self.clock.now())
 
-    async def _take_off(self, router: Router, shadow: Ingress) -> bool:
+    async def _take_off(self, router: Router, shadow: ShadowObject) -> bool:
         """Patch a remaining shadow so that it sends no traffic to the canary; return whether that was needed.
 
         Raises ClusterError while it still sends any.
         """
-        wrote, refusal = False, Refused(f"patch ingresses {shadow.meta.key}: accepted, and put back by another writer")
+        wrote, refusal = (
+            False,
+            Refused(f"patch {shadow.resource.plural} {shadow.meta.key}: accepted, and put back by another writer"),
+        )
         for off in OFF:
             patch = off(router, shadow)
             if patch is None:
                 continue
             try:
-                shadow, wrote = await self.cluster.patch_ingress(shadow, patch), True
+                shadow, wrote = await self.cluster.patch_shadow(shadow, patch), True
             except Refused as refused:
                 refusal = refused
         if not is_off(router, shadow):

@@ -23,7 +23,7 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
-from ingress_canary.domain.objects.views import Ingress, Json, Key
+from ingress_canary.domain.objects.views import Json, Key, ShadowObject
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import probe_of
 from ingress_canary.domain.reconcile.effects import StoreStatus, effects, removal_of, status_due
@@ -253,8 +253,8 @@ class Engine:
         self._webhooks.want(key)
         self._telemetry.forget(key)
         reported = self._leftovers_reported.pop(key, frozenset())
-        for shadow in left_behind(view.ingresses_by_owner(key), body):
-            router = self._routers.of(shadow, view, state.router if state is not None else None)
+        for shadow in left_behind(view.shadows_by_owner(key), body):
+            router = self._routers.of_shadow(shadow, view, state.router if state is not None else None)
             needed = True
             try:
                 needed = await self._executor.remove(removal_of(router, shadow))
@@ -263,9 +263,9 @@ class Engine:
                     self._report_leftover(key, state, router, shadow)
                 self._leftovers_reported[key] = self._leftovers_reported.get(key, reported) | {shadow.meta.uid}
 
-    def _report_leftover(self, key: Key, state: RolloutState | None, router: Router, shadow: Ingress) -> None:
+    def _report_leftover(self, key: Key, state: RolloutState | None, router: Router, shadow: ShadowObject) -> None:
         """Send an Event and a notification about a shadow that still exists though its rollout is gone."""
-        left = self._cluster.view.ingress(shadow.meta.key)
+        left = self._cluster.view.shadow(shadow.resource, shadow.meta.key)
         held = terminating(router, left) if left is not None else None
         if held is not None:
             about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")

@@ -326,7 +326,7 @@ class World:
             obstacles=self.obstacles,
             outdated=NewerSchedule(self.outdated, self.usable) if self.outdated is not None else None,
             action=self.action,
-            owned=tuple(OwnedShadow(ROUTER, one) for one in view.ingresses_by_owner(KEY)),
+            owned=tuple(OwnedShadow(ROUTER, one) for one in view.shadows_by_owner(KEY)),
             canary=self.canary,
             stable=self.stable,
             canary_endpoints=view.endpoints(Key(KEY.namespace, self.spec.canary_service)),
@@ -387,7 +387,7 @@ class World:
     def _apply(self, write: Write) -> bool:
         """Apply one write; return False where the API refuses it."""
         match write:
-            case CreateShadow(manifest):
+            case CreateShadow(_, manifest):
                 self.memory = self.memory._replace(rejected=self.rejected)
                 return self.rejected is None and self._create(manifest)
             case PatchShadow():

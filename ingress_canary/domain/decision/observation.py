@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus,
 from ingress_canary.domain.decision.route import RouteState, joint_drift
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
-from ingress_canary.domain.objects.views import Ingress, Key, Workload
+from ingress_canary.domain.objects.views import Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -131,9 +131,9 @@ class Observation(NamedTuple):
         return ShadowStatus(name=shadow.meta.name, uid=shadow.meta.uid)
 
     @property
-    def foreign(self) -> bool:
-        """Whether the name of any shadow belongs to somebody else."""
-        return any(route.foreign for route in self.routes)
+    def foreign(self) -> str | None:
+        """Kind of the first shadow whose name belongs to somebody else; None where none does."""
+        return next((route.router.resource.kind for route in self.routes if route.foreign), None)
 
     @property
     def terminating(self) -> Terminating | None:
@@ -200,17 +200,17 @@ def leaves_shadow_alone(status: RolloutStatus) -> bool:
     return status.pause is not None and status.pause.hands_off
 
 
-def is_shadow(ingress: Ingress, owner: str, recorded: ShadowStatus | None) -> bool:
-    """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
+def is_shadow(found: ShadowObject, owner: str, recorded: ShadowStatus | None) -> bool:
+    """Return whether an object is the shadow of the rollout with this uid: by its owner, or by the uid in status.
 
     The latter where somebody has removed its ownerReference. One that is being deleted and that the daemon has written
     may have lost both.
     """
-    if ingress.meta.owner is not None:
-        return ingress.meta.owner.uid == owner
-    if recorded is not None and recorded.uid == ingress.meta.uid:
+    if found.meta.owner is not None:
+        return found.meta.owner.uid == owner
+    if recorded is not None and recorded.uid == found.meta.uid:
         return True
-    return ingress.meta.deleting and APPLIED_ANNOTATION in ingress.meta.annotations
+    return found.meta.deleting and APPLIED_ANNOTATION in found.meta.annotations
 
 
 def wanted_exposure(status: RolloutStatus) -> Exposure:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import ShadowStatus
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.views import Ingress, ShadowObject
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.router.router import Router
@@ -19,7 +19,7 @@ class RouteState(NamedTuple):
 
     router: Router
     primary: Ingress | None = None
-    shadow: Ingress | None = None
+    shadow: ShadowObject | None = None
     """The object of the shadow's name that this rollout owns."""
     recorded: ShadowStatus | None = None
     """The shadow that the stored status tells of."""

@@ -4,16 +4,14 @@
 each thing that is derived. What changes in memory is returned as a value, and kept by the caller.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutStatus
 from ingress_canary.domain.decision.observation import (
     Observation,
-    Obstacle,
     leaves_shadow_alone,
-    preflight_obstacle,
     wanted_exposure,
 )
 from ingress_canary.domain.decision.route import RouteState
@@ -23,11 +21,10 @@ from ingress_canary.domain.metrics.counting import advance, requests_by_process
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Owner
-from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
-from ingress_canary.domain.preflight.problem import Findings, Problem
+from ingress_canary.domain.preflight.inputs import ControllerFacts
+from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.reasons.verbs import Action
-from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.evidence import EvidenceResult, take_evidence
 from ingress_canary.domain.reconcile.inputs import (
     CheckRules,
@@ -38,14 +35,14 @@ from ingress_canary.domain.reconcile.inputs import (
     StepBeginning,
     call,
 )
+from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
 from ingress_canary.domain.reconcile.routes import RouteOwner, first_held, leftovers_of, route_state
 from ingress_canary.domain.reconcile.series import signals_of, target_of
 from ingress_canary.domain.reconcile.versions import versions_of
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.status.unsupported import unsupported_rollout
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
-from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
+from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request
 
 FIGHT_UNDOINGS = 5
 FIGHT_SECONDS = 600
@@ -83,7 +80,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     routes = tuple(route_state(route, shared, remembered) for route in inputs.routes)
     # one target is read so far, so that evidence is that of the first route
     lead, facts = routes[0], _facts_of_reading(inputs)
-    findings = _findings(inputs, routes, facts, remembered, check)
+    findings = findings_of(inputs, routes, facts, remembered, check)
     versions = remembered(versions_of, spec, inputs.canary, inputs.stable)
     signals = (
         remembered(signals_of, lead.router, lead.primary, spec, versions.revision) if lead.primary is not None else None
@@ -104,7 +101,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         status=status,
         compiled=compiled,
         shared_in=inputs.shared_in,
-        obstacles=tuple(_obstacles(inputs, findings)),
+        obstacles=tuple(obstacles_of(inputs, findings)),
         problems=findings.problems if findings else (),
         revision=versions.revision,
         canary=inputs.canary,
@@ -162,47 +159,6 @@ def _facts_of_reading(inputs: PassInputs) -> ControllerFacts:
     if isinstance(evidence, Reading) and evidence.error is None:
         return ControllerFacts(pods=len(evidence.instances), orphaned=evidence.orphaned)
     return inputs.memory.facts
-
-
-def _findings(
-    inputs: PassInputs, routes: Sequence[RouteState], facts: ControllerFacts, remembered: Remember, check: CheckRules
-) -> Findings | None:
-    """Return what preflight finds on any route; None at rest, or without a schedule."""
-    if inputs.compiled is None or inputs.status.phase in AT_REST:
-        return None
-    problems: tuple[Problem, ...] = ()
-    for route in routes:
-        problems += check(_subject(inputs, inputs.compiled, route, facts), route.router.rules)
-    return remembered(Findings, problems, inputs.options.accept_unchecked)
-
-
-def _subject(
-    inputs: PassInputs, compiled: CompiledSchedule, route: RouteState, facts: ControllerFacts
-) -> PreflightInputs:
-    """Return what the rules of a route's router read."""
-    status, router, view = inputs.status, route.router, inputs.view
-    # their configuration, and what the last reading of the source showed
-    configured = router.facts(view.controller_config, view.controller_arguments)
-    return PreflightInputs(
-        key=inputs.key, uid=inputs.uid, created=inputs.created, phase=status.phase, spec=inputs.spec,
-        routes=compiled.routes, primary=route.primary, shadow=route.shadow, view=view, prefix=router.prefix,
-        rivals=inputs.rivals, next_weight=compiled.next_weight(status.step.index if status.step else 0),
-        controllers=inputs.options.controllers,
-        facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
-    )  # fmt: skip
-
-
-def _obstacles(inputs: PassInputs, findings: Findings | None) -> Iterator[Obstacle]:
-    """Yield what prevents an advance: an unreadable spec, the schedule, unsupported fields, preflight."""
-    if inputs.spec_problem is not None:
-        yield Obstacle(Reason.INVALID_SPEC, *inputs.spec_problem)
-    yield from inputs.obstacles
-    probe, compiled = inputs.spec.probe, inputs.compiled
-    unaskable = unaskable_probe(probe, compiled.routes) if probe is not None and compiled is not None else ()
-    for fault in (*unsupported_rollout(inputs.spec), *unaskable):
-        yield Obstacle(Reason.INVALID_SPEC, *fault)
-    if findings is not None and findings.refused:
-        yield preflight_obstacle(findings.refused)
 
 
 def _evaluation(inputs: PassInputs, routes: Sequence[RouteState]) -> Evaluation | None:

@@ -22,7 +22,8 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.objects.views import Ingress, Json, Workload
+from ingress_canary.domain.objects.resource import Resource
+from ingress_canary.domain.objects.views import Json, ShadowObject, Workload
 from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.reconcile.inputs import Remember, call
 from ingress_canary.domain.reconcile.routes import manifest_of
@@ -46,6 +47,7 @@ class StoreStatus:
 class CreateShadow:
     """Create the shadow, at weight 0."""
 
+    resource: Resource
     manifest: Json
 
 
@@ -53,7 +55,7 @@ class CreateShadow:
 class PatchShadow:
     """Give the shadow the content that the status asks for."""
 
-    shadow: Ingress
+    shadow: ShadowObject
     patch: Json
     undone: tuple[str, ...] = ()
     """Another writer's changes that this undoes."""
@@ -64,7 +66,7 @@ class DeleteShadow:
     """Delete the shadow; where a finalizer holds it, or the deletion is refused, take all traffic off it."""
 
     router: Router
-    shadow: Ingress
+    shadow: ShadowObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class TakeOffShadow:
     """Take all traffic off a shadow that is being deleted already."""
 
     router: Router
-    shadow: Ingress
+    shadow: ShadowObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def status_due(
     return full if changed or before != full else None
 
 
-def removal_of(router: Router, shadow: Ingress) -> Removal:
+def removal_of(router: Router, shadow: ShadowObject) -> Removal:
     """Return how a shadow is removed."""
     return TakeOffShadow(router, shadow) if shadow.meta.deleting else DeleteShadow(router, shadow)
 
@@ -205,7 +207,7 @@ def _route_writes(
         return
     if shadow is None:
         if after.shadow.uid is None and not route.foreign:
-            yield CreateShadow(manifest_of(router, primary, seen.spec, assembled.owner, Exposure()))
+            yield CreateShadow(router.resource, manifest_of(router, primary, seen.spec, assembled.owner, Exposure()))
         return
     manifest = remembered(manifest_of, router, primary, seen.spec, assembled.owner, wanted_exposure(after))
     patch = remembered(merge_patch, router, shadow, manifest)
@@ -213,7 +215,7 @@ def _route_writes(
         yield PatchShadow(shadow, patch, route.drift.raised if route.drift is not None else ())
 
 
-def _goes(shadow: Ingress, after: RolloutStatus) -> bool:
+def _goes(shadow: ShadowObject, after: RolloutStatus) -> bool:
     """Return whether a shadow is removed."""
     # one that is being deleted never gets traffic again: the rules wait until it is gone
     return after.shadow is None or shadow.meta.deleting

@@ -15,7 +15,7 @@ from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
-from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, Workload
+from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule import PreflightRule
@@ -87,7 +87,7 @@ class RouteInputs(NamedTuple):
 
     router: Router
     primary: Ingress | None = None
-    named: Ingress | None = None
+    named: ShadowObject | None = None
     """The object of the shadow's name, whoever owns it."""
     recorded: ShadowStatus | None = None
     """The shadow that the stored status tells of."""
@@ -97,7 +97,7 @@ class OwnedShadow(NamedTuple):
     """An object whose owner is a rollout of this name, one that is gone included, with the router that reads it."""
 
     router: Router
-    shadow: Ingress
+    shadow: ShadowObject
 
 
 class PassInputs(NamedTuple):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
 from ingress_canary.domain.decision.observation import is_shadow, wanted_exposure
 from ingress_canary.domain.decision.route import RouteState
-from ingress_canary.domain.objects.views import Ingress, Json, Owner
+from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, Remember, RouteInputs
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift, compare, merge_patch, stamped, untouched
@@ -68,7 +68,7 @@ def first_held(leftovers: tuple[OwnedShadow, ...]) -> Terminating | None:
 
 
 def _compared(
-    route: RouteInputs, shadow: Ingress | None, of: RouteOwner, remembered: Remember
+    route: RouteInputs, shadow: ShadowObject | None, of: RouteOwner, remembered: Remember
 ) -> tuple[Exposure, Drift | None, bool]:
     """Return the exposure that evidence is about, the drift, and whether a write to the shadow is still to come."""
     router, primary, _, recorded = route

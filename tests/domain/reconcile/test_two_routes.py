@@ -179,7 +179,7 @@ def test_one_sticky_route_makes_the_rollout_sticky(sticky: bool) -> None:
 def test_a_name_that_is_taken_on_one_route_stops_the_rollout() -> None:
     taken = internal_shadow(World(), Exposure(), ownerReferences=[])
     seen = seen_of(World(), taken)
-    assert seen.foreign
+    assert seen.foreign == "Ingress"
     assert decide(seen, World().now).status.reason == Reason.PREFLIGHT_FAILED
 
 

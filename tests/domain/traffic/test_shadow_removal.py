@@ -11,8 +11,9 @@ from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import untouched
+from ingress_canary.domain.traffic.router.ingress_shadow import UNSERVED_CLASS
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX
-from ingress_canary.domain.traffic.shadow_removal import OFF, UNSERVED_CLASS, left_behind, terminating
+from ingress_canary.domain.traffic.shadow_removal import OFF, left_behind, terminating
 from ingress_canary.lab.kubeapi.storage.patches import merge
 from tests.domain.world import PRIMARY, ROUTER, World, at_step
 

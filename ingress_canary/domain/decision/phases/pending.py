@@ -61,9 +61,9 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
         return seen.obstacles[0]
     if seen.terminating is not None:
         return Obstacle(Reason.SHADOW_TERMINATING, str(seen.terminating))
-    if seen.foreign:
+    if seen.foreign is not None:
         # preflight knows whose it is, and which of several rollouts comes first
-        taken = f"Ingress {seen.spec.shadow_name} belongs to somebody else"
+        taken = f"{seen.foreign} {seen.spec.shadow_name} belongs to somebody else"
         unnamed = Obstacle(Reason.PREFLIGHT_FAILED, taken, "choose another spec.shadow.name")
         return seen.obstacles[0] if seen.obstacles else unnamed
     if seen.revision is None:
