@@ -5,6 +5,8 @@ import asyncio
 import aiohttp
 
 from ingress_canary import __version__
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest, read_probe_answer
 from ingress_canary.ports import Clock
 
@@ -27,7 +29,7 @@ class HttpProber:
             why = f"no answer within {request.timeout:g} s"
         except (aiohttp.ClientError, ValueError) as error:
             why = f"{type(error).__name__}: {error}"[:200]
-        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {request.url}: {why}")
+        return ProbeAnswer(at, by_canary=None, message=Message(MessageKey.PROBE_FAULT, url=request.url, why=why))
 
     async def _answer(self, request: ProbeRequest) -> ProbeAnswer:
         at = self._clock.now()

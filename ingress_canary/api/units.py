@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -78,6 +79,12 @@ def parse_points(value: object) -> float:
 def format_points(ratio: float) -> str:
     """Return a ratio's difference in percentage points: 0.001 is ``0.1pp``."""
     return f"{round(ratio * 100, 9):g}pp"
+
+
+@lru_cache(maxsize=4096)
+def format_percent(ratio: float) -> str:
+    """Return a ratio as a percentage: 0.1235 is ``12.4%``."""
+    return f"{float(f'{ratio * 100:.3g}'):.10g}%"
 
 
 def _weight(value: object) -> object:

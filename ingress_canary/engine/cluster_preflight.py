@@ -79,13 +79,13 @@ def _refused(key: Key, obstacle: Obstacle, unseen: str | None) -> Problem | None
         )  # fmt: skip
     if obstacle.reason is Reason.SCHEDULE_MISSING:
         return Problem(
-            0, SCHEDULE_EXISTS, ProblemSeverity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref", obstacle.what,
-            obstacle.remedy,
+            0, SCHEDULE_EXISTS, ProblemSeverity.ERROR, f"CanaryRollout {key}", "spec.schedule.ref",
+            str(obstacle.what), str(obstacle.remedy),
         )  # fmt: skip
     if obstacle.object:
         # what is wrong is in another object, which the rollout names
-        return _unserved(key, FieldFault(str(obstacle._replace(remedy="")), obstacle.remedy))
-    return _unserved(key, FieldFault(obstacle.what, obstacle.remedy, obstacle.field))
+        return _unserved(key, FieldFault(str(obstacle._replace(remedy="")), str(obstacle.remedy)))
+    return _unserved(key, FieldFault(str(obstacle.what), str(obstacle.remedy), obstacle.field))
 
 
 def _unserved(key: Key, fault: FieldFault) -> Problem:

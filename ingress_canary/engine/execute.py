@@ -10,6 +10,7 @@ from typing import assert_never
 import structlog
 
 from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,
     CreateShadow,
@@ -43,7 +44,7 @@ class Applied:
     """The status was stored."""
     reshaped: bool = False
     """The shadow was created, changed or removed."""
-    undone: tuple[str, ...] = ()
+    undone: tuple[Message, ...] = ()
     """Another writer's changes that were undone."""
     by: str = ""
     """That writer's field manager."""

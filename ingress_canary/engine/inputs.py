@@ -139,7 +139,7 @@ def _keep(state: RolloutState, assembled: AssembledPass) -> None:
     state.reading, state.answers = None, {}
     if not memory.undone:
         state.undone.clear()
-    if tick is not None:
+    if tick is not None and assembled.has_evidence:
         state.counting = tick.signals, tick.compiled.measures
     if assembled.fault is not None:
         log.error("a reading could not be judged", uid=state.uid, exc_info=assembled.fault)

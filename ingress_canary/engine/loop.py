@@ -1,12 +1,15 @@
-"""Reconcile loop: gather the inputs, decide, execute, report.
+"""Reconcile loop: gather the inputs, assemble, decide, execute the effects, report.
 
 A watch event or a tick queues a pass over one rollout; a pass is
 
-1. observe  - gather the caches, the rollout states and the newest evidence into one value;
-2. decide   - a pure function of that value and the time;
-3. effects  - the decision's writes as values, in the order that is safe;
-4. execute  - make them, each conditional on the resourceVersion that was read;
-5. report   - an Event, a log line, the metrics.
+1. gather   - the caches, the rollout's state and the newest evidence, as one value;
+2. assemble - what a decision needs, derived from that value;
+3. decide   - what happens next, by that and the time;
+4. effects  - the decision's writes as values, in the order that is safe;
+5. execute  - make them, each conditional on the resourceVersion that was read;
+6. report   - an Event, a log line, the metrics.
+
+Steps 2 to 4 are pure functions of ``domain``; ``whatif`` and the tests' World call the same ones (docs/adr/0019).
 
 Workers serve different rollouts at once and never one rollout twice. The ticker (``ticker.py``) fetches evidence for
 all rollouts that want it, and sleeps while none does: at rest nothing is polled.
@@ -24,11 +27,19 @@ from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
 from ingress_canary.domain.objects.views import Json, Key, ShadowObject
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import probe_of
 from ingress_canary.domain.reconcile.effects import StoreStatus, effects, removal_of, status_due
 from ingress_canary.domain.status.notices import Audience, audience
-from ingress_canary.domain.status.publish import published_status, shown_status, unchanged
+from ingress_canary.domain.status.publish import (
+    NO_MESSAGES,
+    newsworthy_messages,
+    published_status,
+    shown_status,
+    stored_texts,
+    unchanged,
+)
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import left_behind, terminating
@@ -170,7 +181,7 @@ class Engine:
             return
         state.broken = True
         what = f"a fault of the daemon's own, tried again: {type(error).__name__}: {error}"
-        self._reporter.alert(key, state, Alert(Reason.RECONCILE_FAILED, what[:MESSAGE_LENGTH]))
+        self._reporter.alert(key, state, Alert(Reason.RECONCILE_FAILED, verbatim(what)))
 
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
@@ -198,7 +209,7 @@ class Engine:
         shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
         # most ticks change nothing but numbers, which are rendered only when somebody reads them
         overdue = self._is_overdue(state)
-        quiet = not overdue and unchanged(before, decision, inputs.findings, inputs.seen)
+        quiet = not overdue and unchanged(before, decision, inputs.findings, inputs.seen, state.stored_texts)
         status = decision.status if quiet else shown()
         state.gates = tuple(status.gates)
         self._webhooks.want(key, *gate_calls(inputs.seen, status))
@@ -206,20 +217,23 @@ class Engine:
             # evidence is read from now on, whether or not anything can be stored
             state.target = inputs.target
             self._ticker.wake()
-        due = None if quiet else status_due(before, status, decision, overdue=overdue)
+        messages = NO_MESSAGES if quiet else newsworthy_messages(decision, inputs.findings, inputs.seen)
+        known = state.stored_texts
+        due = None if quiet else status_due(before, status, decision, messages, known, overdue=overdue)
         writes = effects(decision, inputs, status, due, state.memo.of)
         done = await self._executor.execute(body, state, writes)
+        if due is not None:
+            state.stored_texts = {**known, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
+        self._reporter.report(key, state, before, status, decision, done)
+        if inputs.findings is not None:
+            self._reporter.warn(key, state, before, decision, inputs.findings)
         if done.fault is not None:
             # what was stored is reported, though the rest failed
-            self._reporter.report(key, state, before, status, decision, done)
             raise done.fault
         state.failures = 0
         state.target = inputs.target if decision.wants_evidence else None
         state.probe = probe_of(inputs, status) if decision.wants_evidence else None
-        self._reporter.report(key, state, before, status, decision, done)
-        if inputs.findings is not None:
-            state.warned = self._reporter.warn(key, state, before, inputs.findings.warnings)
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
@@ -269,7 +283,7 @@ class Engine:
         held = terminating(router, left) if left is not None else None
         if held is not None:
             about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")
-            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, str(held)[:MESSAGE_LENGTH]))
+            self._reporter.alert(key, about, Alert(Reason.SHADOW_TERMINATING, held.message))
 
     def _note_claims(self, key: Key) -> None:
         """Record which Ingress and Service a rollout uses, before any rollout makes its first pass."""
@@ -304,7 +318,7 @@ class Engine:
         patch = {"reason": Reason.INVALID_SPEC, "message": problem}
         if (body.get("status") or {}) | patch != body.get("status"):
             await self._cluster.patch_status(body, patch)
-            self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, problem))
+            self._reporter.alert(key, state, Alert(Reason.INVALID_SPEC, verbatim(problem)))
 
     async def _checkpoint(self, key: Key, state: RolloutState) -> None:
         """Store the evidence of one active rollout, also when no pass would write its status now."""

@@ -3,7 +3,7 @@
 Events are built by pure functions with their de-duplication key; the recorder throttles.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -13,7 +13,9 @@ from ingress_canary.api.notification import Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.preflight.problem import Problem
+from ingress_canary.domain.preflight.problem import Findings, Problem
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason, severity
 from ingress_canary.domain.status.conditions import PREFLIGHT
 from ingress_canary.domain.status.notices import Audience, News, NoticeSubject, news, notices
@@ -36,7 +38,7 @@ def transition_event(key: Key, uid: str, status: RolloutStatus, message: str) ->
 
 def alert_event(key: Key, uid: str, alert: Alert) -> Event:
     """Return the Event of an alert, which has no entry in the history."""
-    return _event(key, uid, alert.reason, alert.message, ())
+    return _event(key, uid, alert.reason, str(alert.message), ())
 
 
 def warning_event(key: Key, uid: str, problem: Problem) -> Event:
@@ -45,9 +47,10 @@ def warning_event(key: Key, uid: str, problem: Problem) -> Event:
     return _event(key, uid, Reason.PREFLIGHT_WARNING, text, _identity(problem), warning=True)
 
 
-def undo_event(key: Key, uid: str, changes: tuple[str, ...], by: str) -> Event:
+def undo_event(key: Key, uid: str, changes: tuple[Message, ...], by: str) -> Event:
     """Return the Event of another writer's changes that were undone, with its field manager."""
-    return _event(key, uid, Reason.INTERVENED, f"undone ({by}): {'; '.join(changes)}", (*changes, by), warning=True)
+    message = str(Message(MessageKey.UNDONE, manager=by, changes=changes))
+    return _event(key, uid, Reason.INTERVENED, message, (message,), warning=True)
 
 
 def _event(
@@ -77,20 +80,29 @@ class Reporter:
         self.noted.update(notes)
 
     def warn(
-        self, key: Key, state: RolloutState, before: RolloutStatus, warnings: Sequence[Problem]
-    ) -> frozenset[tuple[str, str, str]]:
-        """Record an Event for each new warning of preflight, not again after a restart; return all that last."""
-        stored = next((condition.message for condition in before.conditions if condition.type == PREFLIGHT), "")
-        for problem in warnings:
-            if _identity(problem) not in state.warned and problem.message not in stored:
+        self, key: Key, state: RolloutState, before: RolloutStatus, decision: Decision, findings: Findings
+    ) -> None:
+        """Record an Event for each new warning of preflight, not again after a restart."""
+        if state.found_before is None:
+            stored = (condition.message for condition in before.conditions if condition.type == PREFLIGHT)
+            state.found_before = next(stored, "")
+        warnings = {_identity(problem): problem for problem in findings.warnings}
+        if state.warned is None and state.found_before == str(findings.message):
+            # all of it was reported by the process before
+            state.warned = frozenset(warnings)
+        elif state.warned is None and state.found_before and _awaits_reading(decision):
+            # some rules ask what only a reading shows: the findings are compared once they are complete
+            return
+        for identity, problem in warnings.items():
+            if identity not in (state.warned or ()):
                 self.outlets.recorder.record(warning_event(key, state.uid, problem))
-        return frozenset(map(_identity, warnings))
+        state.warned = frozenset(warnings)
 
     def alert(self, key: Key, state: RolloutState, alert: Alert) -> None:
         """Send an alert that cannot be derived from the status: an Event, a notification and a log line."""
         self.outlets.recorder.record(alert_event(key, state.uid, alert))
-        self._notify(key, state, None, [(alert.reason, alert.message, self.clock.now())])
-        log.warning("held", rollout=str(key), reason=alert.reason, message=alert.message)
+        self._notify(key, state, None, [(alert.reason, str(alert.message), self.clock.now())])
+        log.warning("held", rollout=str(key), reason=alert.reason, message=str(alert.message))
 
     def report(
         self,
@@ -118,14 +130,16 @@ class Reporter:
                 at=decision.moved.at.isoformat(),
             )
         elif status.reason != before.reason and status.reason in TOLD_ON_ENTRY:
-            self.outlets.recorder.record(alert_event(key, uid, Alert(Reason(status.reason), status.message)))
+            self.outlets.recorder.record(alert_event(key, uid, Alert(Reason(status.reason), verbatim(status.message))))
         for alert in decision.alerts:
             if alert.reason not in state.alerted:
                 self.outlets.recorder.record(alert_event(key, uid, alert))
         state.alerted = frozenset(alert.reason for alert in decision.alerts)
         if done.undone:
             self.outlets.recorder.record(undo_event(key, uid, done.undone, done.by))
-            log.warning("another writer's change was undone", rollout=str(key), by=done.by, changes=list(done.undone))
+            log.warning(
+                "another writer's change was undone", rollout=str(key), by=done.by, changes=list(map(str, done.undone))
+            )
         self._time_rollback(state, status, decision, done)
 
     def show(self, key: Key, state: RolloutState, shown: Callable[[], RolloutStatus]) -> None:
@@ -148,6 +162,12 @@ class Reporter:
         audiences = [self.everywhere, *((state.audience,) if state.audience is not None else ())]
         for notice in notices(NoticeSubject(key, state.uid), pieces, status, audiences):
             self.outlets.notifier.notify(notice)
+
+
+def _awaits_reading(decision: Decision) -> bool:
+    """Return whether the source is asked for this rollout, and has not answered this process yet."""
+    evaluation = decision.evaluation
+    return decision.wants_evidence and (evaluation is None or evaluation.read_at is None or not evaluation.answered)
 
 
 def _identity(problem: Problem) -> tuple[str, str, str]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
-from ingress_canary.api.units import format_seconds
-from ingress_canary.domain.slo.verdicts import percent
+from ingress_canary.api.units import format_percent, format_seconds
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
 
 ENOUGH = 5
@@ -38,8 +37,8 @@ def _too_tight(spec: ScheduleSpec, slo: SloPlan) -> Iterator[str]:
         remedy = "choose an SLI of which a healthy version has fewer bad requests"
     effect = "it can never be proven good" if slo.requests is None else "it takes long to prove it good"
     yield (
-        f"{slo.name}: the objective is tight: a healthy canary has {percent(slo.healthy)} bad requests and "
-        f"{percent(slo.theta)} are allowed, less than {ENOUGH} times that, so that {effect}; {remedy}"
+        f"{slo.name}: the objective is tight: a healthy canary has {format_percent(slo.healthy)} bad requests and "
+        f"{format_percent(slo.theta)} are allowed, less than {ENOUGH} times that, so that {effect}; {remedy}"
     )
 
 

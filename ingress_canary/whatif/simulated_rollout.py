@@ -1,4 +1,4 @@
-"""Simulated rollout in virtual time: the daemon's own ``judge`` and ``decide``, fed with random counts.
+"""Simulated rollout in virtual time: the daemon's own ``assemble``, ``decide`` and ``effects``, fed with random counts.
 
 Does what a tick of the engine does, without cluster and source. People and other systems are out of the picture:
 windows are open, approvals and webhook gates are given, and the weight is applied as soon as it is stored. Used by
@@ -14,14 +14,24 @@ from typing import NamedTuple, Self
 from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
-from ingress_canary.domain.decision.route import RouteState
-from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
+from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading
-from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress, Key
+from ingress_canary.domain.objects.merge_patch import merged
+from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key
+from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
+from ingress_canary.domain.reconcile.effects import (
+    CreateShadow,
+    DeleteShadow,
+    PatchShadow,
+    StartSettling,
+    Write,
+    effects,
+)
+from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
+from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions, RouteInputs
+from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
@@ -29,12 +39,15 @@ from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
-SHADOW = Ingress.of({"metadata": {"namespace": KEY.namespace, "name": "shadow", "uid": "shadow"}})
-# nothing is written, so that any router will do
-OFF = (RouteState(NginxRouter()),)
-ON = (RouteState(NginxRouter(), shadow=SHADOW),)
-UNCOUNTED = Signals(ingress=str(KEY), requests="", latency_bucket="", latency_count="", side=lambda _: None)
-"""There are no series: counts are drawn."""
+ROUTER = NginxRouter()
+STABLE = {"backend": {"service": {"name": "stable", "port": {"number": 80}}}}
+PRIMARY = Ingress.of(
+    {
+        "metadata": {"namespace": KEY.namespace, "name": "simulated", "uid": "primary"},
+        "spec": {"rules": [{"http": {"paths": [STABLE]}}]},
+    }
+)
+ENDPOINTS = Endpoints(ready=frozenset({"pod"}))
 OVER = AT_REST | {Phase.PAUSED, Phase.PROMOTING}
 
 
@@ -123,25 +136,28 @@ class SimulatedRollout:
         self.now, self.judged = 0.0, 0.0
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
+        self.shadow: Json | None = None
+        self.named: Ingress | None = None
         self.session = self._warmed()
+        self.remembered = Memo().of
+        self.standing = self._assembled()
         while self.status.phase is Phase.PENDING:
-            self._decide()
-        self.aim = self._aim()
+            self._decide(self.session)
 
     def tick(self) -> None:
         """Draw a tick's traffic, judge it and decide."""
-        traffic, interval, since = self.stage.traffic, self.stage.interval, self.now
+        traffic, interval, since, at = self.stage.traffic, self.stage.interval, self.now, self.standing.tick
+        assert at is not None
         self.now += interval
-        look = traffic.look(self.rng, self.aim.exposure, since, self.now, self.incident_at)
+        look = traffic.look(self.rng, at.exposure, since, self.now, self.incident_at)
         if self.now > traffic.onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
-        evidence = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
-        self.session = judge(self.session, Reading(self._at), evidence, self.aim)
-        if not self.session.settling:
+        counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
+        judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
+        if not judged.settling:
             self.judged += min(interval, max(0.0, self.now - traffic.onset))
-        if self._decide().moved is not None and self.status.phase not in OVER:
-            self.aim = self._aim()
+        self._decide(judged)
 
     @property
     def outcome(self) -> Outcome:
@@ -179,34 +195,43 @@ class SimulatedRollout:
             counts[objective.name] = seen._replace(m=0, f=0) if objective.name in self.alone else seen
         return counts
 
-    def _aim(self) -> TickInputs:
-        step = self.status.step
-        assert step is not None
-        compiled = self.stage.compiled
-        planned = compiled.walk.at(step.index)
-        return TickInputs(
-            compiled, UNCOUNTED, EvidenceMode.JUDGING, planned, wanted_exposure(self.status), False, self.stage.interval
-        )
+    def _assembled(self) -> AssembledPass:
+        """Return what there is to decide about, but for the evidence; it stands until the next write."""
+        stage = self.stage
+        inputs = PassInputs(
+            key=KEY, uid="rollout", created=BEGIN, generation=1, spec=self.rollout, status=self.status,
+            routes=(RouteInputs(ROUTER, PRIMARY, self.named, self.status.shadow),), view=None, compiled=stage.compiled,
+            options=PassOptions(stage.interval, stage.warm_up), canary_endpoints=ENDPOINTS, stable_endpoints=ENDPOINTS,
+            memory=PassMemory(evaluation=self.session),
+        )  # fmt: skip
+        return assemble(inputs, self.remembered)
 
-    def _decide(self) -> Decision:
+    def _decide(self, evaluation: Evaluation) -> None:
         """Decide, and let the shadow have the wanted exposure at once."""
-        seen = Observation(
-            key=KEY,
-            generation=1,
-            spec=self.rollout,
-            status=self.status,
-            compiled=self.stage.compiled,
-            revision="simulated",
-            stable_ready=1,
-            canary_ready=1,
-            routes=ON if self.status.shadow is not None else OFF,
-            evaluation=self.session,
-            interval=self.stage.interval,
-            warm_up=self.stage.warm_up,
-        )
-        decision = decide(seen, self._at)
-        self.status = decision.status
-        self.session = decision.evaluation or self.session
-        if decision.moved is not None:
-            self.session = self.session.applied(self._at)
-        return decision
+        decision = decide(self.standing.seen._replace(status=self.status, evaluation=evaluation), self._at)
+        before, self.status = self.status.shadow, decision.status
+        self.session = decision.evaluation or evaluation
+        # nobody else writes: between two transitions the shadow stays as it was written
+        if decision.moved is None and self.status.shadow == before:
+            return
+        for write in effects(decision, self.standing, self.status, self.status, self.remembered).writes:
+            self._apply(write)
+        self.standing = self._assembled()
+
+    def _apply(self, write: Write) -> None:
+        """Apply a write to the shadow, or to the evidence; there is nothing else to write to."""
+        match write:
+            case CreateShadow(_, manifest):
+                self._store(merged(manifest, {"metadata": {"uid": "shadow"}}))
+            case PatchShadow(_, patch):
+                self._store(merged(self.shadow or {}, patch))
+            case DeleteShadow():
+                self.shadow = self.named = None
+            case StartSettling():
+                self.session = self.session.applied(self._at)
+            case _:
+                # no workload, other shadow or action takes part
+                pass
+
+    def _store(self, shadow: Json) -> None:
+        self.shadow, self.named = shadow, Ingress.of(shadow)

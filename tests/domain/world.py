@@ -22,6 +22,7 @@ from ingress_canary.domain.metrics.samples import Instance, Reading, Series
 from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reconcile.assemble import FIGHT_UNDOINGS, AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,
@@ -44,7 +45,14 @@ from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, Pass
 from ingress_canary.domain.reconcile.routes import manifest_of
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import shown_status, unchanged, worth_writing
+from ingress_canary.domain.status.publish import (
+    StoredTexts,
+    newsworthy_messages,
+    shown_status,
+    stored_texts,
+    unchanged,
+    worth_writing,
+)
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
 from ingress_canary.domain.traffic.shadow_removal import OFF
 from ingress_canary.lab.kubeapi.storage.patches import merge
@@ -199,6 +207,8 @@ class World:
     memory: PassMemory = field(default_factory=PassMemory)
     """What a process remembers, besides the evaluation."""
     written: datetime = BEGIN
+    texts: StoredTexts = field(default_factory=dict)
+    """What the texts say that were stored since the process began."""
     _check: CachedPreflight = field(default_factory=CachedPreflight)
     _cluster: tuple[tuple[Any, ...], ClusterView] | None = None
 
@@ -243,7 +253,7 @@ class World:
 
     def crash(self) -> None:
         """Forget what a process forgets when it dies."""
-        self.evaluation, self.memory, self.answers = None, PassMemory(), {}
+        self.evaluation, self.memory, self.answers, self.texts = None, PassMemory(), {}, {}
 
     # -- what the daemon does -------------------------------------------------------------------------------------
 
@@ -324,7 +334,7 @@ class World:
             compiled=self.course,
             options=PassOptions(INTERVAL, self.warm_up),
             obstacles=self.obstacles,
-            outdated=NewerSchedule(self.outdated, self.usable) if self.outdated is not None else None,
+            outdated=NewerSchedule(verbatim(self.outdated), self.usable) if self.outdated is not None else None,
             action=self.action,
             owned=tuple(OwnedShadow(ROUTER, one) for one in view.shadows_by_owner(KEY)),
             canary=self.canary,
@@ -358,10 +368,14 @@ class World:
         decision = decide(assembled.seen, self.now)
         self.decisions.append(decision)
         after = shown_status(decision, self.now, assembled.findings, assembled.seen)
-        if unchanged(self.status, decision, assembled.findings, assembled.seen):
-            assert not worth_writing(self.status, after)
+        messages = newsworthy_messages(decision, assembled.findings, assembled.seen)
+        if unchanged(self.status, decision, assembled.findings, assembled.seen, self.texts):
+            assert not worth_writing(self.status, after, messages, self.texts)
         self.memory = self.memory._replace(gates=tuple(after.gates))
-        due = status_due(self.status, after, decision, overdue=self.now - self.written >= CHECKPOINT)
+        overdue = self.now - self.written >= CHECKPOINT
+        due = status_due(self.status, after, decision, messages, self.texts, overdue=overdue)
+        if due is not None and not self.refuse_status:
+            self.texts = {**self.texts, **stored_texts(messages, due)}
         done = self._execute(effects(decision, assembled, after, due), die)
         self.memory = self.memory._replace(failures=0 if done else self.memory.failures + 1)
         return decision

@@ -7,9 +7,9 @@ import pytest
 
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.kubeapi import Refuse, RequestInfo
+from ingress_canary.lab.kubeapi import Refuse, RequestInfo, requests
 from ingress_canary.lab.process import DaemonProcess
-from tests.e2e.conftest import SCALE, checkout, until
+from tests.e2e.conftest import SCALE, WORKLOADS, checkout, until
 from tests.e2e.preflight_shop import annotate, ingress, with_service
 from tests.e2e.test_conflicts import LONG, SHOP, traffic
 
@@ -56,6 +56,39 @@ async def test_several_controller_pods_are_warned_of_once_their_pages_have_been_
         await until(lambda: condition(lab).get("reason") == "PreflightWarning" and lab.status().get("weight") == 50)
         assert "rule 23: ingress controllers replicas: 2 pods apply a change" in condition(lab)["message"]
     assert [message.partition(": ")[0] for message, _ in preflight_warnings(lab)] == ["rule 23"]
+
+
+async def test_a_restart_repeats_no_warning_though_one_of_them_comes_with_the_first_reading(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    annotate(lab, affinity="cookie")
+    await lab.add_controller()
+    lab.create("canaryrollouts", checkout(schedule=LONG))
+    async with traffic(lab):
+        baked = 0.0
+        for _ in range(2):
+            async with daemon:
+                await daemon.ready()
+                await until(lambda: lab.status().get("step", {}).get("bakedSeconds", 0) > baked)  # noqa: B023
+            baked = lab.status()["step"]["bakedSeconds"]
+            assert "rule 16: " in condition(lab)["message"]
+            assert "rule 23: " in condition(lab)["message"]
+    warned = {message.partition(": ")[0]: count for message, count in preflight_warnings(lab)}
+    assert warned == {"rule 16": 1, "rule 23": 1}
+
+
+async def test_a_warning_is_sent_though_a_write_after_the_status_is_refused(lab: Lab, daemon: DaemonProcess) -> None:
+    annotate(lab, affinity="cookie")
+    # the first pass stores the status with the finding, and fails when it scales the canary
+    lab.api.faults.add(requests(resource="deployments", verb="patch"), Refuse(500))
+    rollout = checkout(schedule=LONG)
+    rollout["spec"]["workload"] = {**WORKLOADS, "scaleCanary": {"to": 5}}
+    lab.create("canaryrollouts", rollout)
+    async with daemon:
+        await daemon.ready()
+        await until(lambda: condition(lab).get("reason") == "PreflightWarning")
+        await until(lambda: preflight_warnings(lab) != [])
+    assert [message.partition(": ")[0] for message, _ in preflight_warnings(lab)] == ["rule 16"]
 
 
 async def test_an_error_found_in_mid_rollout_holds_the_weight_and_clears_by_itself(

@@ -19,6 +19,7 @@ from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObje
 from ingress_canary.domain.preflight import endpoint_rules, existence_rules
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
 from ingress_canary.domain.traffic.router.router import ShadowEdits
@@ -145,7 +146,7 @@ class SplitRouter(ToyRouter):
 
     def edits(self, shadow: ShadowObject, target: ShadowObject) -> ShadowEdits:
         now, then = ((one.spec.get("of"), one.spec.get("to")) for one in (shadow, target))
-        return ShadowEdits(others="" if now == then else f"it splits {now[0]} to {now[1]}")
+        return ShadowEdits(others=None if now == then else verbatim(f"it splits {now[0]} to {now[1]}"))
 
     def spec_patch(self, shadow: ShadowObject, target: ShadowObject) -> Json | None:
         return None if self.content(shadow) == self.content(target) else target.spec

@@ -6,6 +6,8 @@ from structlog.testing import capture_logs
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.status.notices import Audience, Notice
 from ingress_canary.engine.report import Reporter, undo_event
 from ingress_canary.ports import Event, Outlets
@@ -32,5 +34,7 @@ def test_each_thing_that_a_reading_lacks_is_logged_when_it_begins() -> None:
 
 
 def test_who_made_the_change_that_was_undone_is_reported() -> None:
-    event = undo_event(Key("shop", "checkout"), "uid-1", ("weight 90 % instead of 10 %",), "kubectl-edit")
+    event = undo_event(
+        Key("shop", "checkout"), "uid-1", (Message(MessageKey.DRIFT_WEIGHT, weight=90, wanted=10),), "kubectl-edit"
+    )
     assert (event.reason, event.message) == ("Intervened", "undone (kubectl-edit): weight 90 % instead of 10 %")

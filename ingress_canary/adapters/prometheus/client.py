@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
+from ingress_canary.domain.reasons.message import Message
+
 MAX_BYTES = 32 * 1024 * 1024
 """Length of an answer, decompressed: some 100,000 series."""
 SHOWN = 200
@@ -33,6 +35,10 @@ LATEST = 1e11
 
 class PrometheusError(Exception):
     """No usable answer; the message says why and what to do."""
+
+    def __init__(self, why: Message | str) -> None:
+        self.why = why
+        super().__init__(str(why))
 
 
 class Row(NamedTuple):

@@ -36,6 +36,8 @@ from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
 from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.ports import Clock
@@ -88,7 +90,7 @@ class PrometheusSource:
         try:
             present, sampled, missing = self._present(at, scraped)
         except PrometheusError as error:
-            return dict.fromkeys(targets, Reading(at, error=f"Prometheus: {error}"))
+            return dict.fromkeys(targets, Reading(at, error=Message(MessageKey.PROMETHEUS_FAULT, why=error.why)))
         portions = self._dialect.portions(sorted(set(targets)))
         began, answers, parts, value_answers, memories = await asyncio.gather(
             self._try(deadline, self._dialect.started()),
@@ -233,16 +235,12 @@ class PrometheusSource:
             raise PrometheusError(f"out of order: {why}")
         return usable, sampled, f"Prometheus: {why}"
 
-    def _out_of_time(self, at: datetime, newest: datetime) -> str:
+    def _out_of_time(self, at: datetime, newest: datetime) -> Message:
         """Return the fault of a scrape whose time is not recent, or lies in the future."""
         age = (at - newest).total_seconds()
         if age < 0:
-            return f"the newest scrape lies {-age:.0f} s ahead: the clock of Prometheus, or of this daemon, is wrong"
-        return (
-            f"stale: the newest scrape of a controller is {age:.0f} s old; see its page of targets, set "
-            f"--prometheus-scrape-interval if it scrapes less often than every {self._sampling.every:g} s, "
-            "and compare the clocks"
-        )
+            return Message(MessageKey.SCRAPE_AHEAD, ahead=-age)
+        return Message(MessageKey.STALE_SCRAPE, age=age, every=self._sampling.every)
 
     async def _look(
         self, deadline: float, targets: Sequence[Target], seconds: float

@@ -9,14 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from ingress_canary.api.schedule import Require
-from ingress_canary.api.units import format_seconds
+from ingress_canary.api.units import format_percent, format_seconds
 from ingress_canary.cli.inputs.amounts import count_of, number, ratio
 from ingress_canary.cli.inputs.amounts import interval as interval_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.past_traffic import asked
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.slo.verdicts import percent
 from ingress_canary.whatif.advice import advice, pace
 from ingress_canary.whatif.detection import Regression
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
@@ -80,8 +79,8 @@ def plan(
         return
     print(f"{name}: {count_of(len(result.steps), 'step')} at {pace(rps)} requests/s")
     if whose is not None:
-        share = "" if latency_slow_ratio is None else f", {percent(slow)} slow"
-        print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {percent(error_ratio)} bad{share}")
+        share = "" if latency_slow_ratio is None else f", {format_percent(slow)} slow"
+        print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {format_percent(error_ratio)} bad{share}")
     for line in (*_text(result), *(f"advice: {sentence}" for sentence in hints)):
         print(line)
     for note in notes:
@@ -158,7 +157,7 @@ def _text(result: SchedulePlan) -> Iterator[str]:
 
 
 def _proof(step: StepPlan, slo: SloPlan) -> str:
-    healthy = f"{percent(slo.healthy)} bad, {percent(slo.theta)} allowed"
+    healthy = f"{format_percent(slo.healthy)} bad, {format_percent(slo.theta)} allowed"
     if slo.seconds is None or slo.requests is None:
         exemption = "" if step.step.require is Require.PROOF else ", which this step does not ask for"
         return f"{healthy}: never proven good{exemption}"

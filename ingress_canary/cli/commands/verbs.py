@@ -17,6 +17,8 @@ from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.domain.objects.views import Json
 from ingress_canary.domain.reasons.action_results import ActionOutcome, Refusal, no_effect, parse_result, render_result
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import NOTE, Verb, VerbTarget
 from ingress_canary.ports import ClusterError
 
@@ -185,7 +187,7 @@ def _target(request: ActionRequest, status: Json) -> str | Refusal:
     if needed is not VerbTarget.NOTHING and not revision:
         revision = status.get("revision")
         if not revision:
-            return no_effect("no revision is being rolled out yet")
+            return no_effect(Message(MessageKey.NO_REVISION))
     if needed.has_step and step is None:
         found = _step(needed, status)
         if isinstance(found, Refusal):
@@ -199,11 +201,12 @@ def _step(target: VerbTarget, status: Json) -> int | Refusal:
     if target is VerbTarget.AWAITED_STEP:
         waiting = status.get("approval") or {}
         if not waiting or waiting.get("givenAt"):
-            return no_effect("no step waits for an approval")
+            return no_effect(Message(MessageKey.NO_APPROVAL_AWAITED))
         return int(waiting["step"])
     present = status.get("step")
     if not present:
-        return no_effect(f"no step is under way in phase {status.get('phase') or 'Pending'}")
+        phase = status.get("phase") or "Pending"
+        return no_effect(Message(MessageKey.NO_STEP, phase=phase))
     return int(present["index"])
 
 

@@ -1,15 +1,11 @@
 """Journal of a demo, one entry for each change: kept for the live view, or printed as plain lines."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.lab.stage import Stage
-
-TITLE = re.compile(r"^step \d+ \([^)]*\): ")
-"""How messages begin that say their step, which an entry has a column for."""
 
 
 class JournalEntry(NamedTuple):
@@ -53,7 +49,7 @@ class Journal:
         self._last = now
         if news:
             step = f"step {status.step.index}, {status.weight:g} %" if status.step else str(status.phase)
-            yield JournalEntry(stage.elapsed, status.reason, step, TITLE.sub("", status.message))
+            yield JournalEntry(stage.elapsed, status.reason, step, status.message)
 
 
 class Lines:

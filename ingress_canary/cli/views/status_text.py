@@ -7,14 +7,13 @@ from pydantic import ValidationError
 
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.units import AS_BEGUN, format_seconds
+from ingress_canary.api.units import AS_BEGUN, format_percent, format_seconds
 from ingress_canary.domain.decision.observation import wanted_exposure
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.slo.sequential_tests import Design
-from ingress_canary.domain.slo.verdicts import percent
 from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 from ingress_canary.domain.traffic.curl_hint import curl_command
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
@@ -66,7 +65,7 @@ def _row(body: Json, now: datetime) -> tuple[str, ...]:
     schedule = _schedule(status)
     of = f"/{len(StepList.of(schedule))}" if schedule else ""
     step = f"{status.step.index}{of}" if status.step else "-"
-    share = "-" if status.observed_share is None else percent(status.observed_share)
+    share = "-" if status.observed_share is None else format_percent(status.observed_share)
     return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
             status.revision or "-", age(meta.created, now))  # fmt: skip
 
@@ -104,7 +103,7 @@ def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
 
 
 def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
-    share = "" if status.observed_share is None else f", observed share {percent(status.observed_share)}"
+    share = "" if status.observed_share is None else f", observed share {format_percent(status.observed_share)}"
     shadow = f", shadow {status.shadow.name}" if status.shadow else ", no shadow"
     yield f"weight    {status.weight:g} %{share}{shadow}"
     if status.step is None or schedule is None or status.phase in AT_REST:
@@ -149,9 +148,7 @@ def _slo(slo: SloStatus, design: Design | None) -> tuple[str, ...]:
 def _conditions(status: RolloutStatus) -> Iterator[str]:
     for condition in status.conditions:
         if condition.type == PREFLIGHT:
-            first, *others = condition.message.split(" | ")
-            yield f"{condition.type.lower():9} {condition.reason}: {first}"
-            yield from (f"{'':9} {other}" for other in others)
+            yield f"{condition.type.lower():9} {condition.reason}: {condition.message}"
         elif condition.type in (FROZEN, SCHEDULE_CURRENT):
             if condition.status == ("True" if condition.type == FROZEN else "False"):
                 yield f"{'frozen' if condition.type == FROZEN else 'schedule':9} {condition.message}"

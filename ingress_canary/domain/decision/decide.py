@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.actions.handle_action import handle_action
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import hold
@@ -26,6 +25,8 @@ from ingress_canary.domain.decision.rules.gate_answers import gate_rejection, wi
 from ingress_canary.domain.decision.rules.new_revision import newer_revision, stable_workload_change
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 DecisionRule = Callable[[Observation, datetime], Decision | None]
@@ -44,16 +45,16 @@ def decide(seen: Observation, now: datetime) -> Decision:
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:
     """Return the decision for a rollout whose spec cannot be parsed at all: it stays as it is, with InvalidSpec."""
-    reason, message = Reason.INVALID_SPEC, problem[:MESSAGE_LENGTH]
-    held = status.updated(observed_generation=generation, reason=reason, message=message)
-    return Decision(held, alerts=(Alert(reason, message),))
+    reason, message = Reason.INVALID_SPEC, verbatim(problem)
+    held = status.updated(observed_generation=generation, reason=reason)
+    return Decision(held, alerts=(Alert(reason, message),), message=message)
 
 
 def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
     """Return the decision with an alert added when a deleted shadow still exists because a finalizer holds it."""
     if seen.terminating is None:
         return decision
-    alert = Alert(Reason.SHADOW_TERMINATING, str(seen.terminating)[:MESSAGE_LENGTH])
+    alert = Alert(Reason.SHADOW_TERMINATING, seen.terminating.message)
     return decision._replace(alerts=(*decision.alerts, alert))
 
 
@@ -63,7 +64,7 @@ def with_lost_evidence_alert(seen: Observation, decision: Decision) -> Decision:
     if lost is None:
         return decision
     kept = decision.evaluation._replace(lost=None) if decision.evaluation is not None else None
-    message = f"the evidence and the bake of the step begin anew; what was stored cannot be used: {lost}"
+    message = Message(MessageKey.EVIDENCE_LOST, why=lost)
     return decision._replace(alerts=(*decision.alerts, Alert(Reason.EVIDENCE_LOST, message)), evaluation=kept)
 
 
@@ -72,7 +73,7 @@ def hold_without_schedule(seen: Observation, _now: datetime) -> Decision | None:
     if seen.compiled is not None or seen.status.phase not in IN_FLIGHT:
         return None
     obstacle = seen.obstacles[0]
-    return hold(seen, obstacle.reason, str(obstacle), alert=True)
+    return hold(seen, obstacle.reason, obstacle.message, alert=True)
 
 
 def decide_by_phase(seen: Observation, now: datetime) -> Decision:

@@ -1,18 +1,19 @@
 """Observation and Decision: input and output of ``decide``. ``reconcile/assemble.py`` makes the former."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus, Transition
 from ingress_canary.domain.decision.route import RouteState, joint_drift
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
 from ingress_canary.domain.objects.views import Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
@@ -22,11 +23,12 @@ from ingress_canary.domain.traffic.shadow_removal import Terminating
 
 
 class Obstacle(NamedTuple):
-    """What prevents an advance; ``str`` of it is the sentence that people read."""
+    """What prevents an advance."""
 
     reason: Reason
-    what: str
-    remedy: str = ""
+    what: Message | str
+    """A string where another layer has made it: of the API's models, or of the API server."""
+    remedy: Message | str = ""
     """What to do, or when it goes away by itself."""
     field: str = ""
     """Of the object, dotted; empty when no field is at fault."""
@@ -35,8 +37,17 @@ class Obstacle(NamedTuple):
     cured_by_scaling: bool = False
     """Whether it goes away once the canary workload has replicas."""
 
+    @property
+    def message(self) -> Message:
+        """What people read: object and field, what is wrong, and the remedy."""
+        said = verbatim(self.what) if isinstance(self.what, str) else self.what
+        if self.remedy:
+            said = Message(MessageKey.WITH_REMEDY, what=said, remedy=self.remedy)
+        place = " ".join(part for part in (self.object, self.field) if part)
+        return Message(MessageKey.OF_FIELD, place=place, fault=said) if place else said
+
     def __str__(self) -> str:
-        return str(FieldFault(self.what, self.remedy, " ".join(part for part in (self.object, self.field) if part)))
+        return str(self.message)
 
 
 def preflight_obstacle(refused: Sequence[Problem]) -> Obstacle:
@@ -48,8 +59,8 @@ def preflight_obstacle(refused: Sequence[Problem]) -> Obstacle:
 class NewerSchedule(NamedTuple):
     """A newer version of the schedule than the one that a rollout has begun with."""
 
-    why: str
-    """What has changed, in a sentence with the remedy."""
+    why: Message
+    """What has changed, with the remedy."""
     usable: bool
     """Whether a rollout could begin with it."""
 
@@ -78,7 +89,7 @@ class Observation(NamedTuple):
     """Of the whole pod template, whatever the revision is called."""
     same_version: bool = False
     """Both workloads run the same pods: there is nothing to roll out."""
-    causes: str = ""
+    causes: tuple[Message, ...] = ()
     """Why the weight may have no effect, most likely cause first; empty unless it has none."""
     stable_ready: int = 0
     canary_ready: int = 0
@@ -176,7 +187,7 @@ class Alert:
     """An Event and a notification for people, sent once, without an entry in the history."""
 
     reason: Reason
-    message: str
+    message: Message
 
 
 class Decision(NamedTuple):
@@ -189,8 +200,8 @@ class Decision(NamedTuple):
     alerts: tuple[Alert, ...] = ()
     wants_evidence: bool = False
     """Whether the next tick is to read the metrics for this rollout."""
-    words: Callable[[], str] | None = None
-    """Renders the status's message lazily; until somebody reads it, the previous message stays (``publish.py``)."""
+    message: Message | None = None
+    """The status's message, made into text where the status is stored or shown (``publish.py``); None: it stays."""
     asks: tuple[Question, ...] = ()
     """Questions to webhook gates: asked now because nothing else is waited for."""
 

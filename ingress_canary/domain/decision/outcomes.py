@@ -1,6 +1,5 @@
 """Outcomes of a decision: hold in the phase with a reason, transition to another phase, enter a step, or finish."""
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Unpack
@@ -18,10 +17,11 @@ from ingress_canary.api.rollout import (
     StepStatus,
     Transition,
 )
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.digest import Digest
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 HISTORY = 20
@@ -48,23 +48,17 @@ def not_started() -> OutcomeChanges:
 def hold(
     seen: Observation,
     reason: Reason,
-    message: str | Callable[[], str],
+    message: Message,
     *,
     wants_evidence: bool = False,
     alert: bool = False,
     evaluation: Evaluation | None = None,
     **changes: Unpack[OutcomeChanges],
 ) -> Decision:
-    """Return the decision to stay in the phase, with a reason; a message made of numbers may be rendered later."""
-    if not isinstance(message, str) and not alert:
-        status = seen.status.updated(observed_generation=seen.generation, reason=reason, **changes)
-        return Decision(status, evaluation or seen.evaluation, None, (), wants_evidence, words=message)
-    message = message if isinstance(message, str) else message()
-    status = seen.status.updated(
-        observed_generation=seen.generation, reason=reason, message=message[:MESSAGE_LENGTH], **changes
-    )
-    alerts = (Alert(reason, message[:MESSAGE_LENGTH]),) if alert else ()
-    return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence)
+    """Return the decision to stay in the phase, with a reason."""
+    status = seen.status.updated(observed_generation=seen.generation, reason=reason, **changes)
+    alerts = (Alert(reason, message),) if alert else ()
+    return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence, message)
 
 
 def leave_unchanged(
@@ -76,23 +70,21 @@ def leave_unchanged(
 
 
 def transition(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, *, wants_evidence: bool = False,
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, *, wants_evidence: bool = False,
     evaluation: Evaluation | None = None, **changes: Unpack[OutcomeChanges],
 ) -> Decision:  # fmt: skip
     """Return the decision to change to a phase (or to note a change within it), with an entry in the history."""
-    status = seen.status.updated(
-        observed_generation=seen.generation, phase=phase, reason=reason, message=message[:MESSAGE_LENGTH], **changes
-    )
+    status = seen.status.updated(observed_generation=seen.generation, phase=phase, reason=reason, **changes)
     entry = Transition(
         at=now, phase=phase, reason=reason, step=status.step.index if status.step else 0, weight=status.weight,
-        message=message[:MESSAGE_LENGTH],
+        message=str(message),
     )  # fmt: skip
     status = status.updated(history=[*status.history, entry][-HISTORY:])
-    return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence)
+    return Decision(status, evaluation or seen.evaluation, entry, (), wants_evidence, message)
 
 
 def finish(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Unpack[OutcomeChanges]
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision that ends a rollout: Succeeded or RolledBack, without a shadow."""
     assert phase in AT_REST
@@ -117,7 +109,7 @@ def open_shadow(seen: Observation, now: datetime) -> Decision:
         )
         changes["started_at"] = now
     return hold(
-        seen, Reason.SETTLING, "the shadow is being created at weight 0", wants_evidence=True,
+        seen, Reason.SETTLING, Message(MessageKey.CREATING_SHADOW), wants_evidence=True,
         evaluation=seen.current_evaluation, **changes,
     )  # fmt: skip
 
@@ -133,7 +125,7 @@ def _target_digest(*names: str) -> Digest:
 
 
 def enter_step(
-    seen: Observation, now: datetime, index: int, reason: Reason, message: str, **changes: Unpack[OutcomeChanges]
+    seen: Observation, now: datetime, index: int, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from itertools import starmap
 from typing import NamedTuple, Self, TypedDict
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
@@ -17,6 +18,8 @@ from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, a
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
 from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis
@@ -25,7 +28,7 @@ from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, Sha
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
 CountReading = Callable[[CounterBook, Reading, Signals, SliSet, timedelta], tuple[CounterBook, ReadingCounts]]
-UNTESTED = Effect(EffectState.UNKNOWN, lambda: "")
+UNTESTED = Effect(EffectState.UNKNOWN, None)
 
 
 class EvidenceMode(Enum):
@@ -76,9 +79,10 @@ class Evaluation(NamedTuple):
     read_at: datetime | None = None
     answered: bool = True
     """Whether the source answered the last reading, even without series."""
-    no_data: str | None = None
+    no_data: Message | None = None
+    """Why there is no evidence; unknown is neither bad nor good."""
     no_data_since: datetime | None = None
-    misconfigured: str | None = None
+    misconfigured: Message | None = None
     """A problem of the schedule that only data can show: a latency threshold that is no bucket bound."""
     note: str | None = None
     settling: bool = True
@@ -199,9 +203,9 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
     if settled is None or now < settled:
         return evaluation._replace(**common, last=None, settling=True)
 
-    counts = {name: c if isinstance(c, Counts) else c.message for name, c in evidence.counts.items()}
+    counts = {name: c if isinstance(c, Counts) else str(c.message) for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
-    values = {name: v if isinstance(v, float) else v.message for name, v in evidence.values.items()}
+    values = {name: v if isinstance(v, float) else str(v.message) for name, v in evidence.values.items()}
     analysis = evaluation.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     # a probe that was sent before the routing had settled is about the former routing
@@ -227,9 +231,9 @@ class CommonChanges(TypedDict):
 
     read_at: datetime
     note: str | None
-    misconfigured: str | None
+    misconfigured: Message | None
     answered: bool
-    no_data: str | None
+    no_data: Message | None
     no_data_since: datetime | None
 
 
@@ -239,12 +243,17 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
     }
     missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
-    bounds = next((f"{name}: {gap.message}" for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
-    gap = reading.error or next((f"{name}: {absent.message}" for name, absent in missing.items()), None)
+    bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
+    error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
+    gap = error or next(starmap(_gap, missing.items()), None)
     return {
         "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "answered": reading.error is None,
         "no_data": gap, "no_data_since": (evaluation.no_data_since or reading.at) if gap else None,
     }  # fmt: skip
+
+
+def _gap(slo: str, missing: NoData | UnknownBound) -> Message:
+    return Message(MessageKey.GAP, slo=slo, why=missing.message)
 
 
 def _credited_seconds(before: datetime | None, now: datetime, interval: float) -> float:

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
 from ingress_canary.api.rollout import Phase, RolloutStatus
-from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import PlannedStep
 
 GOOD_FOR = timedelta(minutes=10)
@@ -114,14 +115,20 @@ def gate_title(gate_question: Question) -> str:
     return f"gate {gate_question.gate.name} ({gate_question.gate.when}{about})"
 
 
-def waiting_message(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> str:
+def waiting_message(gate_question: Question, record: GateStatus, now: datetime, interval: float) -> Message:
     """Return the message of a gate that has not passed: its last answer, and when it is asked next."""
+    gate = gate_title(gate_question)
     if record.at is None:
-        return f"{gate_title(gate_question)} is asked"
-    age, then = now - record.at, next_call_at(gate_question, record, now, interval)
-    old = ""
+        return Message(MessageKey.GATE_IS_ASKED, gate=gate)
+    then = next_call_at(gate_question, record, now, interval)
+    old: Message | str = ""
+    again: Message | str = ""
     if record.verdict is not current_verdict(gate_question, record, now, interval):
-        old = f", {format_seconds(age.total_seconds())} ago, which is too old"
-    times = "once" if record.attempts == 1 else f"{record.attempts} times"
-    again = f", next at {then:%H:%M:%S} UTC" if then is not None and then > now else ""
-    return f"{gate_title(gate_question)} {record.verdict}: {record.message}{old}; asked {times}{again}"
+        old = Message(MessageKey.GATE_ANSWER_TOO_OLD, age=(now - record.at).total_seconds())
+    times = Message(MessageKey.ONCE) if record.attempts == 1 else Message(MessageKey.TIMES, times=record.attempts)
+    if then is not None and then > now:
+        again = Message(MessageKey.GATE_NEXT_AT, at=then)
+    return Message(
+        MessageKey.GATE_WAITED_FOR, gate=gate, verdict=record.verdict, answer=record.message, old=old, times=times,
+        again=again,
+    )  # fmt: skip

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
 from ingress_canary.domain.metrics.samples import NoData, Reading, Series, UnknownBound
 from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 Samples = Mapping[SeriesKey, Sample] | NoData | UnknownBound
 """The counters of a reading, or why they are not usable."""
@@ -58,7 +60,7 @@ def follow(counters: CounterState, reading: Reading, samples: Samples, oldest: d
     newest = max(sample.at for sample in samples.values())
     if newest < oldest:
         age = (reading.at - newest).total_seconds()
-        return Followed(counters, problem=NoData(f"stale: the newest sample is {age:.0f} s old"))
+        return Followed(counters, problem=NoData(Message(MessageKey.STALE, age=age)))
     classes = any(sample.status.endswith("xx") for sample in samples.values())
     followed, increases = counters.follow(reading, samples)
     return Followed(followed, increases, classes)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ingress_canary.domain.metrics.capabilities import Capabilities
+from ingress_canary.domain.reasons.message import Message
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 """Default of a mapping that is not given."""
@@ -105,7 +106,7 @@ class Reading(NamedTuple):
     """Every latency bucket bound seen, in seconds, also of buckets left out: what may be chosen as a threshold."""
     orphaned: bool | None = None
     """The controllers' own word that the shadow is inert (orphan metric); None when they do not say."""
-    error: str | None = None
+    error: Message | str | None = None
     """Why there is no data at all; None when at least one instance answered."""
     note: str | None = None
     """What a person should know of a reading that is usable all the same, such as one pod that did not answer."""
@@ -125,7 +126,7 @@ class Reading(NamedTuple):
 class NoData:
     """The reason why there is no evidence at this tick: unknown, neither bad nor good."""
 
-    message: str
+    message: Message | str
 
 
 @dataclass(frozen=True, slots=True)

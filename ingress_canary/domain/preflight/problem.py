@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 
-from ingress_canary.api.units import MESSAGE_LENGTH
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 
 class ProblemSeverity(StrEnum):
@@ -57,20 +58,21 @@ def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Probl
     return tuple(problem for problem in problems if problem.severity in refused)
 
 
-def summary(problems: Sequence[Problem]) -> str:
-    """Return one sentence: the first of the gravest problems, and how many others there are.
+def summary(problems: Sequence[Problem]) -> Message:
+    """Return one message: the first of the gravest problems, and how many others there are.
 
     One that replicas would cure is named when there is no other: else it is not what holds.
     """
     if not problems:
-        return "preflight found nothing"
+        return Message(MessageKey.NO_PROBLEM)
     gravest = min(problems, key=_gravity)
     unchecked = [problem for problem in problems if problem.severity is ProblemSeverity.NOT_CHECKED]
     if gravest.severity is not ProblemSeverity.ERROR and unchecked:
-        numbers = ", ".join(str(problem.rule) for problem in unchecked)
-        return _clipped(f"not checked: rules {numbers} ({unchecked[0].message}); {unchecked[0].remedy}", "")
-    others = len(problems) - 1
-    return _clipped(str(gravest), f" (and {others} more)" if others else "")
+        rules, first = tuple(problem.rule for problem in unchecked), unchecked[0]
+        return Message(MessageKey.PROBLEMS_NOT_CHECKED, rules=rules, why=first.message, remedy=first.remedy)
+    if len(problems) == 1:
+        return Message(MessageKey.PROBLEM, problem=gravest)
+    return Message(MessageKey.PROBLEM_AND_OTHERS, problem=gravest, others=len(problems) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,14 @@ class Findings:
         return tuple(problem for problem in self.problems if problem not in self.refused)
 
     @property
-    def message(self) -> str:
-        """Return every finding in one text, those that refuse first."""
-        lines = [f"rule {problem.rule}: {problem}" for problem in (*self.refused, *self.warnings)]
-        return _clipped(" | ".join(lines) or "nothing was found", "")
+    def message(self) -> Message:
+        """Return every finding in one message, those that refuse first."""
+        ordered = (*self.refused, *self.warnings)
+        if not ordered:
+            return Message(MessageKey.NO_FINDINGS)
+        findings = tuple(Message(MessageKey.FINDING, rule=problem.rule, problem=problem) for problem in ordered)
+        return Message(MessageKey.FINDINGS, findings=findings)
 
 
 def _gravity(problem: Problem) -> tuple[int, bool]:
     return list(ProblemSeverity).index(problem.severity), RuleFlag.CURED_BY_SCALING in problem.flags
-
-
-def _clipped(text: str, tail: str) -> str:
-    room = MESSAGE_LENGTH - len(tail)
-    return (text if len(text) <= room else text[: room - 3] + "...") + tail

@@ -1,4 +1,4 @@
-"""The closed vocabulary: reasons with their meaning and remedy, the verbs of the one-shot action and their results.
+"""The closed vocabulary: reasons with their meaning and remedy, verbs and their results, and the table of sentences.
 
 Decisions, conditions, Events, the CLI and the reference pages use it.
 """

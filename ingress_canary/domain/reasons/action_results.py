@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from ingress_canary.domain.reasons.message import Message
+
 RESULT = 256
 
 
@@ -25,15 +27,15 @@ class Refusal:
     """Why an action was not carried out."""
 
     outcome: Literal[ActionOutcome.NO_EFFECT, ActionOutcome.STALE, ActionOutcome.MALFORMED]
-    why: str
+    why: Message
 
 
-def no_effect(why: str) -> Refusal:
+def no_effect(why: Message) -> Refusal:
     """Return the refusal of an action that the rollout's state does not admit."""
     return Refusal(ActionOutcome.NO_EFFECT, why)
 
 
-def stale(why: str) -> Refusal:
+def stale(why: Message) -> Refusal:
     """Return the refusal of an action that refers to a state which is gone."""
     return Refusal(ActionOutcome.STALE, why)
 

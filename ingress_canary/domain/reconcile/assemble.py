@@ -5,6 +5,8 @@ each thing that is derived. What changes in memory is returned as a value, and k
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
@@ -17,15 +19,18 @@ from ingress_canary.domain.decision.observation import (
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
 from ingress_canary.domain.gates.schedule import record_answer
-from ingress_canary.domain.metrics.counting import advance, requests_by_process
+from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance, requests_by_process
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
-from ingress_canary.domain.reconcile.evidence import EvidenceResult, take_evidence
+from ingress_canary.domain.reconcile.evidence import take_evidence
+from ingress_canary.domain.reconcile.identity import signals_of, target_of, versions_of
 from ingress_canary.domain.reconcile.inputs import (
     CheckRules,
     OwnedShadow,
@@ -37,8 +42,6 @@ from ingress_canary.domain.reconcile.inputs import (
 )
 from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
 from ingress_canary.domain.reconcile.routes import RouteOwner, first_held, leftovers_of, route_state
-from ingress_canary.domain.reconcile.series import signals_of, target_of
-from ingress_canary.domain.reconcile.versions import versions_of
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
@@ -64,8 +67,10 @@ class AssembledPass(NamedTuple):
     """Whether the rollout carries the annotation of an action, answered or not."""
     memory: PassMemory
     """What is to be remembered, whatever is decided."""
-    tick: TickInputs | None = None
-    """By what the evidence was counted; None where none was taken in."""
+    tick: TickInputs | None
+    """By what evidence is counted and judged; None without a schedule or a primary."""
+    has_evidence: bool = False
+    """Whether new evidence was taken in."""
     fault: Exception | None = None
     """Why the evidence could not be judged, the first time that it is so."""
 
@@ -79,16 +84,17 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     shared = RouteOwner(owner, spec, status, memory.removed)
     routes = tuple(route_state(route, shared, remembered) for route in inputs.routes)
     # one target is read so far, so that evidence is that of the first route
-    lead, facts = routes[0], _facts_of_reading(inputs)
+    router, primary = routes[0].router, routes[0].primary
+    facts = _facts_of_reading(inputs)
     findings = findings_of(inputs, routes, facts, remembered, check)
     versions = remembered(versions_of, spec, inputs.canary, inputs.stable)
-    signals = (
-        remembered(signals_of, lead.router, lead.primary, spec, versions.revision) if lead.primary is not None else None
-    )
-    evaluation, tick, fault = _evaluation(inputs, routes), None, None
-    if evaluation is not None and compiled is not None and signals is not None and inputs.evidence is not None:
-        tick = _tick(inputs, compiled, signals, routes)
-        evaluation, fault = _with_evidence(inputs, evaluation, tick, remembered)
+    signals = remembered(signals_of, router, primary, spec, versions.revision) if primary is not None else None
+    tick = _tick(inputs, compiled, signals, routes) if compiled is not None and signals else None
+    evaluation, fault = _evaluation(inputs, routes), None
+    has_evidence = evaluation is not None and tick is not None and inputs.evidence is not None
+    if evaluation is not None and tick is not None and inputs.evidence is not None:
+        count = partial(_count, remembered)
+        evaluation, fault = take_evidence(evaluation, inputs.evidence, tick, count, clock_set=memory.clock_set)
     step_began = _step_began(inputs, evaluation)
     # the fight has been reported: after a person's resume, undone changes are counted anew
     undone = () if leaves_shadow_alone(status) else memory.undone
@@ -132,15 +138,20 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         findings=findings,
         leftovers=leftovers,
         asked=inputs.action is not None,
-        memory=memory._replace(
+        memory=PassMemory(
             evaluation=evaluation,
             step_began=step_began,
             facts=facts,
             gates=gates,
             undone=undone,
-            clock_set=memory.clock_set and tick is None,
+            clock_set=memory.clock_set and not has_evidence,
+            removed=memory.removed,
+            rejected=memory.rejected,
+            denied=memory.denied,
+            failures=memory.failures,
         ),
         tick=tick,
+        has_evidence=has_evidence,
         fault=fault,
     )
 
@@ -194,13 +205,11 @@ def _tick(inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, rout
     )
 
 
-def _with_evidence(
-    inputs: PassInputs, evaluation: Evaluation, tick: TickInputs, remembered: Remember
-) -> EvidenceResult:
-    """Return the evaluation with this pass's evidence."""
-    assert inputs.evidence is not None
-    clock_set = inputs.memory.clock_set
-    return take_evidence(evaluation, inputs.evidence, tick, lambda *of: remembered(advance, *of), clock_set=clock_set)
+def _count(
+    remembered: Remember, book: CounterBook, reading: Reading, signals: Signals, measures: SliSet, span: timedelta
+) -> tuple[CounterBook, ReadingCounts]:
+    """Return what ``advance`` returns: the ticker may have counted the same reading already."""
+    return remembered(advance, book, reading, signals, measures, span)
 
 
 def _step_began(inputs: PassInputs, evaluation: Evaluation | None) -> StepBeginning | None:
@@ -219,12 +228,12 @@ def _causes(
     findings: Findings | None,
     facts: ControllerFacts,
     step_began: StepBeginning | None,
-) -> str:
+) -> tuple[Message, ...]:
     """Return why the weight may have no effect, once it has none."""
     if evaluation is None or step_began is None or inputs.status.step is None or evaluation.settling:
-        return ""
+        return ()
     if evaluation.effect.state is not EffectState.NOT_EFFECTIVE:
-        return ""
+        return ()
     return likely_causes(
         Circumstances(
             weight=inputs.status.weight / 100,

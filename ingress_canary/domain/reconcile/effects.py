@@ -24,11 +24,19 @@ from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.resource import Resource
 from ingress_canary.domain.objects.views import Json, ShadowObject, Workload
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.reconcile.inputs import Remember, call
 from ingress_canary.domain.reconcile.routes import manifest_of
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import with_checkpoint, worth_writing
+from ingress_canary.domain.status.publish import (
+    NO_MESSAGES,
+    NONE_KNOWN,
+    Messages,
+    StoredTexts,
+    with_checkpoint,
+    worth_writing,
+)
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.workload import copy_images, scale_canary
@@ -57,7 +65,7 @@ class PatchShadow:
 
     shadow: ShadowObject
     patch: Json
-    undone: tuple[str, ...] = ()
+    undone: tuple[Message, ...] = ()
     """Another writer's changes that this undoes."""
 
 
@@ -167,13 +175,15 @@ def effects(
 
 
 def status_due(
-    before: RolloutStatus, after: RolloutStatus, decision: Decision, *, overdue: bool
-) -> RolloutStatus | None:
+    before: RolloutStatus, after: RolloutStatus, decision: Decision, messages: Messages = NO_MESSAGES,
+    known: StoredTexts = NONE_KNOWN, *, overdue: bool,
+) -> RolloutStatus | None:  # fmt: skip
     """Return the status to be stored, with its checkpoint: when more than numbers changed, or after a while.
 
-    ``overdue`` says that the checkpoint is old enough to be stored again, though only numbers may have changed.
+    ``messages`` and ``known`` are those of ``worth_writing``; ``overdue`` says that the checkpoint is old enough to be
+    stored again, though only numbers may have changed.
     """
-    changed = worth_writing(before, after)
+    changed = worth_writing(before, after, messages, known)
     if not changed and not (overdue and decision.wants_evidence and after.started_at is not None):
         return None
     full = with_checkpoint(after, decision.evaluation)

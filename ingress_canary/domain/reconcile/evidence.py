@@ -9,6 +9,8 @@ from ingress_canary.domain.evaluation.evaluation import CountReading, Evaluation
 from ingress_canary.domain.evaluation.replay import tick_with_past
 from ingress_canary.domain.metrics.counting import ReadingCounts, advance
 from ingress_canary.domain.metrics.samples import Reading
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 
 class CountedReading(NamedTuple):
@@ -50,7 +52,7 @@ def take_evidence(
             return EvidenceResult(judge(evaluation, reading, evidence.counts, at))
         return EvidenceResult(tick_with_past(evaluation, reading, at, count))
     except Exception as error:  # noqa: BLE001 - the caller logs it
-        gap = f"the reading of the source could not be judged: {type(error).__name__}: {error}"
+        gap = Message(MessageKey.READING_FAULT, error=type(error).__name__, message=str(error))
         fault = error if evaluation.no_data != gap else None
         since = evaluation.no_data_since or reading.at
         unjudged = evaluation._replace(last=None, answered=False, no_data=gap, no_data_since=since)

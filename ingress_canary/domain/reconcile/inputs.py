@@ -112,8 +112,8 @@ class PassInputs(NamedTuple):
     status: RolloutStatus
     routes: tuple[RouteInputs, ...]
     """At least one; today that is all."""
-    view: ClusterView
-    """What preflight's rules ask."""
+    view: ClusterView | None
+    """What preflight's rules ask; None where there is no cluster, so that nothing is checked."""
     compiled: CompiledSchedule | None
     """The schedule as begun, or as it is now while nothing has begun; None when there is none that can be used."""
     options: PassOptions

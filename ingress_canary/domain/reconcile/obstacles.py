@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ingress_canary.api.rollout import AT_REST
 from ingress_canary.domain.decision.observation import Obstacle, preflight_obstacle
 from ingress_canary.domain.decision.route import RouteState
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.views import ClusterView, Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.problem import Findings, Problem
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -18,20 +18,21 @@ from ingress_canary.domain.traffic.probe import unaskable_probe
 def findings_of(
     inputs: PassInputs, routes: Sequence[RouteState], facts: ControllerFacts, remembered: Remember, check: CheckRules
 ) -> Findings | None:
-    """Return what preflight finds on any route; None at rest, or without a schedule."""
-    if inputs.compiled is None or inputs.status.phase in AT_REST:
+    """Return what preflight finds on any route; None at rest, or without a schedule or a cluster."""
+    view, compiled = inputs.view, inputs.compiled
+    if view is None or compiled is None or inputs.status.phase in AT_REST:
         return None
     problems: tuple[Problem, ...] = ()
     for route in routes:
-        problems += check(_subject(inputs, inputs.compiled, route, facts), route.router.rules)
+        problems += check(_subject(inputs, view, compiled, route, facts), route.router.rules)
     return remembered(Findings, problems, inputs.options.accept_unchecked)
 
 
 def _subject(
-    inputs: PassInputs, compiled: CompiledSchedule, route: RouteState, facts: ControllerFacts
+    inputs: PassInputs, view: ClusterView, compiled: CompiledSchedule, route: RouteState, facts: ControllerFacts
 ) -> PreflightInputs:
     """Return what the rules of a route's router read."""
-    status, router, view = inputs.status, route.router, inputs.view
+    status, router = inputs.status, route.router
     # rules that read shadows are those of routers by annotations
     shadow = route.shadow if isinstance(route.shadow, Ingress) else None
     # their configuration, and what the last reading of the source showed

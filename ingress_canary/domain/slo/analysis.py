@@ -4,7 +4,7 @@ Every method returns a new value; nothing here waits, reads a clock or knows a m
 it into text and back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +15,8 @@ from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.accumulator import NOTHING, Accumulator, implausible_counts
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
@@ -178,7 +180,7 @@ class Analysis:
         return tuple(zip(self.plan.names, self.verdicts, strict=True))
 
     @cached_property
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self) -> tuple[Message, ...]:
         """The sentence of each SLO's verdict, in the same order."""
         calibrated = [
             describe(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
@@ -199,21 +201,30 @@ class Analysis:
             *(watch.status for watch in self.watches),
         ]
 
-    @property
-    def summary(self) -> str:
-        """Every SLO's name and sentence."""
-        pairs = zip(self.plan.names, self.sentences, strict=True)
-        return "; ".join(f"{name}: {sentence}" for name, sentence in pairs)
+    def __str__(self) -> str:
+        """Return every SLO's name and sentence, rendered when a message that holds the analysis is."""
+        return str(self.summary)
 
     @property
-    def unopposed_summary(self) -> str:
+    def summary(self) -> Message:
+        """Every SLO's name and sentence."""
+        return _evidence(zip(self.plan.names, self.sentences, strict=True))
+
+    @property
+    def failure(self) -> Message:
+        """Name and sentence of each SLO that the canary is proven to violate."""
+        named = zip(self.plan.names, self.verdicts, self.sentences, strict=True)
+        return _evidence((name, sentence) for name, verdict, sentence in named if verdict is Verdict.FAIL)
+
+    @property
+    def unopposed_summary(self) -> Message:
         """The evidence of every SLO on which a step with ``require: NoFail`` was passed."""
         calibrated = [
             unopposed(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         sentences = (*calibrated, *(watch.sentence for watch in self.watches))
-        return "; ".join(f"{name}: {sentence}" for name, sentence in zip(self.plan.names, sentences, strict=True))
+        return _evidence(zip(self.plan.names, sentences, strict=True))
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -248,6 +259,11 @@ class Analysis:
     def _min_requests(self, objective: Objective) -> int:
         override = self.plan.step_minimums[self.step - 1] if self.step else None
         return objective.min_requests if override is None else override
+
+
+def _evidence(named: Iterable[tuple[str, Message]]) -> Message:
+    slos = tuple(Message(MessageKey.SLO, name=name, sentence=sentence) for name, sentence in named)
+    return Message(MessageKey.EVIDENCE, slos=slos)
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:

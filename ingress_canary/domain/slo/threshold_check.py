@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
-from ingress_canary.api.units import MESSAGE_LENGTH, format_seconds
 from ingress_canary.domain.metrics.kinds.kind import AcceptedRange
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +84,22 @@ class ThresholdCheck:
         return Verdict.INCONCLUSIVE if any(self.inside) else Verdict.FAIL
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Message:
         """The verdict's sentence."""
         if self.missing:
-            return f"no data: {self.missing}"[:MESSAGE_LENGTH]
+            return Message(MessageKey.SLO_NO_DATA, why=self.missing)
+        bound, window, looks = self.bound, self.bound.window, self.bound.looks
         if not self.inside:
-            return f"no look was taken yet; it must be {self.bound} (uncalibrated)"
-        good, looks = sum(self.inside), self.bound.looks
-        last = f"last {len(self.inside)} of {looks}" if len(self.inside) < looks else f"last {looks}"
-        return (
-            f"{self.value:.4g}, must be {self.bound}: of the {last} looks, one every "
-            f"{format_seconds(self.bound.window)}, {good} inside (uncalibrated)"
-        )
+            return Message(MessageKey.THRESHOLD_NO_LOOK, bound=bound)
+        taken, inside = len(self.inside), sum(self.inside)
+        if taken < looks:
+            return Message(
+                MessageKey.THRESHOLD_FEW_LOOKS, value=self.value, bound=bound, taken=taken, looks=looks, window=window,
+                inside=inside,
+            )  # fmt: skip
+        return Message(MessageKey.THRESHOLD, value=self.value, bound=bound, looks=looks, window=window, inside=inside)
 
     @property
     def status(self) -> SloStatus:
         """The SLO's entry of the status: it has no counts and no E-values."""
-        return SloStatus(name=self.bound.name, verdict=self.verdict, message=self.sentence)
+        return SloStatus(name=self.bound.name, verdict=self.verdict, message=str(self.sentence))

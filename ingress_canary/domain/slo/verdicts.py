@@ -5,19 +5,17 @@
 """
 
 from datetime import timedelta
-from functools import lru_cache
-from math import ceil, exp, floor, log
+from math import ceil, log
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
-from ingress_canary.api.units import MESSAGE_LENGTH, format_duration, format_points
 from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.sequential_tests import Design
 
 LOG_SUSPICION = log(10)
 """A step does not pass while a fail test's E-value is 10 or more, though it proves nothing yet."""
-LOG_LARGE = log(1e5)
-"""E-values beyond this are written with an exponent."""
 LONG_WAIT = 60 * 86_400
 """Seconds beyond which the exact wait says nothing to a person."""
 
@@ -57,7 +55,7 @@ def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
     return Verdict.PASS if evidence.passing >= design.log_pass else Verdict.INCONCLUSIVE
 
 
-def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: str) -> SloStatus:
+def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: Message) -> SloStatus:
     """Return the SLO's entry of the rollout's status: its verdict, its numbers, and the sentence that describes it."""
     total = evidence.total
     return SloStatus(
@@ -71,11 +69,11 @@ def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: str
             relative=round(evidence.relative, 4),
             passing=round(evidence.passing, 4),
         ),
-        message=sentence,
+        message=str(sentence),
     )
 
 
-def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
+def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
     """Return the verdict's sentence: what was proven, or what is missing to pass.
 
     ``rate`` is the canary's requests a second, if known.
@@ -84,37 +82,22 @@ def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: flo
     if verdict is Verdict.FAIL:
         return _failure(design, evidence)
     if verdict is Verdict.NO_DATA:
-        return f"no data: {evidence.missing}"[:MESSAGE_LENGTH]
+        return Message(MessageKey.SLO_NO_DATA, why=evidence.missing)
     if verdict is Verdict.PASS:
-        return (
-            f"canary {_ratio(evidence.step.e, evidence.step.n)} in this step is proven better than "
-            f"{percent(design.theta)} allowed; E={e_value(evidence.passing)} >= {e_value(design.log_pass)}, "
-            f"chance of a false pass <= {percent(design.beta)}"
-        )
+        return Message(
+            MessageKey.SLO_PASSED, step=_ratio(evidence.step.e, evidence.step.n), allowed=design.theta,
+            proof=evidence.passing, needed=design.log_pass, beta=design.beta,
+        )  # fmt: skip
     return _shortage(design, evidence, min_requests, rate)
 
 
-def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
+def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
     """Return the evidence on which a step with ``require: NoFail`` was passed."""
     if judge(design, evidence, min_requests) is Verdict.PASS:
         return describe(design, evidence, min_requests, rate)
-    seen = f"canary {_ratio(evidence.step.e, evidence.step.n)}" if evidence.step.n else "no canary request was seen"
-    return f"{seen} in this step, and nothing is proven bad; no proof was asked for"
-
-
-@lru_cache(maxsize=4096)
-def percent(ratio: float) -> str:
-    """Return a ratio as a percentage: 0.1235 is ``12.4%``."""
-    return f"{float(f'{ratio * 100:.3g}'):.10g}%"
-
-
-def e_value(log_e: float) -> str:
-    """Return an E-value of at least 1 from its natural logarithm, however large: ``400`` or ``1.2e3989``."""
-    if log_e < LOG_LARGE:
-        return f"{exp(log_e):,.0f}"
-    exponent = floor(log_e / log(10))
-    mantissa, shift = f"{exp(log_e - exponent * log(10)):.1e}".split("e")
-    return f"{mantissa}e{exponent + int(shift)}"
+    if not evidence.step.n:
+        return Message(MessageKey.SLO_UNOPPOSED_UNSEEN)
+    return Message(MessageKey.SLO_UNOPPOSED, step=_ratio(evidence.step.e, evidence.step.n))
 
 
 def _suspicion(evidence: SloEvidence) -> float:
@@ -137,78 +120,89 @@ def _gap(counts: Counts) -> float:
     return counts.e / counts.n - counts.f / counts.m if counts.n and counts.m else -1.0
 
 
-def _ratio(bad: int, total: int) -> str:
-    return f"{percent(bad / total)} bad ({bad:,} of {total:,})"
+def _ratio(bad: int, total: int) -> Message:
+    return Message(MessageKey.RATIO, share=bad / total, bad=bad, total=total)
 
 
-def _failure(design: Design, evidence: SloEvidence) -> str:
+def _failure(design: Design, evidence: SloEvidence) -> Message:
     """Return what was proven, by the counts that show it best: the step's for a late regression."""
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
-    shown = step if late else total
-    since = f" in this step, {_ratio(total.e, total.n)} since the start," if late else ""
-    stable = shown if shown.m else total
+    worst = step if late else total
+    stable = worst if worst.m else total
 
-    limits: list[tuple[float, str]] = []
+    limits: list[tuple[float, Message]] = []
     proofs: list[float] = []
     if _fails_absolute(design, evidence):
-        limits.append((design.theta, f"than {percent(design.theta)} allowed"))
+        limits.append((design.theta, Message(MessageKey.THAN_ALLOWED, allowed=design.theta)))
         proofs.append(evidence.absolute)
     if _fails_relative(design, evidence):
         proofs.append(evidence.relative)
     if stable.m:
-        limits.append((stable.f / stable.m, f"than stable {_ratio(stable.f, stable.m)}"))
+        limits.append((stable.f / stable.m, Message(MessageKey.THAN_STABLE, stable=_ratio(stable.f, stable.m))))
 
-    # the proof may stem from a part of the time whose excess no longer shows in the sums
-    shows = all(shown.e > bound * shown.n for bound, _ in limits)
-    return (
-        f"canary {_ratio(shown.e, shown.n)}{since} {'is' if shows else 'has for a time been'} worse "
-        f"{' and '.join(words for _, words in limits)}; E={e_value(max(proofs))} >= {e_value(design.log_fail)}, "
-        f"chance of a false rollback <= {percent(design.alpha)}"
+    shown = _ratio(worst.e, worst.n)
+    if late:
+        shown = Message(MessageKey.RATIO_OF_STEP, step=shown, total=_ratio(total.e, total.n))
+    bounds, proof, needed = tuple(limit for _, limit in limits), max(proofs), design.log_fail
+    if all(worst.e > bound * worst.n for bound, _ in limits):
+        return Message(
+            MessageKey.SLO_FAILED, shown=shown, limits=bounds, proof=proof, needed=needed, alpha=design.alpha
+        )
+    # the proof stems from a part of the time whose excess no longer shows in the sums
+    return Message(
+        MessageKey.SLO_FAILED_FOR_A_TIME, shown=shown, limits=bounds, proof=proof, needed=needed, alpha=design.alpha
     )
 
 
-def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> str:
+def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
     """Return what the step lacks to pass, and how long that takes at the present request rate."""
-    n, e = evidence.step.n, evidence.step.e
-    allowed = f"{percent(design.theta)} allowed"
+    n, e, total = evidence.step.n, evidence.step.e, evidence.total
+    allowed = design.theta
     if evidence.relative >= design.log_fail:
-        return (
-            f"canary {_ratio(evidence.total.e, evidence.total.n)} is proven worse than {design.rho:g} times stable, "
-            f"but by less than the {format_points(design.delta)} that matter: it neither fails nor passes"
+        return Message(
+            MessageKey.SLO_WORSE_BY_LITTLE, total=_ratio(total.e, total.n), ratio=design.rho, delta=design.delta
         )
     if _suspicion(evidence) >= LOG_SUSPICION:
-        side = f"than {allowed}" if evidence.absolute >= evidence.relative else f"than {design.rho:g} times stable"
-        return (
-            f"canary {_ratio(evidence.total.e, evidence.total.n)} looks worse {side} without a proof yet: "
-            f"E={e_value(_suspicion(evidence))} of {e_value(design.log_fail)}; it cannot pass while that is 10 or more"
-        )
+        limit = Message(MessageKey.THAN_TIMES_STABLE, ratio=design.rho)
+        if evidence.absolute >= evidence.relative:
+            limit = Message(MessageKey.THAN_ALLOWED, allowed=allowed)
+        return Message(
+            MessageKey.SLO_LOOKS_WORSE, total=_ratio(total.e, total.n), limit=limit, evidence=_suspicion(evidence),
+            needed=design.log_fail,
+        )  # fmt: skip
     wait = design.wait(n, e, e / n if n else 0.0, evidence.phi)
     if wait is None:
         clean = design.wait(n, e, 0.0, evidence.phi)
-        more = f"; about {clean:,} more requests without errors would do" if clean else ""
-        return f"canary {_ratio(e, n)} in this step cannot be proven better than {allowed} at this ratio{more}"
+        if not clean:
+            return Message(MessageKey.SLO_HOPELESS, step=_ratio(e, n), allowed=allowed)
+        return Message(MessageKey.SLO_HOPELESS_SO_FAR, step=_ratio(e, n), allowed=allowed, clean=clean)
     missing = max(wait, min_requests - n)
     if not missing:
-        return "enough was seen to pass, and fresh evidence is missing"
+        return Message(MessageKey.SLO_NOT_FRESH)
+    time = _expected_wait(missing, rate)
     if not wait:
-        return (
-            f"canary {_ratio(e, n)} in this step is proven better than {allowed}, and needs {missing:,} more requests "
-            f"for minRequests of {min_requests:,}{_expected_wait(missing, rate)}"
+        return Message(
+            MessageKey.SLO_TOO_FEW, step=_ratio(e, n), allowed=allowed, missing=missing, minimum=min_requests, wait=time
         )
+    minimum = Message(MessageKey.FOR_MINIMUM, minimum=min_requests) if missing > wait else ""
     if e:
-        needs = f"canary {_ratio(e, n)} in this step needs about {missing:,} more requests like these"
-    else:
-        needs = f"needs about {missing:,} more canary requests without errors ({n:,} of {n + missing:,} seen)"
-    also = f"for minRequests of {min_requests:,} and " if missing > wait else ""
-    return f"{needs}{_expected_wait(missing, rate)}, {also}to be proven better than {allowed}"
+        return Message(
+            MessageKey.SLO_NEEDS_MORE, step=_ratio(e, n), missing=missing, wait=time, minimum=minimum, allowed=allowed
+        )
+    return Message(
+        MessageKey.SLO_NEEDS_MORE_CLEAN, missing=missing, seen=n, total=n + missing, wait=time, minimum=minimum,
+        allowed=allowed,
+    )  # fmt: skip
 
 
-def _expected_wait(missing: int, rate: float | None) -> str:
+def _expected_wait(missing: int, rate: float | None) -> Message | str:
+    """Return how long the missing requests take; nothing where the rate is not known."""
     if rate is None:
         return ""
     if not rate:
-        return ", and none are coming at present"
+        return Message(MessageKey.WAIT_WITHOUT_REQUESTS)
     seconds = missing / rate
-    span = f"about {format_duration(timedelta(seconds=ceil(seconds)))}" if seconds <= LONG_WAIT else "for months"
-    return f", at the present {rate:.3g}/s {span}"
+    if seconds > LONG_WAIT:
+        return Message(MessageKey.WAIT_FOR_MONTHS, rate=rate)
+    return Message(MessageKey.WAIT, rate=rate, span=timedelta(seconds=ceil(seconds)))

@@ -3,15 +3,15 @@
 What they tell is gathered before it is put into words: most ticks change nothing but numbers, and nobody reads those.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
+from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.traffic.effectiveness import EffectState
 
@@ -30,7 +30,7 @@ SCHEDULE_CURRENT = "ScheduleCurrent"
 SHADOW_REMOVED = "ShadowRemoved"
 """The condition that tells of a shadow whose deletion did not end it; absent until there was one."""
 ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, SHADOW_REMOVED)
-TO_THE_LETTER = frozenset({PREFLIGHT, SHADOW_REMOVED})
+NEWSWORTHY = frozenset({PREFLIGHT, SHADOW_REMOVED})
 """Conditions whose message is news though its answer is the same."""
 
 ConditionValue = Literal["True", "False", "Unknown"]
@@ -41,8 +41,8 @@ class ConditionFact(NamedTuple):
 
     kind: str
     answer: ConditionValue
-    say: Callable[[], str]
-    """Puts it into words."""
+    message: Message | str
+    """The text where it is stored already, as the rollout's own is."""
     reason: str = ""
     """The rollout's own where there is no other."""
 
@@ -54,40 +54,40 @@ def facts(
 
     ``findings`` and ``seen`` are those of this very moment, or None.
     """
-    yield ConditionFact("Ready", "False" if status.reason in NOT_READY else "True", lambda: status.message)
-    words = (lambda: evaluation.effect.message) if evaluation is not None else (lambda: status.message)
-    yield ConditionFact("Effective", _effective(status, evaluation), words)
-    yield ConditionFact("Promoted", _promoted(status), lambda: status.message)
+    yield ConditionFact("Ready", "False" if status.reason in NOT_READY else "True", status.message)
+    effect = status.message if evaluation is None else evaluation.effect.message or ""
+    yield ConditionFact("Effective", _effective(status, evaluation), effect)
+    yield ConditionFact("Promoted", _promoted(status), status.message)
     if findings is not None:
         yield _preflight(findings)
     if seen is None:
         return
     known = {condition.type for condition in status.conditions}
     if seen.terminating is not None or SHADOW_REMOVED in known:
-        left = str(seen.terminating) if seen.terminating is not None else None
+        left = seen.terminating.message if seen.terminating is not None else None
         yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
     # other conditions of a rollout at rest do not change
     if status.phase not in AT_REST:
         if seen.frozen is not None or FROZEN in known:
-            yield _lasting(FROZEN, Reason.FROZEN, seen.frozen, ("True", "False"))
+            yield _lasting(
+                FROZEN, Reason.FROZEN, verbatim(seen.frozen) if seen.frozen is not None else None, ("True", "False")
+            )
         if seen.outdated is not None or SCHEDULE_CURRENT in known:
             why = seen.outdated.why if seen.outdated is not None else None
             yield _lasting(SCHEDULE_CURRENT, Reason.SCHEDULE_CHANGED, why, ("False", "True"))
 
 
-def as_stored(stored: Sequence[Condition], new_facts: Iterator[ConditionFact], generation: int) -> bool:
-    """Return whether conditions are as stored, numbers in messages ignored except where they matter."""
+def as_stored(stored: Sequence[Condition], new_facts: Iterable[ConditionFact], generation: int) -> bool:
+    """Return whether conditions are as stored, their messages apart."""
     known = {condition.type: condition for condition in stored}
     for fact in new_facts:
         condition = known.get(fact.kind)
         if condition is None or condition.status != fact.answer or condition.observed_generation != generation:
             return False
-        if fact.kind in TO_THE_LETTER and condition.message != fact.say()[:MESSAGE_LENGTH]:
-            return False
     return True
 
 
-def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: datetime) -> list[Condition]:
+def conditions(status: RolloutStatus, new_facts: Iterable[ConditionFact], now: datetime) -> list[Condition]:
     """Return all conditions in their order, updated by these facts; the others stay as they were."""
     by_type = {condition.type: condition for condition in status.conditions}
     by_type |= {fact.kind: _condition(fact, status, by_type.get(fact.kind), now) for fact in new_facts}
@@ -96,19 +96,19 @@ def conditions(status: RolloutStatus, new_facts: Iterator[ConditionFact], now: d
 
 def _preflight(findings: Findings) -> ConditionFact:
     if findings.refused:
-        return ConditionFact(PREFLIGHT, "False", lambda: findings.message, Reason.PREFLIGHT_FAILED)
+        return ConditionFact(PREFLIGHT, "False", findings.message, Reason.PREFLIGHT_FAILED)
     reason = Reason.PREFLIGHT_WARNING if findings.warnings else Reason.PREFLIGHT_PASSED
-    return ConditionFact(PREFLIGHT, "True", lambda: findings.message, reason)
+    return ConditionFact(PREFLIGHT, "True", findings.message, reason)
 
 
 def _lasting(
-    kind: str, reason: Reason, words: str | None, answers: tuple[ConditionValue, ConditionValue]
+    kind: str, reason: Reason, message: Message | None, answers: tuple[ConditionValue, ConditionValue]
 ) -> ConditionFact:
     """Return a condition that no decision changes: the first fact while there is a message, the second after it.
 
     Its reason is why something is so; what is over has none of its own.
     """
-    return ConditionFact(kind, answers[words is None], lambda: words or "", "" if words is None else reason)
+    return ConditionFact(kind, answers[message is None], message or "", "" if message is None else reason)
 
 
 def _effective(status: RolloutStatus, evaluation: Evaluation | None) -> ConditionValue:
@@ -137,7 +137,7 @@ def _condition(fact: ConditionFact, status: RolloutStatus, before: Condition | N
         type=fact.kind,
         status=fact.answer,
         reason=fact.reason or status.reason or "Unknown",
-        message=fact.say()[:MESSAGE_LENGTH],
+        message=str(fact.message),
         observed_generation=status.observed_generation,
         last_transition_time=before.last_transition_time if same and before else now,
     )

@@ -111,7 +111,7 @@ def news(before: RolloutStatus, after: RolloutStatus, decision: Decision) -> Ite
     messages = {str(alert.reason): alert.message for alert in decision.alerts}
     for alert in after.alerts:
         if alert not in before.alerts:
-            yield Reason(alert.reason), messages.get(alert.reason, after.message), alert.at
+            yield Reason(alert.reason), str(messages.get(alert.reason, after.message)), alert.at
 
 
 def notices(

@@ -1,28 +1,37 @@
 """Status as it is written: conditions, evidence, the merge patch, and which differences are worth a write."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from ingress_canary.api.gate import GateStatus, GateVerdict, GateWhen
+from ingress_canary.api.gate import GateStatus, GateWhen
 from ingress_canary.api.rollout import AT_REST, OutcomeChanges, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
-from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.conditions import TO_THE_LETTER, as_stored, conditions, facts
+from ingress_canary.domain.reasons.message import Message, Substance
+from ingress_canary.domain.status.conditions import NEWSWORTHY, ConditionFact, as_stored, conditions, facts
 from ingress_canary.domain.status.notices import standing
 
-MEASURED = frozenset(
-    {Reason.BAKING, Reason.INSUFFICIENT_EVIDENCE, Reason.WARMING_UP, Reason.WEIGHT_NOT_EFFECTIVE, Reason.FROZEN}
-)
-"""Reasons whose sentence is made of numbers that change with every tick."""
-_NUMBER = re.compile(r"\d(?:[\d.,]|e[+-]?\d|(?:ms|[hms])(?![a-z]))*")
-"""A number as in messages: ``1,234``, ``1.2e-05``, ``1h2m3s`` are one number each, so that none counts as a change."""
+Messages = Mapping[str, Message]
+"""By condition type; the status's own under ``STATUS``."""
+NO_MESSAGES: Messages = MappingProxyType({})
+STATUS = "status"
+
+
+class StoredText(NamedTuple):
+    """A text of a stored status, and what it says apart from measurements."""
+
+    text: str
+    substance: Substance
+
+
+StoredTexts = Mapping[str, StoredText]
+"""By the same keys; empty after a restart, when nothing but the texts is known."""
+NONE_KNOWN: StoredTexts = MappingProxyType({})
 
 _MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
 """Members of a status in which numbers change with every tick."""
@@ -44,8 +53,8 @@ def shown_status(
     ``findings`` and ``seen`` are those of this very moment; without them what their conditions tell stays what it was.
     """
     status, evaluation = decision.status, decision.evaluation
-    if decision.words is not None:
-        status = status.updated(message=decision.words()[:MESSAGE_LENGTH])
+    if decision.message is not None:
+        status = status.updated(message=str(decision.message))
     # what ends a rollout is shown with the evidence that ended it, and nothing is added at rest
     shows = status.phase not in AT_REST or decision.moved is not None
     if evaluation is not None and shows and status.started_at is not None:
@@ -76,28 +85,86 @@ def _with_evidence(status: RolloutStatus, evaluation: Evaluation) -> RolloutStat
     return status.updated(**changes)
 
 
-def worth_writing(before: RolloutStatus, after: RolloutStatus) -> bool:
-    """Return whether a difference is worth a write at once: numbers alone wait for the next checkpoint."""
-    return _substance(before) != _substance(after)
+def newsworthy_messages(
+    decision: Decision, findings: Findings | None = None, seen: Observation | None = None
+) -> Messages:
+    """Return the messages of a status to be stored whose change is worth a write, numbers apart."""
+    return _newsworthy(decision, facts(decision.status, decision.evaluation, findings, seen))
 
 
-def unchanged(before: RolloutStatus, decision: Decision, findings: Findings | None, seen: Observation) -> bool:
-    """Return whether the status is worth no write, decided without rendering its texts.
+def _newsworthy(decision: Decision, known: Iterable[ConditionFact]) -> Messages:
+    found = {} if decision.message is None else {STATUS: decision.message}
+    for fact in known:
+        if fact.kind in NEWSWORTHY and isinstance(fact.message, Message):
+            found[fact.kind] = fact.message
+    return found
+
+
+def stored_texts(messages: Messages, stored: RolloutStatus) -> StoredTexts:
+    """Return what the texts of a status say that was made of these messages, to compare the next ones with."""
+    texts = _texts(stored)
+    return {kind: StoredText(texts[kind], message.substance) for kind, message in messages.items()}
+
+
+def worth_writing(
+    before: RolloutStatus, after: RolloutStatus, messages: Messages = NO_MESSAGES, known: StoredTexts = NONE_KNOWN
+) -> bool:
+    """Return whether a difference is worth a write at once: measurements alone wait for the next checkpoint.
+
+    ``messages`` are what the texts of ``after`` are made of, ``known`` what those of ``before`` were.
+    """
+    if _substance(before) != _substance(after):
+        return True
+    old = _texts(before)
+    return any(
+        text != old.get(kind) and (kind not in messages or _is_news(old.get(kind), messages[kind], known.get(kind)))
+        for kind, text in _texts(after).items()
+    )
+
+
+def unchanged(
+    before: RolloutStatus, decision: Decision, findings: Findings | None, seen: Observation,
+    known: StoredTexts = NONE_KNOWN,
+) -> bool:  # fmt: skip
+    """Return whether the status is worth no write, decided without rendering what differs in numbers only.
 
     It may be False where :func:`worth_writing` would find nothing either, and is never True where that finds something.
     """
     status, evaluation = decision.status, decision.evaluation
-    if decision.moved is not None or evaluation is None or status.reason not in MEASURED:
+    if decision.moved is not None or evaluation is None:
         return False
     # people, gates and what stands since the last transition: each has times and words of its own
     if decision.alerts or decision.asks or before.alerts or before.gates or status.gates:
         return False
+    if decision.message is None and status.message != before.message:
+        return False
+    texts, present = _texts(before), tuple(facts(status, evaluation, findings, seen))
     return (
         _words(status) == _words(before)
         and _place(status) == _place(before)
         and tuple((slo.name, slo.verdict) for slo in before.slos) == evaluation.analysis.named_verdicts
-        and as_stored(before.conditions, facts(status, evaluation, findings, seen), status.observed_generation)
+        and as_stored(before.conditions, present, status.observed_generation)
+        and not any(
+            _is_news(texts.get(kind), message, known.get(kind))
+            for kind, message in _newsworthy(decision, present).items()
+        )
     )
+
+
+def _texts(status: RolloutStatus) -> Mapping[str, str]:
+    """Return the texts whose change may be worth a write."""
+    texts = {condition.type: condition.message for condition in status.conditions if condition.type in NEWSWORTHY}
+    return {STATUS: status.message, **texts}
+
+
+def _is_news(text: str | None, message: Message, known: StoredText | None) -> bool:
+    """Return whether a message says another thing than a stored text, which it may differ from in numbers.
+
+    Where it is not known what the text was made of, after a restart or another writer's change, any difference is news.
+    """
+    if known is not None and known.text == text:
+        return known.substance != message.substance
+    return str(message) != text
 
 
 def _place(status: RolloutStatus) -> tuple[object, ...] | None:
@@ -107,12 +174,10 @@ def _place(status: RolloutStatus) -> tuple[object, ...] | None:
 def _substance(status: RolloutStatus) -> tuple[object, ...]:
     return (
         _words(status),
-        "" if status.reason in MEASURED else _NUMBER.sub("#", status.message),
         [_gate_substance(gate) for gate in status.gates],
         _place(status),
         [(slo.name, slo.verdict) for slo in status.slos],
         [(condition.type, condition.status, condition.observed_generation) for condition in status.conditions],
-        [_NUMBER.sub("#", condition.message) for condition in status.conditions if condition.type in TO_THE_LETTER],
     )  # fmt: skip
 
 
@@ -121,7 +186,8 @@ def _gate_substance(gate: GateStatus) -> tuple[object, ...]:
     about = gate.name, gate.question, gate.verdict
     if gate.when is not GateWhen.DURING_STEP:
         return *about, gate.at, gate.next_at
-    return *about, "" if gate.verdict is GateVerdict.PASSED else _NUMBER.sub("#", gate.message)
+    # its own words, which may be made of numbers, wait for the next checkpoint
+    return about
 
 
 def status_patch(stored: Mapping[str, Any], before: RolloutStatus, after: RolloutStatus) -> dict[str, Any]:

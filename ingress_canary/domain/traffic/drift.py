@@ -13,6 +13,8 @@ from typing import Any
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Json, ShadowObject, shadow_object
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.router import Router
 
@@ -21,9 +23,9 @@ from ingress_canary.domain.traffic.router.router import Router
 class Drift:
     """Another writer's changes, by direction."""
 
-    raised: tuple[str, ...]
+    raised: tuple[Message, ...]
     """Changes that add exposure, or that are nobody's to make: undone."""
-    lowered: tuple[str, ...]
+    lowered: tuple[Message, ...]
     """Changes that take exposure away: honoured."""
     honoured: Exposure
     """The exposure that is left: nothing above what was wanted, nothing put back that was taken away."""
@@ -50,38 +52,38 @@ def untouched(router: Router, shadow: ShadowObject) -> bool:
 def compare(router: Router, shadow: ShadowObject, wanted: Exposure, manifest: Json) -> Drift:
     """Return how a shadow that another writer changed differs from the wanted exposure, by direction."""
     actual, target = router.exposure_if_marked(shadow), shadow_object(router.resource, manifest)
-    raised, lowered = _estranged(router, shadow, target), list[str]()
+    raised, lowered = _estranged(router, shadow, target), list[Message]()
     if _intact(router, shadow):
         # whatever else is not as wanted is a write of ours that is still to come
         return Drift(tuple(raised), (), wanted)
     weight, header, cookie = wanted.weight, wanted.header, wanted.cookie
     if actual.weight > wanted.weight + 1e-9:
-        raised.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
+        raised.append(Message(MessageKey.DRIFT_WEIGHT, weight=actual.weight, wanted=wanted.weight))
     elif actual.weight < wanted.weight - 1e-9:
-        lowered.append(f"weight {actual.weight:g} % instead of {wanted.weight:g} %")
+        lowered.append(Message(MessageKey.DRIFT_WEIGHT, weight=actual.weight, wanted=wanted.weight))
         # a total of somebody's own makes any fraction; what is stored has three decimals, and no more than is left
         weight = floor(actual.weight * 1000) / 1000
     if actual.header != wanted.header:
         if actual.header is None:
-            lowered.append("the header route was removed")
+            lowered.append(Message(MessageKey.DRIFT_HEADER_REMOVED))
             header = None
         else:
-            raised.append(f"header route {actual.header.name} was added or changed")
+            raised.append(Message(MessageKey.DRIFT_HEADER, name=actual.header.name))
     if actual.cookie != wanted.cookie:
         if actual.cookie is None:
-            lowered.append("the cookie route was removed")
+            lowered.append(Message(MessageKey.DRIFT_COOKIE_REMOVED))
             cookie = None
         else:
-            raised.append(f"cookie route {actual.cookie} was added or changed")
+            raised.append(Message(MessageKey.DRIFT_COOKIE, name=actual.cookie))
     honoured = Exposure(weight, header, cookie)
     edits = router.edits(shadow, target)
-    if edits.added:
+    if edits.added is not None:
         raised.append(edits.added)
-    if edits.removed:
+    if edits.removed is not None:
         # a shadow that is partly inert cannot be stored as a weight: the nearest state below it is none at all
         lowered.append(edits.removed)
         honoured = Exposure()
-    if edits.others and not raised and not lowered:
+    if edits.others is not None and not raised and not lowered:
         raised.append(edits.others)
     return Drift(tuple(raised), tuple(lowered), honoured)
 
@@ -110,13 +112,13 @@ def _intact(router: Router, shadow: ShadowObject) -> bool:
     return same(shadow.meta.annotations.get(APPLIED_ANNOTATION), fingerprint(router, shadow)) is True
 
 
-def _estranged(router: Router, shadow: ShadowObject, target: ShadowObject) -> list[str]:
+def _estranged(router: Router, shadow: ShadowObject, target: ShadowObject) -> list[Message]:
     """Return the changes by which an object would no longer be this rollout's shadow."""
-    lost = []
+    lost = list[Message]()
     if router.exposure(shadow) is None:
         # without the canary mark it is an object that owns the paths: everybody would be on the canary
-        lost.append("the canary mark was removed")
+        lost.append(Message(MessageKey.DRIFT_MARK_REMOVED))
     if shadow.meta.owner != target.meta.owner:
         # without its owner it would outlive the rollout, with all its traffic
-        lost.append("its owner was removed or changed")
+        lost.append(Message(MessageKey.DRIFT_OWNER))
     return lost

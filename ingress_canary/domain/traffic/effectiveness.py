@@ -10,7 +10,8 @@ from enum import StrEnum
 from math import exp, lgamma, log, log1p
 from typing import NamedTuple
 
-from ingress_canary.domain.slo.verdicts import percent
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
 CONFIDENCE = 0.999
@@ -32,20 +33,8 @@ class Effect(NamedTuple):
     """Whether the weight takes effect, with the numbers."""
 
     state: EffectState
-    say: Callable[[], str]
-
-    @property
-    def message(self) -> str:
-        """The sentence with the numbers, rendered only when it is read."""
-        return self.say()
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether state and message are equal."""
-        return isinstance(other, Effect) and (self.state, self.message) == (other.state, other.message)
-
-    def __hash__(self) -> int:
-        """Return the hash of state and message."""
-        return hash((self.state, self.message))
+    message: Message | None
+    """None where nothing was tested."""
 
 
 class ShareObservation(NamedTuple):
@@ -73,72 +62,71 @@ def judge_effect(seen: ShareObservation) -> Effect:
     if probe is None:
         return shown
     if probe.by_canary is None:
-        return Effect(shown.state, lambda: f"{shown.message}; {probe.message}")
+        message = Message(MessageKey.EFFECT_AND_PROBE, effect=shown.message, probe=probe.message)
+        return Effect(shown.state, message)
     # one request that must not go elsewhere did: whatever the share says, something is not as it is written
     if not probe.by_canary:
-        return Effect(EffectState.NOT_EFFECTIVE, lambda: probe.message)
+        return Effect(EffectState.NOT_EFFECTIVE, probe.message)
     if shown.state is EffectState.UNKNOWN:
-        return Effect(EffectState.EFFECTIVE, lambda: f"{probe.message}; {shown.message}")
+        message = Message(MessageKey.EFFECT_BY_PROBE, probe=probe.message, effect=shown.message)
+        return Effect(EffectState.EFFECTIVE, message)
     return shown
 
 
 def _by_share(seen: ShareObservation) -> Effect:
     """Return the effect as the request counts of both sides show it."""
-    if seen.weight <= 0:
-        return Effect(EffectState.UNKNOWN, lambda: _untested(seen))
+    weight, canary, total = seen.weight, seen.canary, seen.total
+    if weight <= 0:
+        return Effect(EffectState.UNKNOWN, _untested(seen))
 
-    low, high = seen.weight / TOLERANCE, min(1.0, seen.weight * TOLERANCE)
-    expected = seen.weight * seen.total
-
-    def numbers() -> str:
-        return f"canary got {seen.canary:,} of {seen.total:,} requests"
-
-    def allowed() -> str:
-        return f"a weight of {percent(seen.weight)} stands for {percent(low)} to {percent(high)}"
+    low, high = weight / TOLERANCE, min(1.0, weight * TOLERANCE)
+    expected = weight * total
 
     # the controllers themselves say that nothing is drawn for the canary
     if seen.orphaned:
-        return Effect(
-            EffectState.NOT_EFFECTIVE,
-            lambda: (
-                "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it "
-                f"up; {numbers()}"
-            ),
-        )
-    if not seen.total:
-        return Effect(EffectState.UNKNOWN, lambda: "no request of either side seen yet")
+        message = Message(MessageKey.EFFECT_ORPHANED, canary=canary, total=total)
+        return Effect(EffectState.NOT_EFFECTIVE, message)
+    if not total:
+        return Effect(EffectState.UNKNOWN, Message(MessageKey.EFFECT_NO_REQUESTS))
     # whatever clients hold on to, some of so many would have come
-    if not seen.canary and expected >= ENOUGH_EXPECTED:
-        return Effect(EffectState.NOT_EFFECTIVE, lambda: f"{numbers()}, where about {expected:,.0f} were expected")
+    if not canary and expected >= ENOUGH_EXPECTED:
+        message = Message(MessageKey.EFFECT_NONE_ARRIVED, canary=canary, total=total, expected=expected)
+        return Effect(EffectState.NOT_EFFECTIVE, message)
 
-    share = seen.canary / seen.total
-    if share > high and seen.canary == seen.total:
-        return Effect(EffectState.UNKNOWN, lambda: f"{numbers()}: without stable traffic the share says nothing")
+    share = canary / total
+    if share > high and canary == total:
+        return Effect(EffectState.UNKNOWN, Message(MessageKey.EFFECT_WITHOUT_STABLE, canary=canary, total=total))
 
     too_low = share < low and not seen.sticky
     too_high = share > high and not seen.forced
     if too_low or too_high:
-        least, most = binomial_interval(seen.canary, seen.total)
+        least, most = binomial_interval(canary, total)
         off = (too_low and most < low) or (too_high and least > high)
+        message = Message(
+            MessageKey.EFFECT_OFF, canary=canary, total=total, share=share, confidence=CONFIDENCE, least=least,
+            most=most, weight=weight, low=low, high=high,
+        )  # fmt: skip
+        return Effect(EffectState.NOT_EFFECTIVE if off else EffectState.UNKNOWN, message)
+
+    if not canary or expected < ENOUGH_EXPECTED:
         return Effect(
-            EffectState.NOT_EFFECTIVE if off else EffectState.UNKNOWN,
-            lambda: (
-                f"{numbers()} ({percent(share)}, {percent(CONFIDENCE)} interval {percent(least)} to {percent(most)}), "
-                f"and {allowed()}"
-            ),
+            EffectState.UNKNOWN, Message(MessageKey.EFFECT_TOO_FEW, canary=canary, total=total, weight=weight)
         )
+    message = Message(
+        MessageKey.EFFECT_SEEN, canary=canary, total=total, share=share, weight=weight, low=low, high=high
+    )
+    return Effect(EffectState.EFFECTIVE, message)
 
-    if not seen.canary or expected < ENOUGH_EXPECTED:
-        few = "too few to tell at a weight of"
-        return Effect(EffectState.UNKNOWN, lambda: f"{numbers()}, {few} {percent(seen.weight)}")
-    return Effect(EffectState.EFFECTIVE, lambda: f"{numbers()} ({percent(share)}), and {allowed()}")
 
-
-def _untested(seen: ShareObservation) -> str:
+def _untested(seen: ShareObservation) -> Message:
     if not seen.forced:
-        return "weight 0: no request is meant for the canary"
-    orphaned = "; the controllers report the shadow as orphaned" if seen.orphaned else ""
-    return (f"{seen.canary:,} forced requests seen" if seen.canary else "no forced traffic seen yet") + orphaned
+        return Message(MessageKey.EFFECT_WEIGHT_0)
+    if not seen.canary:
+        orphaned = Message(MessageKey.EFFECT_NO_FORCED_TRAFFIC_ORPHANED)
+        return orphaned if seen.orphaned else Message(MessageKey.EFFECT_NO_FORCED_TRAFFIC)
+    if seen.orphaned:
+        return Message(MessageKey.EFFECT_FORCED_ORPHANED, canary=seen.canary)
+    return Message(MessageKey.EFFECT_FORCED, canary=seen.canary)
 
 
 def binomial_interval(successes: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from ingress_canary.domain.metrics.counting import Requests
 from ingress_canary.domain.preflight.problem import Problem, summary
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.effectiveness import ENOUGH_EXPECTED
-
-NONE_FOUND = "nothing that explains it was found: look at the controllers' logs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Circumstances:
     unready: int = 0
 
 
-def likely_causes(of: Circumstances) -> str:
-    """Return the likely causes in one text, the most likely first."""
-    return "; ".join(_likely_causes(of)) or NONE_FOUND
+def likely_causes(of: Circumstances) -> tuple[Message, ...]:
+    """Return the likely causes, the most likely first; what to do where none is known."""
+    return tuple(_likely_causes(of)) or (Message(MessageKey.NO_CAUSE_FOUND),)
 
 
 def requests_since(now: Mapping[str, Requests], base: Mapping[str, Requests]) -> Mapping[str, Requests]:
@@ -45,18 +45,20 @@ def requests_since(now: Mapping[str, Requests], base: Mapping[str, Requests]) ->
     return found
 
 
-def _likely_causes(of: Circumstances) -> Iterator[str]:
+def _likely_causes(of: Circumstances) -> Iterator[Message]:
     if of.problems:
-        yield f"preflight: {summary(of.problems)}"
+        yield Message(MessageKey.CAUSE_PREFLIGHT, problems=summary(of.problems))
     if of.orphaned:
-        yield "the controllers call the shadow an orphan: no Ingress of theirs takes it up"
+        yield Message(MessageKey.CAUSE_ORPHAN)
     if idle := _idle_controllers(of):
-        named = ", ".join(f"{name} (0 of {requests.stable:,} requests)" for name, requests in idle.items())
-        yield f"not applied by every controller: {named}; restart what does not follow"
+        named = tuple(
+            Message(MessageKey.IDLE_CONTROLLER, name=name, requests=requests.stable) for name, requests in idle.items()
+        )
+        yield Message(MessageKey.CAUSE_IDLE_CONTROLLERS, controllers=named)
     if not of.ready:
-        yield f"no endpoint of the canary is ready ({of.unready} are not)"
+        yield Message(MessageKey.CAUSE_NO_ENDPOINT, unready=of.unready)
     elif of.unready:
-        yield f"{of.unready} of {of.ready + of.unready} endpoints of the canary are not ready"
+        yield Message(MessageKey.CAUSE_ENDPOINTS, unready=of.unready, total=of.ready + of.unready)
 
 
 def _idle_controllers(of: Circumstances) -> dict[str, Requests]:

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import Probe
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.router import Router
 
@@ -43,7 +45,7 @@ class ProbeAnswer:
     """When it was asked, on the daemon's clock: what was routed before counts, what is routed later does not."""
     by_canary: bool | None
     """None when the answer shows neither."""
-    message: str
+    message: Message
 
 
 def probe_request(probe: Probe, exposure: Exposure, router: Router, revision: str) -> ProbeRequest | None:
@@ -67,16 +69,15 @@ def read_probe_answer(request: ProbeRequest, at: datetime, code: int, headers: M
     """Return the result that an answer means. ``headers`` is looked up without regard to case."""
     value = headers.get(request.header)
     if value is not None and value.strip() == request.value:
-        return ProbeAnswer(
-            at, by_canary=True, message=f"the probe was answered by the canary ({request.header}: {value})"
-        )
+        answered = Message(MessageKey.PROBE_BY_CANARY, header=request.header, value=value)
+        return ProbeAnswer(at, by_canary=True, message=answered)
     if value is not None:
-        what = f"said {request.header}: {value[:SHOWN]} where the canary says {request.value}"
-        return ProbeAnswer(
-            at, by_canary=False, message=f"the probe was not answered by the canary: {request.url} {what}"
+        other = Message(
+            MessageKey.PROBE_BY_OTHER, url=request.url, header=request.header, value=value[:SHOWN], wanted=request.value
         )
+        return ProbeAnswer(at, by_canary=False, message=other)
     if 300 <= code < 400 or code >= 500:
         # neither version may have had a word in this
-        return ProbeAnswer(at, by_canary=None, message=f"the probe shows nothing: {request.url} answered {code}")
-    what = f"answered {code} without {request.header}"
-    return ProbeAnswer(at, by_canary=False, message=f"the probe was not answered by the canary: {request.url} {what}")
+        return ProbeAnswer(at, by_canary=None, message=Message(MessageKey.PROBE_CODE, url=request.url, code=code))
+    without = Message(MessageKey.PROBE_WITHOUT_HEADER, url=request.url, code=code, header=request.header)
+    return ProbeAnswer(at, by_canary=False, message=without)

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from ingress_canary.api import APPLIED_ANNOTATION, ROLLOUT_LABEL
 from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import fingerprint
 from ingress_canary.domain.traffic.router.router import Router
@@ -33,25 +35,25 @@ class Terminating(NamedTuple):
         """Return whether it still sends requests to the canary."""
         return self.served and (self.sticky or self.exposure != Exposure())
 
-    def __str__(self) -> str:
-        """Return the message for a person, with the remedy."""
-        by = f"finalizer {', '.join(self.finalizers)}" if self.finalizers else "the API server"
-        return f"{self.kind} {self.name} is being deleted and {by} holds it: {self._sends()}; {self._remedy()}"
-
-    def _sends(self) -> str:
-        if not self.on:
-            return "it sends nobody to the canary"
-        if self.exposure is None:
-            return "its canary mark was removed, and it sends everybody to the canary"
-        routes = [f"header {self.exposure.header.name}"] if self.exposure.header else []
-        routes += [f"cookie {self.exposure.cookie}"] if self.exposure.cookie else []
-        routes += ["clients with an affinity cookie"] if self.sticky else []
-        return f"it still sends {' and '.join([f'{self.exposure.weight:g} %', *routes])} to the canary"
-
-    def _remedy(self) -> str:
+    @property
+    def message(self) -> Message:
+        """The message for a person, with the remedy."""
         if not self.finalizers:
-            return "it goes by itself"
-        return "have the controller of that finalizer release it, or remove the finalizer"
+            return Message(MessageKey.TERMINATING_BY_ITSELF, kind=self.kind, name=self.name, sends=self._sends())
+        return Message(
+            MessageKey.TERMINATING, kind=self.kind, name=self.name, finalizers=self.finalizers, sends=self._sends()
+        )
+
+    def _sends(self) -> Message:
+        if not self.on:
+            return Message(MessageKey.SENDS_NOBODY)
+        if self.exposure is None:
+            return Message(MessageKey.SENDS_EVERYBODY)
+        routes = [Message(MessageKey.SENDS_WEIGHT, weight=self.exposure.weight)]
+        routes += [Message(MessageKey.SENDS_HEADER, name=self.exposure.header.name)] if self.exposure.header else []
+        routes += [Message(MessageKey.SENDS_COOKIE, name=self.exposure.cookie)] if self.exposure.cookie else []
+        routes += [Message(MessageKey.SENDS_STICKY)] if self.sticky else []
+        return Message(MessageKey.SENDS, routes=tuple(routes))
 
 
 def terminating(router: Router, shadow: ShadowObject) -> Terminating | None:

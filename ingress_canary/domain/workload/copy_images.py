@@ -9,18 +9,18 @@ from collections.abc import Mapping
 from ingress_canary.api.rollout import ContainerImage, CopyStatus, Phase, RolloutStatus
 from ingress_canary.domain.objects.revision import images
 from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 Images = Mapping[str, str]
 """Image by container name."""
 
 
-def uncopyable(canary: Workload, stable: Workload) -> str | None:
+def uncopyable(canary: Workload, stable: Workload) -> Message | None:
     """Return why the canary's images cannot be copied to stable; None when they can."""
     for side, other in ((canary, stable), (stable, canary)):
         if only := sorted(images(side).keys() - images(other).keys()):
-            return (
-                f"CopyImages copies by container name, and only {workload_title(side)} has container {', '.join(only)}"
-            )
+            return Message(MessageKey.COPY_OTHER_CONTAINERS, workload=workload_title(side), names=tuple(only))
     return None
 
 

@@ -12,6 +12,8 @@ from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.objects.digest import Digest, same
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.unsupported import unsupported_schedule
@@ -74,9 +76,7 @@ def newer_than(
         return None
     source = _source(cluster, spec, options)
     if not isinstance(source, CurrentSchedule):
-        return NewerSchedule(
-            f"the rollout keeps the schedule it began with; a new one could not begin: {source}", usable=False
-        )
+        return NewerSchedule(Message(MessageKey.SCHEDULE_GONE, why=source.message), usable=False)
     version, began = source.version, status.schedule.hash
     if state.present is None or (state.present[0] is not version and state.present[0] != version):
         state.present = version, _hash(source.content)
@@ -84,13 +84,11 @@ def newer_than(
     # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
     if same(began, found) or (found is not None and found == _hash(status.schedule.content)):
         return None
-    kept = f"the rollout keeps the schedule it began with ({status.schedule.hash})"
     if found is None:
-        why = f"{kept}; {source.where} has changed since, and cannot be used as it is: `ingress-canary lint` says why"
-        return NewerSchedule(why, usable=False)
-    return NewerSchedule(
-        f"{kept}; {source.where} has changed since ({found}), and `restart` begins anew with it", usable=True
-    )
+        unusable = Message(MessageKey.SCHEDULE_UNUSABLE, kept=status.schedule.hash, where=source.where)
+        return NewerSchedule(unusable, usable=False)
+    changed = Message(MessageKey.SCHEDULE_CHANGED, kept=status.schedule.hash, where=source.where, found=found)
+    return NewerSchedule(changed, usable=True)
 
 
 def _hash(content: Any) -> Digest | None:
@@ -105,7 +103,7 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSch
     """Return the schedule that the spec names now, or why there is none."""
     if spec.schedule.inline is not None:
         if not options.inline_schedules:
-            what, remedy = "this daemon takes shared schedules only", "use spec.schedule.ref"
+            what, remedy = Message(MessageKey.NO_INLINE_SCHEDULES), Message(MessageKey.USE_SHARED_SCHEDULE)
             return Obstacle(Reason.INVALID_SPEC, what, remedy, "spec.schedule.inline")
         return CurrentSchedule(spec.schedule.inline, spec.schedule.inline, "spec.schedule.inline")
     ref = spec.schedule.ref
@@ -114,14 +112,14 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSch
     if where.namespace not in {options.namespace, *options.schedule_namespaces}:
         return Obstacle(
             Reason.INVALID_SPEC,
-            f"{where.namespace} is none that this daemon takes schedules from",
-            "name another, or add it to the setting schedule_namespaces",
+            Message(MessageKey.NO_SCHEDULE_NAMESPACE, namespace=where.namespace),
+            Message(MessageKey.NAME_SCHEDULE_NAMESPACE),
             "spec.schedule.ref.namespace",
         )
     body = cluster.schedule(where)
     if body is None:
-        missing = f"CanarySchedule {where} does not exist"
-        return Obstacle(Reason.SCHEDULE_MISSING, missing, "create it or correct the name")
+        missing = Message(MessageKey.MISSING, kind="CanarySchedule", name=where)
+        return Obstacle(Reason.SCHEDULE_MISSING, missing, Message(MessageKey.CORRECT_NAME))
     version = (body.get("metadata") or {}).get("uid"), (body.get("metadata") or {}).get("generation")
     return CurrentSchedule((where, version), body.get("spec") or {}, "spec", f"CanarySchedule {where}")
 

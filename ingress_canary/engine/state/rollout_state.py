@@ -26,6 +26,7 @@ from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.notices import Audience
+from ingress_canary.domain.status.publish import StoredTexts
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.domain.traffic.router.router import Router
 
@@ -83,8 +84,12 @@ class RolloutState:
     """When the present step began, and what each controller process had counted once it had settled."""
     audience: Audience | None = None
     """Recipients of notifications that its schedule names, as it was last read."""
-    warned: frozenset[tuple[str, str, str]] = frozenset()
-    """Rule, object and field of each warning of preflight that an Event was recorded for."""
+    warned: frozenset[tuple[str, str, str]] | None = None
+    """Rule, object and field of each warning of preflight that an Event was recorded for; None until that is known."""
+    found_before: str | None = None
+    """What the condition Preflight said when this process first read it; empty without one."""
+    stored_texts: StoredTexts = field(default_factory=dict)
+    """What the texts say that this process has stored in the status."""
     taken_over: bool = False
     """Whether it carries the stamp of this process's term, or needs none."""
     rolling_back: datetime | None = None

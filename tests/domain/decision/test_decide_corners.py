@@ -9,6 +9,7 @@ from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
 from tests.domain.world import INTERVAL, World, at_step, deployment, rollout, schedule, with_session, with_spec
@@ -480,14 +481,14 @@ def test_data_that_vanish_again_while_the_shadow_is_made_leave_it_at_weight_0() 
 def test_a_threshold_that_is_no_bucket_bound_is_a_fault_of_the_schedule(step: int) -> None:
     world = at_step(step) if step else World()
     world.settle()
-    wrong = "latency: threshold 0.123 s is not a bucket bound"
+    wrong = verbatim("latency: threshold 0.123 s is not a bucket bound")
     if step:
         with_session(world, misconfigured=wrong, no_data=wrong)
     else:
         world.evaluation = world.observe().current_evaluation
         with_session(world, misconfigured=wrong, no_data=wrong, warmed=999.0)
     world.pass_()
-    assert (world.status.reason, world.status.message) == (Reason.INVALID_SPEC, wrong)
+    assert (world.status.reason, world.status.message) == (Reason.INVALID_SPEC, str(wrong))
     assert world.weight == (50 if step else 0)
 
 
@@ -577,7 +578,7 @@ def test_a_preflight_that_fails_when_the_shadow_must_be_made_anew_keeps_it_away(
 def test_a_missing_workload_without_a_reference_is_named_in_words() -> None:
     world = World(spec=rollout(workload={}), canary=None, stable=None)
     decision = decide(world.observe()._replace(revision=None), world.now)
-    assert "the canary's workload" in decision.status.message
+    assert "the canary's workload" in str(decision.message)
 
 
 # -- writes that are refused ----------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def test_lost_evidence_is_reported_once_and_moves_nothing() -> None:
     lose(world).step(20)
     alerts = [alert for decision in world.decisions for alert in decision.alerts]
     assert [alert.reason for alert in alerts] == [Reason.EVIDENCE_LOST]
-    assert str(Unusable.VERSION) in alerts[0].message
+    assert str(Unusable.VERSION) in str(alerts[0].message)
     assert world.history[: len(before.history)] == [(e.step, e.weight, e.reason) for e in before.history]
     assert str(world.status.analysis_state).startswith("v1."), "what goes on from here is readable again"
 

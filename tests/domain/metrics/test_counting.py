@@ -72,7 +72,7 @@ def last(readings: Sequence[Reading], measures: SliSet = MEASURES) -> Counts | N
 
 def message(counts: object) -> str:
     assert isinstance(counts, NoData | UnknownBound)
-    return counts.message
+    return str(counts.message)
 
 
 CASES: dict[str, tuple[list[Reading], Counts]] = {

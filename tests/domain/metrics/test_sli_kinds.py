@@ -160,7 +160,7 @@ def test_a_kind_of_one_class_and_one_registration_is_counted_and_judged() -> Non
 
 def test_without_its_series_it_has_no_data_and_its_own_words_for_them() -> None:
     silent = judged(canary_drops=0, queue=False)
-    assert (silent.analysis.without_data, silent.no_data) == (("dropped",), "dropped: no series yet of queue jobs")
+    assert (silent.analysis.without_data, str(silent.no_data)) == (("dropped",), "dropped: no series yet of queue jobs")
 
 
 def test_the_model_asks_for_exactly_one_of_all_fields_a_new_one_too() -> None:

@@ -15,6 +15,7 @@ from ingress_canary.domain.reasons.action_results import (
     render_result,
     stale,
 )
+from ingress_canary.domain.reasons.message import verbatim
 
 REFUSALS = get_args(get_type_hints(Refusal)["outcome"])
 
@@ -25,13 +26,13 @@ def test_every_outcome_but_done_is_a_refusal() -> None:
 
 def test_a_result_is_its_outcome_and_why() -> None:
     assert render_result(None) == "done"
-    assert render_result(no_effect("spec.paused is true")) == "no effect: spec.paused is true"
-    assert render_result(stale("it names step 1, this is step 2")) == "stale: it names step 1, this is step 2"
+    assert render_result(no_effect(verbatim("spec.paused is true"))) == "no effect: spec.paused is true"
+    assert render_result(stale(verbatim("it names step 1, this is step 2"))) == "stale: it names step 1, this is step 2"
 
 
 @given(st.sampled_from(REFUSALS), st.text(max_size=400))
 def test_what_is_rendered_is_read_back_and_can_be_stored(outcome: ActionOutcome, why: str) -> None:
-    text = render_result(Refusal(outcome, why))  # type: ignore[arg-type]  # any of them
+    text = render_result(Refusal(outcome, verbatim(why)))  # type: ignore[arg-type]  # any of them
     assert parse_result(text) is outcome
     assert len(ActionStatus(id="1", verb="pause", result=text).result) <= RESULT
 

@@ -9,6 +9,7 @@ from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.publish import published_status
 from tests.domain.decision.test_approvals import approve, waiting
@@ -159,7 +160,7 @@ WARNING = Problem(23, "apply-times", ProblemSeverity.WARNING, "Ingress shop/chec
 SHOWN: dict[Reason, tuple[tuple[Problem, ...], NewerSchedule | None]] = {
     Reason.PREFLIGHT_PASSED: ((), None),
     Reason.PREFLIGHT_WARNING: ((WARNING,), None),
-    Reason.SCHEDULE_CHANGED: ((), NewerSchedule("the schedule was edited", usable=True)),
+    Reason.SCHEDULE_CHANGED: ((), NewerSchedule(verbatim("the schedule was edited"), usable=True)),
 }
 """By what is published beside a decision: what preflight found, and that there is another schedule by now."""
 

@@ -18,7 +18,7 @@ from ingress_canary.domain.reconcile.effects import (
     status_due,
 )
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.publish import shown_status
+from ingress_canary.domain.status.publish import newsworthy_messages, shown_status
 from tests.domain.world import World, at_step, deployment, rollout
 
 SCALED: dict[str, Any] = {
@@ -33,7 +33,9 @@ def next_effects(world: World, *, overdue: bool = False) -> Effects:
     assembled = world.assembled()
     decision = decide(assembled.seen, world.now)
     after = shown_status(decision, world.now, assembled.findings, assembled.seen)
-    return effects(decision, assembled, after, status_due(world.status, after, decision, overdue=overdue))
+    messages = newsworthy_messages(decision, assembled.findings, assembled.seen)
+    due = status_due(world.status, after, decision, messages, world.texts, overdue=overdue)
+    return effects(decision, assembled, after, due)
 
 
 def kinds(made: Effects) -> list[type]:

@@ -111,7 +111,7 @@ def test_one_that_another_writer_lowered_is_honoured_on_both() -> None:
     decision = decided(world, lowered)
     assert (decision.status.phase, decision.status.reason) == (Phase.PAUSED, Reason.INTERVENED)
     assert decision.status.weight == 7
-    assert "lowered by another writer (kubectl-edit): weight 7 % instead of 50 %" in decision.status.message
+    assert "lowered by another writer (kubectl-edit): weight 7 % instead of 50 %" in str(decision.message)
     first, second = (
         write.patch["metadata"]["annotations"]
         for write in writes(world, lowered, decision.status)
@@ -134,7 +134,7 @@ def test_one_that_another_writer_raised_is_put_back_alone() -> None:
     world = at_step(2)
     raised = internal_shadow(world, Exposure(50), annotations={WEIGHT: "90"})
     (patch,) = (write for write in writes(world, raised) if isinstance(write, PatchShadow))
-    assert (patch.shadow.meta.name, patch.undone) == ("internal-canary", ("weight 90 % instead of 50 %",))
+    assert (patch.shadow.meta.name, *map(str, patch.undone)) == ("internal-canary", "weight 90 % instead of 50 %")
 
 
 def test_one_that_another_writer_deleted_takes_both_off() -> None:
@@ -151,7 +151,7 @@ def test_a_terminating_one_is_told_and_both_are_taken_off() -> None:
     held_shadow = internal_shadow(world, Exposure(50), **held)
     decision = decided(world, held_shadow)
     (alert,) = (alert for alert in decision.alerts if alert.reason == Reason.SHADOW_TERMINATING)
-    assert "internal-canary is being deleted and finalizer example.com/keep holds it" in alert.message
+    assert "internal-canary is being deleted and finalizer example.com/keep holds it" in str(alert.message)
     made = writes(world, held_shadow, decision.status)
     assert [type(write) for write in made] == [DeleteShadow, TakeOffShadow]
 

@@ -118,8 +118,8 @@ def test_an_uncalibrated_slo_takes_part_in_every_decision(
     assert analysis.without_data == (("load",) if verdict is Verdict.NO_DATA else ())
     assert (analysis.first_fail_at is not None) is (1.2 in values)
     shown = analysis.statuses[-1]
-    assert (shown.name, shown.verdict, shown.message) == ("load", verdict, analysis.sentences[-1])
-    assert analysis.summary.endswith(f"load: {shown.message}")
+    assert (shown.name, shown.verdict, shown.message) == ("load", verdict, str(analysis.sentences[-1]))
+    assert str(analysis.summary).endswith(f"load: {shown.message}")
 
 
 def test_a_step_a_change_of_stable_and_a_restart_begin_the_row_of_readings_anew() -> None:

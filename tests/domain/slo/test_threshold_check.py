@@ -69,4 +69,4 @@ def test_bounds_are_part_of_what_is_accepted(low: float | None, high: float | No
     ],
 )
 def test_the_sentence_has_the_numbers(ticks: list[tuple[float, float | str]], sentence: str) -> None:
-    assert after(*ticks).sentence == sentence
+    assert str(after(*ticks).sentence) == sentence

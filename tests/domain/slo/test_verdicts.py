@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api.rollout import LogE, RequestTally, Verdict
+from ingress_canary.api.units import format_percent
 from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.reasons.message import format_e_value
 from ingress_canary.domain.slo.sequential_tests import Design
-from ingress_canary.domain.slo.verdicts import SloEvidence, describe, e_value, judge, percent, slo_status, unopposed
+from ingress_canary.domain.slo.verdicts import SloEvidence, describe, judge, slo_status, unopposed
 
 DESIGN = Design(0.01, slos=2, steps=3)
 """Fails at E >= 400, passes at E >= 20."""
@@ -192,16 +194,16 @@ SENTENCES = {
 
 @pytest.mark.parametrize(("given_evidence", "rate", "sentence"), SENTENCES.values(), ids=SENTENCES)
 def test_a_sentence_has_the_numbers(given_evidence: SloEvidence, rate: float | None, sentence: str) -> None:
-    assert describe(DESIGN, given_evidence, 50, rate) == sentence
+    assert str(describe(DESIGN, given_evidence, 50, rate)) == sentence
 
 
 def test_the_number_still_missing_respects_min_requests() -> None:
-    sentence = describe(DESIGN, evidence(), 1000, 10.0)
+    sentence = str(describe(DESIGN, evidence(), 1000, 10.0))
     assert sentence == (
         "canary 0% bad (0 of 600) in this step is proven better than 1% allowed, and needs 400 more requests "
         "for minRequests of 1,000, at the present 10/s about 40s"
     )
-    both = describe(DESIGN, evidence(step=Counts(90, 0, 900, 1), passing=0.5), 1000, None)
+    both = str(describe(DESIGN, evidence(step=Counts(90, 0, 900, 1), passing=0.5), 1000, None))
     assert both == (
         "needs about 910 more canary requests without errors (90 of 1,000 seen), for minRequests of 1,000 and to be "
         "proven better than 1% allowed"
@@ -213,16 +215,16 @@ def test_the_number_still_missing_respects_min_requests() -> None:
     [
         (Counts(), "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"),
         (Counts(90, 1), "canary 1.11% bad (1 of 90) in this step, and nothing is proven bad; no proof was asked for"),
-        (Counts(600, 0), describe(DESIGN, evidence(step=Counts(600, 0)), 50, None)),
+        (Counts(600, 0), str(describe(DESIGN, evidence(step=Counts(600, 0)), 50, None))),
     ],
 )
 def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen: Counts, sentence: str) -> None:
     given = evidence(step=seen, passing=log(50) if seen.n == 600 else 0.5)
-    assert unopposed(DESIGN, given, 50, 0.0) == sentence
+    assert str(unopposed(DESIGN, given, 50, 0.0)) == sentence
 
 
 def test_a_proof_out_of_reach_is_not_promised() -> None:
-    sentence = describe(Design(1e-9), evidence(step=Counts(10**9, 10**9), passing=-1.0), 50, None)
+    sentence = str(describe(Design(1e-9), evidence(step=Counts(10**9, 10**9), passing=-1.0), 50, None))
     assert sentence.endswith("in this step cannot be proven better than 1e-07% allowed at this ratio")
 
 
@@ -251,14 +253,14 @@ def test_a_status_holds_counts_logarithms_and_a_bounded_sentence() -> None:
     ],
 )
 def test_an_e_value_is_readable_however_large(log_e: float, text: str) -> None:
-    assert e_value(log_e) == text
+    assert format_e_value(log_e) == text
 
 
 @pytest.mark.parametrize(
     ("ratio", "text"), [(0, "0%"), (0.010000000000000009, "1%"), (0.12351, "12.4%"), (1, "100%"), (1e-9, "1e-07%")]
 )
 def test_a_ratio_is_read_in_percent(ratio: float, text: str) -> None:
-    assert percent(ratio) == text
+    assert format_percent(ratio) == text
 
 
 LOGS = st.floats(-1e6, 1e6)

@@ -9,6 +9,7 @@ from ingress_canary.api.notification import Notification, Severity
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import ASKING, CRITICAL, WARNING, Reason, severity
 from ingress_canary.domain.status.notices import (
     BODY,
@@ -121,7 +122,7 @@ def test_everybody_is_notified_each_by_their_own_namespace() -> None:
     assert [(one.notification, one.secret.namespace) for one in found] == [("all", "ingress-canary"), ("chat", "shop")]
 
 
-HELD = Alert(Reason.SLO_VIOLATED, "held")
+HELD = Alert(Reason.SLO_VIOLATED, verbatim("held"))
 
 
 def after(before: RolloutStatus, now: datetime, *alerts: Alert, reason: str = "Baking") -> RolloutStatus:

@@ -7,6 +7,8 @@ import pytest
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import compare, fingerprint, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
@@ -101,7 +103,7 @@ def test_a_removed_owner_is_put_back() -> None:
     shadow = Ingress.of(made)
     assert not untouched(ROUTER, shadow)
     drift = compare(ROUTER, shadow, WANTED, _manifest())
-    assert (drift.raised, drift.lowered) == (("its owner was removed or changed",), ())
+    assert (drift.raised, drift.lowered) == ((Message(MessageKey.DRIFT_OWNER),), ())
     assert merge_patch(ROUTER, shadow, _manifest()) == {"metadata": {"ownerReferences": owners}}
     # a weight that this daemon was still to write is nobody's lowering
     drift = compare(ROUTER, shadow, Exposure(80, STAFF, "canary"), _manifest(Exposure(80, STAFF, "canary")))

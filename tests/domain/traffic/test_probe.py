@@ -6,6 +6,7 @@ import pytest
 
 from ingress_canary.api.rollout import Probe
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObservation, judge_effect
 from ingress_canary.domain.traffic.probe import (
@@ -74,12 +75,12 @@ def test_only_an_answer_that_one_of_the_versions_gave_says_anything(
 ) -> None:
     answer = read_probe_answer(ASKED, NOW, code, headers)
     assert (answer.by_canary, answer.at) == (by_canary, NOW)
-    assert expected in answer.message
+    assert expected in str(answer.message)
 
 
-RIGHT = ProbeAnswer(NOW, by_canary=True, message="right")
-WRONG = ProbeAnswer(NOW, by_canary=False, message="wrong")
-MUTE = ProbeAnswer(NOW - timedelta(seconds=1), by_canary=None, message="mute")
+RIGHT = ProbeAnswer(NOW, by_canary=True, message=verbatim("right"))
+WRONG = ProbeAnswer(NOW, by_canary=False, message=verbatim("wrong"))
+MUTE = ProbeAnswer(NOW - timedelta(seconds=1), by_canary=None, message=verbatim("mute"))
 
 
 @pytest.mark.parametrize(
@@ -103,4 +104,4 @@ def test_a_wrong_answer_is_no_effect_a_right_one_fills_what_the_share_leaves_ope
 ) -> None:
     shown = judge_effect(seen)
     assert shown.state is state
-    assert message in shown.message
+    assert message in str(shown.message)

@@ -5,6 +5,7 @@ a time, and it is void as soon as evidence begins anew, because it was given for
 """
 
 from datetime import datetime
+from typing import assert_never
 
 from ingress_canary.api.rollout import ApprovalStatus, Phase
 from ingress_canary.api.schedule import Approval, ApprovalWhen, OnTimeout
@@ -12,6 +13,8 @@ from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
 from ingress_canary.domain.reasons.action_results import Refusal, no_effect, stale
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import PlannedStep
@@ -38,18 +41,16 @@ def approve(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     """Record a person's approval of a step and end the pause that waited for it."""
     status, record = seen.status, seen.status.approval
     if record is None or record.given_at is not None:
-        return no_effect("no step waits for an approval")
+        return no_effect(Message(MessageKey.NO_APPROVAL_AWAITED))
     if record.step != action.step:
-        return stale(f"it names step {action.step}, what waits for an approval is step {record.step}")
+        return stale(Message(MessageKey.OTHER_STEP_AWAITED, named=action.step, awaited=record.step))
     pause = status.pause
     ends = pause is not None and pause.until_approved
     phase = pause.returns_to if pause is not None and ends else status.phase
     given = record.updated(given_at=now)
-    message = (
-        f"a person approved {seen.schedule.walk.at(record.step).title}"
-        if seen.compiled
-        else f"step {record.step} approved"
-    )
+    message = Message(MessageKey.APPROVED_UNREAD, index=record.step)
+    if seen.compiled:
+        message = Message(MessageKey.APPROVED, step=seen.schedule.walk.at(record.step).title)
     return transition(
         seen, now, phase, Reason.APPROVED, message, wants_evidence=True, approval=given, pause=None if ends else pause
     )  # fmt: skip
@@ -74,11 +75,11 @@ def _ask(seen: Observation, now: datetime, step: PlannedStep, approval: Approval
 def _wait(seen: Observation, now: datetime, step: PlannedStep, approval: Approval, record: ApprovalStatus) -> Decision:
     if now < record.until:
         return hold(seen, Reason.AWAITING_APPROVAL, _message(seen, step, approval, record), wants_evidence=True)
-    late = f"nobody approved {step.title} until {_format_time(record.until)}"
+    late = Message(MessageKey.NOBODY_APPROVED, step=step.title, until=record.until)
     if approval.on_timeout is OnTimeout.ROLLBACK:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.APPROVAL_TIMED_OUT, late)
     overdue = record.updated(overdue=True)
-    message = f"{late}; to go on: {approve_command(seen)}"
+    message = Message(MessageKey.APPROVAL_OVERDUE, late=late, name=seen.key.name, namespace=seen.key.namespace)
     if approval.on_timeout is OnTimeout.PAUSE:
         pause = pause_by_daemon(seen, until_approved=True)
         return transition(
@@ -98,22 +99,23 @@ def _wait(seen: Observation, now: datetime, step: PlannedStep, approval: Approva
     )
 
 
-def _message(seen: Observation, step: PlannedStep, approval: Approval, record: ApprovalStatus) -> str:
-    what = f"{step.title} is entered" if approval.when is ApprovalWhen.BEFORE else f"{step.title} is left"
-    then = {
-        OnTimeout.HOLD: "then it goes on waiting",
-        OnTimeout.PAUSE: "then it pauses",
-        OnTimeout.ROLLBACK: "then it is rolled back",
-    }[approval.on_timeout]
-    return (
-        f"{what} when a person approves it, asked until {_format_time(record.until)} ({then}): {approve_command(seen)}"
-    )
+def _message(seen: Observation, step: PlannedStep, approval: Approval, record: ApprovalStatus) -> Message:
+    what = Message(MessageKey.STEP_LEFT, step=step.title)
+    if approval.when is ApprovalWhen.BEFORE:
+        what = Message(MessageKey.STEP_ENTERED, step=step.title)
+    return Message(
+        MessageKey.AWAITING_APPROVAL, what=what, until=record.until, then=_on_timeout(approval.on_timeout),
+        name=seen.key.name, namespace=seen.key.namespace,
+    )  # fmt: skip
 
 
-def approve_command(seen: Observation) -> str:
-    """Return the command line that approves the step."""
-    return f"ingress-canary approve {seen.key.name} -n {seen.key.namespace}"
-
-
-def _format_time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%SZ}"
+def _on_timeout(then: OnTimeout) -> Message:
+    match then:
+        case OnTimeout.HOLD:
+            return Message(MessageKey.THEN_WAITS)
+        case OnTimeout.PAUSE:
+            return Message(MessageKey.THEN_PAUSES)
+        case OnTimeout.ROLLBACK:
+            return Message(MessageKey.THEN_ROLLS_BACK)
+        case _:
+            assert_never(then)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.rollout import AT_REST, ActionStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.actions.approval import approve
 from ingress_canary.domain.decision.actions.rollout_control import (
     abort,
@@ -21,7 +20,9 @@ from ingress_canary.domain.decision.rules.external_changes import external_chang
 from ingress_canary.domain.decision.rules.rollout_facts import is_restoring, is_target_replaced
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
 from ingress_canary.domain.reasons.action_results import ActionOutcome, Refusal, no_effect, render_result, stale
-from ingress_canary.domain.reasons.verbs import NOTE, Action, Verb
+from ingress_canary.domain.reasons.message import Message, verbatim
+from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.verbs import Action, Verb
 
 VerbHandler = Callable[[Observation, datetime, Action], Decision | Refusal]
 """What carries out one verb, or returns why it cannot."""
@@ -66,7 +67,11 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
         id=action.id, verb=action.verb or action.text[:32], result=render_result(refusal), note=action.note
     )  # fmt: skip
     status = decision.status.updated(last_action=record)
-    return decision._replace(status=status, moved=decision.moved or (external.moved if external else None))
+    if external is None:
+        return decision._replace(status=status)
+    return decision._replace(
+        status=status, moved=decision.moved or external.moved, message=decision.message or external.message
+    )
 
 
 def _carry_out(seen: Observation, now: datetime, action: Action, *, raced: bool) -> tuple[Decision, Refusal | None]:
@@ -77,7 +82,7 @@ def _carry_out(seen: Observation, now: datetime, action: Action, *, raced: bool)
         fail = slo_failure(seen, now) if action.verb.row.raises_exposure else None
         if fail is not None:
             # weight does not rise in the very pass that proves a fail
-            return fail, no_effect("this very pass proves the canary bad")
+            return fail, no_effect(Message(MessageKey.PROVEN_BAD_NOW))
         outcome = handler_of(action.verb)(seen, now, action)
     if isinstance(outcome, Refusal):
         return leave_unchanged(seen, wants_evidence=seen.status.phase not in AT_REST), outcome
@@ -88,13 +93,13 @@ def _refusal(seen: Observation, action: Action, *, raced: bool) -> Refusal | Non
     """Return why an action is refused whatever its verb does: it is malformed, stale, or blocked."""
     status = seen.status
     if action.verb is None or action.problem:
-        return Refusal(ActionOutcome.MALFORMED, str(action.problem))
+        return Refusal(ActionOutcome.MALFORMED, verbatim(str(action.problem)))
     if action.revision is not None and action.revision != status.revision:
-        return stale(f"it names revision {action.revision}, this is {status.revision}")
+        return stale(Message(MessageKey.OTHER_REVISION, named=action.revision, present=status.revision))
     if action.verb is not Verb.ABORT and is_restoring(seen):
-        return no_effect("stable gets its images back, and then the canary goes; abort takes it off at once")
+        return no_effect(Message(MessageKey.IS_RESTORING))
     if action.verb.row.on_sight and (raced or is_target_replaced(seen)):
-        return stale("the shadow, the spec or the canary has just been changed; look again")
+        return stale(Message(MessageKey.JUST_CHANGED))
     return None
 
 
@@ -102,8 +107,7 @@ def _with_note(decision: Decision, note: str) -> Decision:
     """Return the decision with the sender's note appended to its history entry and message."""
     if not note or decision.moved is None:
         return decision
-    message = f"{decision.moved.message[: MESSAGE_LENGTH - NOTE - 3]} ({note})"
-    entry = decision.moved.updated(message=message)
-    history = [*decision.status.history[:-1], entry]
-    status = decision.status.updated(message=message, history=history)
-    return decision._replace(status=status, moved=entry)
+    message = Message(MessageKey.NOTED, message=decision.message, note=note)
+    entry = decision.moved.updated(message=str(message))
+    status = decision.status.updated(history=[*decision.status.history[:-1], entry])
+    return decision._replace(status=status, moved=entry, message=message)

@@ -13,6 +13,8 @@ from ingress_canary.domain.decision.outcomes import enter_step, transition, with
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.action_results import Refusal, no_effect, stale
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 
@@ -25,11 +27,12 @@ def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal
     assert seen.status.step is not None
     index, walk = seen.status.step.index, seen.schedule.walk
     if action.step != index:
-        return stale(f"it names step {action.step}, this is step {index}")
-    message = f"a person skipped {walk.at(index).title}"
+        return stale(Message(MessageKey.OTHER_STEP, named=action.step, present=index))
+    step = walk.at(index).title
     if index < len(walk):
+        message = Message(MessageKey.SKIPPED, step=step)
         return enter_step(_with_fresh_evidence(seen, index), now, index + 1, Reason.SKIPPED, message, pause=None)
-    message += "; waiting for stable to become the new version"
+    message = Message(MessageKey.SKIPPED_LAST, step=step)
     return transition(
         seen, now, Phase.PROMOTING, Reason.SKIPPED, message, wants_evidence=True, pause=None, approval=None
     )
@@ -43,8 +46,8 @@ def promote(seen: Observation, now: datetime, _action: Action) -> Decision | Ref
     assert seen.status.step is not None
     index, last = seen.status.step.index, len(seen.schedule.walk)
     if index >= last:
-        return no_effect("this is the last step; skip leaves it for the promotion")
-    message = f"a person went from step {index} to {seen.schedule.walk.at(last).title}"
+        return no_effect(Message(MessageKey.IS_LAST_STEP))
+    message = Message(MessageKey.WENT_TO_LAST, index=index, step=seen.schedule.walk.at(last).title)
     return enter_step(_with_fresh_evidence(seen, index), now, last, Reason.SKIPPED, message, pause=None)
 
 
@@ -52,16 +55,16 @@ def restart(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     """Begin again at the first step with the schedule as it is now; the canary is taken off traffic first."""
     status = seen.status
     if status.phase is Phase.ROLLED_BACK:
-        return no_effect("it was rolled back; say retry")
+        return no_effect(Message(MessageKey.ROLLED_BACK_ALREADY))
     if status.phase not in IN_FLIGHT:
         return nothing_to_do(seen, action)
     if is_promoting(seen) and (status.copying is not None or status.finishing or is_stable_replaced(seen)):
-        return no_effect("stable is becoming the new version; finish that, or abort")
+        return no_effect(Message(MessageKey.STABLE_IS_BECOMING))
     if seen.outdated is not None and not seen.outdated.usable:
         return no_effect(seen.outdated.why)
     # as in newer_revision: with cookie affinity, or with another writer, weight 0 does not take every client off
     off = without_shadow() if seen.sticky or leaves_shadow_alone(status) else without_traffic()
-    message = f"a person began revision {seen.revision or status.revision} anew, with the schedule as it is now"
+    message = Message(MessageKey.RESTARTED, revision=seen.revision or status.revision)
     return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 
 
@@ -69,23 +72,23 @@ def _refusal(seen: Observation) -> Refusal | None:
     """Return why skip and promote may not send more requests to the canary now; None when they may."""
     status, pause = seen.status, seen.status.pause
     if is_promoting(seen) or status.phase not in IN_FLIGHT or status.step is None:
-        return no_effect(f"no step is under way in phase {status.phase}")
+        return no_effect(Message(MessageKey.NO_STEP, phase=status.phase))
     if seen.spec.paused or (pause is not None and pause.by is PausedBy.SPEC):
-        return no_effect("spec.paused is true; set it to false")
+        return no_effect(Message(MessageKey.PAUSED_BY_SPEC_STILL))
     if seen.frozen is not None:
-        return no_effect(f"nothing advances anywhere: {seen.frozen}")
+        return no_effect(Message(MessageKey.FROZEN_ANYWHERE, why=seen.frozen))
     if seen.obstacles:
-        return no_effect(str(seen.obstacles[0]))
+        return no_effect(seen.obstacles[0].message)
     if leaves_shadow_alone(status):
-        return no_effect("another writer keeps changing the shadow; find it, then resume")
+        return no_effect(Message(MessageKey.DRIFT_FIGHT_GOES_ON))
     if not seen.has_shadows or status.shadow is None or status.shadow.uid is None:
-        return no_effect("the canary is off traffic, and the step is taken again first")
+        return no_effect(Message(MessageKey.CANARY_IS_OFF))
     if wanted_exposure(status) != seen.schedule.walk.at(status.step.index).exposure:
-        return no_effect("another writer has lowered what the step exposes; resume first")
+        return no_effect(Message(MessageKey.EXPOSURE_LOWERED))
     if not seen.canary_ready:
-        return no_effect(f"Service {seen.spec.canary_service} has no ready endpoint")
+        return no_effect(Message(MessageKey.WITHOUT_ENDPOINT, service=seen.spec.canary_service))
     if seen.current_evaluation.analysis.failed:
-        return no_effect("the canary was proven bad; resume judges the step anew, abort takes it off")
+        return no_effect(Message(MessageKey.PROVEN_BAD))
     return None
 
 

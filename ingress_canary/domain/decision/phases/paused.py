@@ -7,6 +7,8 @@ from ingress_canary.api.rollout import PausedBy, PauseStatus, PauseStatusChanges
 from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
 from ingress_canary.domain.decision.outcomes import enter_step, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNREAD = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING})
@@ -18,7 +20,7 @@ def pause_by_spec(seen: Observation, now: datetime) -> Decision | None:
     status = seen.status
     if seen.spec.paused and status.phase in (Phase.PROGRESSING, Phase.PROMOTING):
         pause = PauseStatus(by=PausedBy.SPEC, returns_to=status.phase)
-        message = f"spec.paused is true; holding {status.weight:g} %"
+        message = Message(MessageKey.PAUSED_BY_SPEC, weight=status.weight)
         return transition(seen, now, Phase.PAUSED, Reason.PAUSED_BY_USER, message, wants_evidence=True, pause=pause)
     if not seen.spec.paused and status.pause is not None and status.pause.by is PausedBy.SPEC:
         return resume(seen, now)
@@ -34,7 +36,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     status, pause = seen.status, seen.status.pause
     if status.phase is not Phase.PAUSED or pause is None:
         return None
-    message = "resumed by a person"
+    message = Message(MessageKey.RESUMED)
     if status.step is None:
         return transition(seen, now, Phase.PENDING, Reason.RESUMED, message, wants_evidence=True, pause=None)
     promotes = pause.returns_to is Phase.PROMOTING
@@ -57,10 +59,12 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
         )
     if pause.fresh_evidence:
         afresh = seen._replace(evaluation=seen.current_evaluation.anew(status.step.index))
-        return enter_step(afresh, now, status.step.index, Reason.RESUMED, f"{message}, with fresh evidence", pause=None)
+        message = Message(MessageKey.RESUMED_AFRESH)
+        return enter_step(afresh, now, status.step.index, Reason.RESUMED, message, pause=None)
     exposure = seen.schedule.walk.at(status.step.index).exposure
     if not promotes and wanted_exposure(status) != exposure:
-        return enter_step(seen, now, status.step.index, Reason.RESUMED, f"{message}, at the step's weight", pause=None)
+        message = Message(MessageKey.RESUMED_AT_WEIGHT)
+        return enter_step(seen, now, status.step.index, Reason.RESUMED, message, pause=None)
     routing = RoutingStatus(header=exposure.header, cookie=exposure.cookie)
     # images that another writer has replaced are set once more: that is what a person asks for with resume
     again = status.copying and status.copying.updated(done=False)

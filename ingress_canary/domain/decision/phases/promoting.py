@@ -7,6 +7,8 @@ from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.decision.rules.copy_images import copy_to_stable
 from ingress_canary.domain.decision.rules.rollout_facts import is_promoted, why_stable_unready
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -16,14 +18,13 @@ def promoting_phase(seen: Observation, now: datetime) -> Decision:
     if not status.finishing and not is_promoted(seen):
         if status.copying is not None or seen.spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
             return copy_to_stable(seen)
-        message = "waiting for stable to become the new version; say finish when it is"
-        return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True)
+        return hold(seen, Reason.AWAITING_STABLE, Message(MessageKey.AWAITING_STABLE), wants_evidence=True)
     lacking = why_stable_unready(seen)
     if lacking is not None:
         # stable has had them: if another writer replaces the images, they are not set again
         there = status.copying and status.copying.updated(done=True)
         return hold(seen, Reason.STABLE_NOT_READY, lacking, wants_evidence=True, copying=there)
-    message = f"revision {status.revision} is stable now; the shadow is removed"
+    message = Message(MessageKey.PROMOTED, revision=status.revision)
     return finish(
         seen, now, Phase.SUCCEEDED, Reason.PROMOTED, message, stable_revision=status.revision, failed_revision=None
     )

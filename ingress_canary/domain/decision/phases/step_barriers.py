@@ -19,7 +19,7 @@ Barrier = Callable[[Observation, datetime, int], Decision | None]
 def _calendar_barrier(seen: Observation, now: datetime, onto: int) -> Decision | None:
     """Hold until the window opens or a freeze ends; evidence of stable is read meanwhile."""
     shut = calendar_obstacle(seen, now, onto)
-    return None if shut is None else hold(seen, shut.reason, str(shut), wants_evidence=True)
+    return None if shut is None else hold(seen, shut.reason, shut.message, wants_evidence=True)
 
 
 BARRIERS: tuple[Barrier, ...] = (await_approval, _calendar_barrier, await_gates)

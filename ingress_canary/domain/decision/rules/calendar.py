@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Observation, Obstacle
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.windows import Calendar
 
@@ -17,22 +18,25 @@ def calendar_obstacle(seen: Observation, now: datetime, onto: int) -> Obstacle |
         return None
     freeze = calendar.frozen(now)
     if freeze is not None:
-        why = f" ({freeze.reason})" if freeze.reason else ""
         until = calendar.format_time(freeze.span.end)
-        return Obstacle(Reason.FROZEN, f"frozen{why} until {until}", _next(seen, calendar, now, onto))
+        what = Message(MessageKey.FREEZE, until=until)
+        if freeze.reason:
+            what = Message(MessageKey.FREEZE_BECAUSE, why=freeze.reason, until=until)
+        return Obstacle(Reason.FROZEN, what, _next(seen, calendar, now, onto))
     if not calendar.open(now):
-        return Obstacle(Reason.OUTSIDE_WINDOW, "the window is closed", _next(seen, calendar, now, onto))
+        return Obstacle(Reason.OUTSIDE_WINDOW, Message(MessageKey.WINDOW_CLOSED), _next(seen, calendar, now, onto))
     needed, closes = _needed(seen, onto), calendar.closes(now)
     if closes is not None and closes - now < needed:
-        takes = f"step {onto} takes at least {format_seconds(needed.total_seconds())}"
-        why = f"{takes}, and the window closes at {calendar.format_time(closes)}"
-        return Obstacle(Reason.OUTSIDE_WINDOW, why, _next(seen, calendar, now, onto))
+        what = Message(
+            MessageKey.WINDOW_TOO_SHORT, index=onto, needed=needed.total_seconds(), closes=calendar.format_time(closes)
+        )
+        return Obstacle(Reason.OUTSIDE_WINDOW, what, _next(seen, calendar, now, onto))
     return None
 
 
 def freeze_obstacle(reason: str) -> Obstacle:
     """Return the obstacle of a freeze of the whole daemon."""
-    return Obstacle(Reason.FROZEN, f"nothing advances anywhere: {reason}")
+    return Obstacle(Reason.FROZEN, Message(MessageKey.FROZEN_ANYWHERE, why=reason))
 
 
 def _needed(seen: Observation, onto: int) -> timedelta:
@@ -43,6 +47,8 @@ def _needed(seen: Observation, onto: int) -> timedelta:
     return timedelta(seconds=walk.at(onto).bake) + seen.schedule.spec.analysis.settle
 
 
-def _next(seen: Observation, calendar: Calendar, now: datetime, onto: int) -> str:
+def _next(seen: Observation, calendar: Calendar, now: datetime, onto: int) -> Message:
     opens = calendar.opens(now, _needed(seen, onto))
-    return "it never opens for that long" if opens is None else f"goes on at {calendar.format_time(opens)}"
+    if opens is None:
+        return Message(MessageKey.NEVER_OPENS)
+    return Message(MessageKey.GOES_ON_AT, at=calendar.format_time(opens))

@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, leave_unchanged
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoted, is_promoting, is_stable_replaced
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -26,15 +27,12 @@ def no_ready_endpoints(seen: Observation, now: datetime) -> Decision | None:
     spent = max(0.0, (now - since).total_seconds()) if since else 0.0
     service = seen.spec.canary_service
     if spent >= limit:
-        message = f"Service {service} had no ready endpoint for {format_seconds(spent)}"
+        message = Message(MessageKey.NO_ENDPOINT_FOR, service=service, spent=spent)
         return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if status.phase is Phase.PAUSED:
         # the reason of the pause matters more to a person, so it stays in the status
         return leave_unchanged(seen, wants_evidence=True, not_ready_since=since or now)
-    message = (
-        f"Service {service} has no ready endpoint, and all requests go to stable; "
-        f"rolled back after {format_seconds(limit)} of that, {format_seconds(limit - spent)} to go"
-    )
+    message = Message(MessageKey.NO_ENDPOINT, service=service, limit=limit, left=limit - spent)
     return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, alert=True, not_ready_since=since or now)
 
 

@@ -7,6 +7,8 @@ from ingress_canary.domain.decision.observation import Decision, Observation, le
 from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -18,16 +20,14 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     gone = seen.is_shadow_lost
     if status.phase is Phase.PENDING:
         # no traffic yet, so there is nothing to pause: the shadow is created again when the rollout begins
-        return (
-            hold(seen, Reason.SETTLING, "the shadow is gone", wants_evidence=True, **without_shadow()) if gone else None
-        )
+        lost = Message(MessageKey.SHADOW_GONE)
+        return hold(seen, Reason.SETTLING, lost, wants_evidence=True, **without_shadow()) if gone else None
     if status.copying is not None and status.copying.undo is not None:
         # stable gets its images back meanwhile, and that goes on
         changes = exposure_taken_away(seen)
         return leave_unchanged(seen, wants_evidence=True, **changes) if changes else None
     if gone:
-        message = "the shadow was deleted by another writer; nothing is put back until resume"
-        pause = pause_by_daemon(seen)
+        message, pause = Message(MessageKey.SHADOW_DELETED), pause_by_daemon(seen)
         return transition(seen, now, Phase.PAUSED, Reason.INTERVENED, message, **without_shadow(pause=pause))
     drift = seen.drift
     if drift is None or not drift.lowered:
@@ -36,7 +36,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     if status.phase is Phase.PAUSED and left == wanted_exposure(status):
         # honoured already: the rest of the shadow is not restored while the shadow is left alone
         return None
-    message = f"lowered by another writer ({seen.lowered_by or 'unknown'}): {'; '.join(drift.lowered)}; resume to go on"
+    message = Message(MessageKey.LOWERED, manager=seen.lowered_by or "unknown", changes=drift.lowered)
     return transition(
         seen,
         now,
@@ -67,8 +67,5 @@ def conflicting_writer(seen: Observation, now: datetime) -> Decision | None:
     if not seen.fighting or leaves_shadow_alone(status) or status.phase not in IN_FLIGHT or status.shadow is None:
         return None
     pause = pause_by_daemon(seen, hands_off=True)
-    message = (
-        f"another writer ({seen.fighting}) keeps changing the shadow, which is left as it makes it from now on; "
-        "find it, then resume, or abort to take the canary off"
-    )
+    message = Message(MessageKey.DRIFT_FIGHT, manager=seen.fighting)
     return transition(seen, now, Phase.PAUSED, Reason.DRIFT_FIGHT, message, wants_evidence=True, pause=pause)

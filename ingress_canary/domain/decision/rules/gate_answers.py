@@ -10,7 +10,6 @@ from typing import assert_never
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnReject
 from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
-from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.gates.schedule import (
@@ -23,6 +22,8 @@ from ingress_canary.domain.gates.schedule import (
     selects,
     waiting_message,
 )
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 UNANSWERED = 3
@@ -90,7 +91,7 @@ def _on_rejection(seen: Observation, now: datetime, gate_question: Question) -> 
 
 
 def _pause_on_rejection(seen: Observation, now: datetime, gate_question: Question) -> Decision:
-    message = f"{_rejection(seen, gate_question)}; resume asks it again"
+    message = Message(MessageKey.GATE_PAUSES, rejection=_rejection(seen, gate_question))
     pause = PauseStatus(by=PausedBy.DAEMON, returns_to=seen.status.phase)
     wants_evidence = seen.status.shadow is not None
     return transition(
@@ -126,17 +127,21 @@ def _rejection_alerts(questions: tuple[Question, ...], records: dict[str, GateSt
     for gate_question in questions:
         record = records[gate_question.gate.name]
         if gate_question.gate.when is GateWhen.DURING_STEP and record.verdict is GateVerdict.REJECTED:
-            message = f"{gate_title(gate_question)} {record.verdict}: {record.message}"
-            yield Alert(Reason.GATE_REJECTED, message[:MESSAGE_LENGTH])
+            yield Alert(Reason.GATE_REJECTED, _answer(gate_question, record))
 
 
 def _verdict(seen: Observation, gate_question: Question, now: datetime) -> GateVerdict:
     return current_verdict(gate_question, record_of(seen.status.gates, gate_question), now, seen.interval)
 
 
-def _rejection(seen: Observation, gate_question: Question) -> str:
-    record = record_of(seen.status.gates, gate_question)
-    return f"{gate_title(gate_question)} {record.verdict}: {record.message}"
+def _rejection(seen: Observation, gate_question: Question) -> Message:
+    return _answer(gate_question, record_of(seen.status.gates, gate_question))
+
+
+def _answer(gate_question: Question, record: GateStatus) -> Message:
+    return Message(
+        MessageKey.GATE_ANSWERED, gate=gate_title(gate_question), verdict=record.verdict, answer=record.message
+    )
 
 
 def _gates_of(seen: Observation, *when: GateWhen) -> list[Gate]:

@@ -21,6 +21,8 @@ from ingress_canary.domain.decision.rules.rollout_facts import (
     is_target_replaced,
     targets_other_objects,
 )
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -34,20 +36,20 @@ def newer_revision(seen: Observation, now: datetime) -> Decision | None:
         return None
     moved_away = targets_other_objects(seen)
     if seen.same_version and not moved_away:
-        message = f"the canary was set back to stable's version; revision {status.revision} is off"
+        message = Message(MessageKey.SET_BACK_TO_STABLE, revision=status.revision)
         return finish(seen, now, Phase.SUCCEEDED, Reason.SUPERSEDED, message, revision=seen.revision)
-    message = f"revision {seen.revision} replaces {status.revision}"
+    message = Message(MessageKey.REVISION_REPLACED, revision=seen.revision, former=status.revision)
     if not is_new_revision(seen):
-        message = f"the canary's pod template has changed under revision {status.revision}"
+        message = Message(MessageKey.TEMPLATE_CHANGED, revision=status.revision)
     if moved_away:
-        message = "the spec names another Ingress, Service or shadow than the rollout began with"
+        message = Message(MessageKey.OTHER_OBJECTS)
     # with cookie affinity weight 0 does not take clients off (rule 16), and another writer would not let it be
     takes_off = seen.sticky or moved_away or leaves_shadow_alone(status)
     off = without_shadow() if takes_off else without_traffic()
     if pause is None or pause.fresh_evidence:
         return begin_rollout(seen, now, Phase.PENDING, Reason.SUPERSEDED, message, **off)
     off["pause"] = pause.updated(returns_to=Phase.PENDING, hands_off=False)
-    message += "; still paused, resume to begin"
+    message = Message(MessageKey.STILL_PAUSED, why=message)
     return begin_rollout(seen, now, Phase.PAUSED, Reason.SUPERSEDED, message, **off)
 
 
@@ -64,7 +66,7 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
         return None
     return transition(
         seen, now, status.phase, Reason.STABLE_CHANGED,
-        "stable became another version; evidence starts anew at the same step", wants_evidence=True,
+        Message(MessageKey.STABLE_CHANGED), wants_evidence=True,
         evaluation=seen.current_evaluation.anew(status.step.index), approval=None,
         baseline=baseline.updated(compared=seen.stable_hash),
         step=status.step.updated(started_at=now, baked_seconds=0.0, held_seconds=0.0),
@@ -72,7 +74,7 @@ def stable_workload_change(seen: Observation, now: datetime) -> Decision | None:
 
 
 def begin_rollout(
-    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: str, **changes: Unpack[OutcomeChanges]
+    seen: Observation, now: datetime, phase: Phase, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision to begin a rollout of the canary's present revision, with nothing kept of an earlier one."""
     fresh: OutcomeChanges = {**not_started(), "revision": seen.revision or seen.status.revision, **changes}

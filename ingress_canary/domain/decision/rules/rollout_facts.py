@@ -5,6 +5,8 @@ from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.decision.outcomes import target_digest
 from ingress_canary.domain.objects.digest import same
 from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 
 IN_FLIGHT = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 
@@ -51,15 +53,16 @@ def is_restoring(seen: Observation) -> bool:
     return seen.status.copying is not None and seen.status.copying.undo is not None
 
 
-def why_stable_unready(seen: Observation) -> str | None:
+def why_stable_unready(seen: Observation) -> Message | None:
     """Return why stable cannot carry all traffic: fewer ready endpoints than at the start, or still rolling out."""
     baseline = seen.status.baseline
     needed = max(baseline.ready_endpoints if baseline else 1, 1)
     rolled_out = seen.stable is None or seen.stable.rolled_out
     if seen.stable_ready >= needed and rolled_out:
         return None
-    state = "" if rolled_out else " and is still rolling out"
-    return f"stable has {seen.stable_ready} of {needed} ready endpoints{state}"
+    if rolled_out:
+        return Message(MessageKey.STABLE_LACKS_ENDPOINTS, ready=seen.stable_ready, needed=needed)
+    return Message(MessageKey.STABLE_ROLLS_OUT, ready=seen.stable_ready, needed=needed)
 
 
 def is_target_replaced(seen: Observation) -> bool:

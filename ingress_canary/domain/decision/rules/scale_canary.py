@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 
 from ingress_canary.api.rollout import Phase, ScaleStatus, WorkloadKind
-from ingress_canary.api.units import format_seconds
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import workload_title
 from ingress_canary.domain.workload.scale_canary import concerns, replicas_due
@@ -29,14 +30,18 @@ def await_replicas(seen: Observation, now: datetime) -> Decision | None:
     since = None if seen.canary_ready else seen.status.not_ready_since or now
     spent = max(0.0, (now - since).total_seconds()) if since else 0.0
     if spent >= limit:
-        without = f"had no ready endpoint for {format_seconds(spent)}"
-        message = f"{workload_title(canary)} was given {scale.wanted} replicas and {without}"
+        message = Message(
+            MessageKey.SCALED_IN_VAIN, workload=workload_title(canary), replicas=scale.wanted, spent=spent
+        )
         return finish(seen, now, Phase.ROLLED_BACK, Reason.CANARY_NOT_READY, message)
     if seen.denied is not None:
-        message = f"{workload_title(canary)} is to get {scale.wanted} replicas, and that was refused: {seen.denied}"
+        message = Message(
+            MessageKey.SCALING_REFUSED, workload=workload_title(canary), replicas=scale.wanted, why=seen.denied
+        )
     else:
-        left = format_seconds(limit - spent)
-        message = f"{workload_title(canary)} gets {scale.wanted} replicas; rolled back unless one is ready in {left}"
+        message = Message(
+            MessageKey.SCALING, workload=workload_title(canary), replicas=scale.wanted, left=limit - spent
+        )
     return hold(seen, Reason.CANARY_NOT_READY, message, wants_evidence=True, scale=scale, not_ready_since=since)
 
 

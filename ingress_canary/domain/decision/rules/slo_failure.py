@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase, Verdict
+from ingress_canary.api.rollout import Phase
 from ingress_canary.api.schedule import OnFailure
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
@@ -15,6 +15,8 @@ from ingress_canary.domain.decision.rules.rollout_facts import (
     is_promoting,
     is_stable_replaced,
 )
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -23,9 +25,7 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
     status = seen.status
     if status.phase not in IN_FLIGHT or seen.evaluation is None or not seen.evaluation.analysis.failed:
         return None
-    message = "; ".join(
-        f"{slo.name}: {slo.message}" for slo in seen.evaluation.analysis.statuses if slo.verdict is Verdict.FAIL
-    )
+    message = seen.evaluation.analysis.failure
     replacing = is_promoting(seen) and (is_stable_replaced(seen) or is_promoted(seen))
     rolls_back = seen.schedule.spec.on_failure is OnFailure.ROLLBACK
     if rolls_back and has_copy_begun(seen):
@@ -38,9 +38,9 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
     if replacing and status.finishing:
         return None
     if replacing:
-        held = f"{message}; stable already runs the new version, so taking the canary off would help nobody"
+        held = Message(MessageKey.FAILED_TOO_LATE, evidence=message)
         if has_copy_begun(seen):
-            held += ": abort puts stable's images back first"
+            held = Message(MessageKey.FAILED_WHILE_COPYING, evidence=message)
         return hold(seen, Reason.SLO_VIOLATED, held, wants_evidence=True, alert=True)
     if status.pause is not None and status.pause.fresh_evidence:
         return None

@@ -9,6 +9,8 @@ from typing import Any
 
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.domain.objects.views import Ingress, Json, ShadowObject
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION, class_name
 from ingress_canary.domain.traffic.router.router import ShadowEdits
 
@@ -42,11 +44,11 @@ class IngressShadow(ABC):
         now, then = set(_paths(ingress)), set(_paths(wanted))
         added = now - then or ingress.default_backend
         removed = then - now or ingress.class_name != wanted.class_name
-        others = ", ".join(sorted(self._changed_settings(ingress, wanted)))
+        others = self._changed_settings(ingress, wanted)
         return ShadowEdits(
-            added="paths or a default backend were added" if added else "",
-            removed="paths were removed or the class was changed" if removed else "",
-            others=f"annotations {others} were changed" if others else "",
+            added=Message(MessageKey.DRIFT_PATHS_ADDED) if added else None,
+            removed=Message(MessageKey.DRIFT_PATHS_REMOVED) if removed else None,
+            others=Message(MessageKey.DRIFT_ANNOTATIONS, names=tuple(sorted(others))) if others else None,
         )
 
     def spec_patch(self, shadow: ShadowObject, target: ShadowObject) -> Json | None:

@@ -13,17 +13,18 @@ from ingress_canary.domain.objects.resource import Resource
 from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.schedule.steps import Exposure
 
 
 class ShadowEdits(NamedTuple):
-    """Another writer's changes of a shadow beside its exposure, in words; empty where there are none."""
+    """Another writer's changes of a shadow beside its exposure, in words; None where there are none."""
 
-    added: str = ""
+    added: Message | None = None
     """More requests reach the canary: undone."""
-    removed: str = ""
+    removed: Message | None = None
     """Fewer do, so that no weight says how many: honoured as none at all."""
-    others: str = ""
+    others: Message | None = None
     """Neither: undone."""
 
 
