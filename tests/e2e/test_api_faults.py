@@ -141,6 +141,24 @@ async def test_a_canary_that_fails_while_the_api_is_away_is_off_once_it_is_back(
     assert_no_watch_spins(lab)
 
 
+async def test_a_canary_that_fails_while_a_policy_refuses_its_next_weight_is_rolled_back(
+    lab: Lab, daemon: DaemonProcess, traffic: None
+) -> None:
+    async with daemon:
+        await daemon.ready()
+        lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+        await until(lambda: shadow_weights(lab.api.audit)[-1:] == [20.0])
+        lab.api.admission.append(
+            lambda verb, plural, _new, _old: "no more weight" if (verb, plural) == ("update", "ingresses") else None
+        )
+        await until(lambda: lab.status().get("step", {}).get("index") == 2, 60)
+        lab.canary.profile = lab.canary.profile.__class__("v2", error_ratio=1.0)
+        await until(lambda: lab.shadow() is None, 40)
+        await until(lambda: lab.status()["phase"] == "RolledBack")
+    assert lab.status()["reason"] == "SLOViolated"
+    assert shadow_weights(lab.api.audit) == [0.0, 20.0, -1.0]
+
+
 def assert_no_watch_spins(lab: Lab) -> None:
     """Fail when one watch has asked more than once a second."""
     asked = defaultdict(list)

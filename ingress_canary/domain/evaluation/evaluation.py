@@ -62,6 +62,8 @@ class TickInputs(NamedTuple):
     """Seconds between two ticks."""
     probe: ProbeAnswer | None = None
     """The newest answer to a forced request."""
+    overdue: bool = False
+    """The shadow still has an earlier exposure, because the API does not take its new one."""
 
 
 class Evaluation(NamedTuple):
@@ -200,16 +202,21 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     settle = at.compiled.spec.analysis.settle + 2 * reading.sampled_every
     settled = None if evaluation.settled_from is None else evaluation.settled_from + settle
-    if settled is None or now < settled:
+    is_settling = settled is None or now < settled
+    if is_settling and not at.overdue:
         return evaluation._replace(**common, last=None, settling=True)
 
     counts = {name: c if isinstance(c, Counts) else str(c.message) for name, c in evidence.counts.items()}
     both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
     values = {name: v if isinstance(v, float) else str(v.message) for name, v in evidence.values.items()}
-    analysis = evaluation.analysis.tick(now, counts, both, values, relative=not evidence.classes_only)
+    # nobody knows how long the earlier exposure lasts: its requests are judged, and left out of the new one's share
+    shared = Counts() if is_settling else both
+    analysis = evaluation.analysis.tick(now, counts, shared, values, relative=not evidence.classes_only)
+    if is_settling:
+        return evaluation._replace(**common, last=None, settling=True, analysis=analysis)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     # a probe that was sent before the routing had settled is about the former routing
-    probe = at.probe if at.probe is not None and at.probe.at >= settled else None
+    probe = at.probe if at.probe is not None and settled is not None and at.probe.at >= settled else None
     seen = ShareObservation(
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )

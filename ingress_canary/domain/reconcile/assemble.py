@@ -202,6 +202,7 @@ def _tick(inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, rout
         sticky=any(route.sticky for route in routes),
         interval=inputs.options.interval,
         probe=inputs.probed,
+        overdue=inputs.memory.failures > 0 and any(route.is_pending for route in routes),
     )
 
 

@@ -108,6 +108,25 @@ def test_evidence_is_about_the_exposure_that_the_shadow_carries() -> None:
     world.until(lambda w: w.weight == 50)
 
 
+def test_a_canary_that_fails_before_its_new_weight_can_be_written_is_rolled_back() -> None:
+    world = held_at_five()
+    world.step(3)
+    assert world.status.reason == Reason.SETTLING
+    world.traffic.canary = 0.5
+    world.until(lambda w: w.shadow is None, ticks=10)
+    assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED)
+
+
+def test_requests_before_the_new_weight_was_written_are_not_in_its_share() -> None:
+    world = held_at_five()
+    world.step(10)
+    assert world.evaluation is not None
+    assert (world.evaluation.share, world.evaluation.baked) == (None, 0)
+    world.refuse_patch = False
+    world.until(lambda w: w.status.step is not None and w.status.step.index == 3, ticks=30)
+    assert Reason.WEIGHT_NOT_EFFECTIVE not in {decision.status.reason for decision in world.decisions}
+
+
 def test_a_canary_that_fails_at_an_exposure_that_cannot_be_undone_is_taken_off() -> None:
     world = at_step(1)
     world.step(4)

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, without_shadow
+from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 
@@ -11,7 +13,7 @@ def waits(seen: Observation, now: datetime) -> Decision:
     return hold(  # mypy: Unexpected keyword argument "not_ready_sinse" for "hold"
         seen,
         Reason.CANARY_NOT_READY,
-        "the canary has no ready endpoint",
+        Message(MessageKey.CREATING_SHADOW),
         not_ready_sinse=now,
     )
 
