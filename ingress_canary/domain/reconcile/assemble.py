@@ -41,7 +41,7 @@ from ingress_canary.domain.reconcile.inputs import (
     call,
 )
 from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
-from ingress_canary.domain.reconcile.routes import RouteOwner, first_held, leftovers_of, route_state
+from ingress_canary.domain.reconcile.routes import first_held, leftovers_of, route_state
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
@@ -81,8 +81,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         inputs.spec, inputs.status, inputs.memory, inputs.compiled, inputs.options,
     )  # fmt: skip
     owner = Owner(CanaryRollout.__name__, inputs.key.name, inputs.uid)
-    shared = RouteOwner(owner, spec, status, memory.removed)
-    routes = tuple(route_state(route, shared, remembered) for route in inputs.routes)
+    routes = tuple([route_state(route, inputs, owner, remembered) for route in inputs.routes])
     # one target is read so far, so that evidence is that of the first route
     router, primary = routes[0].router, routes[0].primary
     facts = _facts_of_reading(inputs)

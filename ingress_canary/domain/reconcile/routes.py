@@ -1,8 +1,6 @@
 """Routes of a pass: each one's state by its own inputs, compared with what the status asks for; and leftovers."""
 
-from typing import NamedTuple
-
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.decision.observation import is_shadow, wanted_exposure
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
@@ -13,34 +11,23 @@ from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import Terminating, is_ours, terminating
 
 
-class RouteOwner(NamedTuple):
-    """What the routes of a rollout have in common."""
-
-    owner: Owner
-    """The rollout as the owner of its shadows."""
-    spec: RolloutSpec
-    status: RolloutStatus
-    removed: frozenset[str]
-    """The uids of shadows that were removed before it could be stored why."""
-
-
 def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
     """Return the shadow's manifest with its fingerprint, as it is stored."""
     return stamped(router, router.shadow(primary, spec, owner, exposure))
 
 
-def route_state(route: RouteInputs, of: RouteOwner, remembered: Remember) -> RouteState:
-    """Return what is known of a route."""
+def route_state(route: RouteInputs, inputs: PassInputs, owner: Owner, remembered: Remember) -> RouteState:
+    """Return what is known of a route of the rollout that these are the inputs of."""
     router, primary, named, recorded = route
-    shadow = named if named is not None and is_shadow(named, of.owner.uid, recorded) else None
-    carried, drift, is_pending = _compared(route, shadow, of, remembered)
+    shadow = named if named is not None and is_shadow(named, owner.uid, recorded) else None
+    carried, drift, is_pending = _compared(route, shadow, inputs, owner, remembered)
     return RouteState(
         router=router,
         primary=primary,
         shadow=shadow,
         recorded=recorded,
         foreign=named is not None and shadow is None,
-        removed=recorded is not None and recorded.uid in of.removed,
+        removed=recorded is not None and recorded.uid in inputs.memory.removed,
         terminating=terminating(router, shadow) if shadow is not None else None,
         drift=drift,
         carried=carried,
@@ -63,19 +50,22 @@ def leftovers_of(inputs: PassInputs, owner: Owner, routes: tuple[RouteState, ...
 
 def first_held(leftovers: tuple[OwnedShadow, ...]) -> Terminating | None:
     """Return the first leftover that is being deleted and is still there."""
-    held = (terminating(router, shadow) for router, shadow in leftovers)
-    return next((found for found in held if found is not None), None)
+    for router, shadow in leftovers:
+        held = terminating(router, shadow)
+        if held is not None:
+            return held
+    return None
 
 
 def _compared(
-    route: RouteInputs, shadow: ShadowObject | None, of: RouteOwner, remembered: Remember
+    route: RouteInputs, shadow: ShadowObject | None, inputs: PassInputs, owner: Owner, remembered: Remember
 ) -> tuple[Exposure, Drift | None, bool]:
     """Return the exposure that evidence is about, the drift, and whether a write to the shadow is still to come."""
     router, primary, _, recorded = route
-    wanted = wanted_exposure(of.status)
+    wanted = wanted_exposure(inputs.status)
     if primary is None or shadow is None or recorded is None:
         return wanted, None, False
-    manifest, drift = remembered(manifest_of, router, primary, of.spec, of.owner, wanted), None
+    manifest, drift = remembered(manifest_of, router, primary, inputs.spec, owner, wanted), None
     if not remembered(untouched, router, shadow):
         drift = compare(router, shadow, wanted, manifest)
     if remembered(merge_patch, router, shadow, manifest) is None and recorded.uid == shadow.meta.uid:
