@@ -1,12 +1,11 @@
 """Resource: a kind of Kubernetes object, as manifests and API paths name it. A router names the kind of its shadows."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import quote
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource as API paths name it."""
+class Resource(NamedTuple):
+    """A resource as API paths name it: a tuple, since every pass looks shadows up by it."""
 
     group: str
     version: str
