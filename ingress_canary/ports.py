@@ -13,7 +13,8 @@ from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.capabilities import Capabilities
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Workload
+from ingress_canary.domain.objects.resource import Resource
+from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
 from ingress_canary.domain.slo.analysis import Plan
 from ingress_canary.domain.status.notices import Notice
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
@@ -74,7 +75,7 @@ class Cluster(Protocol):
         """Return every CanaryRollout in scope."""
 
     def owners(self) -> Iterable[Key]:
-        """Return every CanaryRollout that an Ingress names as its owner, deleted ones included."""
+        """Return every CanaryRollout that a possible shadow names as its owner, deleted ones included."""
 
     def rollout(self, key: Key) -> Json | None:
         """Return a CanaryRollout as it is, unknown fields included; never modified by the caller."""
@@ -94,14 +95,14 @@ class Cluster(Protocol):
     async def clear_action(self, rollout: Json) -> Json:
         """Remove the action annotation if the rollout is still at its resourceVersion. Raises ClusterError."""
 
-    async def create_ingress(self, manifest: Json) -> Ingress:
-        """Create the shadow in one call. Raises ClusterError; Conflict when the name is taken."""
+    async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
+        """Create the shadow, of this kind, in one call. Raises ClusterError; Conflict when the name is taken."""
 
-    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
-        """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion. Raises ClusterError."""
+    async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
+        """Merge ``patch`` into a shadow if it is still at its uid and resourceVersion. Raises ClusterError."""
 
-    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress if it still has its uid; an absent one is a success.
+    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+        """Delete a shadow if it still has its uid; an absent one is a success.
 
         Returns the object where a finalizer holds it: it is still there, and served. Raises ClusterError.
         """

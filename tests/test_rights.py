@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from ingress_canary.adapters.kube.client import resources
-from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS, Resource
+from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi.requests import AuditRecord
 from ingress_canary.lab.process import DaemonProcess
@@ -45,6 +46,7 @@ def optional_rights() -> set[Right]:
 
 
 def known() -> Iterator[Resource]:
+    yield INGRESSES
     for value in vars(resources).values():
         yield from [value] if isinstance(value, Resource) else value if value is resources.WORKLOADS else ()
 

@@ -9,7 +9,7 @@ from typing import assert_never
 
 import structlog
 
-from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,
@@ -59,7 +59,7 @@ class Executor:
     cluster: Cluster
     clock: Clock
 
-    async def execute(self, body: Json, state: RolloutState, router: Router, effects: Effects) -> Applied:
+    async def execute(self, body: Json, state: RolloutState, effects: Effects) -> Applied:
         """Make all writes in their order; after an error the next pass goes on.
 
         Raises ClusterError while the status is not stored.
@@ -71,12 +71,12 @@ class Executor:
             except Conflict:
                 raise
             except ClusterError:
-                await self._unstored(body, state, router, effects)
+                await self._unstored(body, state, effects)
                 raise
         state.evaluation = effects.evaluation
         try:
             for write in effects.writes:
-                done = await self._make(write, body, state, router, done)
+                done = await self._make(write, body, state, done)
         except ClusterError as error:
             return replace(done, fault=error)
         return done
@@ -89,16 +89,16 @@ class Executor:
         state.written = self.clock.monotonic()
         return body
 
-    async def remove(self, router: Router, removal: Removal) -> bool:
+    async def remove(self, removal: Removal) -> bool:
         """Delete a shadow; where it remains, take all traffic off it. Return whether anything was written.
 
         Raises ClusterError; a deletion that was refused is tried again.
         """
-        shadow = removal.shadow
+        router, shadow = removal.router, removal.shadow
         if isinstance(removal, TakeOffShadow):
             return await self._take_off(router, shadow)
         try:
-            held = await self.cluster.delete_ingress(shadow)
+            held = await self.cluster.delete_shadow(shadow)
         except Missing:
             return True
         except ClusterError:
@@ -108,23 +108,23 @@ class Executor:
             await self._take_off(router, held)
         return True
 
-    async def _make(self, write: Write, body: Json, state: RolloutState, router: Router, done: Applied) -> Applied:
+    async def _make(self, write: Write, body: Json, state: RolloutState, done: Applied) -> Applied:
         """Make one write, and return what has been written so far."""
         match write:
             case CreateShadow():
                 await self._create(state, write)
                 return replace(done, reshaped=True)
             case PatchShadow(shadow, patch, undone):
-                await self.cluster.patch_ingress(shadow, patch)
+                await self.cluster.patch_shadow(shadow, patch)
                 if undone:
                     state.undone.append((self.clock.monotonic(), shadow.meta.manager))
                 return replace(done, reshaped=True, undone=undone, by=shadow.meta.manager or "unknown")
             case DeleteShadow() | TakeOffShadow():
-                return replace(done, reshaped=await self.remove(router, write))
+                return replace(done, reshaped=await self.remove(write))
             case StartSettling():
                 self._settle(state)
             case RemoveLeftover(removal):
-                await self.remove(router, removal)
+                await self.remove(removal)
             case SetImages() | SetReplicas():
                 await self._change_workload(state, write)
             case ForgetDenial():
@@ -135,22 +135,20 @@ class Executor:
                 assert_never(write)
         return done
 
-    async def _unstored(self, body: Json, state: RolloutState, router: Router, effects: Effects) -> None:
+    async def _unstored(self, body: Json, state: RolloutState, effects: Effects) -> None:
         """Do what is done of a pass whose status cannot be stored."""
-        write = effects.unstored
-        if write is None:
-            return
-        if not isinstance(write, StartSettling):
-            key = Meta.of(body).key
-            log.warning("shadow removed though its status could not be stored", rollout=str(key))
-        await self._make(write, body, state, router, Applied())
-        if isinstance(write, DeleteShadow):
-            # a deletion by another writer is to be reported as that
-            state.removed = write.shadow.meta.uid
+        for write in effects.unstored:
+            if not isinstance(write, StartSettling):
+                key = Meta.of(body).key
+                log.warning("shadow removed though its status could not be stored", rollout=str(key))
+            await self._make(write, body, state, Applied())
+            if isinstance(write, DeleteShadow):
+                # a deletion by another writer is to be reported as that
+                state.removed |= {write.shadow.meta.uid}
 
     async def _create(self, state: RolloutState, write: CreateShadow) -> None:
         try:
-            await self.cluster.create_ingress(write.manifest)
+            await self.cluster.create_shadow(write.resource, write.manifest)
         except Refused as refusal:
             state.rejected = str(refusal)
             raise
@@ -172,18 +170,21 @@ class Executor:
         if state.evaluation is not None:
             state.evaluation = state.evaluation.applied(self.clock.now())
 
-    async def _take_off(self, router: Router, shadow: Ingress) -> bool:
+    async def _take_off(self, router: Router, shadow: ShadowObject) -> bool:
         """Patch a remaining shadow so that it sends no traffic to the canary; return whether that was needed.
 
         Raises ClusterError while it still sends any.
         """
-        wrote, refusal = False, Refused(f"patch ingresses {shadow.meta.key}: accepted, and put back by another writer")
+        wrote, refusal = (
+            False,
+            Refused(f"patch {shadow.resource.plural} {shadow.meta.key}: accepted, and put back by another writer"),
+        )
         for off in OFF:
             patch = off(router, shadow)
             if patch is None:
                 continue
             try:
-                shadow, wrote = await self.cluster.patch_ingress(shadow, patch), True
+                shadow, wrote = await self.cluster.patch_shadow(shadow, patch), True
             except Refused as refused:
                 refusal = refused
         if not is_off(router, shadow):

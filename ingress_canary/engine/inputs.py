@@ -3,6 +3,8 @@
 No request is made here. A reading that the ticker left is taken in exactly once.
 """
 
+from collections.abc import Iterator
+
 import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
@@ -10,8 +12,9 @@ from ingress_canary.api.rollout import Phase, WorkloadRef
 from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
-from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions
+from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs
 from ingress_canary.domain.traffic.router.choice import Routers
+from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.schedules.schedule_source import compiled_schedule_of, newer_than, shared_in
 from ingress_canary.engine.spec_parser import read_status
@@ -27,8 +30,8 @@ def claim(body: Json, state: RolloutState, states: RolloutStates, view: ClusterV
     """Record which Ingress and Service a rollout uses, and return the other rollouts that this concerns."""
     meta, spec = state.memo.of(Meta.of, body), state.spec
     assert spec is not None
-    named = view.ingress(Key(meta.namespace, spec.shadow_name))
-    begun = named is not None and named.meta.owner is not None and named.meta.owner.uid == meta.uid
+    named = view.shadows_named(Key(meta.namespace, spec.shadow_name))
+    begun = any(found.meta.owner is not None and found.meta.owner.uid == meta.uid for found in named)
     phase = (body.get("status") or {}).get("phase")
     known = PHASES.get(str(phase), Phase.PENDING)
     return states.claim(state, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
@@ -66,6 +69,9 @@ def gather(
     status = state.memo.of(read_status, body)
     primary = view.ingress(Key(key.namespace, spec.primary))
     router = state.router = routers.of(primary, view, state.router)
+    # the shadow that exists, though the spec may name another one by now
+    name = status.shadow.name if status.shadow else spec.shadow_name
+    shadow = view.shadow(router.resource, Key(key.namespace, name))
     compiled, obstacles = compiled_schedule_of(cluster, spec, status, state, options)
     return PassInputs(
         key=key,
@@ -74,7 +80,7 @@ def gather(
         generation=metadata.get("generation") or 0,
         spec=spec,
         status=status,
-        router=router,
+        routes=(RouteInputs(router, primary, shadow, status.shadow),),
         view=view,
         compiled=compiled,
         options=PassOptions(options.interval, options.warm_up, options.accept_unchecked, options.controllers),
@@ -83,10 +89,7 @@ def gather(
         shared_in=shared_in(spec, status, options),
         outdated=newer_than(cluster, spec, status, state, options),
         action=(metadata.get("annotations") or {}).get(ACTION_ANNOTATION),
-        primary=primary,
-        # the shadow that exists, though the spec may name another one by now
-        named=view.ingress(Key(key.namespace, status.shadow.name if status.shadow else spec.shadow_name)),
-        owned=view.ingresses_by_owner(key),
+        owned=tuple(_owned(view, key, routers, router)),
         canary=_workload(view, key, spec.workload.canary),
         stable=_workload(view, key, spec.workload.stable),
         canary_endpoints=view.endpoints(Key(key.namespace, spec.canary_service)),
@@ -99,6 +102,13 @@ def gather(
         answers=state.answers,
         monotonic=monotonic,
     )
+
+
+def _owned(view: ClusterView, rollout: Key, routers: Routers, router: Router) -> Iterator[OwnedShadow]:
+    """Yield what names a rollout as its owner, with the rollout's router for what is of its kind."""
+    for shadow in view.shadows_by_owner(rollout):
+        is_its_kind = shadow.resource == router.resource
+        yield OwnedShadow(router if is_its_kind else routers.of_shadow(shadow, view), shadow)
 
 
 def _workload(view: ClusterView, key: Key, ref: WorkloadRef | None) -> Workload | None:

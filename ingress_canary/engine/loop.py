@@ -26,7 +26,7 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
-from ingress_canary.domain.objects.views import Ingress, Json, Key
+from ingress_canary.domain.objects.views import Json, Key, ShadowObject
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import probe_of
@@ -221,7 +221,7 @@ class Engine:
         known = state.stored_texts
         due = None if quiet else status_due(before, status, decision, messages, known, overdue=overdue)
         writes = effects(decision, inputs, status, due, state.memo.of)
-        done = await self._executor.execute(body, state, inputs.router, writes)
+        done = await self._executor.execute(body, state, writes)
         if due is not None:
             state.stored_texts = {**known, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
@@ -267,19 +267,19 @@ class Engine:
         self._webhooks.want(key)
         self._telemetry.forget(key)
         reported = self._leftovers_reported.pop(key, frozenset())
-        for shadow in left_behind(view.ingresses_by_owner(key), body):
-            router = self._routers.of(shadow, view, state.router if state is not None else None)
+        for shadow in left_behind(view.shadows_by_owner(key), body):
+            router = self._routers.of_shadow(shadow, view, state.router if state is not None else None)
             needed = True
             try:
-                needed = await self._executor.remove(router, removal_of(shadow))
+                needed = await self._executor.remove(removal_of(router, shadow))
             finally:
                 if needed and shadow.meta.uid not in reported:
                     self._report_leftover(key, state, router, shadow)
                 self._leftovers_reported[key] = self._leftovers_reported.get(key, reported) | {shadow.meta.uid}
 
-    def _report_leftover(self, key: Key, state: RolloutState | None, router: Router, shadow: Ingress) -> None:
+    def _report_leftover(self, key: Key, state: RolloutState | None, router: Router, shadow: ShadowObject) -> None:
         """Send an Event and a notification about a shadow that still exists though its rollout is gone."""
-        left = self._cluster.view.ingress(shadow.meta.key)
+        left = self._cluster.view.shadow(shadow.resource, shadow.meta.key)
         held = terminating(router, left) if left is not None else None
         if held is not None:
             about = state or RolloutState(shadow.meta.owner.uid if shadow.meta.owner else "")

@@ -18,6 +18,7 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading
+from ingress_canary.domain.objects.merge_patch import merged
 from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (
@@ -29,7 +30,7 @@ from ingress_canary.domain.reconcile.effects import (
     effects,
 )
 from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
-from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions
+from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions, RouteInputs
 from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
@@ -198,9 +199,9 @@ class SimulatedRollout:
         """Return what there is to decide about, but for the evidence; it stands until the next write."""
         stage = self.stage
         inputs = PassInputs(
-            key=KEY, uid="rollout", created=BEGIN, generation=1, spec=self.rollout, status=self.status, router=ROUTER,
-            view=None, compiled=stage.compiled, options=PassOptions(stage.interval, stage.warm_up), primary=PRIMARY,
-            named=self.named, canary_endpoints=ENDPOINTS, stable_endpoints=ENDPOINTS,
+            key=KEY, uid="rollout", created=BEGIN, generation=1, spec=self.rollout, status=self.status,
+            routes=(RouteInputs(ROUTER, PRIMARY, self.named, self.status.shadow),), view=None, compiled=stage.compiled,
+            options=PassOptions(stage.interval, stage.warm_up), canary_endpoints=ENDPOINTS, stable_endpoints=ENDPOINTS,
             memory=PassMemory(evaluation=self.session),
         )  # fmt: skip
         return assemble(inputs, self.remembered)
@@ -220,7 +221,7 @@ class SimulatedRollout:
     def _apply(self, write: Write) -> None:
         """Apply a write to the shadow, or to the evidence; there is nothing else to write to."""
         match write:
-            case CreateShadow(manifest):
+            case CreateShadow(_, manifest):
                 self._store(merged(manifest, {"metadata": {"uid": "shadow"}}))
             case PatchShadow(_, patch):
                 self._store(merged(self.shadow or {}, patch))
@@ -234,11 +235,3 @@ class SimulatedRollout:
 
     def _store(self, shadow: Json) -> None:
         self.shadow, self.named = shadow, Ingress.of(shadow)
-
-
-def merged(body: Json, patch: Json) -> Json:
-    """Return an object with a merge patch applied (RFC 7396)."""
-    changed = {
-        key: merged(body.get(key) or {}, value) if isinstance(value, dict) else value for key, value in patch.items()
-    }
-    return {key: value for key, value in {**body, **changed}.items() if value is not None}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingress_canary.adapters.kube.cache.affected_rollouts import AffectedRollouts
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.cluster import KubeCluster
+from ingress_canary.domain.objects import resource
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
 from tests.adapters.scripted_api import (
@@ -237,11 +238,11 @@ async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
     api, cluster, _ = served
     key = Key("shop", "shadow")
     manifest = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": dict(key._asdict())}
-    created = await cluster.create_ingress(manifest)
+    created = await cluster.create_shadow(resource.INGRESSES, manifest)
     assert cluster.view.ingress(key) is created
     with pytest.raises(Conflict, match='create ingresses shop: "shadow" already exists'):
-        await cluster.create_ingress(manifest)
-    patched = await cluster.patch_ingress(created, {"metadata": {"annotations": {"weight": "5"}}})
+        await cluster.create_shadow(resource.INGRESSES, manifest)
+    patched = await cluster.patch_shadow(created, {"metadata": {"annotations": {"weight": "5"}}})
     assert cluster.view.ingress(key) is patched
     assert last_write(api).body["metadata"] == {
         "annotations": {"weight": "5"},
@@ -249,21 +250,21 @@ async def test_a_shadow_is_created_patched_and_deleted_under_conditions(served):
         "resourceVersion": created.meta.resource_version,
     }
     with pytest.raises(Conflict):
-        await cluster.patch_ingress(created, {"metadata": {"annotations": {"weight": "6"}}})
-    await cluster.delete_ingress(patched)
+        await cluster.patch_shadow(created, {"metadata": {"annotations": {"weight": "6"}}})
+    await cluster.delete_shadow(patched)
     assert cluster.view.ingress(key) is None
     assert last_write(api).body["preconditions"] == {
         "uid": created.meta.uid,
         "resourceVersion": patched.meta.resource_version,
     }
-    await cluster.delete_ingress(patched)
+    await cluster.delete_shadow(patched)
 
 
 async def test_a_shadow_that_another_writer_has_written_meanwhile_is_looked_at_again_and_deleted(served):
     api, cluster, _ = served
     before = cluster.view.ingress(CHECKOUT)
     api.put(INGRESSES, "shop", "checkout", metadata={"annotations": {"weight": "5"}})
-    await cluster.delete_ingress(before)
+    await cluster.delete_shadow(before)
     assert ("shop", "checkout") not in api.objects[INGRESSES]
     assert [one.method for one in api.requests[-3:]] == ["DELETE", "GET", "DELETE"]
 
@@ -276,7 +277,7 @@ async def test_a_shadow_that_is_written_all_the_time_is_left_to_the_next_pass(se
 
     api.always[INGRESSES] = written
     with pytest.raises(Conflict, match="another writer changes it all the time"):
-        await cluster.delete_ingress(cluster.view.ingress(CHECKOUT))
+        await cluster.delete_shadow(cluster.view.ingress(CHECKOUT))
 
 
 async def test_what_has_taken_the_shadows_name_is_not_deleted(served):
@@ -285,7 +286,7 @@ async def test_what_has_taken_the_shadows_name_is_not_deleted(served):
     api.objects[INGRESSES].pop(("shop", "checkout"))
     api.put(INGRESSES, "shop", "checkout", spec=ingress())
     with pytest.raises(Missing, match="Precondition failed"):
-        await cluster.delete_ingress(shadow)
+        await cluster.delete_shadow(shadow)
     await until(lambda: cluster.view.ingress(CHECKOUT).meta.uid != shadow.meta.uid)
 
 
@@ -296,7 +297,7 @@ async def test_a_shadow_that_a_finalizer_holds_is_seen_as_being_deleted(served):
     body = api.objects[INGRESSES]["shop", "checkout"]
     answer = {**body, "metadata": {**body["metadata"], **meta}}
     api.script[INGRESSES].append(answers(200, json.dumps(answer).encode()))
-    await cluster.delete_ingress(held)
+    await cluster.delete_shadow(held)
     assert cluster.view.ingress(CHECKOUT).meta.deleting
 
 
@@ -304,7 +305,7 @@ async def test_a_proxys_404_is_no_proof_of_deletion(served):
     api, cluster, _ = served
     api.script[INGRESSES].append(answers(404, b"404 page not found", "text/plain"))
     with pytest.raises(Unavailable):
-        await cluster.delete_ingress(cluster.view.ingress(CHECKOUT))
+        await cluster.delete_shadow(cluster.view.ingress(CHECKOUT))
     assert cluster.view.ingress(CHECKOUT)
 
 
@@ -312,7 +313,7 @@ async def test_a_refused_write_says_why(served):
     api, cluster, _ = served
     api.script[INGRESSES].append(refuses(422, "admission webhook denied the request"))
     with pytest.raises(Refused, match="patch ingresses shop/checkout: admission webhook denied the request"):
-        await cluster.patch_ingress(cluster.view.ingress(CHECKOUT), {})
+        await cluster.patch_shadow(cluster.view.ingress(CHECKOUT), {})
 
 
 async def test_images_are_set_by_name_and_nothing_else_of_a_container_is_named(served):

@@ -220,18 +220,18 @@ async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_i
         shadow = guarded.view.ingress(Key("canary", "shadow"))
         assert shadow is not None
         with pytest.raises(Deposed, match="not written"):
-            await guarded.delete_ingress(shadow)
+            await guarded.delete_shadow(shadow)
         await within(lease.acquire())
         api.faults.add(requests(user="writer", verb="delete"), Hang())
         with pytest.raises(Deposed, match="given up"):
-            await within(guarded.delete_ingress(shadow))
+            await within(guarded.delete_shadow(shadow))
         assert -MARGIN * DURATION < lease.left() <= 0
         api.faults.clear()
         assert [one.verb for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [
             "delete"
         ]
         assert api.store.get("ingresses", "canary", "shadow")
-        await LeaderGuard(cluster, SoleLeader()).delete_ingress(shadow)
+        await LeaderGuard(cluster, SoleLeader()).delete_shadow(shadow)
     finally:
         await cluster.stop()
         await session.close()

@@ -8,8 +8,9 @@ import pytest
 
 from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
 from ingress_canary.adapters.kube.cache.store import ObjectCache
-from ingress_canary.adapters.kube.client.resources import INGRESSES as RESOURCE
-from ingress_canary.adapters.kube.client.resources import ROLLOUTS, Resource
+from ingress_canary.adapters.kube.client.resources import ROLLOUTS
+from ingress_canary.domain.objects.resource import INGRESSES as RESOURCE
+from ingress_canary.domain.objects.resource import Resource
 from ingress_canary.domain.objects.views import Ingress
 from tests.adapters.scripted_api import INGRESSES, answers, cuts, hangs, refuses, serving, streams, until
 

@@ -11,7 +11,7 @@ import pytest
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.client.errors import NotServed
-from ingress_canary.adapters.kube.client.resources import INGRESSES, Resource
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.lab import manifests
 from ingress_canary.lab.kubeapi import KubeApi
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable

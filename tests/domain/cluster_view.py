@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.domain.objects.views import (
     Endpoints,
     EndpointSlice,
@@ -11,6 +12,7 @@ from ingress_canary.domain.objects.views import (
     Json,
     Key,
     Service,
+    ShadowObject,
     Workload,
 )
 
@@ -77,7 +79,13 @@ class ClusterView:
     def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
         return tuple(self._by_service[service].values())
 
-    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
+    def shadow(self, resource: Resource, key: Key) -> ShadowObject | None:
+        return self._ingresses.get(key) if resource == INGRESSES else None
+
+    def shadows_named(self, key: Key) -> Sequence[ShadowObject]:
+        return tuple(filter(None, [self._ingresses.get(key)]))
+
+    def shadows_by_owner(self, rollout: Key) -> Sequence[ShadowObject]:
         return tuple(ingress for ingress in self._ingresses.values() if self._is_owned(ingress, rollout))
 
     @staticmethod

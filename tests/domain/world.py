@@ -23,7 +23,7 @@ from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workl
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.message import verbatim
-from ingress_canary.domain.reconcile.assemble import FIGHT_UNDOINGS, AssembledPass, assemble, manifest_of
+from ingress_canary.domain.reconcile.assemble import FIGHT_UNDOINGS, AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,
     CreateShadow,
@@ -41,7 +41,8 @@ from ingress_canary.domain.reconcile.effects import (
     effects,
     status_due,
 )
-from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions
+from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs
+from ingress_canary.domain.reconcile.routes import manifest_of
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import (
@@ -320,6 +321,7 @@ class World:
         if self.fighting is not None:
             memory = memory._replace(undone=((seconds, self.fighting),) * (FIGHT_UNDOINGS + 1))
         name = status.shadow.name if status.shadow else self.spec.shadow_name
+        named = Ingress.of(self.shadow) if self.shadow else view.ingress(Key(KEY.namespace, name))
         return PassInputs(
             key=KEY,
             uid=OWNER.uid,
@@ -327,16 +329,14 @@ class World:
             generation=1,
             spec=self.spec,
             status=status,
-            router=ROUTER,
+            routes=(RouteInputs(ROUTER, Ingress.of(self.primary), named, status.shadow),),
             view=view,
             compiled=self.course,
             options=PassOptions(INTERVAL, self.warm_up),
             obstacles=self.obstacles,
             outdated=NewerSchedule(verbatim(self.outdated), self.usable) if self.outdated is not None else None,
             action=self.action,
-            primary=Ingress.of(self.primary),
-            named=Ingress.of(self.shadow) if self.shadow else view.ingress(Key(KEY.namespace, name)),
-            owned=view.ingresses_by_owner(KEY),
+            owned=tuple(OwnedShadow(ROUTER, one) for one in view.shadows_by_owner(KEY)),
             canary=self.canary,
             stable=self.stable,
             canary_endpoints=view.endpoints(Key(KEY.namespace, self.spec.canary_service)),
@@ -385,10 +385,10 @@ class World:
     def _execute(self, writes: Effects, die: str) -> bool:
         """Apply a pass's writes in their order; return whether none was refused."""
         if writes.store is not None and self.refuse_status:
-            if writes.unstored is not None:
-                self._apply(writes.unstored)
-            if isinstance(writes.unstored, DeleteShadow):
-                self.memory = self.memory._replace(removed=writes.unstored.shadow.meta.uid)
+            for write in writes.unstored:
+                self._apply(write)
+                if isinstance(write, DeleteShadow):
+                    self.memory = self.memory._replace(removed=self.memory.removed | {write.shadow.meta.uid})
             return False
         if writes.store is not None:
             self.status, self.written = RolloutStatus.model_validate(writes.store.after.dump()), self.now
@@ -401,7 +401,7 @@ class World:
     def _apply(self, write: Write) -> bool:
         """Apply one write; return False where the API refuses it."""
         match write:
-            case CreateShadow(manifest):
+            case CreateShadow(_, manifest):
                 self.memory = self.memory._replace(rejected=self.rejected)
                 return self.rejected is None and self._create(manifest)
             case PatchShadow():

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,6 +20,7 @@ from ingress_canary.adapters.kube.secrets import KubeSecrets
 from ingress_canary.adapters.notify import Outbox
 from ingress_canary.adapters.probe import HttpProber
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
+from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress
@@ -33,7 +35,18 @@ from ingress_canary.lab.process import DaemonProcess
 from ingress_canary.ports import Asked, Outlets
 from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.preflight_shop import findings, open_lab
-from tests.e2e.toy_router import CONTROLLER, FORCE, SHARE, ToyController, ToyRouter, ingress_class
+from tests.e2e.toy_router import (
+    CONTROLLER,
+    FORCE,
+    SHARE,
+    SPLITS,
+    SplitRouter,
+    ToyController,
+    ToyRouter,
+    ingress_class,
+    splits_crd,
+    stored_shadow,
+)
 from tests.e2e.witness import events
 
 FAST = 200.0
@@ -55,12 +68,17 @@ class Faulty(ToyRouter):
 @asynccontextmanager
 async def driven(router: ToyRouter, tmp_path: Path) -> AsyncIterator[Lab]:
     """Yield a lab whose Ingress of class toy an engine drives with this router."""
+    routers = Routers(NginxRouter(), {CONTROLLER: router})
     async with Lab(scale=FAST) as lab:
+        lab.create("customresourcedefinitions", splits_crd())
         lab.create("ingressclasses", ingress_class())
         lab.api.store.patch("ingresses", manifests.NAMESPACE, "checkout", {"spec": {"ingressClassName": "toy"}})
         session = await connect(kubeconfig=str(lab.api.write_kubeconfig(tmp_path / "kubeconfig")))
         clock = CompressedClock(FAST, SystemClock().now())
-        cluster, recorder = KubeCluster(session, Scope("ingress-canary")), KubeRecorder(session, "test")
+        cluster, recorder = (
+            KubeCluster(session, Scope("ingress-canary"), kinds=routers.kinds),
+            KubeRecorder(session, "test"),
+        )
         cluster.start()
         recorder.start()
         await cluster.synced()
@@ -69,7 +87,7 @@ async def driven(router: ToyRouter, tmp_path: Path) -> AsyncIterator[Lab]:
         outlets = Outlets(recorder, Outbox(KubeSecrets(session), telemetry.notified, lambda *_: None))
         asked = Asked(HttpProber(http, clock), HttpGateClient(http, clock, KubeSecrets(session)))
         engine = Engine(
-            cluster, (ToyController(lab, clock),), asked, Routers(NginxRouter(), {CONTROLLER: router}), clock, outlets,
+            cluster, (ToyController(lab, clock, router),), asked, routers, clock, outlets,
             telemetry, Options(warm_up=30),
         )  # fmt: skip
         engine.start()
@@ -105,6 +123,51 @@ async def test_the_engine_drives_a_second_router_by_its_own_annotations_and_seri
         (3, 100, "StepPassed"),
         (3, 100, "StepPassed"),
     ]
+
+
+async def test_the_engine_drives_a_router_whose_shadow_is_no_ingress(tmp_path: Path) -> None:
+    router = SplitRouter()
+
+    def split() -> dict[str, Any]:
+        return dict((stored_shadow(lab, router) or {}).get("spec", {}))
+
+    def change(percent: float) -> None:
+        lab.api.store.patch(SPLITS.title(), manifests.NAMESPACE, "checkout-canary", {"spec": {"percent": percent}})
+
+    async with driven(router, tmp_path) as lab:
+        lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "routing": {"header": {"name": "X-Canary"}}}))
+        await until(lambda: split().get("percent") == 50)
+        assert split() == {"of": "checkout", "to": "checkout-canary", "percent": 50, "force": "X-Canary"}
+        assert lab.shadow() is None
+        change(90)
+        await until(lambda: split()["percent"] in (50, 100))
+        change(7)
+        await until(lambda: lab.status().get("phase") == "Paused")
+        assert "lowered by another writer" in lab.status()["message"]
+        assert (lab.status()["weight"], split()["percent"]) == (7, 7)
+        act(lab, "abort#1")
+        await until(lambda: stored_shadow(lab, router) is None)
+        await until(lambda: lab.status().get("phase") == "RolledBack")
+
+
+async def test_a_shadow_of_another_kind_that_a_finalizer_holds_is_taken_off(tmp_path: Path) -> None:
+    router = SplitRouter()
+    async with driven(router, tmp_path) as lab:
+        lab.create("canaryrollouts", checkout())
+        await until(lambda: lab.status().get("weight") == 50)
+        held = {"metadata": {"finalizers": ["example.com/keep"]}}
+        lab.api.store.patch(SPLITS.title(), manifests.NAMESPACE, "checkout-canary", held)
+        act(lab, "abort#1")
+        await until(lambda: ((stored_shadow(lab, router) or {}).get("spec") or {}).get("percent") == 0)
+        await until(lambda: "ShadowTerminating" in [one["reason"] for one in events(lab)])
+    (event,) = (one for one in events(lab) if one["reason"] == "ShadowTerminating")
+    assert event["message"].startswith("TrafficSplit checkout-canary is being deleted and finalizer example.com/keep")
+
+
+def act(lab: Lab, verb: str) -> None:
+    """Ask for an action, as the command does."""
+    change = {"metadata": {"annotations": {ACTION_ANNOTATION: verb}}}
+    lab.api.store.patch("canaryrollouts", manifests.NAMESPACE, "checkout", change)
 
 
 async def test_a_pass_that_fails_by_a_fault_of_the_daemons_own_is_reported_once_and_ends_when_mended(

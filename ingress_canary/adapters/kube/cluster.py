@@ -1,7 +1,7 @@
 """Cluster over the Kubernetes API (``ports.Cluster``): watches fill the caches, writes are conditional."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from ingress_canary.adapters.kube.cache.affected_rollouts import AffectedRollouts, matters
@@ -10,9 +10,10 @@ from ingress_canary.adapters.kube.cache.listwatch import WatchSettings
 from ingress_canary.adapters.kube.cache.store import ObjectCache, version_of
 from ingress_canary.adapters.kube.cache.watches import Scope, Watches
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, KubeClient
-from ingress_canary.adapters.kube.client.resources import CRDS, INGRESSES, ROLLOUTS, WORKLOADS_BY_KIND
+from ingress_canary.adapters.kube.client.resources import CRDS, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
-from ingress_canary.domain.objects.views import Ingress, Json, Key, Meta, Workload
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
+from ingress_canary.domain.objects.views import Json, Key, Meta, ShadowObject, Workload
 from ingress_canary.ports import Conflict, Missing
 
 T = TypeVar("T")
@@ -24,9 +25,16 @@ _DELETIONS = 5
 class KubeCluster:
     """The cluster's objects, and the few writes that the daemon does."""
 
-    def __init__(self, client: KubeClient, scope: Scope, settings: WatchSettings | None = None) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        scope: Scope,
+        settings: WatchSettings | None = None,
+        kinds: Sequence[Resource] = (INGRESSES,),
+    ) -> None:
+        """``kinds`` are those of shadows (``Routers.kinds``); Ingresses are watched in any case, as primaries."""
         self._session = client
-        self._caches = CachedCluster()
+        self._caches = CachedCluster(kinds)
         self._watches = Watches(client, self._caches, scope, settings or WatchSettings())
         self._dependents = AffectedRollouts(scope.home)
         self._subscribers: dict[Callable[[Key], None], None] = {}
@@ -69,7 +77,7 @@ class KubeCluster:
         return self._caches.rollouts.keys()
 
     def owners(self) -> Iterable[Key]:
-        """Return every CanaryRollout that an Ingress names as its owner, deleted ones included."""
+        """Return every CanaryRollout that a possible shadow names as its owner, deleted ones included."""
         return self._caches.owners()
 
     def rollout(self, key: Key) -> Json | None:
@@ -97,30 +105,30 @@ class KubeCluster:
         """Remove the action annotation if the rollout is still at its resourceVersion."""
         return await self._patch_rollout(rollout, {}, {"annotations": {ACTION_ANNOTATION: None}}, None)
 
-    async def create_ingress(self, manifest: Json) -> Ingress:
-        """Create the shadow in one call."""
-        stored = await self._session.request("POST", INGRESSES.path(Meta.of(manifest).namespace), body=manifest)
-        return _through(self._caches.ingresses, stored)
+    async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
+        """Create the shadow, of this kind, in one call."""
+        stored = await self._session.request("POST", resource.path(Meta.of(manifest).namespace), body=manifest)
+        return self._keep(resource, stored)
 
-    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
-        """Merge ``patch`` into an Ingress if it is still at its uid and resourceVersion."""
-        meta = ingress.meta
+    async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
+        """Merge ``patch`` into a shadow if it is still at its uid and resourceVersion."""
+        meta, resource = shadow.meta, shadow.resource
         metadata = {**patch.get("metadata", {}), "uid": meta.uid, "resourceVersion": meta.resource_version}
         stored = await self._session.request(
             "PATCH",
-            INGRESSES.path(meta.namespace, meta.name),
+            resource.path(meta.namespace, meta.name),
             body={**patch, "metadata": metadata},
             content_type=MERGE_PATCH,
         )
-        return _through(self._caches.ingresses, stored)
+        return self._keep(resource, stored)
 
-    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress if it still has its uid; return it where a finalizer holds it. An absent one is a success.
+    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+        """Delete a shadow if it still has its uid; return it where a finalizer holds it. An absent one is a success.
 
         The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
         afresh when it was out of date: whatever another writer does, a shadow must go.
         """
-        meta, version = ingress.meta, ingress.meta.resource_version
+        meta, resource, version = shadow.meta, shadow.resource, shadow.meta.resource_version
         for _ in range(_DELETIONS):
             options = {
                 "apiVersion": "v1",
@@ -129,18 +137,18 @@ class KubeCluster:
                 "propagationPolicy": "Background",
             }
             try:
-                answer = await self._session.request("DELETE", INGRESSES.path(meta.namespace, meta.name), body=options)
+                answer = await self._session.request("DELETE", resource.path(meta.namespace, meta.name), body=options)
                 break
             except Missing:
                 answer = {}
                 break
             except Conflict as error:
-                version = await self._version_of(meta, error)
+                version = await self._version_of(shadow, error)
         else:
-            raise Conflict(f"delete ingresses {meta.key}: another writer changes it all the time")
+            raise Conflict(f"delete {resource.plural} {meta.key}: another writer changes it all the time")
         if (answer.get("metadata") or {}).get("finalizers"):
-            return _through(self._caches.ingresses, answer)
-        self._caches.ingresses.bury(meta.key, meta.uid)
+            return self._keep(resource, answer)
+        self._caches.shadows[resource].bury(meta.key, meta.uid)
         return None
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
@@ -185,10 +193,15 @@ class KubeCluster:
             content_type=MERGE_PATCH,
         )
 
-    async def _version_of(self, meta: Meta, conflict: Conflict) -> str:
-        """Return the present resourceVersion of an Ingress. Raises Missing when it is absent or has another uid."""
+    def _keep(self, resource: Resource, stored: Json) -> ShadowObject:
+        shadow: ShadowObject = _through(self._caches.shadows[resource], stored)
+        return shadow
+
+    async def _version_of(self, shadow: ShadowObject, conflict: Conflict) -> str:
+        """Return the present resourceVersion of a shadow. Raises Missing when it is absent or has another uid."""
+        meta = shadow.meta
         query = {"fieldSelector": f"metadata.name={meta.name}"}
-        listed = await self._session.request("GET", INGRESSES.path(meta.namespace), query=query)
+        listed = await self._session.request("GET", shadow.resource.path(meta.namespace), query=query)
         for body in listed.get("items") or ():
             if body["metadata"]["uid"] == meta.uid:
                 return version_of(body)
@@ -239,6 +252,9 @@ class KubeCluster:
         self._follow(caches.classes, lambda _one: caches.rollouts.keys())
         self._follow(caches.freezes, lambda _one: caches.rollouts.keys())
         self._follow(caches.configs, lambda _one: caches.rollouts.keys())
+        for resource, shadows in caches.shadows.items():
+            if resource != INGRESSES:
+                self._follow(shadows, dependents.of_shadow)
         for store in caches.workloads.values():
             self._follow(store, lambda workload: dependents.of_workload(workload.kind, workload.meta.key))
 

@@ -65,7 +65,8 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
     timeout = settings.request_timeout.total_seconds()
     session = await connect(kubeconfig=path, context=settings.context, request_timeout=timeout)
     scope = replace(scope_of(settings), namespaces=(namespace,) if namespace else (), by_person=True)
-    cluster = KubeCluster(session, scope, WatchSettings(lacking="you need"))
+    routers = routers_of(settings)
+    cluster = KubeCluster(session, scope, WatchSettings(lacking="you need"), routers.kinds)
     cluster.start()
     try:
         synced = asyncio.ensure_future(cluster.synced())
@@ -74,7 +75,7 @@ async def look(settings: Settings, namespace: str | None) -> Findings:
             if problems := cluster.problems:
                 synced.cancel()
                 raise Unavailable("; ".join(problems))
-        return preflight_cluster(cluster, routers_of(settings), options_of(settings), cluster.sees_schedules)
+        return preflight_cluster(cluster, routers, options_of(settings), cluster.sees_schedules)
     finally:
         await cluster.stop()
         await session.close()

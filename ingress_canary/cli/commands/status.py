@@ -138,7 +138,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
 
 async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
     """Return the primary Ingress, for the curl command that reaches the canary; None where none is needed."""
-    from ingress_canary.adapters.kube.client.resources import INGRESSES  # noqa: PLC0415
+    from ingress_canary.domain.objects.resource import INGRESSES  # noqa: PLC0415
 
     names = (rollout.get("spec") or {}).get("ingresses") or ()
     if not names or not ((rollout.get("status") or {}).get("routing") or {}):

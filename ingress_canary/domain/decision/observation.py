@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, Transition
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus, Transition
+from ingress_canary.domain.decision.route import RouteState, joint_drift
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
-from ingress_canary.domain.objects.views import Ingress, Key, Workload
+from ingress_canary.domain.objects.views import Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -92,15 +93,10 @@ class Observation(NamedTuple):
     """Why the weight may have no effect, most likely cause first; empty unless it has none."""
     stable_ready: int = 0
     canary_ready: int = 0
-    shadow: Ingress | None = None
-    """The Ingress of the shadow's name that this rollout owns."""
-    foreign: bool = False
-    """The shadow's name belongs to somebody else."""
-    removed: bool = False
-    """The shadow in status is gone because this daemon removed it before it could store why."""
-    terminating: Terminating | None = None
-    """A shadow of this rollout, or of an earlier one of its name, that is being deleted and is still there."""
-    drift: Drift | None = None
+    routes: tuple[RouteState, ...] = ()
+    """Today one: a primary with its shadow. Rules ask the properties below, which hold for any number."""
+    leftover: Terminating | None = None
+    """A shadow of another name, or of an earlier rollout of this one's name, that is being deleted and still there."""
     fighting: str | None = None
     """The other writer, whose changes have been undone too often to go on undoing them."""
     frozen: str | None = None
@@ -111,7 +107,6 @@ class Observation(NamedTuple):
     """The API's words when it refused to create the shadow."""
     denied: str | None = None
     """The API's words when it refused to change a workload."""
-    sticky: bool = False
     action: Action | None = None
     """A person's one-shot action that has not been handled yet."""
     gates: tuple[GateStatus, ...] | None = None
@@ -125,6 +120,61 @@ class Observation(NamedTuple):
         """The compiled schedule, where it must exist; rules before ``hold_without_schedule`` use ``compiled``."""
         assert self.compiled is not None
         return self.compiled
+
+    @property
+    def has_shadows(self) -> bool:
+        """Whether the shadow of every route is there."""
+        return bool(self.routes) and all(route.shadow is not None for route in self.routes)
+
+    @property
+    def is_shadow_lost(self) -> bool:
+        """Whether another writer deleted or replaced a shadow that carries traffic by the stored status."""
+        recorded = self.status.shadow
+        if recorded is None or recorded.uid is None:
+            return False
+        return any(route.is_shadow_lost for route in self.routes)
+
+    @property
+    def shadow_record(self) -> ShadowStatus:
+        """The shadow as a status tells of it, which has room for one: the first route's."""
+        shadow = self.routes[0].shadow
+        assert shadow is not None
+        return ShadowStatus(name=shadow.meta.name, uid=shadow.meta.uid)
+
+    @property
+    def foreign(self) -> str | None:
+        """Kind of the first shadow whose name belongs to somebody else; None where none does."""
+        return next((route.router.resource.kind for route in self.routes if route.foreign), None)
+
+    @property
+    def terminating(self) -> Terminating | None:
+        """The first shadow that is being deleted and is still there, leftovers last."""
+        for route in self.routes:
+            if route.terminating is not None:
+                return route.terminating
+        return self.leftover
+
+    @property
+    def drift(self) -> Drift | None:
+        """Another writer's changes of any shadow."""
+        return joint_drift(self.routes)
+
+    @property
+    def lowered_by(self) -> str:
+        """The field manager of the first writer who has lowered a shadow's exposure, empty where it is unknown."""
+        for route in self.routes:
+            if route.shadow is not None and route.drift is not None and route.drift.lowered:
+                return route.shadow.meta.manager
+        return ""
+
+    @property
+    def sticky(self) -> bool:
+        """Whether an affinity cookie binds clients of any route to a side, whatever the weight."""
+        return any(route.sticky for route in self.routes)
+
+    def honoured(self, status: RolloutStatus) -> Self:
+        """Return the observation after ``status`` has taken in what other writers lowered or deleted."""
+        return self._replace(status=status, routes=tuple(route._replace(drift=None) for route in self.routes))
 
     @property
     def current_evaluation(self) -> Evaluation:
@@ -161,17 +211,17 @@ def leaves_shadow_alone(status: RolloutStatus) -> bool:
     return status.pause is not None and status.pause.hands_off
 
 
-def is_shadow(ingress: Ingress, owner: str, status: RolloutStatus) -> bool:
-    """Return whether an Ingress is the shadow of the rollout with this uid: by its owner, or by the uid in status.
+def is_shadow(found: ShadowObject, owner: str, recorded: ShadowStatus | None) -> bool:
+    """Return whether an object is the shadow of the rollout with this uid: by its owner, or by the uid in status.
 
     The latter where somebody has removed its ownerReference. One that is being deleted and that the daemon has written
     may have lost both.
     """
-    if ingress.meta.owner is not None:
-        return ingress.meta.owner.uid == owner
-    if status.shadow is not None and status.shadow.uid == ingress.meta.uid:
+    if found.meta.owner is not None:
+        return found.meta.owner.uid == owner
+    if recorded is not None and recorded.uid == found.meta.uid:
         return True
-    return ingress.meta.deleting and APPLIED_ANNOTATION in ingress.meta.annotations
+    return found.meta.deleting and APPLIED_ANNOTATION in found.meta.annotations
 
 
 def wanted_exposure(status: RolloutStatus) -> Exposure:

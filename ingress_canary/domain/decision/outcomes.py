@@ -128,13 +128,12 @@ def enter_step(
     seen: Observation, now: datetime, index: int, reason: Reason, message: Message, **changes: Unpack[OutcomeChanges]
 ) -> Decision:
     """Return the decision to enter a step with fresh evidence of it."""
-    assert seen.shadow is not None
     step, baseline = seen.schedule.walk.at(index), seen.status.baseline
     entered: OutcomeChanges = {
         "step": StepStatus(index=index, name=step.name, weight=step.exposure.weight, started_at=now),
         "weight": step.exposure.weight,
         "routing": RoutingStatus(header=step.exposure.header, cookie=step.exposure.cookie),
-        "shadow": ShadowStatus(name=seen.shadow.meta.name, uid=seen.shadow.meta.uid),
+        "shadow": seen.shadow_record,
         "copying": None,
         "approval": None,
         **changes,

@@ -6,11 +6,13 @@ must not stop the daemon.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
 from ingress_canary.api import FIELD_MANAGER
+from ingress_canary.domain.objects.merge_patch import merged
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 
 Json = Mapping[str, Any]
 
@@ -154,22 +156,45 @@ class IngressRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Ingress:
-    """An Ingress: the primary, the shadow, or somebody else's."""
+class ShadowObject:
+    """An object of a kind that a router makes shadows of: the daemon reads its metadata, that router the rest."""
 
     meta: Meta
+    spec: Json = field(repr=False)
+    resource: Resource = field(kw_only=True)
+
+    def patched(self, patch: Json) -> Self:
+        """Return the object after a merge patch of its annotations and its spec."""
+        annotations = merged(self.meta.annotations, (patch.get("metadata") or {}).get("annotations") or {})
+        return self._with(replace(self.meta, annotations=annotations), merged(self.spec, patch.get("spec") or {}))
+
+    def _with(self, meta: Meta, spec: Json) -> Self:
+        return replace(self, meta=meta, spec=spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress(ShadowObject):
+    """An Ingress: the primary, the shadow, or somebody else's."""
+
+    spec: Json = field(repr=False, compare=False)
+    """The whole spec, for comparisons with what was applied."""
+    resource: Resource = field(default=INGRESSES, repr=False, compare=False, kw_only=True)
     class_name: str | None
     default_backend: IngressBackend | None
     rules: tuple[IngressRule, ...]
-    spec: Json = field(repr=False, compare=False)
-    """The whole spec, for comparisons with what was applied."""
 
     @classmethod
     def of(cls, body: Json) -> Self:
         """Return the view of an Ingress."""
-        spec = body.get("spec") or {}
+        return cls._made(Meta.of(body), body.get("spec") or {})
+
+    def _with(self, meta: Meta, spec: Json) -> Self:
+        return self._made(meta, spec)
+
+    @classmethod
+    def _made(cls, meta: Meta, spec: Json) -> Self:
         return cls(
-            meta=Meta.of(body),
+            meta=meta,
             class_name=spec.get("ingressClassName"),
             default_backend=IngressBackend.of(spec.get("defaultBackend")),
             rules=tuple(IngressRule.of(rule) for rule in spec.get("rules") or ()),
@@ -183,6 +208,13 @@ class Ingress:
         for rule in self.rules:
             for path in rule.paths or ():
                 yield path.backend
+
+
+def shadow_object(resource: Resource, body: Json) -> ShadowObject:
+    """Return the view of a shadow of this kind, which the items of a list do not name."""
+    if resource == INGRESSES:
+        return Ingress.of(body)
+    return ShadowObject(Meta.of(body), body.get("spec") or {}, resource=resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +403,17 @@ class ClusterView(Protocol):
     def ingresses_by_service(self, service: Key) -> Sequence[Ingress]:
         """Return the Ingresses of the Service's namespace with a backend on it."""
 
-    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
-        """Return the Ingresses whose controlling owner is a CanaryRollout of this name, one that is gone included."""
+    def shadow(self, resource: Resource, key: Key) -> ShadowObject | None:
+        """Return the object of this name and of a kind of shadows, whoever owns it."""
+
+    def shadows_named(self, key: Key) -> Sequence[ShadowObject]:
+        """Return the objects of this name, of all kinds of shadows, whoever owns them."""
+
+    def shadows_by_owner(self, rollout: Key) -> Sequence[ShadowObject]:
+        """Return the objects of these kinds whose controlling owner is a CanaryRollout of this name.
+
+        One that is gone included.
+        """
 
     def ingresses_by_host(self, host: str) -> Sequence[Ingress]:
         """Return the Ingresses of all readable namespaces with a rule for exactly this host.

@@ -185,10 +185,10 @@ class MessageKey(Enum):
 
     # a shadow whose deletion did not end it: traffic/shadow_removal.py
     TERMINATING = (
-        "Ingress {name} is being deleted and finalizer {finalizers:*, } holds it: {sends}; "
+        "{kind} {name} is being deleted and finalizer {finalizers:*, } holds it: {sends}; "
         "have the controller of that finalizer release it, or remove the finalizer"
     )
-    TERMINATING_BY_ITSELF = "Ingress {name} is being deleted and the API server holds it: {sends}; it goes by itself"
+    TERMINATING_BY_ITSELF = "{kind} {name} is being deleted and the API server holds it: {sends}; it goes by itself"
     SENDS_NOBODY = "it sends nobody to the canary"
     SENDS_EVERYBODY = "its canary mark was removed, and it sends everybody to the canary"
     SENDS = "it still sends {routes:* and } to the canary"
@@ -297,7 +297,7 @@ class MessageKey(Enum):
     RUNS_STABLE = "the canary runs stable's version ({revision}); nothing to roll out"
     BEGINS_PAUSED = "spec.paused is true; nothing begins until it is false"
     FIRST_STEP = "{step} begins"
-    SHADOW_TAKEN = "Ingress {name} belongs to somebody else"
+    SHADOW_TAKEN = "{kind} {name} belongs to somebody else"
     CHOOSE_SHADOW = "choose another spec.shadow.name"
     NO_CANARY_WORKLOAD = "the canary's workload does not exist"
     ROLLS_OUT = "{workload} is still rolling out"

@@ -4,46 +4,48 @@
 each thing that is derived. What changes in memory is returned as a value, and kept by the caller.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutStatus
 from ingress_canary.domain.decision.observation import (
     Observation,
-    Obstacle,
-    is_shadow,
     leaves_shadow_alone,
-    preflight_obstacle,
     wanted_exposure,
 )
+from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
 from ingress_canary.domain.gates.schedule import record_answer
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance, requests_by_process
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress, Json, Owner
-from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
+from ingress_canary.domain.objects.views import Owner
+from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.verbs import Action
-from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.evidence import take_evidence
 from ingress_canary.domain.reconcile.identity import signals_of, target_of, versions_of
-from ingress_canary.domain.reconcile.inputs import CheckRules, PassInputs, PassMemory, Remember, StepBeginning, call
+from ingress_canary.domain.reconcile.inputs import (
+    CheckRules,
+    OwnedShadow,
+    PassInputs,
+    PassMemory,
+    Remember,
+    StepBeginning,
+    call,
+)
+from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
+from ingress_canary.domain.reconcile.routes import first_held, leftovers_of, route_state
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.domain.status.unsupported import unsupported_rollout
-from ingress_canary.domain.traffic.drift import Drift, compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
-from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request, unaskable_probe
-from ingress_canary.domain.traffic.router.router import Router
-from ingress_canary.domain.traffic.shadow_removal import Terminating, is_ours, terminating
+from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request
 
 FIGHT_UNDOINGS = 5
 FIGHT_SECONDS = 600
@@ -53,15 +55,13 @@ class AssembledPass(NamedTuple):
     """An observation, with what the effects of its decision will need and what is to be remembered."""
 
     seen: Observation
-    router: Router
     owner: Owner
-    """The rollout as the owner of its shadow."""
-    primary: Ingress | None
+    """The rollout as the owner of its shadows."""
     target: Target | None
     """The series that the metrics source reads for this rollout."""
     findings: Findings | None
     """What preflight found, graded by the settings; None where it did not run: at rest, or without a schedule."""
-    leftovers: tuple[Ingress, ...]
+    leftovers: tuple[OwnedShadow, ...]
     """Other shadows of this rollout, or of an earlier one of its name; they must not send traffic to the canary."""
     asked: bool
     """Whether the rollout carries the annotation of an action, answered or not."""
@@ -75,31 +75,21 @@ class AssembledPass(NamedTuple):
     """Why the evidence could not be judged, the first time that it is so."""
 
 
-class ShadowState(NamedTuple):
-    """The shadow, compared with what the status asks for."""
-
-    wanted: Exposure
-    carried: Exposure
-    """The exposure that evidence is about."""
-    drift: Drift | None = None
-    is_pending: bool = False
-    """A write to the shadow is still to come."""
-
-
 def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules = preflight) -> AssembledPass:
     """Return what a pass is about; ``remembered`` and ``check`` may know already what they would return."""
-    spec, status, router, memory = inputs.spec, inputs.status, inputs.router, inputs.memory
-    compiled, primary, options = inputs.compiled, inputs.primary, inputs.options
+    spec, status, memory, compiled, options = (
+        inputs.spec, inputs.status, inputs.memory, inputs.compiled, inputs.options,
+    )  # fmt: skip
     owner = Owner(CanaryRollout.__name__, inputs.key.name, inputs.uid)
-    shadow = inputs.named if inputs.named is not None and is_shadow(inputs.named, inputs.uid, status) else None
+    routes = tuple([route_state(route, inputs, owner, remembered) for route in inputs.routes])
+    # one target is read so far, so that evidence is that of the first route
+    router, primary = routes[0].router, routes[0].primary
     facts = _facts_of_reading(inputs)
-    findings = _findings(inputs, shadow, facts, remembered, check)
-    state = _shadow_state(inputs, shadow, owner, remembered)
-    sticky = primary is not None and router.sticky(primary)
+    findings = findings_of(inputs, routes, facts, remembered, check)
     versions = remembered(versions_of, spec, inputs.canary, inputs.stable)
     signals = remembered(signals_of, router, primary, spec, versions.revision) if primary is not None else None
-    tick = _tick(inputs, compiled, signals, state, sticky=sticky) if compiled is not None and signals else None
-    evaluation, fault = _evaluation(inputs, state), None
+    tick = _tick(inputs, compiled, signals, routes) if compiled is not None and signals else None
+    evaluation, fault = _evaluation(inputs, routes), None
     has_evidence = evaluation is not None and tick is not None and inputs.evidence is not None
     if evaluation is not None and tick is not None and inputs.evidence is not None:
         count = partial(_count, remembered)
@@ -107,7 +97,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     step_began = _step_began(inputs, evaluation)
     # the fight has been reported: after a person's resume, undone changes are counted anew
     undone = () if leaves_shadow_alone(status) else memory.undone
-    leftovers = _leftovers(inputs, owner, shadow)
+    leftovers = leftovers_of(inputs, owner, routes)
     gates = _gate_records(inputs)
     seen = Observation(
         key=inputs.key,
@@ -116,7 +106,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         status=status,
         compiled=compiled,
         shared_in=inputs.shared_in,
-        obstacles=tuple(_obstacles(inputs, findings)),
+        obstacles=tuple(obstacles_of(inputs, findings)),
         problems=findings.problems if findings else (),
         revision=versions.revision,
         canary=inputs.canary,
@@ -127,17 +117,13 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         causes=_causes(inputs, evaluation, findings, facts, step_began),
         stable_ready=len(inputs.stable_endpoints.ready),
         canary_ready=len(inputs.canary_endpoints.ready),
-        shadow=shadow,
-        foreign=inputs.named is not None and shadow is None,
-        removed=memory.removed is not None and status.shadow is not None and memory.removed == status.shadow.uid,
-        terminating=_terminating(router, shadow, leftovers),
-        drift=state.drift,
+        routes=routes,
+        leftover=first_held(leftovers),
         fighting=_fighting(undone, inputs.monotonic),
         rejected=memory.rejected,
         frozen=inputs.frozen,
         outdated=inputs.outdated,
         denied=memory.denied,
-        sticky=sticky,
         action=_action(inputs.action, status),
         gates=gates,
         evaluation=evaluation,
@@ -146,9 +132,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     )
     return AssembledPass(
         seen=seen,
-        router=router,
         owner=owner,
-        primary=primary,
         target=remembered(target_of, inputs.key, spec, compiled, signals) if signals is not None else None,
         findings=findings,
         leftovers=leftovers,
@@ -171,17 +155,12 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     )
 
 
-def manifest_of(router: Router, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
-    """Return the shadow's manifest with its fingerprint, as it is stored."""
-    return stamped(router, router.shadow(primary, spec, owner, exposure))
-
-
 def probe_of(assembled: AssembledPass, status: RolloutStatus) -> ProbeRequest | None:
     """Return the probe that the next tick is to send for a rollout with this status; None before its first step."""
     probe = assembled.seen.spec.probe
     if probe is None or status.step is None or assembled.target is None:
         return None
-    return probe_request(probe, wanted_exposure(status), assembled.router, status.revision or "")
+    return probe_request(probe, wanted_exposure(status), assembled.seen.routes[0].router, status.revision or "")
 
 
 def _facts_of_reading(inputs: PassInputs) -> ControllerFacts:
@@ -192,53 +171,7 @@ def _facts_of_reading(inputs: PassInputs) -> ControllerFacts:
     return inputs.memory.facts
 
 
-def _findings(
-    inputs: PassInputs, shadow: Ingress | None, facts: ControllerFacts, remembered: Remember, check: CheckRules
-) -> Findings | None:
-    """Return what preflight finds; None at rest, or without a schedule or a cluster."""
-    status, compiled, router, view = inputs.status, inputs.compiled, inputs.router, inputs.view
-    if view is None or compiled is None or status.phase in AT_REST:
-        return None
-    # their configuration, and what the last reading of the source showed
-    configured = router.facts(view.controller_config, view.controller_arguments)
-    subject = PreflightInputs(
-        key=inputs.key, uid=inputs.uid, created=inputs.created, phase=status.phase, spec=inputs.spec,
-        routes=compiled.routes, primary=inputs.primary, shadow=shadow, view=view, prefix=router.prefix,
-        rivals=inputs.rivals, next_weight=compiled.next_weight(status.step.index if status.step else 0),
-        controllers=inputs.options.controllers,
-        facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
-    )  # fmt: skip
-    return remembered(Findings, check(subject, router.rules), inputs.options.accept_unchecked)
-
-
-def _obstacles(inputs: PassInputs, findings: Findings | None) -> Iterator[Obstacle]:
-    """Yield what prevents an advance: an unreadable spec, the schedule, unsupported fields, preflight."""
-    if inputs.spec_problem is not None:
-        yield Obstacle(Reason.INVALID_SPEC, *inputs.spec_problem)
-    yield from inputs.obstacles
-    probe, compiled = inputs.spec.probe, inputs.compiled
-    unaskable = unaskable_probe(probe, compiled.routes) if probe is not None and compiled is not None else ()
-    for fault in (*unsupported_rollout(inputs.spec), *unaskable):
-        yield Obstacle(Reason.INVALID_SPEC, *fault)
-    if findings is not None and findings.refused:
-        yield preflight_obstacle(findings.refused)
-
-
-def _shadow_state(inputs: PassInputs, shadow: Ingress | None, owner: Owner, remembered: Remember) -> ShadowState:
-    """Return how the shadow compares with what the status asks for."""
-    status, router, primary = inputs.status, inputs.router, inputs.primary
-    wanted = wanted_exposure(status)
-    if primary is None or shadow is None or status.shadow is None:
-        return ShadowState(wanted, wanted)
-    manifest, drift = remembered(manifest_of, router, primary, inputs.spec, owner, wanted), None
-    if not remembered(untouched, router, shadow):
-        drift = compare(router, shadow, wanted, manifest)
-    if remembered(merge_patch, router, shadow, manifest) is None and status.shadow.uid == shadow.meta.uid:
-        return ShadowState(wanted, wanted, drift)
-    return ShadowState(wanted, router.exposure_if_marked(shadow), drift, is_pending=True)
-
-
-def _evaluation(inputs: PassInputs, shadow: ShadowState) -> Evaluation | None:
+def _evaluation(inputs: PassInputs, routes: Sequence[RouteState]) -> Evaluation | None:
     """Return the evaluation before this pass's evidence; None at rest, or without a schedule."""
     status, memory, compiled = inputs.status, inputs.memory, inputs.compiled
     if compiled is None or status.phase in AT_REST:
@@ -247,28 +180,28 @@ def _evaluation(inputs: PassInputs, shadow: ShadowState) -> Evaluation | None:
     if evaluation is None:
         began = status.schedule is not None
         evaluation = Evaluation.restored(compiled, status) if began else Evaluation.new(compiled)
+    is_pending = any(route.is_pending for route in routes)
     # while the shadow cannot be written, the exposure that it has is judged: a canary may fail meanwhile
-    if shadow.is_pending and not memory.failures and not leaves_shadow_alone(status):
+    if is_pending and not memory.failures and not leaves_shadow_alone(status):
         return evaluation.unapplied()
     return evaluation
 
 
-def _tick(
-    inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, shadow: ShadowState, *, sticky: bool
-) -> TickInputs:
+def _tick(inputs: PassInputs, compiled: CompiledSchedule, signals: Signals, routes: Sequence[RouteState]) -> TickInputs:
     """Return by what this pass's evidence is counted and judged."""
-    status, mode = inputs.status, EvidenceMode.of(inputs.status)
+    status, mode, wanted = inputs.status, EvidenceMode.of(inputs.status), wanted_exposure(inputs.status)
+    carried = next((route.carried for route in routes if route.carried != wanted), wanted)
     return TickInputs(
         compiled=compiled,
         signals=signals,
         # no step bakes at another exposure than its own
-        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and shadow.carried != shadow.wanted else mode,
+        mode=EvidenceMode.WATCHING if mode is EvidenceMode.JUDGING and carried != wanted else mode,
         step=compiled.walk.at(status.step.index) if status.step else None,
-        exposure=shadow.carried,
-        sticky=sticky,
+        exposure=carried,
+        sticky=any(route.sticky for route in routes),
         interval=inputs.options.interval,
         probe=inputs.probed,
-        overdue=shadow.is_pending and inputs.memory.failures > 0,
+        overdue=inputs.memory.failures > 0 and any(route.is_pending for route in routes),
     )
 
 
@@ -317,23 +250,6 @@ def _fighting(undone: tuple[tuple[float, str], ...], monotonic: float) -> str | 
     """Return the other writer whose changes have been undone too often of late."""
     recent = [writer for at, writer in undone if monotonic - at <= FIGHT_SECONDS]
     return (recent[-1] or "unknown") if len(recent) > FIGHT_UNDOINGS else None
-
-
-def _leftovers(inputs: PassInputs, owner: Owner, shadow: Ingress | None) -> tuple[Ingress, ...]:
-    """Return shadows that a rollout left under another name, and an earlier rollout's that a finalizer holds."""
-    return tuple(
-        ingress
-        for ingress in inputs.owned
-        if is_ours(ingress)
-        and (ingress.meta.deleting or ingress.meta.owner == owner)
-        and (shadow is None or ingress.meta.uid != shadow.meta.uid)
-    )
-
-
-def _terminating(router: Router, shadow: Ingress | None, leftovers: tuple[Ingress, ...]) -> Terminating | None:
-    """Return the first shadow that is being deleted and is still there."""
-    held = (terminating(router, ingress) for ingress in (shadow, *leftovers) if ingress is not None)
-    return next((found for found in held if found is not None), None)
 
 
 def _gate_records(inputs: PassInputs) -> tuple[GateStatus, ...]:

@@ -14,17 +14,20 @@ Where the status cannot be stored, ``unstored`` is done instead of 2 to 6 (rule 
 taken off traffic all the same, and one that stays on is judged all the same.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.objects.views import Ingress, Json, Workload
+from ingress_canary.domain.objects.resource import Resource
+from ingress_canary.domain.objects.views import Json, ShadowObject, Workload
 from ingress_canary.domain.reasons.message import Message
-from ingress_canary.domain.reconcile.assemble import AssembledPass, manifest_of
+from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.reconcile.inputs import Remember, call
+from ingress_canary.domain.reconcile.routes import manifest_of
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.status.publish import (
     NO_MESSAGES,
@@ -35,6 +38,7 @@ from ingress_canary.domain.status.publish import (
     worth_writing,
 )
 from ingress_canary.domain.traffic.drift import merge_patch
+from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.workload import copy_images, scale_canary
 
 
@@ -51,6 +55,7 @@ class StoreStatus:
 class CreateShadow:
     """Create the shadow, at weight 0."""
 
+    resource: Resource
     manifest: Json
 
 
@@ -58,7 +63,7 @@ class CreateShadow:
 class PatchShadow:
     """Give the shadow the content that the status asks for."""
 
-    shadow: Ingress
+    shadow: ShadowObject
     patch: Json
     undone: tuple[Message, ...] = ()
     """Another writer's changes that this undoes."""
@@ -68,14 +73,16 @@ class PatchShadow:
 class DeleteShadow:
     """Delete the shadow; where a finalizer holds it, or the deletion is refused, take all traffic off it."""
 
-    shadow: Ingress
+    router: Router
+    shadow: ShadowObject
 
 
 @dataclass(frozen=True, slots=True)
 class TakeOffShadow:
     """Take all traffic off a shadow that is being deleted already."""
 
-    shadow: Ingress
+    router: Router
+    shadow: ShadowObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +139,11 @@ ORDER: tuple[tuple[type[Write], ...], ...] = (
 
 
 class Effects(NamedTuple):
-    """Everything that a pass writes, in order."""
+    """Everything that a pass writes, in order, the shadows route by route."""
 
     store: StoreStatus | None
     """None where the stored status is as good as the new one."""
-    unstored: Removal | StartSettling | None
+    unstored: tuple[Removal | StartSettling, ...]
     """What is done, and nothing more, when the status cannot be stored."""
     evaluation: Evaluation | None
     """The evidence to go on with once the status is stored."""
@@ -152,13 +159,15 @@ def effects(
 ) -> Effects:
     """Return what a decision writes: the status that is ``due``, if any, then what ``after`` asks for."""
     seen = assembled.seen
+    shadows = tuple(write for route in seen.routes for write in _route_writes(route, assembled, after, remembered))
     return Effects(
         store=StoreStatus(seen.status, due) if due is not None else None,
-        unstored=_unstored(seen, after),
+        unstored=tuple(_unstored(seen, after)),
         evaluation=decision.evaluation,
         writes=(
-            *_shadow_writes(decision, assembled, after, remembered),
-            *(RemoveLeftover(removal_of(leftover)) for leftover in assembled.leftovers),
+            *shadows,
+            *_settling(decision.evaluation, seen.routes, after, shadows),
+            *(RemoveLeftover(removal_of(*leftover)) for leftover in assembled.leftovers),
             *_workload_writes(seen, after),
             *((ClearAction(),) if assembled.asked else ()),
         ),
@@ -181,46 +190,60 @@ def status_due(
     return full if changed or before != full else None
 
 
-def removal_of(shadow: Ingress) -> Removal:
+def removal_of(router: Router, shadow: ShadowObject) -> Removal:
     """Return how a shadow is removed."""
-    return TakeOffShadow(shadow) if shadow.meta.deleting else DeleteShadow(shadow)
+    return TakeOffShadow(router, shadow) if shadow.meta.deleting else DeleteShadow(router, shadow)
 
 
-def _unstored(seen: Observation, after: RolloutStatus) -> Removal | StartSettling | None:
-    """Return what is done when the status cannot be stored: remove the shadow all the same, or go on judging it."""
-    if seen.shadow is None:
-        return None
+def _unstored(seen: Observation, after: RolloutStatus) -> Iterator[Removal | StartSettling]:
+    """Yield what is done when the status cannot be stored: remove the shadows all the same, or go on judging them."""
+    shadows = [(route.router, route.shadow) for route in seen.routes if route.shadow is not None]
     if after.shadow is None:
-        return removal_of(seen.shadow)
+        yield from (removal_of(*shadow) for shadow in shadows)
     # after a restart too: the shadow is as the last stored status says, and its evidence may end the rollout
-    return StartSettling() if _is_unsettled(seen.evaluation) else None
+    elif shadows and _is_unsettled(seen.evaluation):
+        yield StartSettling()
 
 
-def _shadow_writes(
-    decision: Decision, assembled: AssembledPass, after: RolloutStatus, remembered: Remember
-) -> Iterator[ShadowWrite | StartSettling]:
-    """Yield what makes the shadow as the stored status says."""
-    seen, shadow, primary = assembled.seen, assembled.seen.shadow, assembled.primary
-    if shadow is not None and (after.shadow is None or shadow.meta.deleting):
-        # a shadow that is being deleted never gets traffic again: the rules wait until it is gone
-        yield removal_of(shadow)
+def _route_writes(
+    route: RouteState, assembled: AssembledPass, after: RolloutStatus, remembered: Remember
+) -> Iterator[ShadowWrite]:
+    """Yield what makes a route's shadow as the stored status says."""
+    router, shadow, primary, seen = route.router, route.shadow, route.primary, assembled.seen
+    if shadow is not None and _goes(shadow, after):
+        yield removal_of(router, shadow)
         return
-    if after.shadow is None or primary is None:
-        return
-    if leaves_shadow_alone(after):
-        # evidence goes on with whatever weight the other writer leaves
-        if _is_unsettled(decision.evaluation):
-            yield StartSettling()
+    if after.shadow is None or primary is None or leaves_shadow_alone(after):
         return
     if shadow is None:
-        if after.shadow.uid is None and not seen.foreign:
-            yield CreateShadow(manifest_of(assembled.router, primary, seen.spec, assembled.owner, Exposure()))
+        if after.shadow.uid is None and not route.foreign:
+            yield CreateShadow(router.resource, manifest_of(router, primary, seen.spec, assembled.owner, Exposure()))
         return
-    manifest = remembered(manifest_of, assembled.router, primary, seen.spec, assembled.owner, wanted_exposure(after))
-    patch = remembered(merge_patch, assembled.router, shadow, manifest)
+    manifest = remembered(manifest_of, router, primary, seen.spec, assembled.owner, wanted_exposure(after))
+    patch = remembered(merge_patch, router, shadow, manifest)
     if patch is not None:
-        yield PatchShadow(shadow, patch, seen.drift.raised if seen.drift is not None else ())
-    if decision.evaluation is not None and (patch is not None or _is_unsettled(decision.evaluation)):
+        yield PatchShadow(shadow, patch, route.drift.raised if route.drift is not None else ())
+
+
+def _goes(shadow: ShadowObject, after: RolloutStatus) -> bool:
+    """Return whether a shadow is removed."""
+    # one that is being deleted never gets traffic again: the rules wait until it is gone
+    return after.shadow is None or shadow.meta.deleting
+
+
+def _settling(
+    evaluation: Evaluation | None, routes: Sequence[RouteState], after: RolloutStatus, writes: Sequence[ShadowWrite]
+) -> Iterator[StartSettling]:
+    """Yield the beginning of the settle time once all shadows are as the stored status says."""
+    if evaluation is None or after.shadow is None:
+        return
+    for route in routes:
+        if route.primary is None or (route.shadow is not None and _goes(route.shadow, after)):
+            return
+        # evidence goes on with whatever weight another writer leaves
+        if route.shadow is None and not leaves_shadow_alone(after):
+            return
+    if _is_unsettled(evaluation) or any(isinstance(write, PatchShadow) for write in writes):
         yield StartSettling()
 
 

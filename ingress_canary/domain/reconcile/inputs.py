@@ -10,12 +10,12 @@ from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
-from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, Workload
+from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule import PreflightRule
@@ -72,14 +72,32 @@ class PassMemory(NamedTuple):
     """When another writer's changes were undone, in monotonic seconds, and that writer's field manager."""
     clock_set: bool = False
     """The next reading is a new starting point, because the clock was set since the last one."""
-    removed: str | None = None
-    """The uid of a shadow that was removed before it could be stored why."""
+    removed: frozenset[str] = frozenset()
+    """The uids of shadows that were removed before it could be stored why."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None
     """The API's words when it refused to change a workload."""
     failures: int = 0
     """Consecutive passes whose writes failed."""
+
+
+class RouteInputs(NamedTuple):
+    """What was gathered of one route: a primary, and the shadow by which its requests reach the canary."""
+
+    router: Router
+    primary: Ingress | None = None
+    named: ShadowObject | None = None
+    """The object of the shadow's name, whoever owns it."""
+    recorded: ShadowStatus | None = None
+    """The shadow that the stored status tells of."""
+
+
+class OwnedShadow(NamedTuple):
+    """An object whose owner is a rollout of this name, one that is gone included, with the router that reads it."""
+
+    router: Router
+    shadow: ShadowObject
 
 
 class PassInputs(NamedTuple):
@@ -92,7 +110,8 @@ class PassInputs(NamedTuple):
     spec: RolloutSpec
     """The last spec that could be read."""
     status: RolloutStatus
-    router: Router
+    routes: tuple[RouteInputs, ...]
+    """At least one; today that is all."""
     view: ClusterView | None
     """What preflight's rules ask; None where there is no cluster, so that nothing is checked."""
     compiled: CompiledSchedule | None
@@ -108,11 +127,7 @@ class PassInputs(NamedTuple):
     """The schedule as it is now, where it differs from the one that the rollout began with."""
     action: str | None = None
     """The annotation of a person's one-shot action, answered or not."""
-    primary: Ingress | None = None
-    named: Ingress | None = None
-    """The Ingress of the shadow's name, whoever owns it."""
-    owned: Sequence[Ingress] = ()
-    """Ingresses whose owner is a rollout of this name, one that is gone included."""
+    owned: Sequence[OwnedShadow] = ()
     canary: Workload | None = None
     stable: Workload | None = None
     canary_endpoints: Endpoints = Endpoints()

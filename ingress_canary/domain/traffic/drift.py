@@ -12,7 +12,7 @@ from typing import Any
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.domain.objects.digest import Digest, same
-from ingress_canary.domain.objects.views import Ingress, Json
+from ingress_canary.domain.objects.views import Json, ShadowObject, shadow_object
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
@@ -31,33 +31,27 @@ class Drift:
     """The exposure that is left: nothing above what was wanted, nothing put back that was taken away."""
 
 
-def fingerprint(router: Router, shadow: Ingress) -> Digest:
+def fingerprint(router: Router, shadow: ShadowObject) -> Digest:
     """Return the digest of the part of a shadow that the controller acts on."""
-    paths = sorted(
-        (rule.host, p.path, p.type, p.backend.service or "", p.backend.port)
-        for rule in shadow.rules
-        for p in rule.paths or ()
-    )
-    default = shadow.default_backend.service if shadow.default_backend else None
-    return Digest.of([sorted(router.settings(shadow).items()), shadow.class_name, default, paths])
+    return Digest.of(router.content(shadow))
 
 
 def stamped(router: Router, manifest: Json) -> Json:
     """Return a shadow's manifest with the fingerprint of its content."""
-    stamp = fingerprint(router, Ingress.of(manifest))
+    stamp = fingerprint(router, shadow_object(router.resource, manifest))
     metadata = manifest["metadata"]
-    annotations = {**metadata["annotations"], APPLIED_ANNOTATION: stamp}
+    annotations = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: stamp}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
-def untouched(router: Router, shadow: Ingress) -> bool:
+def untouched(router: Router, shadow: ShadowObject) -> bool:
     """Return whether the shadow's effective content and owner are as this daemon last wrote them."""
     return shadow.meta.owner is not None and _intact(router, shadow)
 
 
-def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -> Drift:
+def compare(router: Router, shadow: ShadowObject, wanted: Exposure, manifest: Json) -> Drift:
     """Return how a shadow that another writer changed differs from the wanted exposure, by direction."""
-    actual, target = router.exposure_if_marked(shadow), Ingress.of(manifest)
+    actual, target = router.exposure_if_marked(shadow), shadow_object(router.resource, manifest)
     raised, lowered = _estranged(router, shadow, target), list[Message]()
     if _intact(router, shadow):
         # whatever else is not as wanted is a write of ours that is still to come
@@ -82,22 +76,21 @@ def compare(router: Router, shadow: Ingress, wanted: Exposure, manifest: Json) -
         else:
             raised.append(Message(MessageKey.DRIFT_COOKIE, name=actual.cookie))
     honoured = Exposure(weight, header, cookie)
-    added, removed = _paths(shadow) - _paths(target), _paths(target) - _paths(shadow)
-    if added or shadow.default_backend:
-        raised.append(Message(MessageKey.DRIFT_PATHS_ADDED))
-    if removed or shadow.class_name != target.class_name:
+    edits = router.edits(shadow, target)
+    if edits.added is not None:
+        raised.append(edits.added)
+    if edits.removed is not None:
         # a shadow that is partly inert cannot be stored as a weight: the nearest state below it is none at all
-        lowered.append(Message(MessageKey.DRIFT_PATHS_REMOVED))
+        lowered.append(edits.removed)
         honoured = Exposure()
-    others = _others(router, shadow, target)
-    if others and not raised and not lowered:
-        raised.append(Message(MessageKey.DRIFT_ANNOTATIONS, names=tuple(sorted(others))))
+    if edits.others is not None and not raised and not lowered:
+        raised.append(edits.others)
     return Drift(tuple(raised), tuple(lowered), honoured)
 
 
-def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
+def merge_patch(router: Router, shadow: ShadowObject, manifest: Json) -> Json | None:
     """Return the merge patch that turns a shadow into the manifest; None when it already is."""
-    target = Ingress.of(manifest)
+    target = shadow_object(router.resource, manifest)
     wanted: Mapping[str, str] = target.meta.annotations
     present = router.settings(shadow)
     annotations: dict[str, str | None] = {key: None for key in present if key not in wanted}
@@ -109,39 +102,23 @@ def merge_patch(router: Router, shadow: Ingress, manifest: Json) -> Json | None:
         metadata["ownerReferences"] = manifest["metadata"]["ownerReferences"]
     if metadata:
         patch["metadata"] = metadata
-    if shadow.class_name != target.class_name or shadow.default_backend or shadow.rules != target.rules:
-        patch["spec"] = {
-            "defaultBackend": None,
-            "ingressClassName": target.class_name,
-            "rules": manifest["spec"]["rules"],
-        }
+    spec = router.spec_patch(shadow, target)
+    if spec is not None:
+        patch["spec"] = spec
     return patch or None
 
 
-def _intact(router: Router, shadow: Ingress) -> bool:
+def _intact(router: Router, shadow: ShadowObject) -> bool:
     return same(shadow.meta.annotations.get(APPLIED_ANNOTATION), fingerprint(router, shadow)) is True
 
 
-def _estranged(router: Router, shadow: Ingress, target: Ingress) -> list[Message]:
-    """Return the changes by which an Ingress would no longer be this rollout's shadow."""
+def _estranged(router: Router, shadow: ShadowObject, target: ShadowObject) -> list[Message]:
+    """Return the changes by which an object would no longer be this rollout's shadow."""
     lost = list[Message]()
     if router.exposure(shadow) is None:
-        # without the canary mark it is a plain Ingress that owns the paths: everybody would be on the canary
+        # without the canary mark it is an object that owns the paths: everybody would be on the canary
         lost.append(Message(MessageKey.DRIFT_MARK_REMOVED))
     if shadow.meta.owner != target.meta.owner:
         # without its owner it would outlive the rollout, with all its traffic
         lost.append(Message(MessageKey.DRIFT_OWNER))
     return lost
-
-
-def _paths(ingress: Ingress) -> set[tuple[str, ...]]:
-    return {
-        (rule.host, path.path, path.type, path.backend.service or "", path.backend.port)
-        for rule in ingress.rules
-        for path in rule.paths or ()
-    }
-
-
-def _others(router: Router, shadow: Ingress, target: Ingress) -> set[str]:
-    now, then = router.settings(shadow), router.settings(target)
-    return {key for key in now.keys() | then.keys() if now.get(key) != then.get(key)}

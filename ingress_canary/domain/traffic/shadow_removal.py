@@ -4,31 +4,27 @@ A controller may go on serving it (ingress-nginx looks at deletionTimestamp in i
 that nobody is off the canary before the object itself says so. Asked by ``reconcile/assemble.py`` and by the executor.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ingress_canary.api import APPLIED_ANNOTATION, ROLLOUT_LABEL
-from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import fingerprint
-from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION, class_name
 from ingress_canary.domain.traffic.router.router import Router
-
-UNSERVED_CLASS = "ingress-canary-none"
-"""A class that no controller serves: what still leads clients with an affinity cookie off the canary."""
 
 
 class Terminating(NamedTuple):
     """A shadow that is being deleted and still exists."""
 
+    kind: str
     name: str
     finalizers: tuple[str, ...]
     """What holds it."""
     exposure: Exposure | None
-    """The exposure it still has; None when it is no canary Ingress, so that all requests go to the canary."""
+    """The exposure it still has; None when it is not marked as a canary, so that all requests go to the canary."""
     sticky: bool
     """Clients with an affinity cookie of the canary stay on it, whatever the exposure is (rule 16)."""
     served: bool
@@ -43,8 +39,10 @@ class Terminating(NamedTuple):
     def message(self) -> Message:
         """The message for a person, with the remedy."""
         if not self.finalizers:
-            return Message(MessageKey.TERMINATING_BY_ITSELF, name=self.name, sends=self._sends())
-        return Message(MessageKey.TERMINATING, name=self.name, finalizers=self.finalizers, sends=self._sends())
+            return Message(MessageKey.TERMINATING_BY_ITSELF, kind=self.kind, name=self.name, sends=self._sends())
+        return Message(
+            MessageKey.TERMINATING, kind=self.kind, name=self.name, finalizers=self.finalizers, sends=self._sends()
+        )
 
     def _sends(self) -> Message:
         if not self.on:
@@ -58,32 +56,33 @@ class Terminating(NamedTuple):
         return Message(MessageKey.SENDS, routes=tuple(routes))
 
 
-def terminating(router: Router, shadow: Ingress) -> Terminating | None:
+def terminating(router: Router, shadow: ShadowObject) -> Terminating | None:
     """Return the state of a shadow that is being deleted; None for any other."""
     return _state(router, shadow) if shadow.meta.deleting else None
 
 
-def is_off(router: Router, shadow: Ingress) -> bool:
+def is_off(router: Router, shadow: ShadowObject) -> bool:
     """Return whether a shadow, as it is stored, sends no requests to the canary."""
     return not _state(router, shadow).on
 
 
-def _state(router: Router, shadow: Ingress) -> Terminating:
+def _state(router: Router, shadow: ShadowObject) -> Terminating:
     return Terminating(
+        kind=shadow.resource.kind,
         name=shadow.meta.name,
         finalizers=shadow.meta.finalizers,
         exposure=router.exposure(shadow),
         sticky=router.sticky(shadow),
-        served=class_name(shadow) != UNSERVED_CLASS,
+        served=router.served(shadow),
     )
 
 
-def is_ours(ingress: Ingress) -> bool:
-    """Return whether the daemon made an Ingress or has written it: naming a CanaryRollout as its owner is no proof."""
-    return APPLIED_ANNOTATION in ingress.meta.annotations or ROLLOUT_LABEL in ingress.meta.labels
+def is_ours(shadow: ShadowObject) -> bool:
+    """Return whether the daemon made an object or has written it: naming a CanaryRollout as its owner is no proof."""
+    return APPLIED_ANNOTATION in shadow.meta.annotations or ROLLOUT_LABEL in shadow.meta.labels
 
 
-def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingress]:
+def left_behind(owned: Iterable[ShadowObject], rollout: Json | None) -> Iterator[ShadowObject]:
     """Yield the shadows to remove, of those whose rollout is deleted (None) or being deleted.
 
     Whatever is not marked yet goes with its owner; while something holds the owner that does not happen. Who asked for
@@ -91,39 +90,36 @@ def left_behind(owned: Iterable[Ingress], rollout: Json | None) -> Iterator[Ingr
     """
     meta = Meta.of(rollout) if rollout is not None else None
     held = meta.uid if meta is not None and "orphan" not in meta.finalizers else None
-    for ingress in filter(is_ours, owned):
-        if ingress.meta.deleting or (ingress.meta.owner is not None and ingress.meta.owner.uid == held):
-            yield ingress
+    for shadow in filter(is_ours, owned):
+        if shadow.meta.deleting or (shadow.meta.owner is not None and shadow.meta.owner.uid == held):
+            yield shadow
 
 
-def without_exposure(router: Router, shadow: Ingress) -> Json | None:
+def without_exposure(router: Router, shadow: ShadowObject) -> Json | None:
     """Return the merge patch to weight 0 and no routes; None where the shadow has these already."""
-    return _patch(router, shadow, router.without_exposure(shadow), shadow.class_name)
+    return _patch(router, shadow, router.without_exposure(shadow))
 
 
-def unserved(router: Router, shadow: Ingress) -> Json | None:
+def unserved(router: Router, shadow: ShadowObject) -> Json | None:
     """Return the merge patch that takes clients with an affinity cookie off; None where nobody is on the canary.
 
     Where the weight could not be written it takes everybody off.
     """
-    if is_off(router, shadow):
-        return None
-    legacy = {CLASS_ANNOTATION: UNSERVED_CLASS} if CLASS_ANNOTATION in shadow.meta.annotations else {}
-    return _patch(router, shadow, legacy, UNSERVED_CLASS)
+    return None if is_off(router, shadow) else _patch(router, shadow, router.unserved(shadow))
 
 
-OFF: tuple[Callable[[Router, Ingress], Json | None], ...] = (without_exposure, unserved)
+OFF: tuple[Callable[[Router, ShadowObject], Json | None], ...] = (without_exposure, unserved)
 """Patches that take all traffic off a shadow, one write each: where one is refused the other is tried."""
 
 
-def _patch(router: Router, shadow: Ingress, annotations: Mapping[str, str | None], named: str | None) -> Json | None:
-    """Return the merge patch for these annotations and this class, with the new fingerprint."""
-    changes = {key: value for key, value in annotations.items() if shadow.meta.annotations.get(key) != value}
-    if not changes and named == shadow.class_name:
+def _patch(router: Router, shadow: ShadowObject, patch: Json) -> Json | None:
+    """Return the part of a merge patch that changes anything, with the new fingerprint; None where nothing does."""
+    present, wanted = shadow.meta.annotations, (patch.get("metadata") or {}).get("annotations") or {}
+    annotations = {key: value for key, value in wanted.items() if present.get(key) != value}
+    spec = {key: value for key, value in (patch.get("spec") or {}).items() if shadow.spec.get(key) != value}
+    if not annotations and not spec:
         return None
-    left = {key: value for key, value in {**shadow.meta.annotations, **changes}.items() if value is not None}
-    after = replace(shadow, meta=replace(shadow.meta, annotations=left), class_name=named)
-    patch: dict[str, Any] = {"metadata": {"annotations": {**changes, APPLIED_ANNOTATION: fingerprint(router, after)}}}
-    if named != shadow.class_name:
-        patch["spec"] = {"ingressClassName": named}
-    return patch
+    after = shadow.patched({"metadata": {"annotations": annotations}, "spec": spec})
+    stamp = {APPLIED_ANNOTATION: fingerprint(router, after)}
+    needed: dict[str, Any] = {"metadata": {"annotations": {**annotations, **stamp}}}
+    return {**needed, "spec": spec} if spec else needed

@@ -9,7 +9,8 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
-from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Workload
+from ingress_canary.domain.objects.resource import Resource
+from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
 from ingress_canary.ports import Cluster, Deposed, Leadership
 
 
@@ -29,7 +30,7 @@ class LeaderGuard:
         return self._cluster.rollouts()
 
     def owners(self) -> Iterable[Key]:
-        """Return every CanaryRollout that an Ingress names as its owner."""
+        """Return every CanaryRollout that a possible shadow names as its owner."""
         return self._cluster.owners()
 
     def rollout(self, key: Key) -> Json | None:
@@ -54,20 +55,20 @@ class LeaderGuard:
         async with self._in_office():
             return await self._cluster.clear_action(rollout)
 
-    async def create_ingress(self, manifest: Json) -> Ingress:
+    async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow. Raises ClusterError."""
         async with self._in_office():
-            return await self._cluster.create_ingress(manifest)
+            return await self._cluster.create_shadow(resource, manifest)
 
-    async def patch_ingress(self, ingress: Ingress, patch: Json) -> Ingress:
-        """Merge ``patch`` into an Ingress. Raises ClusterError."""
+    async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
+        """Merge ``patch`` into a shadow. Raises ClusterError."""
         async with self._in_office():
-            return await self._cluster.patch_ingress(ingress, patch)
+            return await self._cluster.patch_shadow(shadow, patch)
 
-    async def delete_ingress(self, ingress: Ingress) -> Ingress | None:
-        """Delete an Ingress; return it where a finalizer holds it. Raises ClusterError."""
+    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+        """Delete a shadow; return it where a finalizer holds it. Raises ClusterError."""
         async with self._in_office():
-            return await self._cluster.delete_ingress(ingress)
+            return await self._cluster.delete_shadow(shadow)
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
         """Give containers of a workload these images. Raises ClusterError."""

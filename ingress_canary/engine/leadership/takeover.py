@@ -7,7 +7,7 @@ the shadow, before anything else is done to a rollout. ``engine/loop.py`` does s
 from ingress_canary.api import LEADER_ANNOTATION
 from ingress_canary.api.rollout import AT_REST, RolloutSpec
 from ingress_canary.domain.decision.observation import is_shadow
-from ingress_canary.domain.objects.views import ClusterView, Ingress, Json, Key, Meta, Workload
+from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, ShadowObject, Workload
 from ingress_canary.engine.spec_parser import read_status
 from ingress_canary.ports import Cluster
 
@@ -25,7 +25,7 @@ async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, lead
     if status.leader != leader:
         body = await cluster.patch_status(body, {"leader": leader})
     if shadow is not None and shadow.meta.annotations.get(LEADER_ANNOTATION) != leader:
-        await cluster.patch_ingress(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
+        await cluster.patch_shadow(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
     if status.copying is not None and spec is not None and (stable := _stable(cluster.view, body, spec)) is not None:
         await cluster.stamp_workload(stable, leader)
     return body
@@ -36,9 +36,9 @@ def _stable(view: ClusterView, body: Json, spec: RolloutSpec) -> Workload | None
     return view.workload(ref.kind, Key(Meta.of(body).namespace, ref.name)) if ref is not None else None
 
 
-def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> Ingress | None:
+def own_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> ShadowObject | None:
     """Return the shadow of a rollout: by the name in its status, else by its spec's."""
     meta, status = Meta.of(body), read_status(body)
     name = status.shadow.name if status.shadow is not None else spec.shadow_name if spec is not None else None
-    shadow = view.ingress(Key(meta.namespace, name)) if name is not None else None
-    return shadow if shadow is not None and is_shadow(shadow, meta.uid, status) else None
+    found = view.shadows_named(Key(meta.namespace, name)) if name is not None else ()
+    return next((shadow for shadow in found if is_shadow(shadow, meta.uid, status.shadow)), None)

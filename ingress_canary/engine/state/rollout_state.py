@@ -62,8 +62,8 @@ class RolloutState:
     """The schedule as it is written now, by its version, and its hash; None for one that cannot be read."""
     undone: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=UNDONE))
     """When another writer's changes were undone, in the clock's monotonic seconds, and that writer's field manager."""
-    removed: str | None = None
-    """The uid of a shadow that this daemon removed before it could store why."""
+    removed: frozenset[str] = frozenset()
+    """The uids of shadows that this daemon removed before it could store why."""
     rejected: str | None = None
     """The API's words when it refused to create the shadow."""
     denied: str | None = None

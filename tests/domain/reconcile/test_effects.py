@@ -112,28 +112,29 @@ def test_a_rollback_that_cannot_be_stored_still_removes_the_shadow() -> None:
     world = at_step(1)
     world.action = "abort#1"
     made = next_effects(world)
-    assert isinstance(made.unstored, DeleteShadow)
-    assert made.writes == (made.unstored, ClearAction())
+    (removal,) = made.unstored
+    assert isinstance(removal, DeleteShadow)
+    assert made.writes == (removal, ClearAction())
     world.hold("example.com/keep")
     world.delete_shadow()
-    assert isinstance(next_effects(world).unstored, TakeOffShadow)
+    assert [type(write) for write in next_effects(world).unstored] == [TakeOffShadow]
 
 
 def test_a_canary_that_stays_on_is_judged_though_nothing_can_be_stored() -> None:
     world = at_step(1)
     world.step(3)
-    assert next_effects(world).unstored is None
+    assert next_effects(world).unstored == ()
     assert world.evaluation is not None
     world.evaluation = world.evaluation._replace(settled_from=None)
-    assert isinstance(next_effects(world).unstored, StartSettling)
-    assert next_effects(World()).unstored is None
+    assert next_effects(world).unstored == (StartSettling(),)
+    assert next_effects(World()).unstored == ()
 
 
 def test_a_shadow_that_is_being_deleted_is_only_ever_taken_off() -> None:
     world = at_step(1)
-    shadow = world.assembled().seen.shadow
-    assert shadow is not None
-    assert isinstance(removal_of(shadow), DeleteShadow)
+    (route,) = world.observe().routes
+    assert route.shadow is not None
+    assert isinstance(removal_of(route.router, route.shadow), DeleteShadow)
     world.hold("example.com/keep")
     world.delete_shadow()
     assert kinds(next_effects(world))[:1] == [TakeOffShadow]

@@ -164,7 +164,7 @@ def test_a_leftover_that_a_finalizer_holds_is_taken_off_and_reported_while_it_la
     world.leftovers = leftover(KEEP)
     world.settle()
     (left,) = world.leftovers
-    exposure = ROUTER.exposure(world.assembled().leftovers[0])
+    exposure = ROUTER.exposure(world.assembled().leftovers[0].shadow)
     assert (left["metadata"]["finalizers"], exposure) == ([KEEP], Exposure())
     assert [alert.reason for alert in world.settle().alerts] == [Reason.SHADOW_TERMINATING]
     world.leftovers = ()

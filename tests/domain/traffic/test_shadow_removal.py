@@ -11,8 +11,9 @@ from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import untouched
+from ingress_canary.domain.traffic.router.ingress_shadow import UNSERVED_CLASS
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX
-from ingress_canary.domain.traffic.shadow_removal import OFF, UNSERVED_CLASS, left_behind, terminating
+from ingress_canary.domain.traffic.shadow_removal import OFF, left_behind, terminating
 from ingress_canary.lab.kubeapi.storage.patches import merge
 from tests.domain.world import PRIMARY, ROUTER, World, at_step
 
@@ -216,7 +217,7 @@ def test_what_a_rollout_that_goes_leaves_behind(
 )
 def test_a_shadow_is_known_by_its_owner_its_uid_or_what_is_written_on_it(change: dict[str, Any], ours: bool) -> None:
     status = RolloutStatus(shadow=ShadowStatus(name="checkout-canary", uid="s1"))
-    assert is_shadow(Ingress.of(merge(OWNED, {"metadata": change})), "r1", status) is ours
+    assert is_shadow(Ingress.of(merge(OWNED, {"metadata": change})), "r1", status.shadow) is ours
 
 
 def test_one_that_no_finalizer_holds_goes_by_itself() -> None:

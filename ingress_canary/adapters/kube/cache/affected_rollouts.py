@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster, hosts_of, owners_of, services_of, upstream_of
-from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Key, Meta, Service, Workload
+from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Key, Meta, Service, ShadowObject, Workload
 
 
 class AffectedRollouts:
@@ -56,6 +56,10 @@ class AffectedRollouts:
                 rollouts |= self._named(neighbour.meta.key)
         return rollouts
 
+    def of_shadow(self, shadow: ShadowObject) -> set[Key]:
+        """Return the rollouts whose shadow this object is, or may be."""
+        return {*self._named(shadow.meta.key), *owners_of(shadow)}
+
     def _named(self, ingress: Key) -> AbstractSet[Key]:
         return self._rollouts.get(("ingress", ingress), frozenset())
 
@@ -69,6 +73,8 @@ def _essence(view: object) -> object:
     match view:
         case Ingress():
             return _unversioned(view.meta), view.class_name, view.spec
+        case ShadowObject():
+            return _unversioned(view.meta), view.spec
         case Service():
             return _unversioned(view.meta), view.type, view.ports, view.selector, view.traffic_distribution
         case EndpointSlice():

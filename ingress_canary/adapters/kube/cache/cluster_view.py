@@ -3,12 +3,15 @@
 ``cluster.py`` owns it. Every look-up is a dictionary's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import WORKLOADS
 from ingress_canary.api import FREEZE_ANNOTATION, ROLLOUT_KIND
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.domain.objects.views import (
     Endpoints,
     EndpointSlice,
@@ -17,7 +20,9 @@ from ingress_canary.domain.objects.views import (
     Json,
     Key,
     Service,
+    ShadowObject,
     Workload,
+    shadow_object,
 )
 
 
@@ -36,21 +41,29 @@ def hosts_of(ingress: Ingress) -> set[str]:
     return {rule.host for rule in ingress.rules} | ({""} if ingress.default_backend else set())
 
 
-def owners_of(ingress: Ingress) -> set[Key]:
-    """Return the CanaryRollout that an Ingress names as its controlling owner, whether or not it exists."""
-    owner = ingress.meta.owner
-    return {Key(ingress.meta.namespace, owner.name)} if owner and owner.kind == ROLLOUT_KIND else set()
+def owners_of(shadow: ShadowObject) -> set[Key]:
+    """Return the CanaryRollout that a possible shadow names as its controlling owner, whether or not it exists."""
+    owner = shadow.meta.owner
+    return {Key(shadow.meta.namespace, owner.name)} if owner and owner.kind == ROLLOUT_KIND else set()
 
 
 class CachedCluster:
     """All stores; implements ``domain.objects.views.ClusterView``."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Iterable[Resource] = (INGRESSES,)) -> None:
+        """``kinds`` are those of shadows."""
         self.rollouts: ObjectCache[Json] = ObjectCache(_lean)
         self.schedules: ObjectCache[Json] = ObjectCache(_lean)
         self.ingresses: ObjectCache[Ingress] = ObjectCache(
             Ingress.of, {"service": services_of, "host": hosts_of, "owner": owners_of}
         )
+        self.shadows: dict[Resource, ObjectCache[Any]] = {
+            resource: self.ingresses
+            if resource == INGRESSES
+            else ObjectCache(partial(shadow_object, resource), {"owner": owners_of})
+            for resource in dict.fromkeys((INGRESSES, *kinds))
+        }
+        """By kind, the objects that are shadows or could be: Ingresses and what else the routers make."""
         self.classes: ObjectCache[IngressClass] = ObjectCache(
             IngressClass.of, {"default": lambda ingress_class: {ingress_class.is_default}}
         )
@@ -121,13 +134,22 @@ class CachedCluster:
         """Return the Ingresses of all readable namespaces with a rule for exactly this host ("" is a default's too)."""
         return self.ingresses.by("host", host)
 
-    def ingresses_by_owner(self, rollout: Key) -> Sequence[Ingress]:
-        """Return the Ingresses whose controlling owner is a CanaryRollout of this name."""
-        return self.ingresses.by("owner", rollout)
+    def shadow(self, resource: Resource, key: Key) -> ShadowObject | None:
+        """Return the object of this name and of a kind of shadows."""
+        return self.shadows[resource].get(key)
+
+    def shadows_named(self, key: Key) -> Sequence[ShadowObject]:
+        """Return the objects of this name, of all kinds of shadows."""
+        return [found for store in self.shadows.values() if (found := store.get(key)) is not None]
+
+    def shadows_by_owner(self, rollout: Key) -> Sequence[ShadowObject]:
+        """Return the objects of these kinds whose controlling owner is a CanaryRollout of this name."""
+        return [found for store in self.shadows.values() for found in store.by("owner", rollout)]
 
     def owners(self) -> list[Key]:
-        """Return the CanaryRollouts that Ingresses name as their controlling owners."""
-        return [owner for owner in self.ingresses.values("owner") if isinstance(owner, Key)]
+        """Return the CanaryRollouts that objects of these kinds name as their controlling owners."""
+        found = (owner for store in self.shadows.values() for owner in store.values("owner"))
+        return [owner for owner in found if isinstance(owner, Key)]
 
     def service(self, key: Key) -> Service | None:
         """Return a Service."""

@@ -12,15 +12,14 @@ from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import (
     CLASSES,
     CONFIGMAPS,
-    INGRESSES,
     NAMESPACES,
     ROLLOUTS,
     SCHEDULES,
     SERVICES,
     SLICES,
     WORKLOADS,
-    Resource,
 )
+from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.domain.objects.views import Key
 
 
@@ -117,6 +116,7 @@ class Watches:
             (ROLLOUTS, caches.rollouts),
             (SERVICES, caches.services),
             (SLICES, caches.slices),
+            *((shadow, store) for shadow, store in caches.shadows.items() if shadow != INGRESSES),
             *((workload, caches.workloads[workload.kind]) for workload in WORKLOADS),
         ]
         if scope.namespaces:

@@ -2,40 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from ingress_canary.api import GROUP, VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """A resource as API paths name it."""
-
-    group: str
-    version: str
-    plural: str
-    kind: str
-    """List items carry no kind of their own, except custom ones."""
-
-    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """Return the path of one object, or of all (of a namespace) when ``name`` is None."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        parts = [root]
-        if namespace:
-            parts += ["namespaces", quote(namespace, safe="")]
-        parts.append(self.plural)
-        parts += [quote(part, safe="") for part in (name, subresource) if part]
-        return "/".join(parts)
-
-    def title(self, namespace: str | None = None) -> str:
-        """Return the resource's name in messages: ``ingresses.networking.k8s.io``, with a namespace if given."""
-        name = f"{self.plural}.{self.group}" if self.group else self.plural
-        return f"{name} in {namespace}" if namespace else name
-
+from ingress_canary.domain.objects.resource import Resource
 
 ROLLOUTS = Resource(GROUP, VERSION, "canaryrollouts", "CanaryRollout")
 SCHEDULES = Resource(GROUP, VERSION, "canaryschedules", "CanarySchedule")
-INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass")
 SERVICES = Resource("", "v1", "services", "Service")
 SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")

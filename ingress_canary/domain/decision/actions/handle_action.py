@@ -61,7 +61,7 @@ def handle_action(seen: Observation, now: datetime) -> Decision | None:
     external = external_change(seen, now)
     if external is not None:
         # exposure that another writer took away stays away, whatever action arrives in the same pass
-        seen = seen._replace(status=external.status, drift=None)
+        seen = seen.honoured(external.status)
     decision, refusal = _carry_out(seen, now, action, raced=external is not None)
     record = ActionStatus(
         id=action.id, verb=action.verb or action.text[:32], result=render_result(refusal), note=action.note

@@ -81,7 +81,7 @@ def _refusal(seen: Observation) -> Refusal | None:
         return no_effect(seen.obstacles[0].message)
     if leaves_shadow_alone(status):
         return no_effect(Message(MessageKey.DRIFT_FIGHT_GOES_ON))
-    if seen.shadow is None or status.shadow is None or status.shadow.uid is None:
+    if not seen.has_shadows or status.shadow is None or status.shadow.uid is None:
         return no_effect(Message(MessageKey.CANARY_IS_OFF))
     if wanted_exposure(status) != seen.schedule.walk.at(status.step.index).exposure:
         return no_effect(Message(MessageKey.EXPOSURE_LOWERED))

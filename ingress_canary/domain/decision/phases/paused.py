@@ -40,7 +40,7 @@ def resume(seen: Observation, now: datetime) -> Decision | None:
     if status.step is None:
         return transition(seen, now, Phase.PENDING, Reason.RESUMED, message, wants_evidence=True, pause=None)
     promotes = pause.returns_to is Phase.PROMOTING
-    if seen.shadow is None or status.shadow is None:
+    if not seen.has_shadows or status.shadow is None:
         if promotes and is_stable_replaced(seen):
             return transition(
                 seen, now, Phase.PROMOTING, Reason.RESUMED, message, wants_evidence=True, **without_shadow(pause=None)

@@ -38,7 +38,7 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
     evaluation = seen.current_evaluation
     if evaluation.misconfigured is not None:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
-    if seen.shadow is not None and seen.status.shadow is not None and seen.status.started_at is not None:
+    if seen.has_shadows and seen.status.shadow is not None and seen.status.started_at is not None:
         # checked once more: the canary may have changed since the shadow was requested
         first = Message(MessageKey.FIRST_STEP, step=seen.schedule.walk.at(1).title)
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
@@ -57,10 +57,10 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
         return seen.obstacles[0]
     if seen.terminating is not None:
         return Obstacle(Reason.SHADOW_TERMINATING, seen.terminating.message)
-    if seen.foreign:
+    if seen.foreign is not None:
         # preflight knows whose it is, and which of several rollouts comes first
-        taken, remedy = Message(MessageKey.SHADOW_TAKEN, name=seen.spec.shadow_name), Message(MessageKey.CHOOSE_SHADOW)
-        unnamed = Obstacle(Reason.PREFLIGHT_FAILED, taken, remedy)
+        taken = Message(MessageKey.SHADOW_TAKEN, kind=seen.foreign, name=seen.spec.shadow_name)
+        unnamed = Obstacle(Reason.PREFLIGHT_FAILED, taken, Message(MessageKey.CHOOSE_SHADOW))
         return seen.obstacles[0] if seen.obstacles else unnamed
     if seen.revision is None:
         ref = seen.spec.workload.canary

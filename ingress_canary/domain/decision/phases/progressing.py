@@ -87,7 +87,7 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
     shut = calendar_obstacle(seen, now, index)
     if shut is not None:
         return hold(seen, shut.reason, shut.message, wants_evidence=True)
-    if seen.status.shadow is not None and seen.shadow is not None:
+    if seen.status.shadow is not None and seen.has_shadows:
         return enter_step(seen, now, index, Reason.RESUMED, Message(MessageKey.STEP_AGAIN, index=index))
     return open_shadow(seen, now)
 

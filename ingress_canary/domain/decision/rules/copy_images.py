@@ -65,7 +65,7 @@ def continue_restore(seen: Observation, now: datetime) -> Decision | None:
         return None
     external = external_change(seen, now)
     if external is not None:
-        seen = seen._replace(status=external.status, drift=None)
+        seen = seen.honoured(external.status)
     if stable is None:
         why = Message(MessageKey.RESTORE_WITHOUT_WORKLOAD)
         return hold(seen, Reason.RESTORING_STABLE, why, wants_evidence=True, alert=True)

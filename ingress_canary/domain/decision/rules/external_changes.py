@@ -6,7 +6,7 @@ from ingress_canary.api.rollout import OutcomeChanges, Phase, RoutingStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
 from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
-from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_shadow_deleted
+from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -17,7 +17,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     status = seen.status
     if status.phase is not Phase.PENDING and status.phase not in IN_FLIGHT:
         return None
-    gone = is_shadow_deleted(seen)
+    gone = seen.is_shadow_lost
     if status.phase is Phase.PENDING:
         # no traffic yet, so there is nothing to pause: the shadow is created again when the rollout begins
         lost = Message(MessageKey.SHADOW_GONE)
@@ -36,8 +36,7 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
     if status.phase is Phase.PAUSED and left == wanted_exposure(status):
         # honoured already: the rest of the shadow is not restored while the shadow is left alone
         return None
-    manager = seen.shadow.meta.manager if seen.shadow else ""
-    message = Message(MessageKey.LOWERED, manager=manager or "unknown", changes=drift.lowered)
+    message = Message(MessageKey.LOWERED, manager=seen.lowered_by or "unknown", changes=drift.lowered)
     return transition(
         seen,
         now,
@@ -53,11 +52,12 @@ def external_change(seen: Observation, now: datetime) -> Decision | None:
 
 def exposure_taken_away(seen: Observation) -> OutcomeChanges:
     """Return the status changes that honour what another writer has just lowered or deleted; empty when nothing was."""
-    if is_shadow_deleted(seen):
+    if seen.is_shadow_lost:
         return without_shadow()
-    if seen.drift is None or not seen.drift.lowered:
+    drift = seen.drift
+    if drift is None or not drift.lowered:
         return {}
-    left = seen.drift.honoured
+    left = drift.honoured
     return {"weight": left.weight, "routing": RoutingStatus(header=left.header, cookie=left.cookie)}
 
 

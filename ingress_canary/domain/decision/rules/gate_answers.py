@@ -12,7 +12,6 @@ from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnR
 from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
-from ingress_canary.domain.decision.rules.rollout_facts import is_shadow_deleted
 from ingress_canary.domain.gates.schedule import (
     Question,
     current_verdict,
@@ -50,7 +49,7 @@ def gate_rejection(seen: Observation, now: datetime) -> Decision | None:
         if gate_question.gate.on_reject is OnReject.ROLLBACK:
             return finish(seen, now, Phase.ROLLED_BACK, Reason.GATE_REJECTED, _rejection(seen, gate_question))
         # another writer's lowering comes first (external_change): a pause here would put the exposure back
-        if seen.status.pause is None and not is_shadow_deleted(seen) and not (seen.drift and seen.drift.lowered):
+        if seen.status.pause is None and not seen.is_shadow_lost and not (seen.drift and seen.drift.lowered):
             return _pause_on_rejection(seen, now, gate_question)
     return None
 

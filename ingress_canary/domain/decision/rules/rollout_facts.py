@@ -92,13 +92,3 @@ def targets_other_objects(seen: Observation) -> bool:
         and baseline is not None
         and same(baseline.target, target_digest(seen.spec)) is False
     )
-
-
-def is_shadow_deleted(seen: Observation) -> bool:
-    """Return whether another writer deleted the shadow in status, or its deletion is under way."""
-    status, shadow = seen.status, seen.shadow
-    if status.shadow is None or status.shadow.uid is None:
-        return False
-    if shadow is None or shadow.meta.deleting:
-        return not seen.removed
-    return shadow.meta.uid != status.shadow.uid

@@ -71,4 +71,4 @@ def _asked(seen: Observation, canary: Workload) -> ScaleStatus | None:
 
 def _is_otherwise_barred(seen: Observation) -> bool:
     """Return whether anything that replicas would not cure keeps the rollout from beginning."""
-    return seen.foreign or not all(obstacle.cured_by_scaling for obstacle in seen.obstacles)
+    return seen.foreign is not None or not all(obstacle.cured_by_scaling for obstacle in seen.obstacles)

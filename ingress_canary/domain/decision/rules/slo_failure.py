@@ -13,7 +13,6 @@ from ingress_canary.domain.decision.rules.rollout_facts import (
     has_copy_begun,
     is_promoted,
     is_promoting,
-    is_shadow_deleted,
     is_stable_replaced,
 )
 from ingress_canary.domain.reasons.message import Message
@@ -34,7 +33,7 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
     if rolls_back and not replacing:
         return finish(seen, now, Phase.ROLLED_BACK, Reason.SLO_VIOLATED, message)
     # holding the weight must not put back exposure that another writer has just lowered: external_change comes first
-    if is_shadow_deleted(seen) or (seen.drift is not None and seen.drift.lowered):
+    if seen.is_shadow_lost or (seen.drift is not None and seen.drift.lowered):
         return None
     if replacing and status.finishing:
         return None

@@ -5,14 +5,27 @@ next to ``nginx/`` (docs/adr/0007).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress, Json, Owner
+from ingress_canary.domain.objects.resource import Resource
+from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.schedule.steps import Exposure
+
+
+class ShadowEdits(NamedTuple):
+    """Another writer's changes of a shadow beside its exposure, in words; None where there are none."""
+
+    added: Message | None = None
+    """More requests reach the canary: undone."""
+    removed: Message | None = None
+    """Fewer do, so that no weight says how many: honoured as none at all."""
+    others: Message | None = None
+    """Neither: undone."""
 
 
 class Router(Protocol):
@@ -26,20 +39,39 @@ class Router(Protocol):
     def rules(self) -> Sequence[PreflightRule]:
         """Preflight rules of this controller, in the order in which they are reported."""
 
+    @property
+    def resource(self) -> Resource:
+        """The kind of its shadows."""
+
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:
         """Return the shadow's manifest: a pure function, so that the same status gives the same object."""
 
-    def exposure(self, shadow: Ingress) -> Exposure | None:
+    def exposure(self, shadow: ShadowObject) -> Exposure | None:
         """Return the exposure of a shadow as the controller reads it; None when it is no canary."""
 
-    def exposure_if_marked(self, shadow: Ingress) -> Exposure:
+    def exposure_if_marked(self, shadow: ShadowObject) -> Exposure:
         """Return the exposure of a shadow as if it were marked as a canary."""
 
-    def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
-        """Return the annotations, by whole key, with which a shadow sends the canary nothing; None means absent."""
+    def settings(self, shadow: ShadowObject) -> Mapping[str, str]:
+        """Return the annotations of a shadow that this controller acts on, by whole key."""
 
-    def settings(self, ingress: Ingress) -> Mapping[str, str]:
-        """Return the annotations of an Ingress that this controller acts on, by whole key."""
+    def content(self, shadow: ShadowObject) -> Any:
+        """Return all that the controller acts on as a JSON value: the fingerprint is its digest."""
+
+    def edits(self, shadow: ShadowObject, target: ShadowObject) -> ShadowEdits:
+        """Return how a shadow's content differs from what is wanted, its exposure left out."""
+
+    def spec_patch(self, shadow: ShadowObject, target: ShadowObject) -> Json | None:
+        """Return the merge patch of the spec that makes a shadow the wanted one; None where it is."""
+
+    def without_exposure(self, shadow: ShadowObject) -> Json:
+        """Return the merge patch, of annotations and spec, with which a shadow sends the canary nothing."""
+
+    def unserved(self, shadow: ShadowObject) -> Json:
+        """Return the merge patch with which no controller serves a shadow."""
+
+    def served(self, shadow: ShadowObject) -> bool:
+        """Return whether a controller may serve a shadow."""
 
     def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
         """Return the metric series of both sides."""
@@ -53,5 +85,5 @@ class Router(Protocol):
     def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
         """Return facts from the controllers' own ConfigMap and arguments; both are None where they cannot be read."""
 
-    def sticky(self, primary: Ingress) -> bool:
-        """Return whether an affinity cookie binds clients to a side, whatever the weight."""
+    def sticky(self, route: ShadowObject) -> bool:
+        """Return whether, by a primary or a shadow, an affinity cookie binds clients to a side, whatever the weight."""

@@ -13,11 +13,12 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress, Json, Owner
+from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
+from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
 from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS
@@ -51,7 +52,7 @@ def weight_of(annotations: Mapping[str, str], prefix: str = PREFIX) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class NginxRouter:
+class NginxRouter(IngressShadow):
     """Router by the annotations of ingress-nginx, under a configurable prefix."""
 
     prefix: str = PREFIX
@@ -69,8 +70,8 @@ class NginxRouter:
         """
         annotations = self._copied(primary) | self._canary(exposure)
         body: dict[str, Any] = {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "Ingress",
+            "apiVersion": self.resource.api_version,
+            "kind": self.resource.kind,
             "metadata": {
                 "name": spec.shadow_name,
                 "namespace": primary.meta.namespace,
@@ -95,13 +96,13 @@ class NginxRouter:
             body["spec"]["ingressClassName"] = primary.class_name
         return body
 
-    def exposure(self, shadow: Ingress) -> Exposure | None:
+    def exposure(self, shadow: ShadowObject) -> Exposure | None:
         """Return the exposure of a shadow as the controller reads it; None when it is no canary (rule 18)."""
         return (
             self.exposure_if_marked(shadow) if shadow.meta.annotations.get(f"{self.prefix}/canary") == "true" else None
         )
 
-    def exposure_if_marked(self, shadow: Ingress) -> Exposure:
+    def exposure_if_marked(self, shadow: ShadowObject) -> Exposure:
         """Return the exposure of a shadow's annotations as if it were marked as a canary."""
         values = shadow.meta.annotations
         name = values.get(f"{self.prefix}/canary-by-header")
@@ -112,14 +113,14 @@ class NginxRouter:
             header = HeaderRoute.model_construct(name=name, value=value, pattern=pattern)
         return Exposure(weight_of(values, self.prefix), header, values.get(f"{self.prefix}/canary-by-cookie") or None)
 
-    def without_exposure(self, shadow: Ingress) -> Mapping[str, str | None]:
-        """Return the mark and weight 0, without any other canary annotation."""
+    def without_exposure(self, shadow: ShadowObject) -> Json:
+        """Return the patch to the mark and weight 0, without any other canary annotation."""
         keys = [key for key in shadow.meta.annotations if key.removeprefix(f"{self.prefix}/") in CANARY_KEYS]
-        return {**dict.fromkeys(keys), **self._canary(Exposure())}
+        return {"metadata": {"annotations": {**dict.fromkeys(keys), **self._canary(Exposure())}}}
 
-    def settings(self, ingress: Ingress) -> Mapping[str, str]:
+    def settings(self, shadow: ShadowObject) -> Mapping[str, str]:
         """Return the annotations under the prefix, and the legacy class."""
-        keys = ingress.meta.annotations
+        keys = shadow.meta.annotations
         return {
             key: value for key, value in keys.items() if key.startswith(f"{self.prefix}/") or key == CLASS_ANNOTATION
         }
@@ -161,9 +162,9 @@ class NginxRouter:
         """Return the facts that rules 12, 20 and 22 read."""
         return facts_of(config, arguments)
 
-    def sticky(self, primary: Ingress) -> bool:
-        """Return whether the primary uses cookie affinity (rule 16)."""
-        return primary.meta.annotations.get(f"{self.prefix}/affinity") == "cookie"
+    def sticky(self, route: ShadowObject) -> bool:
+        """Return whether cookie affinity is in use (rule 16)."""
+        return route.meta.annotations.get(f"{self.prefix}/affinity") == "cookie"
 
     def _copied(self, primary: Ingress) -> dict[str, str]:
         copied = {}
