@@ -3,13 +3,13 @@
 No request is made here. A reading that the ticker left is taken in exactly once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.api.rollout import Phase, WorkloadRef
-from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, Workload
+from ingress_canary.api.rollout import Phase, RolloutSpec, WorkloadRef
+from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, ShadowObject, Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs
@@ -31,10 +31,14 @@ def claim(body: Json, state: RolloutState, states: RolloutStates, view: ClusterV
     meta, spec = state.memo.of(Meta.of, body), state.spec
     assert spec is not None
     named = view.shadows_named(Key(meta.namespace, spec.shadow_name))
+    return states.claim(state, state.memo.of(_rival, body, meta, spec, tuple(named)))
+
+
+def _rival(body: Json, meta: Meta, spec: RolloutSpec, named: Sequence[ShadowObject]) -> Rival:
+    """Return a rollout as preflight of the others sees it; ``named`` are the objects of its shadow's name."""
     begun = any(found.meta.owner is not None and found.meta.owner.uid == meta.uid for found in named)
-    phase = (body.get("status") or {}).get("phase")
-    known = PHASES.get(str(phase), Phase.PENDING)
-    return states.claim(state, Rival(meta.key, meta.created, spec.primary, spec.canary_service, known, begun))
+    phase = PHASES.get(str((body.get("status") or {}).get("phase")), Phase.PENDING)
+    return Rival(meta.key, meta.created, spec.primary, spec.canary_service, phase, begun)
 
 
 def observe(

@@ -12,7 +12,7 @@ from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
 
-from ingress_canary.domain.metrics.samples import Target
+from ingress_canary.domain.metrics.samples import SeriesIdentity, Target
 from ingress_canary.domain.traffic.router.nginx.metric_families import (
     DURATION_BUCKET,
     DURATION_COUNT,
@@ -68,6 +68,8 @@ class SampleLine(NamedTuple):
     value: float
     millis: float | None
     """The sample's own timestamp, since 1970, if it has one; infinite where it has too many digits."""
+    identity: SeriesIdentity | None = None
+    """For :class:`Series`, kept with what is known by its text."""
 
 
 class Pair(NamedTuple):
@@ -120,22 +122,30 @@ class Wanted:
         self.bound_mark = f',{exposition.bound}="'.encode()
         self.any_bound = frozenset[float]().union(*self.bounds.values())
 
-    def parse(self, raw: bytes) -> SampleLine:
-        """Return a sample line's content. Raises PageError."""
+    def parse(self, raw: bytes) -> SampleLine | None:
+        """Return a sample line's content; None where it certainly belongs to no wanted Ingress. Raises PageError."""
         head, _, number = raw.rpartition(b"} ")
+        known = self._known_before.get(head)
+        if known is None and not self._may_be_of(raw):
+            return None
         try:
             value = float(number)
         except ValueError:
             return _parse(raw)  # a timestamp is behind the value
         if b"#" in head:
             return _parse(raw)  # this may be an exemplar's value
-        known = self._known_before.get(head)
-        line = _parse(raw) if known is None else SampleLine(known.family, known.labels, value, None)
+        if known is None:
+            line = self._identified(_parse(raw))
+        else:
+            line = SampleLine(known.family, known.labels, value, None, known.identity)
         self.known[head] = line
         return line
 
-    def may_be_of(self, line: bytes) -> bool:
-        """Return False for a line that certainly belongs to no wanted Ingress."""
+    def _identified(self, line: SampleLine) -> SampleLine:
+        bound = self.exposition.bound
+        return line._replace(identity=frozenset(item for item in line.labels.items() if item[0] != bound))
+
+    def _may_be_of(self, line: bytes) -> bool:
         return self._among(line, self._of_ingress, self._ingresses) and self._among(
             line, self._of_namespace, self._namespaces
         )
@@ -202,8 +212,10 @@ class PageReader:
             starts = (_parse(line).value for line in lines if line.startswith(wanted.started_prefixes))
             page.started = next(starts, None)
         for line in lines:
-            if line.startswith(wanted.prefixes) and self._is_wanted_bucket(line) and wanted.may_be_of(line):
-                self._keep(wanted.parse(line))
+            if line.startswith(wanted.prefixes) and self._is_wanted_bucket(line):
+                sample = wanted.parse(line)
+                if sample is not None:
+                    self._keep(sample)
 
     def _named(self, lines: Iterable[bytes]) -> str | None:
         """Return the pod that a line names."""
@@ -217,11 +229,10 @@ class PageReader:
         """Return False for a bucket that no SLO needs, noting its bound; True for every other line."""
         if not line.startswith(self._wanted.bucket_prefix):
             return True
-        # it is written last, and a line is long: where it is not among the last bytes all of them are looked through
-        mark = self._wanted.bound_mark
-        at = line.rfind(mark, max(0, len(line) - 48)) + len(mark)
-        if at >= len(mark):
-            text = line[at : line.find(b'"', at)]
+        # it is written last: a search from the end finds it at once
+        _, mark, rest = line.rpartition(self._wanted.bound_mark)
+        if mark:
+            text = rest.partition(b'"')[0]
         else:
             match = self._wanted.bound_of.search(line)
             text = b"" if match is None else match[1]

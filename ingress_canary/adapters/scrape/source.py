@@ -162,7 +162,7 @@ class ControllerScrape:
                 if stamped is None or stamped > at + STALE_AT_LEAST:
                     raise PageError(f"{line.family} has a timestamp that is no time, or lies ahead of the clock")
                 at = stamped
-            found.append(Series(line.family, answer.instance.name, line.labels, line.value, at))
+            found.append(Series(line.family, answer.instance.name, line.labels, line.value, at, line.identity))
         return found
 
 

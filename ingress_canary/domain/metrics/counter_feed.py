@@ -5,7 +5,7 @@ from what has risen.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -49,14 +49,16 @@ class Followed(NamedTuple):
         return self._replace(increases=kept)
 
 
-def follow(counters: CounterState, reading: Reading, samples: Samples, oldest: datetime, nothing: str) -> Followed:
-    """Enter samples into the counter state, unless they are unusable; ``nothing`` is the message without any."""
+def follow(
+    counters: CounterState, reading: Reading, samples: Samples, oldest: datetime, nothing: Callable[[], str]
+) -> Followed:
+    """Enter samples into the counter state, unless they are unusable; ``nothing`` returns the message without any."""
     if isinstance(samples, NoData | UnknownBound):
         return Followed(counters, problem=samples)
     if not samples:
         # the pages were read and are known from here on, so that the first series counts from 0
         known, _ = counters.follow(reading, samples)
-        return Followed(known, problem=NoData(nothing))
+        return Followed(known, problem=NoData(nothing()))
     newest = max(sample.at for sample in samples.values())
     if newest < oldest:
         age = (reading.at - newest).total_seconds()

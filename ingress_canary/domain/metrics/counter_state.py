@@ -9,9 +9,10 @@ Nothing here knows of HTTP.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from operator import ge, le, sub
 from typing import NamedTuple, Self
 
-from ingress_canary.domain.metrics.samples import EMPTY, Reading, Side
+from ingress_canary.domain.metrics.samples import EMPTY, Reading, Series, SeriesIdentity, Side
 
 FORGET_AFTER = timedelta(hours=1)
 """A process that was not seen for so long is gone; one that returns under its name must say when it started."""
@@ -22,8 +23,16 @@ LATE = timedelta(seconds=60)
 """By how much one replica of a source may show less than another one showed before, or twice its sampling where that is
 longer: a scrape that takes its time, or a clock that is ahead, gives a later time to a smaller value."""
 
-SeriesKey = tuple[str, frozenset[tuple[str, str]]]
+SeriesKey = tuple[str, SeriesIdentity]
 """Instance and labels."""
+
+
+def series_key(series: Series, bound: str) -> SeriesKey:
+    """Return what the counters of a series are known by; ``bound`` is the label of a bucket's."""
+    identity = series.identity
+    if identity is None:
+        identity = frozenset(item for item in series.labels.items() if item[0] != bound)
+    return series.instance, identity
 
 
 class Sample(NamedTuple):
@@ -72,8 +81,7 @@ class _Floor(NamedTuple):
 
     def is_late(self, last: Sample, values: tuple[float, ...]) -> bool:
         """Return whether fallen values come from a late replica: then none rose, and none is below the floor."""
-        rose = any(now > then for now, then in zip(values, last.values, strict=True))
-        return not rose and all(now >= low for now, low in zip(values, self.values, strict=True))
+        return all(map(le, values, last.values)) and all(map(ge, values, self.values))
 
 
 class CounterState(NamedTuple):
@@ -93,7 +101,9 @@ class CounterState(NamedTuple):
             newest[name] = max(sample.at, newest.get(name, sample.at))
         answered = dict.fromkeys(newest) | {instance.name: instance.started for instance in reading.instances}
         late = max(LATE, 2 * reading.sampled_every)
-        older = {name for name, started in answered.items() if self._is_older(name, started, reading.at - late)}
+        # of most processes the start is the one that is known
+        starts = {name: started for name, started in answered.items() if self._started(name) != started}
+        older = {name for name, started in starts.items() if self._is_older(name, started, reading.at - late)}
         instances = dict(self.instances)
         for name in answered.keys() - older:
             at = newest.get(name, reading.at)
@@ -101,8 +111,8 @@ class CounterState(NamedTuple):
             at = max(at, instances[name].at) if name in instances else at
             instances[name] = _ProcessState(at, answered[name])
         gone = {name for name, process in instances.items() if reading.at - process.at > FORGET_AFTER}
-        anew = {name for name, started in answered.items() if self._began_since(name, started, reading.at)}
-        restarted = anew | {name for name, started in answered.items() if self._is_another(name, started)}
+        anew = {name for name, started in starts.items() if self._began_since(name, started, reading.at)}
+        restarted = anew | {name for name, started in starts.items() if self._is_another(name, started)}
 
         after, floors = dict(self.samples), dict(self.floors)
         if gone or anew:
@@ -123,11 +133,15 @@ class CounterState(NamedTuple):
                 continue
             base, floors[key] = found
             after[key] = sample
-            by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
+            by = tuple(map(sub, sample.values, base))
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by))
         kept = {name: process for name, process in instances.items() if name not in gone}
         return CounterState(reading.at, kept, after, floors), tuple(increases)
+
+    def _started(self, name: str) -> datetime | None:
+        process = self.instances.get(name)
+        return process.started if process is not None else None
 
     def _is_older(self, name: str, started: datetime | None, since: datetime) -> bool:
         """Return whether a process reports an earlier start time than it reported after ``since``."""
@@ -138,7 +152,7 @@ class CounterState(NamedTuple):
 
     def _is_another(self, name: str, started: datetime | None) -> bool:
         """Return whether a process reports a later start time than the known one, whenever the last reading was."""
-        known = self.instances[name].started if name in self.instances else None
+        known = self._started(name)
         return started is not None and known is not None and started - known > START_JITTER
 
     def _began_since(self, name: str, started: datetime | None, now: datetime) -> bool:
@@ -165,7 +179,7 @@ def _continued(
     """Return the starting point of a sample of known counters, and its floor; None for a sample that adds nothing."""
     if sample.at <= last.at:
         return None  # the same sample again, or an older one out of order
-    if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
+    if all(map(ge, sample.values, last.values)):
         # the counters of the former process are no lower bound for the new one
         return last.values, _begun(sample)[1] if restarted else floor
     if restarted or not floor.is_late(last, sample.values):

@@ -88,29 +88,25 @@ def advance(
         return book, ReadingCounts({slo: Counts() for slo in measures.counted}, values=values)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
 
-    nothing = no_series(book.requests, reading, signals)
-    requests = follow(book.requests, reading, REQUESTS.samples(reading, signals), oldest, nothing)
-    others = {
-        feed: follow(
-            book.others.get(feed, CounterState()), reading, feed.samples(reading, signals), oldest,
-            f"no series yet of {feed.title}" if feed.title else nothing,
-        )
-        for feed in measures.feeds
-        if feed != REQUESTS
-    }  # fmt: skip
+    def after(feed: CounterFeed, counters: CounterState) -> Followed:
+        def nothing() -> str:
+            return f"no series yet of {feed.title}" if feed.title else no_series(book.requests, reading, signals)
+
+        return follow(counters, reading, feed.samples(reading, signals), oldest, nothing)
+
+    requests = after(REQUESTS, book.requests)
+    others = {feed: after(feed, book.others.get(feed, CounterState())) for feed in measures.feeds if feed != REQUESTS}
     followed = {REQUESTS: requests, **others}
     # what is excluded counts on neither side
-    risen: Mapping[CounterFeed, Followed] = {feed: after.without(measures.excluded) for feed, after in followed.items()}
+    risen = {feed: one.without(measures.excluded) for feed, one in followed.items()} if measures.excluded else followed
     everything = sum_of_sides(risen[REQUESTS].increases, lambda _: 0)
     evidence = ReadingCounts(
         {slo: _counts(sli, risen[sli.feed]) for slo, sli in measures.counted.items()},
         Requests(everything.n, everything.m),
-        classes_only=bool(measures.excluded) and any(after.classes for after in followed.values()),
+        classes_only=bool(measures.excluded) and any(one.classes for one in followed.values()),
         values=values,
     )
-    return CounterBook(
-        reading.at, requests.counters, {feed: after.counters for feed, after in others.items()}
-    ), evidence
+    return CounterBook(reading.at, requests.counters, {feed: one.counters for feed, one in others.items()}), evidence
 
 
 def _counts(sli: CountedSli[Any], risen: Followed) -> Counts | NoData | UnknownBound:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, is_newer, no_count
-from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
+from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey, series_key
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
@@ -29,7 +29,7 @@ class RequestFeed(CounterFeed):
                 continue
             if not is_count(series.value):
                 return no_count(series)
-            key = series.instance, frozenset(series.labels.items())
+            key = series_key(series, signals.bound)
             sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
             # two jobs or replicas that read one process: the newer sample, never the sum
             if key not in samples or is_newer(sample, samples[key]):

@@ -70,6 +70,10 @@ class Target(NamedTuple):
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
 
 
+SeriesIdentity = frozenset[tuple[str, str]]
+"""What tells a series from the others of its process: the labels of both halves of a histogram are the same."""
+
+
 class Series(NamedTuple):
     """One cumulative counter of one controller process at one instant."""
 
@@ -80,6 +84,8 @@ class Series(NamedTuple):
     value: float
     at: datetime
     """The sample's own time, on the daemon's clock."""
+    identity: SeriesIdentity | None = None
+    """Its labels, a bucket's bound aside, from a source that made them before; None for those of ``labels``."""
 
 
 def is_count(value: float) -> bool:

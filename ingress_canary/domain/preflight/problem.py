@@ -6,6 +6,7 @@ Made by the rules, shown by status, Events, ``lint --live`` and the command line
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
+from functools import cached_property
 
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -75,24 +76,27 @@ def summary(problems: Sequence[Problem]) -> Message:
     return Message(MessageKey.PROBLEM_AND_OTHERS, problem=gravest, others=len(problems) - 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Findings:
-    """The findings of one run of preflight, graded by the settings: for the condition ``Preflight`` and the Events."""
+    """The findings of one run of preflight, graded by the settings: for the condition ``Preflight`` and the Events.
+
+    What follows from them is made once: passes keep one while the findings are the same.
+    """
 
     problems: tuple[Problem, ...]
     accept_unchecked: bool
 
-    @property
+    @cached_property
     def refused(self) -> tuple[Problem, ...]:
         """Problems that refuse a start or hold a weight."""
         return blocking(self.problems, self.accept_unchecked)
 
-    @property
+    @cached_property
     def warnings(self) -> tuple[Problem, ...]:
         """Problems that hold nothing: those of W rules, and checks that the settings allow to be skipped."""
         return tuple(problem for problem in self.problems if problem not in self.refused)
 
-    @property
+    @cached_property
     def message(self) -> Message:
         """Return every finding in one message, those that refuse first."""
         ordered = (*self.refused, *self.warnings)

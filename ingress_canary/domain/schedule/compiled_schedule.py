@@ -1,6 +1,6 @@
 """Compiled schedule: steps, plan of the SLOs, SLI kinds and calendar, made once for each content."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from ingress_canary.api.schedule import ScheduleSpec
@@ -20,11 +20,12 @@ class CompiledSchedule:
     measures: SliSet
     calendar: Calendar | None = None
     """When it may be walked; None when at any time."""
+    routes: tuple[Exposure, ...] = field(init=False)
+    """The routes of all steps, for preflight rules that check values before they are used."""
 
-    @property
-    def routes(self) -> tuple[Exposure, ...]:
-        """The routes of all steps, for preflight rules that check values before they are used."""
-        return tuple(step.exposure for step in self.walk.steps)
+    def __post_init__(self) -> None:
+        """Note the routes."""
+        object.__setattr__(self, "routes", tuple(step.exposure for step in self.walk.steps))
 
     def next_weight(self, index: int) -> float:
         """Return the weight of the step after ``index``; at the end, that of the last step."""

@@ -140,8 +140,7 @@ def unchanged(
         return False
     texts, present = _texts(before), tuple(facts(status, evaluation, findings, seen))
     return (
-        _words(status) == _words(before)
-        and _place(status) == _place(before)
+        (status is before or (_words(status) == _words(before) and _place(status) == _place(before)))
         and tuple((slo.name, slo.verdict) for slo in before.slos) == evaluation.analysis.named_verdicts
         and as_stored(before.conditions, present, status.observed_generation)
         and not any(

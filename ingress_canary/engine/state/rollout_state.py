@@ -159,7 +159,10 @@ class RolloutStates:
 
     def rivals(self, rival: Rival) -> tuple[Rival, ...]:
         """Return the other rollouts that use the same Ingress or canary Service."""
-        keys = set[Key]().union(*(self._claims.get(claimed, set()) for claimed in _claimed(rival))) - {rival.key}
+        claimants = [self._claims.get(claimed, set()) for claimed in _claimed(rival)]
+        keys = set[Key]().union(*claimants) - {rival.key}
+        if not keys:
+            return ()
         rivals = (self._entries[key].rival for key in sorted(keys) if key in self._entries)
         return tuple(other for other in rivals if other is not None)
 

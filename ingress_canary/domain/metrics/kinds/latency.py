@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 from ingress_canary.api.schedule import LatencySli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, is_newer, no_count
-from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
+from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey, series_key
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need
 from ingress_canary.domain.metrics.request_feed import sum_of_sides
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound, is_count
@@ -55,23 +55,22 @@ class Latency(CountedSli[LatencySli], CounterFeed):
         bounds = set(reading.bounds)
         for series in reading.series:
             if series.family == signals.latency_count:
-                half, labels = halves[0], series.labels
+                half = halves[0]
             elif series.family == signals.latency_bucket:
                 bound = _bound(series.labels.get(signals.bound, ""))
                 bounds.add(bound)
                 if bound != self.threshold:
                     continue
-                labels = {name: value for name, value in series.labels.items() if name != signals.bound}
                 half = halves[1]
             else:
                 continue
-            side = signals.side(labels)
+            side = signals.side(series.labels)
             if side is None:
                 continue
             if not is_count(series.value):
                 return no_count(series)
-            key = series.instance, frozenset(labels.items())
-            sample = Sample(series.at, side, labels.get(signals.status, ""), (series.value,))
+            key = series_key(series, signals.bound)
+            sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
             if key not in half or is_newer(sample, half[key]):
                 half[key] = sample
         totals, buckets = halves

@@ -21,11 +21,12 @@ class SliSet:
     """Statuses that count on neither side."""
     compared: Mapping[str, ComparedSli[Any]] = field(default_factory=dict)
     """Those whose number is held against bounds."""
+    feeds: tuple[CounterFeed, ...] = field(init=False)
+    """The counters to follow, each once."""
 
-    @property
-    def feeds(self) -> Iterable[CounterFeed]:
-        """The counters to follow, each once."""
-        return dict.fromkeys(sli.feed for sli in self.counted.values())
+    def __post_init__(self) -> None:
+        """Note the feeds."""
+        object.__setattr__(self, "feeds", tuple(dict.fromkeys(sli.feed for sli in self.counted.values())))
 
     @property
     def alone(self) -> frozenset[str]:
