@@ -58,6 +58,7 @@ class World:
         self._cluster.create("ingressclasses", ingress_class())
         for shop in self.shops.values():
             shop.populate()
+        self._cluster.age()
         await self._start()
         for shop in self.shops.values():
             shop.begin()

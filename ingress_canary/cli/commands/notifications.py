@@ -19,7 +19,7 @@ from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError
 from ingress_canary.settings import SettingsError
 
-notifications = typer.Typer(no_args_is_help=True, help="Messages to people.")
+notifications = typer.Typer(name="notifications", no_args_is_help=True, help="Messages to people.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ FLAGS = {f"--{name.replace('_', '-')}": name for name in Settings.model_fields}
 GARBAGE = 50_000
 """Objects made and still there after which Python looks for cycles among them. The caches and the evidence of many
 rollouts live long and hold none: at Python's own 700 a sixth of a tick's CPU went into looking through them."""
-OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 SETTINGS_HELP = "\n\n".join(
     ["Settings:", *(f"{flag}  {Settings.model_fields[name].description}" for flag, name in FLAGS.items())]
 )
 """What the help adds: settings are no options of the command, because they come from three places."""
+OPTIONS = {"context_settings": {"allow_extra_args": True, "ignore_unknown_options": True}, "epilog": SETTINGS_HELP}
 
 
 def run(

@@ -1,0 +1,127 @@
+"""Table of commands: the words that ``--help`` shows of each, and the module that is imported only when it is used.
+
+A command needs little of what the others import: half a second of CPU that ``--help``, and memory that the daemon,
+would have for nothing. ``main.py`` makes the command line of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ingress_canary.domain.reasons.verbs import Verb
+
+Command = Any
+"""A command or a group of typer, whose base class it keeps under a private name."""
+HAS_LAB = find_spec("ingress_canary.lab") is not None
+"""Whether this is an installation with the embedded cluster: the image carries none."""
+
+
+class CommandRow(NamedTuple):
+    """One command, before it is imported."""
+
+    name: str
+    help: str
+    """The first paragraph of its docstring (a test holds that they are the same)."""
+    module: str = ""
+    """The module of ``cli/commands`` that has a function or group of this name; by default its name is the same."""
+
+
+ROWS = (
+    CommandRow(
+        "crds",
+        "Print the CustomResourceDefinitions: "
+        "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -.",
+    ),
+    CommandRow(
+        "lint", "Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy."
+    ),
+    CommandRow("plan", "Work out how long each step takes with a healthy canary, and when a worse one is caught."),
+    CommandRow("simulate", "Roll a schedule out many times in random traffic, and count what becomes of it."),
+    CommandRow(
+        "status", "Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."
+    ),
+    CommandRow(
+        "wait",
+        "Wait until a rollout is promoted: exit code 0; 2 when rolled back or withdrawn, 3 after the timeout, else 1.",
+    ),
+    CommandRow(
+        "demo", "Run a whole rollout on an embedded cluster: real traffic, real metrics, nothing outside this machine."
+    )
+    if HAS_LAB
+    else CommandRow("demo", "Run a whole rollout on an embedded cluster: not in the image.", "no_demo"),
+    CommandRow(
+        "run",
+        "Run the daemon. Every setting is a flag (--interval 10s), INGRESS_CANARY_INTERVAL, or a line in --settings.",
+    ),
+    CommandRow("notifications", "Messages to people."),
+    CommandRow("abort", "Take the canary off traffic now; with --all every canary of the cluster, or of a namespace."),
+)
+VERBS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
+"""Verbs whose commands differ in nothing but their rows."""
+HELP = {row.name: row.help for row in ROWS} | {str(verb): verb.row.help for verb in VERBS}
+
+
+def imported(row: CommandRow) -> Command:
+    """Return the command of a row, with everything that it imports; ``OPTIONS`` of its module are typer's."""
+    module = import_module(f"ingress_canary.cli.commands.{row.module or row.name}")
+    member = getattr(module, row.name)
+    if isinstance(member, typer.Typer):
+        return typer.main.get_group(member)
+    return made(row.name, member, **getattr(module, "OPTIONS", {}))
+
+
+def verb_command(verb: Verb) -> Command:
+    """Return the command of a verb, which writes the one-shot action."""
+    command: Callable[[Verb], Callable[..., None]] = import_module("ingress_canary.cli.commands.verbs").command
+    return made(str(verb), command(verb))
+
+
+def made(name: str, function: Callable[..., None], **options: Any) -> Command:
+    """Return the command that calls a function."""
+    alone = typer.Typer(add_completion=False)
+    alone.command(name, **options)(function)
+    return typer.main.get_command(alone)
+
+
+class CommandTable(Mapping[str, Command]):
+    """The commands by name; each is imported once, when it is asked for."""
+
+    def __init__(self) -> None:
+        self._makers: dict[str, Callable[[], Command]] = {
+            **{row.name: partial(imported, row) for row in ROWS},
+            **{str(verb): partial(verb_command, verb) for verb in VERBS},
+        }
+        self._made: dict[str, Command] = {}
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+class CommandLine(TyperGroup):
+    """The group of all commands, whose help imports none of them."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes | {"commands": None})
+        self.commands: Any = CommandTable()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help from the table alone."""
+        table = self.commands
+        self.commands = {name: TyperCommand(name, help=text) for name, text in HELP.items()}
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.commands = table
