@@ -103,6 +103,8 @@ class Wanted:
         self.exposition = exposition
         self.known: dict[bytes, SampleLine] = {}
         self._known_before: Mapping[bytes, SampleLine] = before.known if before is not None else {}
+        self._identities: dict[SeriesIdentity, SeriesIdentity] = {}
+        """Each of this tick's new lines once: a count and its buckets share it."""
         self.bounds: dict[Pair, set[float]] = {}
         self.shadows: set[Pair] = set()
         for target in targets:
@@ -143,7 +145,8 @@ class Wanted:
 
     def _identified(self, line: SampleLine) -> SampleLine:
         bound = self.exposition.bound
-        return line._replace(identity=frozenset(item for item in line.labels.items() if item[0] != bound))
+        identity = frozenset(item for item in line.labels.items() if item[0] != bound)
+        return line._replace(identity=self._identities.setdefault(identity, identity))
 
     def _may_be_of(self, line: bytes) -> bool:
         return self._among(line, self._of_ingress, self._ingresses) and self._among(
