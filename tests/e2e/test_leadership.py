@@ -110,7 +110,7 @@ async def test_ten_leaders_fall_and_nobody_writes_after_the_next_ones_stamp(
     lab.set_image("checkout", "shop/checkout:v1")
     begun = len(pair.written)
     lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
-    for moment in (None, weighted, transition, weighted):
+    for moment in (weighted, None, transition, weighted):
         await fall(moment)
     lab.canary.profile = FAILING
     await fall(rolled_back)
