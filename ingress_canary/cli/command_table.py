@@ -4,11 +4,12 @@ A command needs little of what the others import: half a second of CPU that ``--
 would have for nothing. ``main.py`` makes the command line of it.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -17,62 +18,45 @@ from ingress_canary.domain.reasons.verbs import Verb
 
 Command = Any
 """A command or a group of typer, whose base class it keeps under a private name."""
-HAS_LAB = find_spec("ingress_canary.lab") is not None
-"""Whether this is an installation with the embedded cluster: the image carries none."""
 
 
-class CommandRow(NamedTuple):
-    """One command, before it is imported."""
-
-    name: str
-    help: str
-    """The first paragraph of its docstring (a test holds that they are the same)."""
-    module: str = ""
-    """The module of ``cli/commands`` that has a function or group of this name; by default its name is the same."""
-
-
-ROWS = (
-    CommandRow(
-        "crds",
-        "Print the CustomResourceDefinitions: "
-        "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -.",
-    ),
-    CommandRow(
-        "lint", "Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy."
-    ),
-    CommandRow("plan", "Work out how long each step takes with a healthy canary, and when a worse one is caught."),
-    CommandRow("simulate", "Roll a schedule out many times in random traffic, and count what becomes of it."),
-    CommandRow(
-        "status", "Show where rollouts are; of one also its steps, evidence, findings of preflight, and history."
-    ),
-    CommandRow(
-        "wait",
-        "Wait until a rollout is promoted: exit code 0; 2 when rolled back or withdrawn, 3 after the timeout, else 1.",
-    ),
-    CommandRow(
-        "demo", "Run a whole rollout on an embedded cluster: real traffic, real metrics, nothing outside this machine."
-    )
-    if HAS_LAB
-    else CommandRow("demo", "Run a whole rollout on an embedded cluster: not in the image.", "no_demo"),
-    CommandRow(
-        "run",
-        "Run the daemon. Every setting is a flag (--interval 10s), INGRESS_CANARY_INTERVAL, or a line in --settings.",
-    ),
-    CommandRow("notifications", "Messages to people."),
-    CommandRow("abort", "Take the canary off traffic now; with --all every canary of the cluster, or of a namespace."),
-)
-VERBS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
+COMMANDS = {
+    "crds": "Print the CustomResourceDefinitions: "
+    "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -.",
+    "lint": "Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.",
+    "plan": "Work out how long each step takes with a healthy canary, and when a worse one is caught.",
+    "simulate": "Roll a schedule out many times in random traffic, and count what becomes of it.",
+    "status": "Show where rollouts are; of one also its steps, evidence, findings of preflight, and history.",
+    "wait": "Wait until a rollout is promoted: "
+    "exit code 0; 2 when rolled back or withdrawn, 3 after the timeout, else 1.",
+    "demo": "Run a whole rollout on an embedded cluster: real traffic, real metrics, nothing outside this machine.",
+    "run": "Run the daemon. "
+    "Every setting is a flag (--interval 10s), INGRESS_CANARY_INTERVAL, or a line in --settings.",
+    "notifications": "Messages to people.",
+    "abort": "Take the canary off traffic now; with --all every canary of the cluster, or of a namespace.",
+}
+"""The first paragraph of each docstring (a test holds that they are the same), by the name of the command: a module
+of ``cli/commands`` that has a function or a group of that name."""
+_VERBS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
 """Verbs whose commands differ in nothing but their rows."""
-HELP = {row.name: row.help for row in ROWS} | {str(verb): verb.row.help for verb in VERBS}
+HELP = COMMANDS | {str(verb): verb.row.help for verb in _VERBS}
 
 
-def imported(row: CommandRow) -> Command:
-    """Return the command of a row, with everything that it imports; ``OPTIONS`` of its module are typer's."""
-    module = import_module(f"ingress_canary.cli.commands.{row.module or row.name}")
-    member = getattr(module, row.name)
+def imported(name: str) -> Command:
+    """Return a command, with everything that it imports; ``OPTIONS`` of its module are typer's."""
+    if name == "demo" and find_spec("ingress_canary.lab") is None:
+        return made("demo", no_demo, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+    module = import_module(f"ingress_canary.cli.commands.{name}")
+    member = getattr(module, name)
     if isinstance(member, typer.Typer):
         return typer.main.get_group(member)
-    return made(row.name, member, **getattr(module, "OPTIONS", {}))
+    return made(name, member, **getattr(module, "OPTIONS", {}))
+
+
+def no_demo() -> None:
+    """Run a whole rollout on an embedded cluster: not in the image, which carries none."""
+    print("error: the image has no embedded cluster; pip install ingress-canary, then say demo there", file=sys.stderr)
+    raise typer.Exit(1)
 
 
 def verb_command(verb: Verb) -> Command:
@@ -93,8 +77,8 @@ class CommandTable(Mapping[str, Command]):
 
     def __init__(self) -> None:
         self._makers: dict[str, Callable[[], Command]] = {
-            **{row.name: partial(imported, row) for row in ROWS},
-            **{str(verb): partial(verb_command, verb) for verb in VERBS},
+            **{name: partial(imported, name) for name in COMMANDS},
+            **{str(verb): partial(verb_command, verb) for verb in _VERBS},
         }
         self._made: dict[str, Command] = {}
 
