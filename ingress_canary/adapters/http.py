@@ -1,10 +1,15 @@
 """HTTP sessions of the daemon: every client of it but the Kubernetes API's uses one that is made here."""
 
+from collections.abc import Sequence
+
 import aiohttp
 
 
 def http_session(
-    connector: aiohttp.BaseConnector | None = None, *, auto_decompress: bool = True
+    connector: aiohttp.BaseConnector | None = None,
+    *,
+    auto_decompress: bool = True,
+    headers: Sequence[tuple[str, str]] = (),
 ) -> aiohttp.ClientSession:
     """Return an HTTP session that stores no cookies.
 
@@ -12,5 +17,8 @@ def http_session(
     affinity cookie of stable would keep every later probe on stable.
     """
     return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=auto_decompress
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=auto_decompress,
+        headers=headers,
     )

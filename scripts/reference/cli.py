@@ -15,7 +15,8 @@ HEAD = f"""\
 {GENERATED}
 `ingress-canary` and, where it is on the PATH as a plugin of kubectl, `kubectl icanary` are one program. Exit code 0 is
 success, 1 a failure, 64 wrong usage. The verbs write one annotation on the CanaryRollout and wait for the daemon's
-answer: whoever may patch the CanaryRollout may use them.
+answer: whoever may patch the CanaryRollout may use them. Kubeconfigs are read as kubectl reads them, several files of
+KUBECONFIG and users that impersonate another one (`as`) included.
 """
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class Request:
     method: str
     path: str
     query: dict
-    headers: dict
+    headers: Mapping[str, str]
     body: dict | None
 
 
@@ -88,7 +88,7 @@ class ScriptedApi:
                 request.method,
                 request.path,
                 dict(request.query),
-                dict(request.headers),
+                request.headers.copy(),
                 json.loads(text) if text else None,
             )
         )

@@ -7,6 +7,7 @@ package pulls in the synchronous client too (half a second, 58 MiB), which comma
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ import aiohttp
 from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.client.client import KubeClient, Observe, unobserved
+from ingress_canary.adapters.kube.client.kubeconfig import kube_context
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ async def connect(
     from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
 
     configuration = Configuration()
-    credentials = _Kubeconfig(kubeconfig, context) if kubeconfig else None
+    meant = kube_context(kubeconfig, context)
+    credentials = _Kubeconfig(kubeconfig, meant.name) if kubeconfig else None
     try:
         if credentials is None:
             load_incluster_config(client_configuration=configuration)
@@ -57,13 +60,14 @@ async def connect(
             await credentials.load(configuration)
             configuration.refresh_api_key_hook = credentials.refresh
         configuration.proxy = configuration.proxy or _proxy(configuration.host)
+        headers = meant.impersonation()
         client = ApiClient(configuration)
     except Exception as error:  # files and plugins: they may fail in any way
         if credentials is None:
             raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
         raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
     client.user_agent = f"ingress-canary/{__version__}"
-    client.rest_client.pool_manager = _pool(client.rest_client.ssl_context)
+    client.rest_client.pool_manager = _pool(client.rest_client.ssl_context, headers)
     rejected = credentials.reject if credentials else lambda: None
     return KubeClient(client, timeout=request_timeout, observe=observe, rejected=rejected)
 
@@ -113,14 +117,14 @@ class _Kubeconfig:
                 await self.load(configuration)
 
 
-def _pool(ssl_context: object) -> aiohttp.ClientSession:
-    """Return the connection pool, which differs from the client's own in three ways.
+def _pool(ssl_context: object, headers: Sequence[tuple[str, str]]) -> aiohttp.ClientSession:
+    """Return the connection pool, which adds these headers and differs from the client's own in three ways.
 
     Unlimited, because every watch holds one; with dead-peer detection, because a watch may be silent for a minute;
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
     """
     connector = aiohttp.TCPConnector(limit=0, ssl=ssl_context, socket_factory=_socket)  # type: ignore[arg-type]
-    pool = http_session(connector)
+    pool = http_session(connector, headers=headers)
     pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
     return pool
 
