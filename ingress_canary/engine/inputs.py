@@ -9,6 +9,7 @@ import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import Phase, RolloutSpec, WorkloadRef
+from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, ShadowObject, Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
@@ -141,6 +142,8 @@ def _keep(state: RolloutState, assembled: AssembledPass) -> None:
     state.evaluation, state.step_began, state.facts = memory.evaluation, memory.step_began, memory.facts
     state.gates, state.clock_set = memory.gates, memory.clock_set
     state.reading, state.answers = None, {}
+    # what the ticker counted has been taken in: with it go the counters before
+    state.memo.forget(advance)
     if not memory.undone:
         state.undone.clear()
     if tick is not None and assembled.has_evidence:

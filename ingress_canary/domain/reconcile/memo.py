@@ -28,3 +28,7 @@ class Memo:
         # the newest of equal arguments are kept: the next pass will bring these same objects
         self._last[function] = (arguments, found)
         return found
+
+    def forget(self, function: Callable[..., Any]) -> None:
+        """Let go of a result that nobody will ask for again, with its arguments."""
+        self._last.pop(function, None)
