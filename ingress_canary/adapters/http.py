@@ -1,4 +1,4 @@
-"""HTTP sessions of the daemon: every client of it but the Kubernetes API's uses one that is made here."""
+"""HTTP sessions of the daemon: every client of it, the Kubernetes API's too, uses one that is made here."""
 
 from collections.abc import Sequence
 

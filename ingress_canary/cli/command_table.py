@@ -6,7 +6,6 @@ would have for nothing. ``main.py`` makes the command line of it.
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -18,8 +17,6 @@ from ingress_canary.domain.reasons.verbs import Verb
 
 Command = Any
 """A command or a group of typer, whose base class it keeps under a private name."""
-
-
 COMMANDS = {
     "crds": "Print the CustomResourceDefinitions: "
     "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -.",
@@ -37,9 +34,8 @@ COMMANDS = {
 }
 """The first paragraph of each docstring (a test holds that they are the same), by the name of the command: a module
 of ``cli/commands`` that has a function or a group of that name."""
-_VERBS = tuple(verb for verb in Verb if verb is not Verb.ABORT)
-"""Verbs whose commands differ in nothing but their rows."""
-HELP = COMMANDS | {str(verb): verb.row.help for verb in _VERBS}
+HELP = COMMANDS | {str(verb): verb.row.help for verb in Verb if verb is not Verb.ABORT}
+"""Of every command: verbs but ``abort`` differ in nothing but their rows."""
 
 
 def imported(name: str) -> Command:
@@ -73,25 +69,21 @@ def made(name: str, function: Callable[..., None], **options: Any) -> Command:
 
 
 class CommandTable(Mapping[str, Command]):
-    """The commands by name; each is imported once, when it is asked for."""
-
-    def __init__(self) -> None:
-        self._makers: dict[str, Callable[[], Command]] = {
-            **{name: partial(imported, name) for name in COMMANDS},
-            **{str(verb): partial(verb_command, verb) for verb in _VERBS},
-        }
-        self._made: dict[str, Command] = {}
+    """The commands by name; each is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> Command:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        if name in COMMANDS:
+            return imported(name)
+        verb = Verb.of(name)
+        if verb is None:
+            raise KeyError(name)
+        return verb_command(verb)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return iter(HELP)
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(HELP)
 
 
 class CommandLine(TyperGroup):

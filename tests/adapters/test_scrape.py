@@ -536,6 +536,18 @@ def busy() -> Controller:
 PAGE = busy().page().encode()
 
 
+def test_what_is_known_of_a_series_goes_once_nobody_wants_its_ingress() -> None:
+    api = Target("shop", "api", "api")
+    each = (WHOSE, 'namespace="shop",ingress="api"')
+    page = "".join(f'{FAMILY}requests{{{whose},path="/"}} 1\n' for whose in each).encode()
+    known, wanted = [], None
+    for targets in ([WEB, api], [WEB, api], [WEB], [WEB]):
+        wanted = Wanted(targets, Exposition(), wanted)
+        PageReader(wanted, 2**20).feed(page)
+        known.append(len(wanted.known))
+    assert known == [2, 2, 1, 1]
+
+
 @given(st.lists(st.integers(0, len(PAGE)), max_size=40))
 def test_where_chunks_end_makes_no_difference(cuts: Sequence[int]) -> None:
     whole, split = (PageReader(Wanted([WEB], Exposition()), 2**20) for _ in range(2))

@@ -102,7 +102,6 @@ class Wanted:
     def __init__(self, targets: Iterable[Target], exposition: Exposition, before: "Wanted | None" = None) -> None:
         self.exposition = exposition
         self.known: dict[bytes, SampleLine] = {}
-        self._known_before: Mapping[bytes, SampleLine] = before.known if before is not None else {}
         self._identities: dict[SeriesIdentity, SeriesIdentity] = {}
         """Each of this tick's new lines once: a count and its buckets share it."""
         self.bounds: dict[Pair, set[float]] = {}
@@ -110,9 +109,14 @@ class Wanted:
         for target in targets:
             self.bounds.setdefault(Pair(target.namespace, target.ingress), set()).update(target.bounds)
             self.shadows.add(Pair(target.namespace, target.shadow))
-        either = (*self.bounds, *self.shadows)
-        self._namespaces = {pair.namespace.encode() for pair in either}
-        self._ingresses = {pair.ingress.encode() for pair in either}
+        self.pairs = self.bounds.keys() | self.shadows
+        self._namespaces = {pair.namespace.encode() for pair in self.pairs}
+        self._ingresses = {pair.ingress.encode() for pair in self.pairs}
+        self._known_before: Mapping[bytes, SampleLine] = before.known if before is not None else {}
+        if before is not None and before.pairs != self.pairs:
+            # what nobody wants any more is forgotten
+            known = before.known.items()
+            self._known_before = {head: line for head, line in known if self.pair_of(line) in self.pairs}
         self._of_namespace = _quick(exposition.namespace)
         self._of_ingress = _quick(exposition.ingress)
         families = (exposition.requests, exposition.durations, exposition.buckets, exposition.orphan)
@@ -143,8 +147,12 @@ class Wanted:
         self.known[head] = line
         return line
 
+    def pair_of(self, line: SampleLine) -> Pair:
+        """Return the Ingress that a line is about."""
+        return Pair(line.labels.get(self.exposition.namespace, ""), line.labels.get(self.exposition.ingress, ""))
+
     def _identified(self, line: SampleLine) -> SampleLine:
-        bound = self.exposition.bound
+        bound = self.exposition.bound if line.family == self.exposition.buckets else ""
         identity = frozenset(item for item in line.labels.items() if item[0] != bound)
         return line._replace(identity=self._identities.setdefault(identity, identity))
 
@@ -249,7 +257,7 @@ class PageReader:
 
     def _keep(self, line: SampleLine) -> None:
         exposition, page = self._wanted.exposition, self._page
-        pair = Pair(line.labels.get(exposition.namespace, ""), line.labels.get(exposition.ingress, ""))
+        pair = self._wanted.pair_of(line)
         if line.family == exposition.orphan:
             if pair in self._wanted.shadows:
                 page.orphans[pair] = page.orphans.get(pair, False) or line.value > 0

@@ -56,8 +56,9 @@ def hold(
     **changes: Unpack[OutcomeChanges],
 ) -> Decision:
     """Return the decision to stay in the phase, with a reason."""
-    status, is_as_stored = seen.status, not changes and seen.status.reason == reason
-    if not is_as_stored or status.observed_generation != seen.generation:
+    status = seen.status
+    # most passes hold for the reason that is stored already
+    if changes or status.reason != reason or status.observed_generation != seen.generation:
         status = status.updated(observed_generation=seen.generation, reason=reason, **changes)
     alerts = (Alert(reason, message),) if alert else ()
     return Decision(status, evaluation or seen.evaluation, None, alerts, wants_evidence, message)

@@ -9,7 +9,6 @@ Nothing here knows of HTTP.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from operator import ge, le, sub
 from typing import NamedTuple, Self
 
 from ingress_canary.domain.metrics.samples import EMPTY, Reading, Series, SeriesIdentity, Side
@@ -27,8 +26,8 @@ SeriesKey = tuple[str, SeriesIdentity]
 """Instance and labels."""
 
 
-def series_key(series: Series, bound: str) -> SeriesKey:
-    """Return what the counters of a series are known by; ``bound`` is the label of a bucket's."""
+def series_key(series: Series, bound: str = "") -> SeriesKey:
+    """Return what the counters of a series are known by; ``bound`` is the label of a bucket's, which is left out."""
     identity = series.identity
     if identity is None:
         identity = frozenset(item for item in series.labels.items() if item[0] != bound)
@@ -81,7 +80,8 @@ class _Floor(NamedTuple):
 
     def is_late(self, last: Sample, values: tuple[float, ...]) -> bool:
         """Return whether fallen values come from a late replica: then none rose, and none is below the floor."""
-        return all(map(le, values, last.values)) and all(map(ge, values, self.values))
+        rose = any(now > then for now, then in zip(values, last.values, strict=True))
+        return not rose and all(now >= low for now, low in zip(values, self.values, strict=True))
 
 
 class CounterState(NamedTuple):
@@ -133,7 +133,7 @@ class CounterState(NamedTuple):
                 continue
             base, floors[key] = found
             after[key] = sample
-            by = tuple(map(sub, sample.values, base))
+            by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by))
         kept = {name: process for name, process in instances.items() if name not in gone}
@@ -179,7 +179,7 @@ def _continued(
     """Return the starting point of a sample of known counters, and its floor; None for a sample that adds nothing."""
     if sample.at <= last.at:
         return None  # the same sample again, or an older one out of order
-    if all(map(ge, sample.values, last.values)):
+    if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
         # the counters of the former process are no lower bound for the new one
         return last.values, _begun(sample)[1] if restarted else floor
     if restarted or not floor.is_late(last, sample.values):

@@ -29,7 +29,7 @@ class RequestFeed(CounterFeed):
                 continue
             if not is_count(series.value):
                 return no_count(series)
-            key = series_key(series, signals.bound)
+            key = series_key(series)
             sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
             # two jobs or replicas that read one process: the newer sample, never the sum
             if key not in samples or is_newer(sample, samples[key]):

@@ -51,9 +51,10 @@ async def connect(
     from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
 
     configuration = Configuration()
-    meant = kube_context(kubeconfig, context)
-    credentials = _Kubeconfig(kubeconfig, meant.name) if kubeconfig else None
+    credentials = None
     try:
+        meant = kube_context(kubeconfig, context)
+        credentials = _Kubeconfig(kubeconfig, meant.name) if kubeconfig else None
         if credentials is None:
             load_incluster_config(client_configuration=configuration)
         else:
@@ -63,7 +64,7 @@ async def connect(
         headers = meant.impersonation()
         client = ApiClient(configuration)
     except Exception as error:  # files and plugins: they may fail in any way
-        if credentials is None:
+        if not kubeconfig:
             raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
         raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
     client.user_agent = f"ingress-canary/{__version__}"

@@ -55,13 +55,13 @@ class Latency(CountedSli[LatencySli], CounterFeed):
         bounds = set(reading.bounds)
         for series in reading.series:
             if series.family == signals.latency_count:
-                half = halves[0]
+                half, bound_label = halves[0], ""
             elif series.family == signals.latency_bucket:
                 bound = _bound(series.labels.get(signals.bound, ""))
                 bounds.add(bound)
                 if bound != self.threshold:
                     continue
-                half = halves[1]
+                half, bound_label = halves[1], signals.bound
             else:
                 continue
             side = signals.side(series.labels)
@@ -69,7 +69,7 @@ class Latency(CountedSli[LatencySli], CounterFeed):
                 continue
             if not is_count(series.value):
                 return no_count(series)
-            key = series_key(series, signals.bound)
+            key = series_key(series, bound_label)
             sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
             if key not in half or is_newer(sample, half[key]):
                 half[key] = sample
