@@ -22,7 +22,8 @@ from ingress_canary.adapters.scrape import (
     pod_addresses,
     static_addresses,
 )
-from ingress_canary.adapters.scrape.metrics_page import PageError, PageReader, Wanted
+from ingress_canary.adapters.scrape.metrics_page import PageReader, Wanted
+from ingress_canary.adapters.scrape.sample_line import PageError
 from ingress_canary.domain.metrics.counting import CounterBook, advance
 from ingress_canary.domain.metrics.kinds.availability import Availability
 from ingress_canary.domain.metrics.kinds.latency import Latency

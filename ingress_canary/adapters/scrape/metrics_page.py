@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from sys import intern
 from typing import NamedTuple
 
+from ingress_canary.adapters.scrape.sample_line import PageError, SampleLine, excerpt, parse_line
 from ingress_canary.domain.metrics.samples import SeriesIdentity, Target
 from ingress_canary.domain.traffic.router.nginx.metric_families import (
     DURATION_BUCKET,
@@ -22,19 +22,6 @@ from ingress_canary.domain.traffic.router.nginx.metric_families import (
 )
 
 MAX_LINE = 1024 * 1024
-
-_VALUE = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_NAME = r"[a-zA-Z_][a-zA-Z0-9_]*+"
-_LINE = re.compile(
-    rf"([a-zA-Z_:][a-zA-Z0-9_:]*+)(?:\{{((?:{_NAME}={_VALUE},?+)*+)\}})?[ \t]+(\S++)(?:[ \t]+(-?[0-9]++))?"
-    r"(?:[ \t]+#.*)?[ \t]*"
-)
-_LABEL = re.compile(rf"({_NAME})=({_VALUE})")
-_ESCAPE = re.compile(r"\\(.)")
-
-
-class PageError(Exception):
-    """The page cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +45,6 @@ class Exposition:
     bound: str = "le"
     pod: str = "controller_pod"
     pod_namespace: str = "controller_namespace"
-
-
-class SampleLine(NamedTuple):
-    """A parsed sample."""
-
-    family: str
-    labels: Mapping[str, str]
-    value: float
-    millis: float | None
-    """The sample's own timestamp, since 1970, if it has one; infinite where it has too many digits."""
-    identity: SeriesIdentity | None = None
-    """For :class:`Series`, kept with what is known by its text."""
 
 
 class Pair(NamedTuple):
@@ -137,11 +112,11 @@ class Wanted:
         try:
             value = float(number)
         except ValueError:
-            return _parse(raw)  # a timestamp is behind the value
+            return parse_line(raw)  # a timestamp is behind the value
         if b"#" in head:
-            return _parse(raw)  # this may be an exemplar's value
+            return parse_line(raw)  # this may be an exemplar's value
         if known is None:
-            line = self._identified(_parse(raw))
+            line = self._identified(parse_line(raw))
         else:
             line = SampleLine(known.family, known.labels, value, None, known.identity)
         self.known[head] = line
@@ -209,7 +184,7 @@ class PageReader:
                 "check the address, and start the controller with --enable-metrics"
             )
         if self._rest:
-            raise PageError(f"the page broke off in the midst of a line: {_excerpt(self._rest)}")
+            raise PageError(f"the page broke off in the midst of a line: {excerpt(self._rest)}")
         return self._page
 
     def _take(self, block: bytes) -> None:
@@ -220,7 +195,7 @@ class PageReader:
         if page.instance is None and self._pod_marker in block:
             page.instance = self._named(lines)
         if page.started is None and wanted.started in block:
-            starts = (_parse(line).value for line in lines if line.startswith(wanted.started_prefixes))
+            starts = (parse_line(line).value for line in lines if line.startswith(wanted.started_prefixes))
             page.started = next(starts, None)
         for line in lines:
             if line.startswith(wanted.prefixes) and self._is_wanted_bucket(line):
@@ -232,7 +207,7 @@ class PageReader:
         """Return the pod that a line names."""
         exposition = self._wanted.exposition
         samples = (line for line in lines if self._pod_marker in line and not line.startswith(b"#"))
-        labels = next((_parse(line).labels for line in samples), {})
+        labels = next((parse_line(line).labels for line in samples), {})
         pod, namespace = labels.get(exposition.pod), labels.get(exposition.pod_namespace)
         return f"{namespace}/{pod}" if pod and namespace else pod or None
 
@@ -282,29 +257,3 @@ def _bound(text: bytes) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _parse(raw: bytes) -> SampleLine:
-    """Return a sample line's content; an exemplar after it is ignored. Raises PageError."""
-    try:
-        match = _LINE.fullmatch(raw.decode())
-        if match is None:
-            raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}")
-        value = float(match[3])
-    except ValueError:  # no number, or no UTF-8
-        raise PageError(f"not a line of the Prometheus text format: {_excerpt(raw)}") from None
-    # a page says the same few words thousands of times: each is kept once
-    labels = {intern(name): intern(_unescape(quoted)) for name, quoted in _LABEL.findall(match[2] or "")}
-    return SampleLine(match[1], labels, value, float(match[4]) if match[4] else None)
-
-
-def _unescape(quoted: str) -> str:
-    text = quoted[1:-1]
-    if "\\" not in text:
-        return text
-    return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text)
-
-
-def _excerpt(raw: bytes) -> str:
-    text = raw[:120].decode(errors="replace")
-    return f"{text}..." if len(raw) > 120 else text

@@ -9,7 +9,8 @@ from typing import Final
 import aiohttp
 
 from ingress_canary.adapters.scrape.addresses import Address
-from ingress_canary.adapters.scrape.metrics_page import Exposition, MetricsPage, PageError, PageReader, Pair, Wanted
+from ingress_canary.adapters.scrape.metrics_page import Exposition, MetricsPage, PageReader, Pair, Wanted
+from ingress_canary.adapters.scrape.sample_line import PageError
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
