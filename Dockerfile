@@ -4,8 +4,9 @@ ARG BASE=python:3.13-slim-trixie@sha256:9662417aace5ae7b8e2609cce472b72a8958e134
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY scripts/build_image.sh scripts/
+COPY scripts/locks/build.txt scripts/locks/run.txt scripts/locks/
 COPY ingress_canary ingress_canary
 RUN sh scripts/build_image.sh /opt/ingress-canary
 
