@@ -74,7 +74,11 @@ def check_machine() -> None:
 def collect(room: Path) -> Path:
     """Return the folder of the program."""
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level=ERROR"]
-    places = [f"--distpath={room / 'dist'}", f"--workpath={room / 'work'}", str(Path(__file__).with_name("bundle.spec"))]
+    places = [
+        f"--distpath={room / 'dist'}",
+        f"--workpath={room / 'work'}",
+        str(Path(__file__).with_name("bundle.spec")),
+    ]
     # the order of sets ends up in the files
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYINSTALLER_CONFIG_DIR": str(room / "cache")}
     subprocess.run([*command, *places], check=True, env=environment)

@@ -1,4 +1,4 @@
-"""What the archive holds, worked out of the package and of the requirements of its distribution, so that no list goes stale.
+"""What the archive holds, worked out of the package and of its distribution's requirements: no list goes stale.
 
 ``bundle.spec`` asks for modules, ``build.py`` for licences.
 """
@@ -45,7 +45,7 @@ def requirements() -> dict[str, Distribution]:
 
 
 def unwanted() -> list[str]:
-    """Return the installed modules that the project does not require: a hook would collect mypy for pydantic's plugin."""
+    """Return the installed modules that the project does not require: pydantic's plugin would bring mypy along."""
     wanted = {PROJECT, *requirements()}
     return [
         module

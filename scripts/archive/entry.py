@@ -1,4 +1,4 @@
-"""First module of the archive's programs: repairs the environment that PyInstaller's start leaves, then runs the command line.
+"""First module of the archive's programs: repairs the environment that PyInstaller leaves, then runs the command line.
 
 Nothing is imported here that ``--help`` would wait for.
 """
@@ -20,7 +20,7 @@ CHILDREN = {"--multiprocessing-fork", "-c"}
 
 
 def repair_environment() -> None:
-    """Give other programs (credential plugins above all) their own libraries, and ourselves the machine's authorities."""
+    """Give other programs (credential plugins above all) their own libraries, and us the machine's authorities."""
     before = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
     os.environ.pop("LD_LIBRARY_PATH", None)
     if before is not None:
@@ -32,10 +32,11 @@ def repair_environment() -> None:
 
 def become_child() -> None:
     """Do what a child of Python's own is started for, and exit; return where this is none."""
-    import pyi_rth_multiprocessing  # noqa: F401, PLC0415 - PyInstaller's own hook, which costs every start when it is one
-    from multiprocessing import freeze_support  # noqa: PLC0415
+    import multiprocessing  # noqa: PLC0415
 
-    freeze_support()
+    import pyi_rth_multiprocessing  # noqa: F401, PLC0415 - PyInstaller's hook, which would cost every start
+
+    multiprocessing.freeze_support()
 
 
 if __name__ == "__main__":
