@@ -21,8 +21,6 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 import contents
-from PyInstaller.depend.bindepend import get_python_library_path
-from PyInstaller.exceptions import PythonLibraryNotFoundError
 
 from ingress_canary import __version__
 
@@ -59,6 +57,10 @@ def check_machine() -> None:
     for tool in ("objcopy", "objdump", "strip"):
         if shutil.which(tool) is None:
             raise SystemExit(f"archive: {tool} is missing: apt-get install binutils")
+    # imported here, because it asks for such tools when it is imported
+    from PyInstaller.depend.bindepend import get_python_library_path  # noqa: PLC0415
+    from PyInstaller.exceptions import PythonLibraryNotFoundError  # noqa: PLC0415
+
     library = sysconfig.get_config_var("INSTSONAME")
     try:
         found = get_python_library_path()

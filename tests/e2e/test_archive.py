@@ -27,8 +27,8 @@ from ingress_canary.whatif.simulation_runs import WORTH_A_PROCESS
 from tests.e2e.conftest import AVAILABILITY, checkout
 from tests.pages import ROOT
 
-# the first of a run builds it: a minute and a half of CPU
-pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.timeout(900)]
+# the first of a run builds it: a minute and a half of CPU, which may be long on a machine that is busy
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.timeout(1800)]
 
 SAMPLES = sorted(map(str, (ROOT / "config" / "samples").glob("*.yaml")))
 
@@ -161,3 +161,10 @@ async def test_kubectl_finds_it_as_a_plugin(unpacked: Unpacked) -> None:
 async def test_what_is_not_in_it_says_where_it_is(unpacked: Unpacked) -> None:
     sent = await unpacked.run("notifications", "test", "--url", "json://127.0.0.1:1", code=1)
     assert "the archive has no Apprise: use the image, or pip install 'ingress-canary[notifications]'" in sent
+
+
+def test_a_machine_that_cannot_build_it_is_told_the_remedy(tmp_path: Path) -> None:
+    build = [sys.executable, "scripts/archive/build.py", "--output", str(tmp_path)]
+    refused = subprocess.run(build, cwd=ROOT, env={"PATH": str(tmp_path)}, check=False, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr == "archive: objcopy is missing: apt-get install binutils\n"
