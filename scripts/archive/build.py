@@ -1,7 +1,8 @@
 """Builds the archive that runs where neither Python nor the project is: ingress-canary-VERSION-OS-ARCHITECTURE.tar.gz.
 
 ``make archive`` runs it. The program is collected by PyInstaller (``bundle.spec``), of what ``contents.py`` works out.
-Krew unpacks folders and regular files only, so links become files. The same commit and tools make the same bytes.
+Krew unpacks folders and regular files only, so links become files. The same commit
+and the same installed packages make the same bytes.
 """
 
 import argparse
