@@ -87,6 +87,10 @@ generate: $(TEST) ## write the generated files anew: CRDs, reference, chart and 
 image-proof: $(RUN) ## do what the Dockerfile does, run it as a pod would, and measure its start
 	@$(BIN)/python scripts/prove_image.py
 
+.PHONY: archive
+archive: $(DEV) ## the program in dist/ as an archive that needs no Python; needs binutils
+	@$(BIN)/python scripts/archive/build.py $(ARGS)
+
 .PHONY: docs
 docs: $(DOCS) ## the documentation as a site, in site/; any warning fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # not --quiet, which hides warnings from --strict

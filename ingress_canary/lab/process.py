@@ -14,6 +14,8 @@ import aiohttp
 
 STARTED = re.compile(rb'"port": ?(\d+)')
 STOP_WITHIN = 15.0
+PROGRAM = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-m", "ingress_canary")
+"""This program: in the archive its own executable, which is no Python."""
 
 
 class DaemonProcess:
@@ -60,7 +62,7 @@ class DaemonProcess:
         words = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "ingress_canary", "run", *words, stdout=log, stderr=log, start_new_session=True,
+                *PROGRAM, "run", *words, stdout=log, stderr=log, start_new_session=True,
                 # Python looks for a module that it runs in the working directory first
                 cwd=self._tree,
                 env={key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")},

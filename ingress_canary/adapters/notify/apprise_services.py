@@ -7,6 +7,7 @@ Apprise is imported by the first message: it costs a second, and is an extra. Ev
 
 import logging
 import re
+import sys
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +18,11 @@ from ingress_canary.api.notification import Severity
 if TYPE_CHECKING:
     from apprise.plugins.base import NotifyBase
 
-MISSING = "Apprise is not installed: pip install 'ingress-canary[notifications]'"
+MISSING = (
+    "the archive has no Apprise: use the image, or pip install 'ingress-canary[notifications]'"
+    if getattr(sys, "frozen", False)
+    else "Apprise is not installed: pip install 'ingress-canary[notifications]'"
+)
 LOCAL = frozenset({"blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "vapid", "windows"})
 """Services of the daemon's own machine."""
 FILES = frozenset({"attach", "keyfile", "pgpkey", "pgpprv", "pgppub", "subfile", "template"})
