@@ -11,6 +11,7 @@ import pytest
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
+from tests.forked import ForkedDaemon
 
 SCALE = 20.0
 """The lab's clock: 20 s of a schedule take one of real time."""
@@ -42,7 +43,7 @@ async def lab() -> AsyncIterator[Lab]:
 def daemon(lab: Lab, tmp_path: Path) -> DaemonProcess:
     """A daemon for that lab, not started: ``async with daemon`` or ``await daemon.start()``."""
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    return DaemonProcess(kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s")
+    return ForkedDaemon(kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s")
 
 
 @pytest.fixture

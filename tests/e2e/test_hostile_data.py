@@ -20,6 +20,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, until
 from tests.e2e.prometheus_server import Prometheus
 from tests.e2e.witness import events
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -114,7 +115,7 @@ async def front(lab: Lab, tmp_path: Path) -> AsyncIterator[Front]:
 
 async def test_an_answer_whose_times_no_number_holds(lab: Lab, tmp_path: Path, front: Front) -> None:
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    daemon = DaemonProcess(
+    daemon = ForkedDaemon(
         kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
         prometheus_url=front.url, prometheus_scrape_interval="1s",
     )  # fmt: skip

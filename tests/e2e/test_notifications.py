@@ -20,6 +20,7 @@ from ingress_canary.lab.kubeapi import AuditRecord
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, WORKLOADS, checkout, history, until
 from tests.e2e.witness import events, is_transition
+from tests.forked import ForkedDaemon
 from tests.webhook import webhook
 
 pytestmark = pytest.mark.slow
@@ -174,7 +175,7 @@ async def test_everybody_is_notified_by_the_daemons_own_file_and_a_shared_schedu
     settings = {"warm_up": "30s", "notifications": str(everywhere)}
     body = manifests.rollout("checkout", SCHEDULE, workload=WORKLOADS)
     body["spec"]["schedule"] = {"ref": {"name": "standard"}}
-    async with DaemonProcess(kubeconfig, log, scale=SCALE, epoch=now, **settings) as daemon:
+    async with ForkedDaemon(kubeconfig, log, scale=SCALE, epoch=now, **settings) as daemon:
         await daemon.ready()
         traffic = asyncio.create_task(lab.load(100, 600).run())
         lab.create("canaryrollouts", body)

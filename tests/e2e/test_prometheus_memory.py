@@ -17,6 +17,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, checkout, until
 from tests.e2e.prometheus_server import Prometheus
 from tests.e2e.witness import is_status_write
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ async def prometheus(lab: Lab, tmp_path: Path) -> AsyncIterator[Prometheus]:
 def started(lab: Lab, room: Path, prometheus: Prometheus, **settings: str) -> DaemonProcess:
     """Return a daemon that asks this Prometheus, not started."""
     kubeconfig = lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")
-    return DaemonProcess(
+    return ForkedDaemon(
         kubeconfig, room / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), source="prometheus",
         prometheus_url=prometheus.url, prometheus_scrape_interval="1s", **settings,
     )  # fmt: skip
