@@ -6,10 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+QUICK ?= 1
+CLUSTERS ?= 1
 
 .PHONY: help
 help: ## show what there is
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or later" >&2; exit 1; }
@@ -32,18 +34,29 @@ demo: $(STAMP) ## a full rollout on the embedded cluster (ARGS="--scenario error
 test: $(STAMP) ## the quick tests, under three minutes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
+.PHONY: test-clusters
+test-clusters: $(STAMP) ## the slow tests that start programs and whole clusters: four at a time, because they wait, longest first
+	@$(BIN)/python -m pytest -m slow -n 4 --maxschedchunk=1 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+
+.PHONY: test-simulations
+test-simulations: $(STAMP) ## the slow tests that simulate, one at a time, because each takes every core that nobody else needs
+	@nice $(BIN)/python -m pytest -m slow --durations=10 tests/domain tests/whatif $(ARGS)
+
 .PHONY: test-slow
-test-slow: $(STAMP) ## the slow tests: simulations alone, because each takes every core; whole clusters two at a time, because they wait
-	@$(BIN)/python -m pytest -m slow --durations=10 tests/domain tests/whatif $(ARGS)
-	@$(BIN)/python -m pytest -m slow -n 2 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+test-slow: $(STAMP) ## the slow tests: simulations take what clusters leave of the cores
+	@$(MAKE) --no-print-directory --jobs=2 test-clusters test-simulations
 
 .PHONY: test-all
 test-all: test test-slow ## every test
 
+.PHONY: test-under-load
+test-under-load: $(STAMP) ## the quick tests and the clusters while two processes keep both cores busy (QUICK=10 CLUSTERS=2 times)
+	@$(BIN)/python scripts/test_under_load.py --quick=$(QUICK) --clusters=$(CLUSTERS)
+
 .PHONY: coverage
-coverage: $(STAMP) ## the quick tests, and the branches of domain/ that none of them reached: at least 95 % are
+coverage: $(STAMP) ## the quick tests, and the branches of domain/ that its own tests did not reach: at least 95 % are
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
-	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
+	@$(BIN)/python -m coverage report --fail-under=95 --skip-covered --show-missing
 
 .PHONY: format
 format: $(STAMP) ## put the code in form
