@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 WITHIN = 10.0
 SCHEDULE: dict[str, Any] = {
-    "steps": [{"weight": 20, "bake": "3m"}, {"weight": 100, "bake": "20s"}],
+    "steps": [{"weight": 20, "bake": "6m"}, {"weight": 100, "bake": "20s"}],
     "slos": [AVAILABILITY],
 }
 
