@@ -25,7 +25,7 @@ SCHEDULE: dict[str, Any] = {
 WORKLOADS = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}}
 
 
-async def until(met: Callable[[], object], within: float = 60.0) -> None:
+async def until(met: Callable[[], object], within: float = 120.0) -> None:
     """Wait until something is so. Fails after ``within`` real seconds."""
     async with asyncio.timeout(within):
         while not met():

@@ -13,7 +13,7 @@ from tests.e2e.conftest import AVAILABILITY, checkout, until
 from tests.e2e.witness import DAEMON, INGRESSES, WEIGHT, by_person, events, set_weight
 from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SHOPS = [f"shop-{number:02}" for number in range(20)]
 EDITS = 5

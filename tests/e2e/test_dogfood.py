@@ -19,7 +19,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, until
 from tests.e2e.people import Person
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 STAFF = {"X-Canary": "staff"}
 SCHEDULE: dict[str, Any] = {

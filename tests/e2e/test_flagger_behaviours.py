@@ -27,7 +27,7 @@ WEIGHTS: dict[str, Any] = {
 }
 INSIDER = {"name": "X-User", "value": "insider"}
 HEADERS: dict[str, Any] = {
-    "steps": [{"weight": 0, "header": INSIDER, "bake": "15s", "require": "NoFail", "minRequests": 10}],
+    "steps": [{"weight": 0, "header": INSIDER, "bake": "2m", "require": "NoFail", "minRequests": 10}],
     "slos": [AVAILABILITY],
 }
 COPY = {"strategy": "CopyImages"}

@@ -14,7 +14,7 @@ from tests.e2e.conftest import SCHEDULE, until
 from tests.e2e.witness import DAEMON, requests_by_daemon
 from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUIET = timedelta(seconds=4)
 MINUTE = 60.0

@@ -22,7 +22,7 @@ from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.replicas import LEASE, WITHIN, Blow, Moment, Replicas, assert_one_writer, replicas, weights
 from tests.e2e.witness import ROLLOUTS, WEIGHT, by_person
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WEIGHTS = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 80.0, 90.0, 95.0, 100.0]
 """Three steps and more for each blow, so that a rollout outlasts them on a slow machine too."""

@@ -14,7 +14,7 @@ from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, until
 from tests.e2e.people import Person, condition, reason_is
 from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 
 def shared(weight: float, name: str = "standard-web", namespace: str = "ingress-canary") -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tests.e2e.preflight_shop import annotate, asking, until_awaited
 from tests.e2e.test_conflicts import act, canary_annotations, cookie_of
 from tests.e2e.witness import INGRESSES, ROLLOUTS, by_person, events, is_shadow_write, set_weight
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SHOP = manifests.NAMESPACE
 SHADOW = f"{INGRESSES}/checkout-canary"
