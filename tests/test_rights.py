@@ -130,7 +130,7 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
         settings = {"warm_up": "20s", "leader_election": "true"}
         async with ForkedDaemon(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, **settings) as daemon:
             await daemon.ready()
-            traffic = asyncio.create_task(lab.load(50, 60).run())
+            traffic = asyncio.create_task(lab.load(50, 900).run())
             lab.create("canaryrollouts", checkout())
             await until(lambda: lab.status().get("weight") == 10)
             act = {"metadata": {"annotations": {ACTION_ANNOTATION: "abort#1"}}}

@@ -126,7 +126,7 @@ async def whole_life(found: Installation) -> None:
         await until(lambda: lab.api.store.list("leases", HOME), LONG)
         async with second:
             await second.ready(LONG)
-            traffic = asyncio.create_task(lab.load(100, 600).run())
+            traffic = asyncio.create_task(lab.load(100, 900).run())
             try:
                 if found.reads_secrets:
                     await _with_a_gate_and_messages(lab, first)

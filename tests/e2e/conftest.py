@@ -49,7 +49,7 @@ def daemon(lab: Lab, tmp_path: Path) -> DaemonProcess:
 @pytest.fixture
 async def shoppers(lab: Lab) -> AsyncIterator[None]:
     """Traffic that flows for as long as a test takes."""
-    task = asyncio.create_task(lab.load(100, 600, seed=3).run())
+    task = asyncio.create_task(lab.load(100, 900, seed=3).run())
     yield
     task.cancel()
 

@@ -95,7 +95,7 @@ TROUBLES: dict[str, Trouble] = {
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[None]:
     """Traffic that flows for as long as the test takes."""
-    task = asyncio.create_task(lab.load(150, 600, seed=3).run())
+    task = asyncio.create_task(lab.load(150, 900, seed=3).run())
     yield
     task.cancel()
 

@@ -35,7 +35,7 @@ W = Window
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
     """Traffic that flows for as long as the test takes."""
-    load = lab.load(100, 600, seed=11)
+    load = lab.load(100, 900, seed=11)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

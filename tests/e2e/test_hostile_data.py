@@ -36,7 +36,7 @@ async def two_rollouts(lab: Lab, daemon: DaemonProcess) -> AsyncIterator[None]:
         lab.create("services", manifests.service(name))
         lab.create("endpointslices", app.endpoint_slice(manifests.NAMESPACE, name))
     lab.create("ingresses", manifests.ingress("other", host="other.example"))
-    loads = [lab.load(60, 600, seed=3), replace(lab.load(60, 600, seed=4), host="other.example")]
+    loads = [lab.load(60, 900, seed=3), replace(lab.load(60, 900, seed=4), host="other.example")]
     tasks = [asyncio.create_task(load.run()) for load in loads]
     try:
         async with daemon:

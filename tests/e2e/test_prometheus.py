@@ -55,7 +55,7 @@ def daemon(lab: Lab, tmp_path: Path, prometheus: Prometheus) -> DaemonProcess:
 @asynccontextmanager
 async def rolling(lab: Lab, daemon: DaemonProcess, schedule: dict[str, object]) -> AsyncIterator[Load]:
     """A daemon at work and traffic on the shop, whose rollout has begun; yields the traffic."""
-    load = lab.load(RATE, 100, concurrency=25)
+    load = lab.load(RATE, 900)
     async with daemon:
         traffic = asyncio.create_task(load.run())
         try:

@@ -87,7 +87,7 @@ async def test_history_is_the_warm_up_and_a_killed_daemon_counts_what_it_missed_
     lab: Lab, tmp_path: Path, prometheus: Prometheus
 ) -> None:
     daemon = started(lab, tmp_path, prometheus, warm_up=f"{WARM_UP:g}s")
-    load = lab.load(RATE, 600, concurrency=25)
+    load = lab.load(RATE, 900)
     traffic = asyncio.create_task(load.run())
     try:
         # the lab's traffic is remembered for longer than the warm-up lasts
@@ -163,7 +163,7 @@ async def test_a_tick_asks_as_many_queries_for_200_rollouts_as_for_one(
             await asyncio.sleep(0.1)
         return (later[1] - asked) / (later[0] - looks)
 
-    load = lab.load(20, 600)
+    load = lab.load(20, 900)
     traffic = asyncio.create_task(load.run())
     try:
         async with daemon:

@@ -26,7 +26,7 @@ SCHEDULE: dict[str, Any] = {
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
     """Traffic that flows for as long as the test takes."""
-    load = lab.load(150, 600, seed=3)
+    load = lab.load(150, 900, seed=3)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

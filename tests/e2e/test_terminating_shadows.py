@@ -36,7 +36,7 @@ ASIDE = {"canary": "true", "canary-weight": "0"}
 
 @pytest.fixture(autouse=True)
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
-    load = lab.load(100, 600, seed=3)
+    load = lab.load(100, 900, seed=3)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()
