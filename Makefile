@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+AT_ONCE ?= 4
 QUICK ?= 1
 CLUSTERS ?= 1
 
@@ -35,8 +36,8 @@ test: $(STAMP) ## the quick tests, under three minutes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
 .PHONY: test-clusters
-test-clusters: $(STAMP) ## the slow tests that start programs and whole clusters: four at a time, because they wait, longest first
-	@$(BIN)/python -m pytest -m slow -n 4 --maxschedchunk=1 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+test-clusters: $(STAMP) ## the slow tests that start programs and whole clusters: four at a time (AT_ONCE=2 for less), because they wait
+	@$(BIN)/python -m pytest -m slow -n $(AT_ONCE) --maxschedchunk=1 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
 
 .PHONY: test-simulations
 test-simulations: $(STAMP) ## the slow tests that simulate, one at a time, because each takes every core that nobody else needs
@@ -50,7 +51,7 @@ test-slow: $(STAMP) ## the slow tests: simulations take what clusters leave of t
 test-all: test test-slow ## every test
 
 .PHONY: test-under-load
-test-under-load: $(STAMP) ## the quick tests and the clusters while two processes keep both cores busy (QUICK=10 CLUSTERS=2 times)
+test-under-load: $(STAMP) ## the quick tests and the clusters while two processes keep both cores busy (QUICK=10 CLUSTERS=2)
 	@$(BIN)/python scripts/test_under_load.py --quick=$(QUICK) --clusters=$(CLUSTERS)
 
 .PHONY: coverage

@@ -2,9 +2,9 @@
 
     python scripts/test_under_load.py --quick 10 --clusters 2
 
-Each burner has a session of its own, which Linux's scheduler may count as one competitor however many processes are in
-it. They end with this program, however that ends. Prints each run's seconds and how it ended; exit code 1 when one
-failed.
+Clusters run two at a time here, because the burners take half of each core. Each burner has a session of its own, which
+Linux's scheduler may count as one competitor however many processes are in it. Burners and tests end with this program,
+however that ends. Prints each run's seconds and how it ended; exit code 1 when one failed.
 """
 
 import argparse
@@ -59,12 +59,16 @@ def busy() -> Iterator[None]:
 def ran(target: str) -> Run:
     """Run a make target, show what it prints, and return how it ended."""
     began, lines = time.monotonic(), []
-    command = ["make", "--no-print-directory", target]
+    command = ["make", "--no-print-directory", target, "AT_ONCE=2"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(line)
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines.append(line)
+        except BaseException:
+            process.terminate()  # make ends what it runs
+            raise
     return Run(target, time.monotonic() - began, process.returncode, FAILED.findall("".join(lines)))
 
 
