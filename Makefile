@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
-AT_ONCE ?= 4
+AT_ONCE ?= 3
 QUICK ?= 1
 CLUSTERS ?= 1
 
@@ -36,7 +36,7 @@ test: $(STAMP) ## the quick tests, under three minutes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
 .PHONY: test-clusters
-test-clusters: $(STAMP) ## the slow tests that start programs and whole clusters: four at a time (AT_ONCE=2 for less), because they wait
+test-clusters: $(STAMP) ## the slow tests that start programs and whole clusters: three at a time (AT_ONCE=2 for less), because they wait
 	@$(BIN)/python -m pytest -m slow -n $(AT_ONCE) --maxschedchunk=1 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
 
 .PHONY: test-simulations
