@@ -10,12 +10,17 @@ TEST := $(VENV)/.installed-test
 DOCS := $(VENV)/.installed-docs
 DEV := $(VENV)/.installed-dev
 ARGS ?=
+AT_ONCE ?= 3
+QUICK ?= 1
+CLUSTERS ?= 1
 
-.NOTPARALLEL: # targets share one environment, and tests the cores
+ifndef TOGETHER # of the targets that are known to get along: the others share one environment, and tests the cores
+.NOTPARALLEL:
+endif
 
 .PHONY: help
 help: ## show what there is
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One environment that grows by purpose: NAME is there once what scripts/locks/NAME.txt has is installed.
 $(RUN): pyproject.toml $(LOCKS)/build.txt
@@ -41,18 +46,29 @@ demo: $(RUN) ## a full rollout on the embedded cluster (ARGS="--scenario errors"
 test: $(TEST) ## the quick tests, under three minutes
 	@$(BIN)/python -m pytest -m "not slow" -n 3 $(ARGS)
 
+.PHONY: test-clusters
+test-clusters: $(DEV) ## the slow tests that start programs and whole clusters: three at a time (AT_ONCE=2 for less), because they wait
+	@$(BIN)/python -m pytest -m slow -n $(AT_ONCE) --maxschedchunk=1 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+
+.PHONY: test-simulations
+test-simulations: $(DEV) ## the slow tests that simulate, one at a time, because each takes every core that nobody else needs
+	@nice $(BIN)/python -m pytest -m slow --durations=10 tests/domain tests/whatif $(ARGS)
+
 .PHONY: test-slow
-test-slow: $(DEV) ## the slow tests: simulations alone, because each takes every core; whole clusters two at a time, because they wait
-	@$(BIN)/python -m pytest -m slow --durations=10 tests/domain tests/whatif $(ARGS)
-	@$(BIN)/python -m pytest -m slow -n 2 --durations=15 --ignore=tests/domain --ignore=tests/whatif $(ARGS)
+test-slow: $(DEV) ## the slow tests: simulations take what clusters leave of the cores
+	@$(MAKE) --no-print-directory --jobs=2 TOGETHER=yes test-clusters test-simulations
 
 .PHONY: test-all
 test-all: test test-slow ## every test
 
+.PHONY: test-under-load
+test-under-load: $(DEV) ## the quick tests and the clusters while two processes keep both cores busy (QUICK=10 CLUSTERS=2)
+	@$(BIN)/python scripts/test_under_load.py --quick=$(QUICK) --clusters=$(CLUSTERS)
+
 .PHONY: coverage
-coverage: $(TEST) ## the quick tests, and the branches of domain/ that none of them reached: at least 95 % are
+coverage: $(TEST) ## the quick tests, and the branches of domain/ that its own tests did not reach: at least 95 % are
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
-	@$(BIN)/python -m coverage report --include='ingress_canary/domain/*' --fail-under=95 --skip-covered --show-missing
+	@$(BIN)/python -m coverage report --fail-under=95 --skip-covered --show-missing
 
 .PHONY: format
 format: $(DEV) ## put the code in form

@@ -16,9 +16,9 @@ from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi.requests import AuditRecord
-from ingress_canary.lab.process import DaemonProcess
 from ingress_canary.settings import Settings
 from tests.e2e.conftest import SCALE, checkout, until
+from tests.forked import ForkedDaemon
 
 RBAC = Path(__file__).resolve().parents[1] / "config/rbac/ingress-canary.yaml"
 OPTIONAL = RBAC.with_name("optional") / "workloads.yaml"
@@ -128,9 +128,9 @@ async def test_a_rollout_needs_each_of_these_rights_and_no_other(tmp_path: Path)
         kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
         now = datetime.now(UTC)
         settings = {"warm_up": "20s", "leader_election": "true"}
-        async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, **settings) as daemon:
+        async with ForkedDaemon(kubeconfig, tmp_path / "log", scale=SCALE, epoch=now, **settings) as daemon:
             await daemon.ready()
-            traffic = asyncio.create_task(lab.load(50, 60).run())
+            traffic = asyncio.create_task(lab.load(50, 900).run())
             lab.create("canaryrollouts", checkout())
             await until(lambda: lab.status().get("weight") == 10)
             act = {"metadata": {"annotations": {ACTION_ANNOTATION: "abort#1"}}}

@@ -98,8 +98,9 @@ class Load:
     paths: Sequence[str] = ("/",)
     visitors: Sequence[Visitor] = (Visitor(),)
     arrivals: Arrivals = Arrivals.POISSON
-    concurrency: int = 100
-    """The most requests under way at one time."""
+    concurrency: int = 25
+    """The most requests under way at one time: what piles up while a busy machine stalls would look slow on both sides,
+    and hold up all else that the lab does."""
     seed: int | None = None
     tally: LoadTally = field(default_factory=LoadTally)
 

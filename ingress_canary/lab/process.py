@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Protocol, Self
 
 import aiohttp
 
@@ -16,6 +16,24 @@ STARTED = re.compile(rb'"port": ?(\d+)')
 STOP_WITHIN = 15.0
 PROGRAM = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executable, "-m", "ingress_canary")
 """This program: in the archive its own executable, which is no Python."""
+
+
+class Process(Protocol):
+    """What is used of a process of asyncio's."""
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code; None while it runs."""
+
+    def send_signal(self, signal: int, /) -> None:
+        """Send a signal."""
+
+    async def wait(self) -> int:
+        """Wait for the end and return the exit code."""
 
 
 class DaemonProcess:
@@ -37,7 +55,7 @@ class DaemonProcess:
             "leader_election": "false",
             **({"clock_epoch": epoch.isoformat()} if epoch else {}), **settings,
         }  # fmt: skip
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -60,14 +78,10 @@ class DaemonProcess:
     async def start(self) -> None:
         """Start a new process. It is ready when :meth:`ready` returns."""
         words = [f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items()]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")}
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *PROGRAM, "run", *words, stdout=log, stderr=log, start_new_session=True,
-                # Python looks for a module that it runs in the working directory first
-                cwd=self._tree,
-                env={key: value for key, value in os.environ.items() if not key.startswith("INGRESS_CANARY_")},
-            )  # fmt: skip
-        self._offset = self.log.stat().st_size
+            self._offset = self.log.stat().st_size
+            self._process = await self._launch(["run", *words], environment, log)
 
     async def ready(self, within: float = 30.0) -> None:
         """Wait until the daemon drives rollouts. Raises RuntimeError with its log when it ends or takes too long."""
@@ -113,6 +127,14 @@ class DaemonProcess:
         """Return the daemon's own metrics page."""
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
             return await answer.text()
+
+    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> Process:
+        """Return a new process that runs the command line with these words."""
+        return await asyncio.create_subprocess_exec(
+            *PROGRAM, *words, stdout=output, stderr=output, start_new_session=True,
+            # Python looks for a module that it runs in the working directory first
+            cwd=self._tree, env=environment,
+        )  # fmt: skip
 
     def _lines(self) -> list[bytes]:
         return self.log.read_bytes()[self._offset :].splitlines()

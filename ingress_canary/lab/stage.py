@@ -31,8 +31,6 @@ WORKLOADS = {"canary": {"name": f"{ROLLOUT}-canary"}, "stable": {"name": ROLLOUT
 FOREVER = 7 * 86_400.0
 STAFF_RATE = 30.0
 """Real requests a second of staff, where there are any."""
-AT_ONCE = 25
-"""Requests under way at most: what piles up while a busy machine stalls would look slow on both sides."""
 STOPPED = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.PAUSED})
 """Phases that a rollout does not leave by itself."""
 ROLLBACKS = re.compile(r"^ingress_canary_rollback_seconds_(sum|count) (\S+)$", re.MULTILINE)
@@ -64,7 +62,7 @@ class Stage:
         """Called with each change of the status or the scene."""
         self.daemon: DaemonProcess
         self.load: Load
-        self._traffic: dict[str, Any] = {"rate": rate, "visitors": visitors, "seed": seed, "concurrency": AT_ONCE}
+        self._traffic: dict[str, Any] = {"rate": rate, "visitors": visitors, "seed": seed}
         self._staff: Load | None = None
         self._began: float | None = None
         self._stack = AsyncExitStack()
@@ -163,7 +161,7 @@ class Stage:
 
     def staff_come(self, headers: dict[str, str]) -> None:
         """Let some visitors come who carry these headers, in addition to all others."""
-        self._staff = self.lab.load(STAFF_RATE, FOREVER, [Visitor(headers=headers)], concurrency=AT_ONCE)
+        self._staff = self.lab.load(STAFF_RATE, FOREVER, [Visitor(headers=headers)])
         coming = asyncio.create_task(self._staff.run(), name="staff")
         self._stack.push_async_callback(_ended, coming)
 

@@ -21,6 +21,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.chart.charts import HOME, Json, container, manifests, one, settings
 from tests.e2e.conftest import AVAILABILITY, SCALE, WORKLOADS, checkout, until
 from tests.e2e.gate_server import KEY, GateServer
+from tests.forked import ForkedDaemon
 from tests.lab.kubectl import Kubectl
 from tests.webhook import webhook
 
@@ -80,7 +81,7 @@ class Installation:
         file.write_text(yaml.safe_dump(settings(self.documents)))
         assert [one["name"] for one in box["env"]][:1] == ["INGRESS_CANARY_IDENTITY"]
         kubeconfig = self.lab.api.write_kubeconfig(self.room / name, token=self.user)
-        return DaemonProcess(
+        return ForkedDaemon(
             kubeconfig, self.room / f"{name}.log", scale=SCALE, epoch=self.epoch,
             settings=str(file), identity=name, leader_election="true", warm_up="20s", lease_duration="4s",
         )  # fmt: skip
@@ -125,7 +126,7 @@ async def whole_life(found: Installation) -> None:
         await until(lambda: lab.api.store.list("leases", HOME), LONG)
         async with second:
             await second.ready(LONG)
-            traffic = asyncio.create_task(lab.load(100, 600).run())
+            traffic = asyncio.create_task(lab.load(100, 900).run())
             try:
                 if found.reads_secrets:
                     await _with_a_gate_and_messages(lab, first)

@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,21 +93,27 @@ def test_without_a_cluster_the_error_says_that_there_is_none(args: tuple[str, ..
     assert missing.stderr.startswith("error: the kubeconfig /none does not exist")
 
 
+@contextmanager
+def refusing() -> Iterator[int]:
+    """Yield a port that refuses connections, and is kept from whoever looks for a free one meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and never listens
+        yield bound.getsockname()[1]
+
+
 @pytest.mark.parametrize("args", [("pause", "checkout"), ("status",), ("lint", "--live", "checkout")])
 def test_the_kubeconfig_that_kubectl_uses_is_used(args: tuple[str, ...], tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    (tmp_path / "kubeconfig").write_text(KUBECONFIG % port)
-    done = run(tmp_path, *args, KUBECONFIG=str(tmp_path / "kubeconfig"))
+    with refusing() as port:
+        (tmp_path / "kubeconfig").write_text(KUBECONFIG % port)
+        done = run(tmp_path, *args, KUBECONFIG=str(tmp_path / "kubeconfig"))
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in done.stderr
 
 
 def test_a_verb_says_when_the_cluster_cannot_be_reached(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    (tmp_path / "kubeconfig").write_text(KUBECONFIG % port)
-    done = run(tmp_path, "abort", "checkout", "-n", "shop", KUBECONFIG=str(tmp_path / "kubeconfig"))
+    with refusing() as port:
+        (tmp_path / "kubeconfig").write_text(KUBECONFIG % port)
+        done = run(tmp_path, "abort", "checkout", "-n", "shop", KUBECONFIG=str(tmp_path / "kubeconfig"))
     assert done.returncode == 1
     assert "abort" not in done.stdout
     assert (

@@ -11,6 +11,7 @@ import pytest
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
+from tests.forked import ForkedDaemon
 
 SCALE = 20.0
 """The lab's clock: 20 s of a schedule take one of real time."""
@@ -24,7 +25,7 @@ SCHEDULE: dict[str, Any] = {
 WORKLOADS = {"canary": {"name": "checkout-canary"}, "stable": {"name": "checkout"}}
 
 
-async def until(met: Callable[[], object], within: float = 60.0) -> None:
+async def until(met: Callable[[], object], within: float = 120.0) -> None:
     """Wait until something is so. Fails after ``within`` real seconds."""
     async with asyncio.timeout(within):
         while not met():
@@ -42,13 +43,13 @@ async def lab() -> AsyncIterator[Lab]:
 def daemon(lab: Lab, tmp_path: Path) -> DaemonProcess:
     """A daemon for that lab, not started: ``async with daemon`` or ``await daemon.start()``."""
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    return DaemonProcess(kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s")
+    return ForkedDaemon(kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s")
 
 
 @pytest.fixture
 async def shoppers(lab: Lab) -> AsyncIterator[None]:
     """Traffic that flows for as long as a test takes."""
-    task = asyncio.create_task(lab.load(100, 600, seed=3).run())
+    task = asyncio.create_task(lab.load(100, 900, seed=3).run())
     yield
     task.cancel()
 

@@ -15,6 +15,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import SCALE, until
 from tests.e2e.line import Line
 from tests.e2e.witness import WEIGHT
+from tests.forked import ForkedDaemon
 
 LEASE = 2.0
 """Real seconds."""
@@ -154,7 +155,7 @@ async def replicas(lab: Lab, room: Path, lease: float) -> AsyncIterator[Replicas
             line = both.lines[name] = await stack.enter_async_context(Line(lab.api.url))
             kubeconfig = lab.api.write_kubeconfig(room / name, token=name)
             kubeconfig.write_text(kubeconfig.read_text().replace(lab.api.url, line.url))
-            daemon = both.daemons[name] = DaemonProcess(
+            daemon = both.daemons[name] = ForkedDaemon(
                 kubeconfig, room / f"{name}.log", scale=SCALE, epoch=epoch, warm_up="30s", identity=name,
                 leader_election="true", lease_duration=f"{lease:g}s", request_timeout="5s",
             )  # fmt: skip

@@ -11,8 +11,9 @@ from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, until
 from tests.e2e.witness import DAEMON, INGRESSES, WEIGHT, by_person, events, set_weight
+from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SHOPS = [f"shop-{number:02}" for number in range(20)]
 EDITS = 5
@@ -24,7 +25,7 @@ RAISED = "90"
 def daemon(lab: Lab, tmp_path: Path) -> DaemonProcess:
     """A daemon in real time that begins at once."""
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token=DAEMON)
-    return DaemonProcess(kubeconfig, tmp_path / "daemon.log", warm_up="0s")
+    return ForkedDaemon(kubeconfig, tmp_path / "daemon.log", warm_up="0s")
 
 
 def weight(lab: Lab, name: str = "checkout-canary") -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from itertools import pairwise
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.witness import DAEMON, WEIGHT, assert_finite_and_accepted, set_weight, shadow_weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SCHEDULE: dict[str, Any] = {
     "steps": [{"weight": 20, "bake": "20s"}, {"weight": 50, "bake": "20s"}, {"weight": 100, "bake": "20s"}],
@@ -24,8 +24,8 @@ SCHEDULE: dict[str, Any] = {
 }
 WATCHES = requests(user=DAEMON, verb=("list", "watch"))
 ANYTHING = requests(user=DAEMON)
-CLOSEST = 0.95
-"""Least seconds between two requests of one watch: one a second, give or take the network's jitter."""
+JITTER = 0.9
+"""Seconds by which a busy server may see one request later than the next: of many together no more than of two."""
 
 Trouble = Callable[[Lab], contextlib.AbstractAsyncContextManager[None]]
 
@@ -95,7 +95,7 @@ TROUBLES: dict[str, Trouble] = {
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[None]:
     """Traffic that flows for as long as the test takes."""
-    task = asyncio.create_task(lab.load(150, 600, seed=3).run())
+    task = asyncio.create_task(lab.load(150, 900, seed=3).run())
     yield
     task.cancel()
 
@@ -167,5 +167,5 @@ def assert_no_watch_spins(lab: Lab) -> None:
             asked[one.path].append(one.at)
     assert asked
     for path, times in asked.items():
-        gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-        assert min(gaps, default=CLOSEST) >= CLOSEST, (path, sorted(gaps)[:5])
+        for (number, first), (count, last) in combinations(enumerate(times), 2):
+            assert (last - first).total_seconds() >= count - number - JITTER, (path, number, count, times)

@@ -131,7 +131,7 @@ async def test_each_mistake_is_a_condition_and_an_event_and_the_others_are_serve
         lab.create("canaryrollouts", body)
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 100).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule=GOOD))
         await until(lambda: lab.status().get("weight") == 50)
         for name, (_, reason, words) in BAD.items():
@@ -153,7 +153,7 @@ async def test_each_mistake_is_a_condition_and_an_event_and_the_others_are_serve
 async def test_a_mistake_that_is_corrected_is_forgotten(lab: Lab, daemon: DaemonProcess) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 100).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule={**GOOD, "steps": FALLING}))
         await until(lambda: lab.status().get("reason") == "InvalidSpec")
         await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout", {"spec": {"schedule": {"inline": GOOD}}})
@@ -168,7 +168,7 @@ async def test_a_latency_threshold_that_is_no_bucket_is_refused_before_any_traff
     slos = [{"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "300ms"}}}]
     async with daemon:
         await daemon.ready()
-        load = lab.load(100, 100)
+        load = lab.load(100, 900)
         traffic = asyncio.create_task(load.run())
         lab.create("canaryrollouts", checkout(schedule={**GOOD, "slos": slos}))
         await until(lambda: lab.status().get("reason") == "InvalidSpec")
@@ -195,7 +195,7 @@ async def test_a_spec_spoilt_in_mid_rollout_neither_advances_nor_protects_a_fail
 ) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(150, 100).run())
+        traffic = asyncio.create_task(lab.load(150, 900).run())
         lab.create("canaryrollouts", checkout(schedule=GOOD))
         await until(lambda: lab.status().get("weight") == 50)
         await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout", {"spec": spoilt})
@@ -239,7 +239,7 @@ async def test_a_field_that_nobody_knows_is_pruned_with_a_warning_and_harms_noth
     body["spec"]["wieght"] = 5
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 100).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         stored = await by_person(lab, "POST", ROLLOUTS, body)
         assert "wieght" not in stored["spec"]
         await until(lambda: lab.status().get("weight") == 20)

@@ -30,7 +30,7 @@ async def test_the_pipeline_deploys_says_the_revision_waits_and_promotes(
         "apiVersion": manifest["apiVersion"], "kind": "CanarySchedule", "spec": SCHEDULE,
         "metadata": manifest["spec"]["schedule"]["ref"],
     })  # fmt: skip
-    traffic = asyncio.create_task(lab.load(rate=200, seconds=400).run())
+    traffic = asyncio.create_task(lab.load(rate=200, seconds=900).run())
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "config")
     async with daemon, Shell(tmp_path, environment(tmp_path, KUBECONFIG=str(kubeconfig))) as shell:
         await daemon.ready()

@@ -26,7 +26,7 @@ ROUTED = {**LONG, "routing": {"header": {"name": "X-Canary"}, "cookie": "canary"
 
 @asynccontextmanager
 async def traffic(lab: Lab, *visitors: Visitor) -> AsyncIterator[None]:
-    task = asyncio.create_task(lab.load(200, 100, visitors=visitors or (Visitor(),)).run())
+    task = asyncio.create_task(lab.load(200, 900, visitors=visitors or (Visitor(),)).run())
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ PLANE = 2.0
 
 @pytest.fixture(autouse=True)
 async def traffic(lab: Lab) -> AsyncIterator[None]:
-    task = asyncio.create_task(lab.load(100, 300).run())
+    task = asyncio.create_task(lab.load(100, 900).run())
     yield
     task.cancel()
 

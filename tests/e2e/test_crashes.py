@@ -19,7 +19,7 @@ from tests.e2e.assassin import Assassin, Window, Written
 from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, history, until
 from tests.e2e.witness import ROLLOUTS, assert_finite_and_accepted, by_person, exposing, is_status_write, shadow_weights
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WEIGHTS = [10.0, 25.0, 50.0, 75.0, 100.0]
 BAKE = 20.0
@@ -35,7 +35,7 @@ W = Window
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
     """Traffic that flows for as long as the test takes."""
-    load = lab.load(100, 600, seed=11)
+    load = lab.load(100, 900, seed=11)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

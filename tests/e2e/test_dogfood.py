@@ -19,7 +19,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, until
 from tests.e2e.people import Person
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 STAFF = {"X-Canary": "staff"}
 SCHEDULE: dict[str, Any] = {
@@ -35,8 +35,8 @@ SCHEDULE: dict[str, Any] = {
 @asynccontextmanager
 async def crowds(lab: Lab) -> AsyncIterator[tuple[Load, Load]]:
     """Yield the traffic of staff and that of everybody else, each with its own tally."""
-    staff = lab.load(40, 600, visitors=[Visitor(headers=STAFF), Visitor(cookies={"canary": "always"})], seed=1)
-    others = lab.load(80, 600, visitors=[Visitor(), Visitor(headers={"X-Canary": "always"})], seed=2)
+    staff = lab.load(40, 900, visitors=[Visitor(headers=STAFF), Visitor(cookies={"canary": "always"})], seed=1)
+    others = lab.load(80, 900, visitors=[Visitor(), Visitor(headers={"X-Canary": "always"})], seed=2)
     tasks = [asyncio.create_task(crowd.run()) for crowd in (staff, others)]
     try:
         yield staff, others

@@ -18,7 +18,7 @@ from ingress_canary.lab.stage import ROLLBACKS
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.people import Person, condition, reason_is
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 QUICK: dict[str, Any] = {"bake": "10s", "require": "NoFail", "minRequests": 0}
 LONG = {"weight": 50, "bake": "10h"}

@@ -27,7 +27,7 @@ WEIGHTS: dict[str, Any] = {
 }
 INSIDER = {"name": "X-User", "value": "insider"}
 HEADERS: dict[str, Any] = {
-    "steps": [{"weight": 0, "header": INSIDER, "bake": "15s", "require": "NoFail", "minRequests": 10}],
+    "steps": [{"weight": 0, "header": INSIDER, "bake": "2m", "require": "NoFail", "minRequests": 10}],
     "slos": [AVAILABILITY],
 }
 COPY = {"strategy": "CopyImages"}
@@ -51,7 +51,7 @@ def phases(lab: Lab) -> list[str]:
 async def traffic(lab: Lab) -> AsyncIterator[None]:
     """Everybody, and insiders among them."""
     visitors = (Visitor(0.8), Visitor(0.2, headers={"X-User": "insider"}))
-    task = asyncio.create_task(lab.load(100, 300, visitors=visitors).run())
+    task = asyncio.create_task(lab.load(100, 900, visitors=visitors).run())
     yield
     task.cancel()
 

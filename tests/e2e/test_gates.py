@@ -36,7 +36,7 @@ async def shop(lab: Lab, daemon: DaemonProcess) -> AsyncIterator[Lab]:
     """The lab with a daemon on it and traffic."""
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 300).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         yield lab
         traffic.cancel()
     assert_finite_and_accepted(lab)
@@ -159,7 +159,7 @@ async def test_a_restart_in_the_middle_asks_the_same_again_and_skips_nothing(
     receiver.codes["qa"] = code
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 300).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", quick=True, steps=["2"])))
         await until(lambda: gate_record(lab).get("attempts", 0) > 1)
         daemon.kill()
@@ -226,7 +226,7 @@ async def test_who_follows_never_asks_and_who_takes_over_asks_the_same(
 ) -> None:
     receiver.codes["qa"] = HANG
     async with replicas(lab, tmp_path, LEASE) as both:
-        traffic = asyncio.create_task(lab.load(100, 300).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", rollout(receiver.gate("qa", "beforeStep", steps=["2"], timeout="60s")))
         await until(lambda: receiver.asked, WITHIN)
         before = await both.strike(blow)

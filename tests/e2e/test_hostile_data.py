@@ -20,6 +20,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, until
 from tests.e2e.prometheus_server import Prometheus
 from tests.e2e.witness import events
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ async def two_rollouts(lab: Lab, daemon: DaemonProcess) -> AsyncIterator[None]:
         lab.create("services", manifests.service(name))
         lab.create("endpointslices", app.endpoint_slice(manifests.NAMESPACE, name))
     lab.create("ingresses", manifests.ingress("other", host="other.example"))
-    loads = [lab.load(60, 600, seed=3), replace(lab.load(60, 600, seed=4), host="other.example")]
+    loads = [lab.load(60, 900, seed=3), replace(lab.load(60, 900, seed=4), host="other.example")]
     tasks = [asyncio.create_task(load.run()) for load in loads]
     try:
         async with daemon:
@@ -114,7 +115,7 @@ async def front(lab: Lab, tmp_path: Path) -> AsyncIterator[Front]:
 
 async def test_an_answer_whose_times_no_number_holds(lab: Lab, tmp_path: Path, front: Front) -> None:
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    daemon = DaemonProcess(
+    daemon = ForkedDaemon(
         kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
         prometheus_url=front.url, prometheus_scrape_interval="1s",
     )  # fmt: skip

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import SCHEDULE, until
 from tests.e2e.witness import DAEMON, requests_by_daemon
+from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUIET = timedelta(seconds=4)
 MINUTE = 60.0
@@ -81,7 +81,7 @@ async def test_five_hundred_idle_rollouts_cost_watches_and_nothing_else(
     url, asked = page
     expected = open_shops(lab)
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token=DAEMON)
-    daemon = DaemonProcess(kubeconfig, tmp_path / "daemon.log", scrape_urls=url)
+    daemon = ForkedDaemon(kubeconfig, tmp_path / "daemon.log", scrape_urls=url)
 
     def decided() -> bool:
         return all(

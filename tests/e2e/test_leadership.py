@@ -22,7 +22,7 @@ from tests.e2e.conftest import AVAILABILITY, checkout, history, until
 from tests.e2e.replicas import LEASE, WITHIN, Blow, Moment, Replicas, assert_one_writer, replicas, weights
 from tests.e2e.witness import ROLLOUTS, WEIGHT, by_person
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 WEIGHTS = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0, 60.0, 65.0, 70.0, 80.0, 90.0, 95.0, 100.0]
 """Three steps and more for each blow, so that a rollout outlasts them on a slow machine too."""
@@ -237,7 +237,8 @@ async def test_a_follower_is_ready_and_silent_and_leads_soon_after_a_clean_end(
             one for one in lab.api.audit if one.user == follower and one.subresource == "status" and one.verb == "patch"
         )
         assert released.body["spec"]["holderIdentity"] == ""
-        assert (stamped.at - released.at).total_seconds() < 2.0
+        # sooner than it would have found out by a look at each quarter of the lease
+        assert (stamped.at - released.at).total_seconds() < 30.0 / 4
         await until(lambda: weights(pair.written) == [0, 5, 10], WITHIN)
 
 

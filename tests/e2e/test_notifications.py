@@ -20,6 +20,7 @@ from ingress_canary.lab.kubeapi import AuditRecord
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, WORKLOADS, checkout, history, until
 from tests.e2e.witness import events, is_transition
+from tests.forked import ForkedDaemon
 from tests.webhook import webhook
 
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ async def test_a_rollouts_transitions_arrive_in_order_and_once_over_a_kill_and_a
     lab.create("secrets", secret("chat", f"{receiver.url}/ok/{TOKEN}"))
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 600).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "steps": [SLOW, *STEPS[1:]]}))
         await until(lambda: receiver.titles)
         daemon.kill()
@@ -116,7 +117,7 @@ async def test_a_kill_between_storing_and_sending_loses_the_message_and_never_do
     lab.api.on_commit.append(kill)
     await daemon.start()
     await daemon.ready()
-    traffic = asyncio.create_task(lab.load(100, 600).run())
+    traffic = asyncio.create_task(lab.load(100, 900).run())
     lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
     await until(lambda: killed)
     await daemon.wait()
@@ -136,7 +137,7 @@ async def test_a_service_that_hangs_and_one_that_is_not_there_delay_no_decision_
     nobody = {"name": "pager", "secretRef": {"name": "absent", "key": "urls"}, "severity": "critical"}
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(150, 600).run())
+        traffic = asyncio.create_task(lab.load(150, 900).run())
         lab.create("canaryrollouts", checkout(schedule={**SCHEDULE, "notifications": [CHAT, nobody]}))
         await until(lambda: receiver.titles[:2] == PASSED[:2])
         lab.canary.profile = CANARY.__class__("v2", error_ratio=1.0)
@@ -174,9 +175,9 @@ async def test_everybody_is_notified_by_the_daemons_own_file_and_a_shared_schedu
     settings = {"warm_up": "30s", "notifications": str(everywhere)}
     body = manifests.rollout("checkout", SCHEDULE, workload=WORKLOADS)
     body["spec"]["schedule"] = {"ref": {"name": "standard"}}
-    async with DaemonProcess(kubeconfig, log, scale=SCALE, epoch=now, **settings) as daemon:
+    async with ForkedDaemon(kubeconfig, log, scale=SCALE, epoch=now, **settings) as daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 600).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", body)
         await until(lambda: {"all checkout Settling", "Settling 10"} <= set(receiver.titles))
         assert lab.status()["schedule"]["namespace"] == "ingress-canary"

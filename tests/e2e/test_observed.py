@@ -35,7 +35,7 @@ UNUSUAL = re.compile(r"> 0$")
 async def baking(lab: Lab, daemon: DaemonProcess) -> AsyncIterator[None]:
     """A rollout at a step, with traffic."""
     async with daemon:
-        traffic = asyncio.create_task(lab.load(100, 50, concurrency=25).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         try:
             await daemon.ready()
             lab.create("canaryrollouts", checkout(schedule=STAY))

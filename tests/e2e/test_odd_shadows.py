@@ -22,7 +22,7 @@ LONG: dict[str, Any] = {"steps": [{"weight": 50, "bake": "2h"}], "slos": [AVAILA
 
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
-    load = lab.load(100, 300)
+    load = lab.load(100, 900)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

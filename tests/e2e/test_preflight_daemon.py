@@ -12,6 +12,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import SCALE, WORKLOADS, checkout, until
 from tests.e2e.preflight_shop import annotate, ingress, with_service
 from tests.e2e.test_conflicts import LONG, SHOP, traffic
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +135,7 @@ async def test_what_could_not_be_checked_is_refused_unless_the_settings_accept_i
     lab.create("canaryrollouts", checkout())
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "narrow", token="narrow")
     flags = {"namespaces": manifests.NAMESPACE, "accept_unchecked": str(accepted), "warm_up": "0s"}
-    async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, **flags) as daemon, traffic(lab):
+    async with ForkedDaemon(kubeconfig, tmp_path / "log", scale=SCALE, **flags) as daemon, traffic(lab):
         await daemon.ready()
         if accepted:
             await until(lambda: lab.status().get("weight") == 10)

@@ -14,6 +14,7 @@ from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.prometheus_server import Prometheus
+from tests.forked import ForkedDaemon
 from tests.whatif.test_commands import SCHEDULE as PLANNED
 from tests.whatif.test_past import plan
 
@@ -40,7 +41,7 @@ async def prometheus(lab: Lab, tmp_path: Path) -> AsyncIterator[Prometheus]:
 
 def daemon_of(lab: Lab, prometheus: Prometheus, room: Path, **settings: str) -> DaemonProcess:
     kubeconfig = lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")
-    return DaemonProcess(
+    return ForkedDaemon(
         kubeconfig, room / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s", source="prometheus",
         prometheus_url=prometheus.url, prometheus_scrape_interval="1s", **settings,
     )  # fmt: skip
@@ -54,7 +55,7 @@ def daemon(lab: Lab, tmp_path: Path, prometheus: Prometheus) -> DaemonProcess:
 @asynccontextmanager
 async def rolling(lab: Lab, daemon: DaemonProcess, schedule: dict[str, object]) -> AsyncIterator[Load]:
     """A daemon at work and traffic on the shop, whose rollout has begun; yields the traffic."""
-    load = lab.load(RATE, 100, concurrency=25)
+    load = lab.load(RATE, 900)
     async with daemon:
         traffic = asyncio.create_task(load.run())
         try:

@@ -17,6 +17,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, checkout, until
 from tests.e2e.prometheus_server import Prometheus
 from tests.e2e.witness import is_status_write
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ async def prometheus(lab: Lab, tmp_path: Path) -> AsyncIterator[Prometheus]:
 def started(lab: Lab, room: Path, prometheus: Prometheus, **settings: str) -> DaemonProcess:
     """Return a daemon that asks this Prometheus, not started."""
     kubeconfig = lab.api.write_kubeconfig(room / "kubeconfig", token="daemon")
-    return DaemonProcess(
+    return ForkedDaemon(
         kubeconfig, room / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), source="prometheus",
         prometheus_url=prometheus.url, prometheus_scrape_interval="1s", **settings,
     )  # fmt: skip
@@ -86,7 +87,7 @@ async def test_history_is_the_warm_up_and_a_killed_daemon_counts_what_it_missed_
     lab: Lab, tmp_path: Path, prometheus: Prometheus
 ) -> None:
     daemon = started(lab, tmp_path, prometheus, warm_up=f"{WARM_UP:g}s")
-    load = lab.load(RATE, 600, concurrency=25)
+    load = lab.load(RATE, 900)
     traffic = asyncio.create_task(load.run())
     try:
         # the lab's traffic is remembered for longer than the warm-up lasts
@@ -162,7 +163,7 @@ async def test_a_tick_asks_as_many_queries_for_200_rollouts_as_for_one(
             await asyncio.sleep(0.1)
         return (later[1] - asked) / (later[0] - looks)
 
-    load = lab.load(20, 600)
+    load = lab.load(20, 900)
     traffic = asyncio.create_task(load.run())
     try:
         async with daemon:

@@ -16,7 +16,7 @@ async def test_a_healthy_canary_is_promoted_and_the_primary_is_untouched(lab: La
     primary = json.dumps(lab.api.store.get("ingresses", "shop", "checkout"), sort_keys=True)
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(200, 90).run())
+        traffic = asyncio.create_task(lab.load(200, 900).run())
         lab.create("canaryrollouts", checkout())
         await until(lambda: lab.status().get("phase") == "Promoting", 80)
         lab.set_image("checkout", "shop/checkout:v2")
@@ -31,7 +31,7 @@ async def test_a_healthy_canary_is_promoted_and_the_primary_is_untouched(lab: La
 async def test_a_failing_canary_is_taken_off(lab: Lab, daemon: DaemonProcess) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(200, 90).run())
+        traffic = asyncio.create_task(lab.load(200, 900).run())
         lab.create("canaryrollouts", checkout())
         await until(lambda: lab.status().get("weight") == 50)
         lab.canary.profile = CANARY.__class__("v2", error_ratio=0.5)

@@ -51,7 +51,7 @@ async def test_thousands_of_failures_are_finite_logarithms(lab: Lab, daemon: Dae
     schedule = {**SHORT, "onFailure": "Pause", "steps": [{"weight": 90, "bake": "10h"}]}
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(250, 110).run())
+        traffic = asyncio.create_task(lab.load(250, 900).run())
         lab.create("canaryrollouts", checkout(schedule=schedule))
         await until(lambda: lab.status().get("weight") == 90)
         lab.canary.profile = lab.canary.profile.__class__("v2", error_ratio=1.0)
@@ -70,7 +70,7 @@ async def test_no_failure_in_thousands_of_requests_is_finite_too(lab: Lab, daemo
     schedule = {**SHORT, "steps": [{"weight": 90, "bake": "10h"}]}
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(250, 110).run())
+        traffic = asyncio.create_task(lab.load(250, 900).run())
         lab.create("canaryrollouts", checkout(schedule=schedule))
         await until(lambda: lab.status().get("slos") and lab.status()["slos"][0]["canary"]["total"] > 3000)
         traffic.cancel()
@@ -91,7 +91,7 @@ async def test_fields_of_a_later_release_survive_a_whole_rollout(lab: Lab, daemo
     await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout/status", future)
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(150, 110).run())
+        traffic = asyncio.create_task(lab.load(150, 900).run())
         await until(lambda: lab.status().get("weight") == 20)
         await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout/status", {"status": {"shadow": {"future": "kept"}}})
         await until(lambda: lab.status().get("weight") == 100)
@@ -115,7 +115,7 @@ async def test_what_the_api_server_fills_in_is_not_taken_for_a_wish(lab: Lab, da
     assert stored["spec"]["schedule"]["inline"]["slos"][0]["maxBurn"] == 10
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(150, 110).run())
+        traffic = asyncio.create_task(lab.load(150, 900).run())
         await until(lambda: lab.status().get("weight") == 20)
         traffic.cancel()
     assert lab.rollout()["spec"] == stored["spec"]

@@ -31,7 +31,6 @@ from ingress_canary.engine.loop import Engine
 from ingress_canary.engine.options import Options
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.process import DaemonProcess
 from ingress_canary.ports import Asked, Outlets
 from tests.e2e.conftest import SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.preflight_shop import findings, open_lab
@@ -48,6 +47,7 @@ from tests.e2e.toy_router import (
     stored_shadow,
 )
 from tests.e2e.witness import events
+from tests.forked import ForkedDaemon
 
 FAST = 200.0
 
@@ -217,7 +217,7 @@ async def test_any_prefix_is_written_and_read_and_the_usual_one_means_nothing_th
     assert [problem.rule for problem in found] == [16]
     assert blocking(found, accept_unchecked=False) == ()
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "daemon", token="daemon")
-    async with DaemonProcess(kubeconfig, tmp_path / "log", scale=SCALE, warm_up="0s", **settings) as daemon:
+    async with ForkedDaemon(kubeconfig, tmp_path / "log", scale=SCALE, warm_up="0s", **settings) as daemon:
         await daemon.ready()
         await until(lambda: lab.status().get("weight") == 10)
         await until(lambda: _shadow_annotations(lab).get(f"{prefix}/canary-weight") == "10")

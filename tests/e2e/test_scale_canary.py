@@ -46,7 +46,7 @@ async def test_a_canary_at_zero_is_scaled_for_its_rollout_and_back_after_the_dra
     fault = lab.api.faults.add(requests(resource="deployments", verb="patch"), Refuse(500))
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 300).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", rollout)
         # what it had is stored before it is scaled, and the next daemon scales
         await until(lambda: lab.status().get("scale"))

@@ -12,8 +12,9 @@ from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, until
 from tests.e2e.people import Person, condition, reason_is
+from tests.forked import ForkedDaemon
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 
 def shared(weight: float, name: str = "standard-web", namespace: str = "ingress-canary") -> dict[str, Any]:
@@ -86,7 +87,7 @@ async def test_a_rollout_keeps_the_schedule_it_began_with_until_it_is_asked_to_r
 @pytest.mark.usefixtures("shoppers")
 async def test_settings_say_whose_schedules_are_taken(lab: Lab, tmp_path: Path) -> None:
     kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token="daemon")
-    daemon = DaemonProcess(
+    daemon = ForkedDaemon(
         kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s",
         inline_schedules="false", schedule_namespaces="platform",
     )  # fmt: skip

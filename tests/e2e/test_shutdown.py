@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 WITHIN = 10.0
 SCHEDULE: dict[str, Any] = {
-    "steps": [{"weight": 20, "bake": "3m"}, {"weight": 100, "bake": "20s"}],
+    "steps": [{"weight": 20, "bake": "6m"}, {"weight": 100, "bake": "20s"}],
     "slos": [AVAILABILITY],
 }
 
@@ -26,7 +26,7 @@ SCHEDULE: dict[str, Any] = {
 @pytest.fixture
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
     """Traffic that flows for as long as the test takes."""
-    load = lab.load(150, 600, seed=3)
+    load = lab.load(150, 900, seed=3)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

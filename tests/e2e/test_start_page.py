@@ -70,7 +70,7 @@ async def test_every_block_for_a_cluster_runs_as_written_and_the_rollout_ends_pr
         "INGRESS_CANARY_LISTEN": f"127.0.0.1:{PORTS[0]}",
     }  # fmt: skip
     outputs: dict[str, str] = {}
-    traffic = asyncio.create_task(lab.load(rate=200, seconds=400).run())
+    traffic = asyncio.create_task(lab.load(rate=200, seconds=900).run())
     async with (
         Line(lab.plane.pods[0].metrics_url, PORTS[1]),  # what port-forward does
         Shell(clone(tmp_path), environment(tmp_path, KUBECONFIG=str(kubeconfig), **settings)) as shell,

@@ -28,7 +28,7 @@ from tests.e2e.test_terminating_shadows import (
 from tests.e2e.witness import INGRESSES, ROLLOUTS, by_person, is_shadow_write, set_weight
 
 __all__ = ["traffic"]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 
 def puts_back(**spec: str) -> Any:

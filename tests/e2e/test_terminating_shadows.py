@@ -20,7 +20,7 @@ from tests.e2e.preflight_shop import annotate, asking, until_awaited
 from tests.e2e.test_conflicts import act, canary_annotations, cookie_of
 from tests.e2e.witness import INGRESSES, ROLLOUTS, by_person, events, is_shadow_write, set_weight
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 SHOP = manifests.NAMESPACE
 SHADOW = f"{INGRESSES}/checkout-canary"
@@ -36,7 +36,7 @@ ASIDE = {"canary": "true", "canary-weight": "0"}
 
 @pytest.fixture(autouse=True)
 async def traffic(lab: Lab) -> AsyncIterator[Load]:
-    load = lab.load(100, 600, seed=3)
+    load = lab.load(100, 900, seed=3)
     task = asyncio.create_task(load.run())
     yield load
     task.cancel()

@@ -18,7 +18,7 @@ LONG: dict[str, Any] = {"steps": [{"weight": 50, "bake": "2h"}], "slos": [AVAILA
 
 @pytest.fixture(autouse=True)
 async def traffic(lab: Lab) -> AsyncIterator[None]:
-    task = asyncio.create_task(lab.load(100, 300).run())
+    task = asyncio.create_task(lab.load(100, 900).run())
     yield
     task.cancel()
 

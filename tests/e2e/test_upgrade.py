@@ -29,6 +29,7 @@ from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, until
 from tests.e2e.gate_server import GateServer
 from tests.e2e.witness import INGRESSES, ROLLOUTS, WEIGHT, by_person, set_weight
+from tests.forked import ForkedDaemon
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -236,7 +237,7 @@ async def releases(lab: Lab, tmp_path: Path) -> AsyncIterator[Releases]:
         made = Releases(lab, {})
         for name, tree in trees.items():
             kubeconfig = lab.api.write_kubeconfig(tmp_path / name, token=name)
-            made.daemons[name] = DaemonProcess(
+            made.daemons[name] = ForkedDaemon(
                 kubeconfig, tmp_path / f"{name}.log", scale=SCALE, epoch=epoch, tree=tree, warm_up="30s",
                 identity=name, leader_election="true", lease_duration=LEASE,
             )  # fmt: skip

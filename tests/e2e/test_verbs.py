@@ -45,7 +45,7 @@ def person(lab: Lab, tmp_path: Path) -> Path:
 async def test_each_verb_does_its_work_once_and_says_so(lab: Lab, daemon: DaemonProcess, person: Path) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 110).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
         await until(lambda: lab.status().get("weight") == 20)
 
@@ -84,7 +84,7 @@ async def test_each_verb_does_its_work_once_and_says_so(lab: Lab, daemon: Daemon
 async def test_finish_ends_a_promotion_that_a_person_has_done(lab: Lab, daemon: DaemonProcess, person: Path) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 110).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule=SHORT))
         await until(lambda: lab.status().get("phase") == "Promoting")
         code, _, err = await icanary(person, "finish", "checkout", "--revision", "another")
@@ -112,7 +112,7 @@ async def test_a_deleted_shadow_stays_away_until_resume_even_over_a_restart(
 ) -> None:
     async with daemon:
         await daemon.ready()
-        load = lab.load(100, 110)
+        load = lab.load(100, 900)
         traffic = asyncio.create_task(load.run())
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
         await until(lambda: lab.status().get("weight") == 50)
@@ -138,7 +138,7 @@ async def test_a_deleted_shadow_stays_away_until_resume_even_over_a_restart(
 async def test_a_shadow_deleted_while_nobody_looked_stays_away(lab: Lab, daemon: DaemonProcess) -> None:
     async with daemon:
         await daemon.ready()
-        traffic = asyncio.create_task(lab.load(100, 110).run())
+        traffic = asyncio.create_task(lab.load(100, 900).run())
         lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
         await until(lambda: lab.status().get("weight") == 50)
         daemon.kill()
