@@ -36,3 +36,5 @@ def _docs(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
         match member, after:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 yield name, inspect.cleandoc(text)
+            case _:
+                continue

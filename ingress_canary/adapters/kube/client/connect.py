@@ -1,7 +1,7 @@
 """Connection to the API server and credentials: in-cluster or from a kubeconfig, by kubernetes.aio's own loaders.
 
-``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else: the
-package pulls in the synchronous client too (half a second, 58 MiB), which commands that need no cluster would pay for.
+``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else, and of it
+no more than is used (``library.py``).
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.client.client import KubeClient, Observe, unobserved
 from ingress_canary.adapters.kube.client.kubeconfig import kube_context
+from ingress_canary.adapters.kube.client.library import import_parts_alone
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ async def connect(
     """
     if kubeconfig and not _exists(kubeconfig):
         raise Unavailable(f"the kubeconfig {kubeconfig} does not exist")
+    import_parts_alone()
     from kubernetes.aio.client.api_client import ApiClient  # noqa: PLC0415
     from kubernetes.aio.client.configuration import Configuration  # noqa: PLC0415
     from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
