@@ -13,8 +13,6 @@ from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
-from ingress_canary.domain.traffic.curl_hint import curl_command
-from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 
 
 def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) -> str:
@@ -70,6 +68,9 @@ def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterat
     """Yield the curl command that reaches the canary now, whatever the weight."""
     if primary is None or status.shadow is None or status.shadow.uid is None:
         return
+    from ingress_canary.domain.traffic.curl_hint import curl_command  # noqa: PLC0415 - routers bring preflight along
+    from ingress_canary.domain.traffic.router.nginx.router import NginxRouter  # noqa: PLC0415
+
     spec = body.get("spec") or {}
     send = (spec.get("probe") or {}).get("send")
     line = curl_command(primary, spec.get("stableService") or "", wanted_exposure(status), NginxRouter(), send)
