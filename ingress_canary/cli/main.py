@@ -1,6 +1,7 @@
 """Entry point of ``ingress-canary`` and ``kubectl icanary``. Exit code 1 for failures, 64 for usage."""
 
 import gc
+import os
 import sys
 from typing import Annotated
 
@@ -50,6 +51,8 @@ def options(
 def main() -> None:
     """Run one command and exit with its code."""
     gc.set_threshold(GARBAGE)
+    # pydantic would look for plugins in every package that is installed
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         sys.exit(app(standalone_mode=False))
     except Abort:

@@ -12,7 +12,6 @@ import typer
 import yaml
 
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
-from ingress_canary.cli.views.rollout_table import render_table
 from ingress_canary.domain.objects.views import Ingress, Json
 from ingress_canary.ports import ClusterError, Missing
 
@@ -94,6 +93,8 @@ class StatusView:
 
         now = SystemClock().now()
         if not self.name:
+            from ingress_canary.cli.views.rollout_table import render_table  # noqa: PLC0415 - json and yaml need no models
+
             return render_table(found["items"], now, self.namespace)
         from ingress_canary.cli.views.status_text import render_rollout  # noqa: PLC0415 - evidence of one rollout
 
