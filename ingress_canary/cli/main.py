@@ -63,3 +63,6 @@ def main() -> None:
             message: str = getattr(error, "format_message", error.__str__)()
             print(f"error: {message.replace('Value error, ', '')}", file=sys.stderr)
         sys.exit(USAGE)
+    finally:
+        # the interpreter would look through everything once more on its way out
+        gc.freeze()
