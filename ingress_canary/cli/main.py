@@ -9,6 +9,7 @@ import typer
 
 from ingress_canary import __version__
 from ingress_canary.cli.command_table import CommandLine
+from ingress_canary.cli.completion import ASKED, answer
 
 USAGE = 64
 """EX_USAGE of sysexits.h; 2 means something of its own to ``wait``."""
@@ -53,6 +54,8 @@ def main() -> None:
     gc.set_threshold(GARBAGE)
     # pydantic would look for plugins in every package that is installed
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if sys.argv[1:2] == [ASKED]:
+        answer(app, sys.argv[2:])
     try:
         sys.exit(app(standalone_mode=False))
     except Abort:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ingress_canary.cli.inputs.cluster_names import namespace_names
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.lint.check import lint_files
 from ingress_canary.lint.findings import LintFinding, LintSeverity
@@ -29,7 +30,10 @@ def lint(
     namespace: Annotated[
         str | None,
         typer.Option(
-            "--namespace", "-n", help="With --live: namespace of the rollouts; by default the context's, else default."
+            "--namespace",
+            "-n",
+            help="With --live: namespace of the rollouts; by default the context's, else default.",
+            autocompletion=namespace_names,
         ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
