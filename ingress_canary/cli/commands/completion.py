@@ -89,7 +89,7 @@ SCRIPTS = {Shell.BASH: BASH, Shell.ZSH: ZSH, Shell.FISH: FISH, Shell.KUBECTL: KU
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell that you type in; kubectl's own script.")],
+    shell: Annotated[Shell, typer.Argument(help="The shell; kubectl completes kubectl icanary.")],
 ) -> None:
     """Print the script that completes commands, options and names: source <(ingress-canary completion bash)."""
     print(SCRIPTS[shell], end="")
