@@ -121,6 +121,10 @@ bench: $(RUN) ## what a tick costs: a large metrics page, many rollouts
 bench-gates: $(RUN) ## what judging 1,000 rollouts costs at a tick, and a simulated rollout
 	@$(BIN)/python scripts/bench_gates.py
 
+.PHONY: bench-cli
+bench-cli: $(STAMP) ## what commands cost in CPU, beside another checkout (ARGS="--baseline TREE")
+	@$(BIN)/python scripts/bench_cli.py $(ARGS)
+
 .PHONY: ci
 ci: check docs coverage test-slow ## what CI runs
 

@@ -24,6 +24,7 @@ from ingress_canary.adapters.kube.cache.pods import KubePods
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.connect import connect
+from ingress_canary.adapters.kube.client.kubeconfig import usual_kubeconfig
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.event_recorder import KubeRecorder
 from ingress_canary.adapters.kube.lease import Lease
@@ -44,7 +45,7 @@ from ingress_canary.engine.options import Options
 from ingress_canary.logs import Reminder
 from ingress_canary.notifications import notifications_of, outbox_of, silenced
 from ingress_canary.ports import Asked, Clock, Leadership, MetricsSource, Missing, Outlets, Refused, Unavailable
-from ingress_canary.settings import Settings, SettingsError, usual_kubeconfig
+from ingress_canary.settings import Settings, SettingsError
 from ingress_canary.sources import look_within, prometheus_of
 from ingress_canary.web.server import WebServer, make_app
 

@@ -19,7 +19,8 @@ from ingress_canary.adapters.notify.apprise_services import MISSING
 from ingress_canary.api.model import Model
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status.notices import Notice, notification_faults
+from ingress_canary.domain.status.notice_template import notification_faults
+from ingress_canary.domain.status.notices import Notice
 from ingress_canary.engine.spec_parser import explain
 from ingress_canary.ports import Event, Recorder, Telemetry
 from ingress_canary.settings import SettingsError, unread

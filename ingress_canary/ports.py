@@ -1,23 +1,27 @@
 """Ports: the narrow interfaces that the engine needs of the outside world, and the errors that they may raise.
 
-Adapters implement them (``adapters/``), ``app.py`` wires them, tests drive them over real HTTP.
+Adapters implement them (``adapters/``), ``app.py`` wires them, tests drive them over real HTTP. The types that they
+speak of are not imported: commands need the errors alone.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.gates.request import GateCall
-from ingress_canary.domain.gates.schedule import GateAnswer
-from ingress_canary.domain.metrics.capabilities import Capabilities
-from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
-from ingress_canary.domain.slo.analysis import Plan
-from ingress_canary.domain.status.notices import Notice
-from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
+if TYPE_CHECKING:
+    from ingress_canary.api.rollout import RolloutStatus
+    from ingress_canary.domain.gates.request import GateCall
+    from ingress_canary.domain.gates.schedule import GateAnswer
+    from ingress_canary.domain.metrics.capabilities import Capabilities
+    from ingress_canary.domain.metrics.samples import Reading, Target
+    from ingress_canary.domain.objects.resource import Resource
+    from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
+    from ingress_canary.domain.slo.analysis import Plan
+    from ingress_canary.domain.status.notices import Notice
+    from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 
 
 class ClusterError(Exception):

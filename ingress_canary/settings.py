@@ -191,15 +191,6 @@ def load(flags: dict[str, Any], file: Path | None) -> Settings:
     return settings
 
 
-def usual_kubeconfig() -> str | None:
-    """Return the kubeconfig that kubectl would use; None in a pod with a service account, or when there is none."""
-    if named := os.environ.get("KUBECONFIG"):
-        return named
-    in_pod = Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
-    usual = Path.home() / ".kube" / "config"
-    return str(usual) if not in_pod and usual.exists() else None
-
-
 def bounds(name: str) -> str:
     """Return the bounds of a setting, as ``2s to 1m``; empty when it has none."""
     limits: dict[str, Any] = {}

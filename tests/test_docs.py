@@ -24,7 +24,7 @@ from ingress_canary.cli.main import app
 from ingress_canary.domain.metrics.promql import VARIABLES
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.status import notices
+from ingress_canary.domain.status import notice_template
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 from ingress_canary.lint.check import lint_texts
 from tests.pages import DOCS, ROOT, Block, anchors, blocks, pages
@@ -193,4 +193,4 @@ def test_the_variables_of_users_queries_are_those_that_there_are() -> None:
 def test_the_variables_of_messages_are_those_that_there_are() -> None:
     page = (ROOT / "docs/howto/notify.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`\{\{.*?) \|", page, re.MULTILINE)
-    assert re.findall(r"\{\{(\w+)\}\}", " ".join(rows)) == list(notices.VARIABLES)
+    assert re.findall(r"\{\{(\w+)\}\}", " ".join(rows)) == list(notice_template.VARIABLES)

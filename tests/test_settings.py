@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ingress_canary.cli.commands.run import FLAGS, flags
-from ingress_canary.settings import Settings, SettingsError, bounds, load, usual_kubeconfig
+from ingress_canary.settings import Settings, SettingsError, bounds, load
 from ingress_canary.sources import look_within
 
 
@@ -199,16 +199,6 @@ def test_no_value_is_answered_with_the_message_of_a_library(name: str, value: An
         message = str(error)
     assert not message or message.startswith(f"--{name.replace('_', '-')}: ")
     assert not any(words in message for words in ("Input", "should", "timedelta", "<class", "pydantic"))
-
-
-@pytest.mark.skipif(Path("/var/run/secrets/kubernetes.io").exists(), reason="a pod's service account comes first")
-def test_the_usual_kubeconfig_is_the_one_that_kubectl_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert usual_kubeconfig() is None
-    (tmp_path / ".kube").mkdir()
-    (tmp_path / ".kube/config").write_text("")
-    assert usual_kubeconfig() == str(tmp_path / ".kube/config")
-    monkeypatch.setenv("KUBECONFIG", "/a:/b")
-    assert usual_kubeconfig() == "/a:/b"
 
 
 def test_no_reading_takes_longer_than_it_is_fresh_for() -> None:

@@ -52,11 +52,12 @@ class NotExactlyOne(InvalidValue):
 
 
 class Model(BaseModel):
-    """An immutable part of the API."""
+    """An immutable part of the API; ``field_docs.py`` reads what its fields mean."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+        # most commands validate few of the models
+        alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False, defer_build=True
+    )  # fmt: skip
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON form, without fields that are not set."""

@@ -7,6 +7,7 @@ Used by ``crd.py`` to make the CRDs and by ``lint`` to know which fields exist w
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingress_canary.api.field_docs import field_docs
 from ingress_canary.api.model import Model
 
 Schema = dict[str, Any]
@@ -50,9 +51,10 @@ class _Writer:
     def of_model(self, schema: Schema, model: type[Model]) -> Schema:
         """Return an object's schema; defaults come from the model, dumped as they are written in a manifest."""
         defaults = model.model_construct().dump() if self._defaults else {}
+        docs = {model.model_fields[name].alias: {"description": text} for name, text in field_docs(model).items()}
         result = _plain(schema)
         result["properties"] = {
-            name: self._of(member) | ({"default": defaults[name]} if name in defaults else {})
+            name: self._of(member | docs.get(name, {})) | ({"default": defaults[name]} if name in defaults else {})
             for name, member in schema["properties"].items()
         }
         if required := schema.get("required"):

@@ -6,6 +6,7 @@ would have for nothing. ``main.py`` makes the command line of it.
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +19,8 @@ from ingress_canary.domain.reasons.verbs import Verb
 Command = Any
 """A command or a group of typer, whose base class it keeps under a private name."""
 COMMANDS = {
+    "completion": "Print the script that completes commands, options and names: "
+    "source <(ingress-canary completion bash).",
     "crds": "Print the CustomResourceDefinitions: "
     "ingress-canary crds | kubectl apply --server-side --force-conflicts -f -.",
     "lint": "Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.",
@@ -95,9 +98,19 @@ class CommandLine(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help from the table alone."""
+        with self._words_alone():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what completes the name of a command from the table alone."""
+        with self._words_alone():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _words_alone(self) -> Iterator[None]:
         table = self.commands
         self.commands = {name: TyperCommand(name, help=text) for name, text in HELP.items()}
         try:
-            super().format_help(ctx, formatter)
+            yield
         finally:
             self.commands = table

@@ -17,7 +17,7 @@ from ingress_canary.domain.preflight.problem import Findings, Problem
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason, severity
-from ingress_canary.domain.status.conditions import PREFLIGHT
+from ingress_canary.domain.status.condition_types import PREFLIGHT
 from ingress_canary.domain.status.notices import Audience, News, NoticeSubject, news, notices
 from ingress_canary.engine.execute import Applied
 from ingress_canary.engine.state.rollout_state import RolloutState

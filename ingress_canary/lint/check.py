@@ -156,8 +156,8 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
     """
-    schema = _schema_of(model)
-    spec = _pruned(spec, schema)
+    if _has_null(spec):
+        spec = _pruned(spec, _schema_of(model))
     inline = _member(spec, "schedule", "inline")
     schedule, prefix = (inline, ("schedule", "inline")) if model is RolloutSpec else (spec, ())
     ruled = [
@@ -170,7 +170,7 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
         valid = model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as refused:
         for error in refused.errors():
-            problem = explain(error, schema)
+            problem = explain(error, _schema_of(model))
             inside = len(problem.path) > len(error["loc"])
             if not (inside and any(other.path[: len(problem.path)] == problem.path for other in ruled)):
                 problems.append(problem)
@@ -185,6 +185,11 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
 def _problem_of_rule(fault: FieldFault) -> LintProblem:
     _, *path = path_of(fault.field)
     return LintProblem(tuple(path), fault.what, fault.remedy)
+
+
+def _has_null(value: Any) -> bool:
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value is None or any(_has_null(member) for member in members)
 
 
 def _pruned(value: Any, schema: Schema) -> Any:

@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+from pathlib import Path
 
 import pytest
 import yaml
 
 from ingress_canary.adapters.kube.client.connect import connect
-from ingress_canary.adapters.kube.client.kubeconfig import KubeconfigError, kube_context
+from ingress_canary.adapters.kube.client.kubeconfig import KubeconfigError, kube_context, usual_kubeconfig
 from ingress_canary.ports import Missing, Unavailable
 from tests.adapters.scripted_api import kubeconfig, serving
 
@@ -86,3 +87,15 @@ def test_an_impersonation_of_another_type_is_refused_and_never_left_out(tmp_path
     (tmp_path / "config").write_text(yaml.safe_dump(body))
     with pytest.raises(KubeconfigError, match="user test: as"):
         kube_context(str(tmp_path / "config")).impersonation()
+
+
+@pytest.mark.skipif(Path("/var/run/secrets/kubernetes.io").exists(), reason="a pod's service account comes first")
+def test_the_usual_kubeconfig_is_the_one_that_kubectl_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    assert usual_kubeconfig() is None
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube/config").write_text("")
+    assert usual_kubeconfig() == str(tmp_path / ".kube/config")
+    monkeypatch.setenv("KUBECONFIG", "/a:/b")
+    assert usual_kubeconfig() == "/a:/b"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.views.status_text import render_rollout, render_table
+from ingress_canary.cli.views.rollout_table import render_table
+from ingress_canary.cli.views.status_text import render_rollout
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SLOS = [{"name": "availability", "objective": 99.5, "sli": {"requests": {}}}]

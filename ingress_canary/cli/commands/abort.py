@@ -24,6 +24,7 @@ from ingress_canary.cli.commands.verbs import (
     check,
     format_answer,
 )
+from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.domain.objects.views import Key, Meta
@@ -35,11 +36,14 @@ AT_ONCE = 16
 
 
 def abort(
-    name: Annotated[str | None, typer.Argument(help="The CanaryRollout.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The CanaryRollout.", autocompletion=rollout_names)] = None,
     namespace: Annotated[
         str | None,
         typer.Option(
-            "--namespace", "-n", help="Its namespace, as for the other verbs; with --all only those of this one."
+            "--namespace",
+            "-n",
+            help="Its namespace, as for the other verbs; with --all only those of this one.",
+            autocompletion=namespace_names,
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every rollout that is not at rest.")] = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ingress_canary.cli.commands.lint_live import lint_live
+from ingress_canary.cli.inputs.cluster_names import namespace_names
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.lint.check import lint_files
 from ingress_canary.lint.findings import LintFinding, LintSeverity
@@ -30,7 +30,10 @@ def lint(
     namespace: Annotated[
         str | None,
         typer.Option(
-            "--namespace", "-n", help="With --live: namespace of the rollouts; by default the context's, else default."
+            "--namespace",
+            "-n",
+            help="With --live: namespace of the rollouts; by default the context's, else default.",
+            autocompletion=namespace_names,
         ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="With --live: of all namespaces.")] = False,
@@ -52,6 +55,8 @@ def lint(
     cluster are checked against everything around them, by the rules that the daemon asks before every step.
     """
     if live:
+        from ingress_canary.cli.commands.lint_live import lint_live  # noqa: PLC0415 - the daemon's own rules and client
+
         flags = {"kubeconfig": kubeconfig, "context": context, "accept_unchecked": accept_unchecked}
         lint_live([str(name) for name in files or ()], namespace, settings_file, flags, output, everywhere=everywhere)
         return

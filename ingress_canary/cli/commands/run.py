@@ -1,7 +1,6 @@
 """Command ``run``: the daemon."""
 
 import asyncio
-import gc
 import json
 import sys
 from pathlib import Path
@@ -13,9 +12,6 @@ from ingress_canary.lint.findings import did_you_mean
 from ingress_canary.settings import Settings, SettingsError, load
 
 FLAGS = {f"--{name.replace('_', '-')}": name for name in Settings.model_fields}
-GARBAGE = 50_000
-"""Objects made and still there after which Python looks for cycles among them. The caches and the evidence of many
-rollouts live long and hold none: at Python's own 700 a sixth of a tick's CPU went into looking through them."""
 SETTINGS_HELP = "\n\n".join(
     ["Settings:", *(f"{flag}  {Settings.model_fields[name].description}" for flag, name in FLAGS.items())]
 )
@@ -43,7 +39,6 @@ def run(
     from ingress_canary.logs import configure  # noqa: PLC0415
 
     configure(settings.log_level, settings.log_format)
-    gc.set_threshold(GARBAGE)
     try:
         asyncio.run(Daemon(settings).run())
     except StartError as error:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
+from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
-from ingress_canary.cli.views.status_text import render_rollout, render_table
 from ingress_canary.domain.objects.views import Ingress, Json
 from ingress_canary.ports import ClusterError, Missing
 
@@ -35,10 +35,18 @@ class StatusFormat(StrEnum):
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(help="One CanaryRollout; all of the namespace unless named.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One CanaryRollout; all of the namespace unless named.", autocompletion=rollout_names),
+    ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", "-n", help="Namespace of the rollouts; by default the context's, else default."),
+        typer.Option(
+            "--namespace",
+            "-n",
+            help="Namespace of the rollouts; by default the context's, else default.",
+            autocompletion=namespace_names,
+        ),
     ] = None,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Those of all namespaces.")] = False,
     watch: Annotated[
@@ -94,7 +102,11 @@ class StatusView:
 
         now = SystemClock().now()
         if not self.name:
+            from ingress_canary.cli.views.rollout_table import render_table  # noqa: PLC0415 - json and yaml need no models
+
             return render_table(found["items"], now, self.namespace)
+        from ingress_canary.cli.views.status_text import render_rollout  # noqa: PLC0415 - evidence of one rollout
+
         return render_rollout(found, now, await _primary(session, found))
 
 

@@ -13,6 +13,7 @@ import typer
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.cli.inputs.amounts import patience
+from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.domain.objects.views import Json
@@ -29,9 +30,15 @@ LOOK_AGAIN = 0.2
 PATIENCE: Any = "10s"
 """Of --timeout: parsed as if it were typed."""
 
-Name = Annotated[str, typer.Argument(help="The CanaryRollout.")]
+Name = Annotated[str, typer.Argument(help="The CanaryRollout.", autocompletion=rollout_names)]
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Its namespace; by default the context's, else default.")
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="Its namespace; by default the context's, else default.",
+        autocompletion=namespace_names,
+    ),
 ]
 Revision = Annotated[str | None, typer.Option(help="Do nothing unless this is the revision being rolled out.")]
 StepNumber = Annotated[

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from ingress_canary.adapters.kube.client.kubeconfig import kube_context
-from ingress_canary.settings import usual_kubeconfig
+from ingress_canary.adapters.kube.client.kubeconfig import kube_context, usual_kubeconfig
 
 USUAL = "default"
 """Namespace of objects without one."""

@@ -1,44 +1,30 @@
-"""Text of ``status``: pure functions of the objects. Everything that is shown is stored by the daemon."""
+"""Details of a rollout for ``status NAME``: pure functions of the objects. All that is shown the daemon has stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-
-from pydantic import ValidationError
 
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.units import AS_BEGUN, format_percent, format_seconds
-from ingress_canary.domain.decision.observation import wanted_exposure
+from ingress_canary.api.units import format_percent, format_seconds
+from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.schedule.steps import StepList
+from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
 from ingress_canary.domain.slo.sequential_tests import Design
-from ingress_canary.domain.status.conditions import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
-from ingress_canary.domain.traffic.curl_hint import curl_command
-from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
-
-COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
-
-
-def render_table(bodies: Sequence[Json], now: datetime, namespace: str | None = None) -> str:
-    """Return one line per rollout, by namespace and name; ``namespace`` is the requested one, None for all."""
-    if not bodies:
-        return f"no CanaryRollout in namespace {namespace}" if namespace else "no CanaryRollout found"
-    rows = sorted(_row(body, now) for body in bodies)
-    return _aligned([COLUMNS, *rows])
+from ingress_canary.domain.status.condition_types import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 
 
 def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) -> str:
     """Return the details of a rollout; with its primary also the curl command that reaches the canary now."""
-    meta, status = Meta.of(body), _status(body)
+    meta, status = Meta.of(body), status_of(body)
     stable = f", stable {status.stable_revision}" if status.stable_revision else ""
     failed = f", failed {status.failed_revision}" if status.failed_revision else ""
     lines = [
         f"CanaryRollout {meta.key}: revision {status.revision or '(none yet)'}{stable}{failed}",
         f"{status.phase}, {status.reason or 'not seen by a daemon yet'}: {status.message or '-'}",
     ]
-    schedule = _schedule(status)
+    schedule = schedule_of(status)
     sections = (
         _rail(status, schedule), [*_step(status, schedule), *_reach(status, body, primary)],
         _evidence(status, schedule), _conditions(status), _gates(status), _person(status, meta), _history(status, now),
@@ -47,43 +33,6 @@ def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) ->
         if part := list(section):
             lines += ["", *part]
     return "\n".join(lines)
-
-
-def age(since: datetime | None, now: datetime) -> str:
-    """Return the age of an instant in its largest unit, as kubectl shows it."""
-    if since is None:
-        return "-"
-    seconds = max((now - since).total_seconds(), 0)
-    for unit, span in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= 2 * span:
-            return f"{seconds // span:.0f}{unit}"
-    return f"{seconds:.0f}s"
-
-
-def _row(body: Json, now: datetime) -> tuple[str, ...]:
-    meta, status = Meta.of(body), _status(body)
-    schedule = _schedule(status)
-    of = f"/{len(StepList.of(schedule))}" if schedule else ""
-    step = f"{status.step.index}{of}" if status.step else "-"
-    share = "-" if status.observed_share is None else format_percent(status.observed_share)
-    return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
-            status.revision or "-", age(meta.created, now))  # fmt: skip
-
-
-def _status(body: Json) -> RolloutStatus:
-    try:
-        return RolloutStatus.model_validate(body.get("status") or {}, extra="ignore")
-    except ValidationError:
-        return RolloutStatus(message="the stored status cannot be read by this version")
-
-
-def _schedule(status: RolloutStatus) -> ScheduleSpec | None:
-    if status.schedule is None:
-        return None
-    try:
-        return ScheduleSpec.model_validate(status.schedule.content, extra="ignore", context=AS_BEGUN)
-    except ValidationError:
-        return None
 
 
 def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
@@ -119,6 +68,9 @@ def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterat
     """Yield the curl command that reaches the canary now, whatever the weight."""
     if primary is None or status.shadow is None or status.shadow.uid is None:
         return
+    from ingress_canary.domain.traffic.curl_hint import curl_command  # noqa: PLC0415 - routers bring preflight along
+    from ingress_canary.domain.traffic.router.nginx.router import NginxRouter  # noqa: PLC0415
+
     spec = body.get("spec") or {}
     send = (spec.get("probe") or {}).get("send")
     line = curl_command(primary, spec.get("stableService") or "", wanted_exposure(status), NginxRouter(), send)
@@ -133,7 +85,7 @@ def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[
     objectives = CompiledSchedule.of(schedule).plan.objectives if schedule else ()
     designs = {objective.name: objective.design for objective in objectives}
     head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
-    yield from _aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
+    yield from aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
     yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)
 
 
@@ -169,7 +121,7 @@ def _gates(status: RolloutStatus) -> Iterator[str]:
          _second(gate.next_at), gate.message or "-")
         for gate in status.gates
     ]  # fmt: skip
-    yield from _aligned([head, *rows]).splitlines()
+    yield from aligned([head, *rows]).splitlines()
 
 
 def _second(at: datetime | None) -> str:
@@ -216,10 +168,4 @@ def _history(status: RolloutStatus, now: datetime) -> Iterator[str]:
         (age(entry.at, now), entry.phase, entry.reason, str(entry.step or "-"), f"{entry.weight:g} %", entry.message)
         for entry in reversed(status.history)
     ]
-    yield from _aligned([head, *rows]).splitlines()
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ("   ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    yield from aligned([head, *rows]).splitlines()

@@ -17,7 +17,6 @@ from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.shadow_removal import Terminating
 
@@ -222,8 +221,3 @@ def is_shadow(found: ShadowObject, owner: str, recorded: ShadowStatus | None) ->
     if recorded is not None and recorded.uid == found.meta.uid:
         return True
     return found.meta.deleting and APPLIED_ANNOTATION in found.meta.annotations
-
-
-def wanted_exposure(status: RolloutStatus) -> Exposure:
-    """Return the exposure (weight, header, cookie) that a status asks for."""
-    return Exposure(status.weight, status.routing.header, status.routing.cookie)

@@ -11,11 +11,7 @@ from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutStatus
-from ingress_canary.domain.decision.observation import (
-    Observation,
-    leaves_shadow_alone,
-    wanted_exposure,
-)
+from ingress_canary.domain.decision.observation import Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
 from ingress_canary.domain.gates.schedule import record_answer
@@ -43,6 +39,7 @@ from ingress_canary.domain.reconcile.inputs import (
 from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
 from ingress_canary.domain.reconcile.routes import first_held, leftovers_of, route_state
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
+from ingress_canary.domain.schedule.steps import wanted_exposure
 from ingress_canary.domain.traffic.effectiveness import EffectState
 from ingress_canary.domain.traffic.ineffective_diagnosis import Circumstances, likely_causes, requests_since
 from ingress_canary.domain.traffic.probe import ProbeRequest, probe_request

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.resource import Resource
@@ -28,7 +28,7 @@ from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.reconcile.inputs import Remember, call
 from ingress_canary.domain.reconcile.routes import manifest_of
-from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure, wanted_exposure
 from ingress_canary.domain.status.publish import (
     NO_MESSAGES,
     NONE_KNOWN,

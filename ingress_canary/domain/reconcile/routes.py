@@ -1,11 +1,11 @@
 """Routes of a pass: each one's state by its own inputs, compared with what the status asks for; and leftovers."""
 
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.decision.observation import is_shadow, wanted_exposure
+from ingress_canary.domain.decision.observation import is_shadow
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, Remember, RouteInputs
-from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure, wanted_exposure
 from ingress_canary.domain.traffic.drift import Drift, compare, merge_patch, stamped, untouched
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import Terminating, is_ours, terminating

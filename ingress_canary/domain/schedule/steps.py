@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import MAX_STEPS, Approval, ApprovalWhen, HeaderRoute, Ramp, Require, ScheduleSpec
 
 
@@ -19,6 +20,11 @@ class Exposure:
     def forced(self) -> bool:
         """Whether a header or cookie routes requests to the canary."""
         return self.header is not None or self.cookie is not None
+
+
+def wanted_exposure(status: RolloutStatus) -> Exposure:
+    """Return the exposure (weight, header, cookie) that a status asks for."""
+    return Exposure(status.weight, status.routing.header, status.routing.cookie)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.status.condition_types import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 from ingress_canary.domain.traffic.effectiveness import EffectState
 
 NOT_READY = frozenset(
@@ -21,14 +22,6 @@ NOT_READY = frozenset(
         Reason.SHADOW_TERMINATING,
     }
 )  # fmt: skip
-PREFLIGHT = "Preflight"
-"""The condition that holds the findings; warnings leave it True."""
-FROZEN = "Frozen"
-"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
-SCHEDULE_CURRENT = "ScheduleCurrent"
-"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
-SHADOW_REMOVED = "ShadowRemoved"
-"""The condition that tells of a shadow whose deletion did not end it; absent until there was one."""
 ORDER = ("Ready", "Effective", "Promoted", PREFLIGHT, FROZEN, SCHEDULE_CURRENT, SHADOW_REMOVED)
 NEWSWORTHY = frozenset({PREFLIGHT, SHADOW_REMOVED})
 """Conditions whose message is news though its answer is the same."""

@@ -7,16 +7,14 @@ in between loses a message, and no restart repeats one. ``publish.py`` has it st
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from difflib import get_close_matches
-from types import MappingProxyType
 
-from ingress_canary.api.model import FieldFault
 from ingress_canary.api.notification import Notification, Severity
 from ingress_canary.api.rollout import AlertStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.metrics.templates import render, unclosed, unknown
+from ingress_canary.domain.metrics.templates import render
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
+from ingress_canary.domain.status.notice_template import VARIABLES
 
 QUIET = timedelta(hours=1)
 """A recurring alert is sent once in this time, on the daemon's clock, unless there is a transition."""
@@ -24,24 +22,6 @@ ALERTS = 16
 TITLE = 256
 BODY = 8192
 
-VARIABLES: Mapping[str, str] = MappingProxyType(
-    {
-        "namespace": "namespace of the rollout",
-        "rollout": "its name",
-        "reason": "one word of the vocabulary",
-        "severity": "info, warning or critical",
-        "message": "the sentence with the numbers",
-        "phase": "where it is in its life",
-        "step": "number of the step, from 1; 0 before the first",
-        "stepName": "its name, if it has one",
-        "weight": "percent of requests meant for the canary",
-        "share": "percent of requests seen on the canary, if known",
-        "revision": "what is rolled out",
-        "evidence": "a line for each SLO: verdict and numbers",
-        "time": "when it was decided, in UTC",
-    }
-)
-"""The closed set of variables of a title and a body, with their meaning (docs/howto/notify.md)."""
 USUAL_TITLE = "[{{severity}}] {{namespace}}/{{rollout}}: {{reason}}"
 TRIAL = "This is a test by `ingress-canary notifications test`: nothing has happened."
 USUAL_BODY = "{{message}}\n\n{{phase}}, step {{step}} at {{weight}} %, revision {{revision}}, {{time}}\n{{evidence}}"
@@ -155,20 +135,6 @@ def render_text(notification: Notification, values: Mapping[str, str]) -> tuple[
     title = " ".join(render(notification.title or USUAL_TITLE, values).split())
     body = render(notification.body or USUAL_BODY, values).strip()
     return title[:TITLE], (body or values["message"])[:BODY]
-
-
-def notification_faults(notifications: Sequence[Notification], prefix: str) -> Iterator[FieldFault]:
-    """Yield the faults of notifications that are valid in the schema and cannot be sent."""
-    for number, notification in enumerate(notifications):
-        for member in ("title", "body"):
-            template = getattr(notification, member)
-            for fault in (*unknown(template, VARIABLES), *unclosed(template)):
-                yield fault._replace(field=f"{prefix}[{number}].{member}")
-        for place, reason in enumerate(notification.reasons):
-            if reason not in list(Reason):
-                near = get_close_matches(reason, list(Reason), 1)
-                remedy = f"did you mean {near[0]}?" if near else "docs/reference/reasons.md lists them"
-                yield FieldFault(f"no such reason: {reason}", remedy, f"{prefix}[{number}].reasons[{place}]")
 
 
 def _values(key: Key, status: RolloutStatus | None, reason: Reason, message: str, at: datetime) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from ingress_canary.domain.metrics.kinds.registry import kind_of
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.schedule.windows import Calendar
-from ingress_canary.domain.status.notices import notification_faults
+from ingress_canary.domain.status.notice_template import notification_faults
 
 
 def unsupported_rollout(spec: RolloutSpec) -> Iterator[FieldFault]:

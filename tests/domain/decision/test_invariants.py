@@ -25,20 +25,13 @@ from ingress_canary.api import ROLLOUT_KIND
 from ingress_canary.api.crd import crd
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, Transition
 from ingress_canary.domain.decision.decide import decide
-from ingress_canary.domain.decision.observation import (
-    Alert,
-    Decision,
-    Observation,
-    Obstacle,
-    leaves_shadow_alone,
-    wanted_exposure,
-)
+from ingress_canary.domain.decision.observation import Alert, Decision, Observation, Obstacle, leaves_shadow_alone
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.revision import images, template_hash
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.verbs import Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
+from ingress_canary.domain.schedule.steps import Exposure, PlannedStep, wanted_exposure
 from ingress_canary.domain.status.publish import published_status, status_patch, worth_writing
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.effectiveness import EffectState

@@ -5,6 +5,7 @@ from typing import get_args, get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingress_canary.api.field_docs import field_docs
 from ingress_canary.api.rollout import ActionStatus
 from ingress_canary.domain.reasons.action_results import (
     RESULT,
@@ -44,5 +45,5 @@ def test_what_no_outcome_begins_is_none() -> None:
 
 
 def test_the_schema_names_every_outcome() -> None:
-    described = ActionStatus.model_fields["result"].description or ""
+    described = field_docs(ActionStatus)["result"]
     assert [outcome for outcome in ActionOutcome if f"``{outcome}``" not in described] == []

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from ingress_canary.domain.decision.observation import wanted_exposure
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
 from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.metrics.samples import Reading
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
+from ingress_canary.domain.schedule.steps import wanted_exposure
 from tests.domain.world import INTERVAL, ROUTER, World, at_step
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.decision.observation import wanted_exposure
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.domain.schedule.steps import Exposure, wanted_exposure
 from tests.domain.shop import foreign_canary
 from tests.domain.world import PRIMARY, ROUTER, World, at_step, rollout, schedule
 

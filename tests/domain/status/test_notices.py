@@ -11,16 +11,15 @@ from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import ASKING, CRITICAL, WARNING, Reason, severity
+from ingress_canary.domain.status.notice_template import VARIABLES, notification_faults
 from ingress_canary.domain.status.notices import (
     BODY,
     TRIAL,
-    VARIABLES,
     Audience,
     Notice,
     NoticeSubject,
     news,
     notices,
-    notification_faults,
     standing,
     trial_notice,
     wants_notice,

@@ -1,10 +1,11 @@
-"""Client of the Kubernetes API: the only place that makes requests, over kubernetes.aio's generic client.
+"""Client of the Kubernetes API: the only place that makes requests, with the credentials of kubernetes.aio.
 
-``connect.py`` makes it; the watches, the conditional writes, the recorder and the lease use it. The client's
+``connect.py`` makes it; the watches, the conditional writes, the recorder and the lease use it. The library's
 models and API classes stay unused: they cost time, and drop the fields that they do not know.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from ingress_canary.domain.objects.views import Json
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
-    from kubernetes.aio.client.api_client import ApiClient
+    from kubernetes.aio.client.configuration import Configuration
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -42,21 +43,26 @@ class KubeClient:
 
     def __init__(
         self,
-        client: "ApiClient",
+        session: aiohttp.ClientSession,
+        configuration: "Configuration",
         *,
         timeout: float = 10.0,
         observe: Observe = unobserved,
         rejected: Callable[[], None] = lambda: None,
     ) -> None:
-        """``timeout`` in seconds bounds an ordinary request as a whole; ``rejected`` is called on a 401."""
-        self._client = client
+        """``configuration`` has address, proxy and credentials, which it refreshes by itself.
+
+        ``timeout`` in seconds bounds an ordinary request as a whole; ``rejected`` is called on a 401.
+        """
+        self._session = session
+        self._configuration = configuration
         self._timeout = timeout
         self._observe = observe
         self._rejected = rejected
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.close()
+        await self._session.close()
 
     async def request(
         self,
@@ -128,27 +134,35 @@ class KubeClient:
         content_type: str = _JSON,
     ) -> aiohttp.ClientResponse:
         loop = asyncio.get_running_loop()
+        configuration = self._configuration
         begun, code = loop.time(), "error"
         try:
-            url, headers = await self._address(call, method, f"{path}?{urlencode(query)}" if query else path)
-            headers |= {"Accept": _JSON, "Content-Type": content_type}
-            answer = await self._client.rest_client.request(
-                method, url, headers=headers, body=body, _request_timeout=limits
+            headers = {"Accept": _JSON, "Content-Type": content_type, **await self._credentials(call)}
+            answer = await self._session.request(
+                method,
+                f"{self._configuration.host}{path}?{urlencode(query)}"
+                if query
+                else f"{self._configuration.host}{path}",
+                headers=headers,
+                data=None if body is None else json.dumps(body),
+                timeout=limits,
+                proxy=configuration.proxy,
+                proxy_headers=configuration.proxy_headers,
+                server_hostname=configuration.tls_server_name,
             )
             code = str(answer.status)
         finally:
             self._observe(call.verb, call.resource, code, loop.time() - begun)
         if answer.status == 401:
             self._rejected()
-        response: aiohttp.ClientResponse = answer.response
-        return response
+        return answer
 
-    async def _address(self, call: Call, method: str, path: str) -> tuple[str, dict[str, str]]:
+    async def _credentials(self, call: Call) -> dict[str, str]:
         try:
-            _, url, headers, *_ = await self._client.param_serialize(method, path, auth_settings=["BearerToken"])
+            headers = await self._configuration.auth_settings()
         except Exception as error:  # credentials come from files and plugins: they may fail in any way
             raise Unavailable(f"{call}: the credentials could not be loaded: {error}") from error
-        return url, headers
+        return {header["key"]: header["value"] for header in headers.values()}
 
 
 async def _lines(answer: aiohttp.ClientResponse, what: str) -> AsyncGenerator[bytes, None]:

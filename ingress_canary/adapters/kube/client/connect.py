@@ -1,12 +1,13 @@
 """Connection to the API server and credentials: in-cluster or from a kubeconfig, by kubernetes.aio's own loaders.
 
-``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else: the
-package pulls in the synchronous client too (half a second, 58 MiB), which commands that need no cluster would pay for.
+``app.py`` calls :func:`connect` once. kubernetes.aio is imported here, when it is called, and nowhere else, and of it
+no more than is used (``library.py``).
 """
 
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.kube.client.client import KubeClient, Observe, unobserved
 from ingress_canary.adapters.kube.client.kubeconfig import kube_context
+from ingress_canary.adapters.kube.client.library import import_parts_alone
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ async def connect(
     """
     if kubeconfig and not _exists(kubeconfig):
         raise Unavailable(f"the kubeconfig {kubeconfig} does not exist")
-    from kubernetes.aio.client.api_client import ApiClient  # noqa: PLC0415
+    import_parts_alone()
     from kubernetes.aio.client.configuration import Configuration  # noqa: PLC0415
     from kubernetes.aio.config import load_incluster_config  # noqa: PLC0415
 
@@ -61,16 +63,14 @@ async def connect(
             await credentials.load(configuration)
             configuration.refresh_api_key_hook = credentials.refresh
         configuration.proxy = configuration.proxy or _proxy(configuration.host)
-        headers = meant.impersonation()
-        client = ApiClient(configuration)
+        headers = [("User-Agent", f"ingress-canary/{__version__}"), *meant.impersonation()]
+        tls = _tls(configuration)
     except Exception as error:  # files and plugins: they may fail in any way
         if not kubeconfig:
             raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
         raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
-    client.user_agent = f"ingress-canary/{__version__}"
-    client.rest_client.pool_manager = _pool(client.rest_client.ssl_context, headers)
     rejected = credentials.reject if credentials else lambda: None
-    return KubeClient(client, timeout=request_timeout, observe=observe, rejected=rejected)
+    return KubeClient(_pool(tls, headers), configuration, timeout=request_timeout, observe=observe, rejected=rejected)
 
 
 def _proxy(url: str) -> str | None:
@@ -118,13 +118,28 @@ class _Kubeconfig:
                 await self.load(configuration)
 
 
-def _pool(ssl_context: object, headers: Sequence[tuple[str, str]]) -> aiohttp.ClientSession:
-    """Return the connection pool, which adds these headers and differs from the client's own in three ways.
+def _tls(configuration: "Configuration") -> ssl.SSLContext | bool:
+    """Return what TLS trusts and shows, as kubernetes.aio does; without TLS aiohttp's own, which is loaded already."""
+    if urlsplit(configuration.host).scheme == "http":
+        return True
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.disable_strict_ssl_verification:
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _pool(tls: ssl.SSLContext | bool, headers: Sequence[tuple[str, str]]) -> aiohttp.ClientSession:
+    """Return the connection pool, which adds these headers and differs from the library's own in three ways.
 
     Unlimited, because every watch holds one; with dead-peer detection, because a watch may be silent for a minute;
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
     """
-    connector = aiohttp.TCPConnector(limit=0, ssl=ssl_context, socket_factory=_socket)  # type: ignore[arg-type]
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket)
     pool = http_session(connector, headers=headers)
     pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
     return pool

@@ -70,6 +70,15 @@ class KubeContext(NamedTuple):
         return [self._word(field, value) for value in values]
 
 
+def usual_kubeconfig() -> str | None:
+    """Return the kubeconfig that kubectl would use; None in a pod with a service account, or when there is none."""
+    if named := os.environ.get("KUBECONFIG"):
+        return named
+    in_pod = Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+    usual = Path.home() / ".kube" / "config"
+    return str(usual) if not in_pod and usual.exists() else None
+
+
 def kube_context(kubeconfig: str | None, context: str | None = None) -> KubeContext:
     """Return the context that was named, else the current one of the first file that sets it.
 

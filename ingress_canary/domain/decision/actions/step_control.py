@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.actions.rollout_control import nothing_to_do
-from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import enter_step, transition, without_shadow, without_traffic
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
@@ -17,6 +17,7 @@ from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.verbs import Action
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.steps import wanted_exposure
 
 
 def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal:

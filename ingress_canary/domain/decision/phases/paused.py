@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Unpack
 
 from ingress_canary.api.rollout import PausedBy, PauseStatus, PauseStatusChanges, Phase, RolloutStatus, RoutingStatus
-from ingress_canary.domain.decision.observation import Decision, Observation, wanted_exposure
+from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import enter_step, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.steps import wanted_exposure
 
 UNREAD = frozenset({Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING})
 """Reasons that replace the pause's reason while the spec or schedule cannot be read; no pause begins with one."""

@@ -3,13 +3,14 @@
 from datetime import datetime
 
 from ingress_canary.api.rollout import OutcomeChanges, Phase, RoutingStatus
-from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone, wanted_exposure
+from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.schedule.steps import wanted_exposure
 
 
 def external_change(seen: Observation, now: datetime) -> Decision | None:

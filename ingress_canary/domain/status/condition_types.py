@@ -1,0 +1,10 @@
+"""Types of conditions that are known outside ``conditions.py`` too: by the Events and by ``status``."""
+
+PREFLIGHT = "Preflight"
+"""The condition that holds the findings; warnings leave it True."""
+FROZEN = "Frozen"
+"""The condition that tells of a freeze of the whole daemon; absent until there was one."""
+SCHEDULE_CURRENT = "ScheduleCurrent"
+"""The condition that tells whether the schedule begun with is the one that there is now; absent until it was not."""
+SHADOW_REMOVED = "ShadowRemoved"
+"""The condition that tells of a shadow whose deletion did not end it; absent until there was one."""
