@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.cli.commands.lint_live import look
+from ingress_canary.cli.lint_live import look
 from ingress_canary.domain.objects.views import Ingress, Key, Owner
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.schedule.steps import Exposure

@@ -55,7 +55,7 @@ def lint(
     cluster are checked against everything around them, by the rules that the daemon asks before every step.
     """
     if live:
-        from ingress_canary.cli.commands.lint_live import lint_live  # noqa: PLC0415 - the daemon's own rules and client
+        from ingress_canary.cli.lint_live import lint_live  # noqa: PLC0415 - the daemon's own rules and client
 
         flags = {"kubeconfig": kubeconfig, "context": context, "accept_unchecked": accept_unchecked}
         lint_live([str(name) for name in files or ()], namespace, settings_file, flags, output, everywhere=everywhere)

@@ -1,6 +1,6 @@
 """Import of kubernetes.aio without the rest of its distribution. Used by ``connect.py``.
 
-``kubernetes/__init__.py`` and ``kubernetes/aio/__init__.py`` (37.0) import every part, the synchronous client and its
+``kubernetes`` and ``kubernetes.aio`` (37.0) import every part of themselves, the synchronous client and its
 libraries included: a third of a command's CPU time, and memory of the daemon, for what neither uses.
 """
 
