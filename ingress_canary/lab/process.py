@@ -16,7 +16,7 @@ STARTED = re.compile(rb'"port": ?(\d+)')
 STOP_WITHIN = 15.0
 
 
-class Process(Protocol):
+class StartedProcess(Protocol):
     """What is used of a process of asyncio's."""
 
     @property
@@ -53,7 +53,7 @@ class DaemonProcess:
             "leader_election": "false",
             **({"clock_epoch": epoch.isoformat()} if epoch else {}), **settings,
         }  # fmt: skip
-        self._process: Process | None = None
+        self._process: StartedProcess | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -126,7 +126,7 @@ class DaemonProcess:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
             return await answer.text()
 
-    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> Process:
+    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> StartedProcess:
         """Return a new process that runs the command line with these words."""
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "ingress_canary", *words, stdout=output, stderr=output, start_new_session=True,
