@@ -2,7 +2,7 @@
 
 To import the daemon takes a second of CPU, to fork it a few milliseconds, and the tests start hundreds. Each is a
 process of its own all the same, in a session of its own, that can be killed and frozen, and begins with imports alone.
-Those of the demo and of the image are started as people start them.
+None outlives the tests, however those end. Daemons of the demo and of the image are started as people start them.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import subprocess
 import sys
 from typing import BinaryIO
 
-from ingress_canary.lab.process import DaemonProcess, Process
+from ingress_canary.lab.process import DaemonProcess, StartedProcess
 from tests.pages import ROOT
 
 
@@ -24,7 +24,7 @@ class Template:
         self._process: subprocess.Popen[bytes] | None = None
 
     def close(self) -> None:
-        """End it; daemons live on."""
+        """End it."""
         if self._process is not None:
             self._control.close()
             self._process.wait()
@@ -78,7 +78,7 @@ TEMPLATE = Template()
 class ForkedDaemon(DaemonProcess):
     """The daemon of the tree that is tested, forked; one of another release is started as ever."""
 
-    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> Process:
+    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> StartedProcess:
         if self._tree is not None:
             return await super()._launch(words, environment, output)
         return await TEMPLATE.fork(words, environment, output)

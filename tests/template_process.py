@@ -7,6 +7,7 @@ process's id and, once it has ended, its exit code. It ends with its stdin. Used
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -40,16 +41,23 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
 
 
 def fork_watched(watcher: int) -> None:
-    """Return in a new process; stay behind until that has ended, and tell how it did."""
+    """Return in a new process; stay behind until that has ended, and tell how it did. It ends with who is told."""
     pid = os.fork()
     if pid == 0:
         os.close(watcher)
         return
-    with suppress(OSError):  # nobody listens any more
-        os.write(watcher, f"{pid}\n".encode())
-        _, status = os.waitpid(pid, 0)
-        os.write(watcher, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    tell(watcher, pid)
+    # nothing is ever said from there: what can be read is the end of it
+    if watcher in select.select([os.pidfd_open(pid), watcher], [], [])[0]:
+        os.kill(pid, signal.SIGKILL)
+    tell(watcher, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     os._exit(0)
+
+
+def tell(watcher: int, number: int) -> None:
+    """Write a line, if somebody listens."""
+    with suppress(OSError):
+        os.write(watcher, f"{number}\n".encode())
 
 
 def become(output: int) -> None:

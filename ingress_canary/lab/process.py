@@ -18,7 +18,7 @@ PROGRAM = (sys.executable,) if getattr(sys, "frozen", False) else (sys.executabl
 """This program: in the archive its own executable, which is no Python."""
 
 
-class Process(Protocol):
+class StartedProcess(Protocol):
     """What is used of a process of asyncio's."""
 
     @property
@@ -55,7 +55,7 @@ class DaemonProcess:
             "leader_election": "false",
             **({"clock_epoch": epoch.isoformat()} if epoch else {}), **settings,
         }  # fmt: skip
-        self._process: Process | None = None
+        self._process: StartedProcess | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -128,7 +128,7 @@ class DaemonProcess:
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
             return await answer.text()
 
-    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> Process:
+    async def _launch(self, words: list[str], environment: dict[str, str], output: BinaryIO) -> StartedProcess:
         """Return a new process that runs the command line with these words."""
         return await asyncio.create_subprocess_exec(
             *PROGRAM, *words, stdout=output, stderr=output, start_new_session=True,

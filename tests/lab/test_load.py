@@ -54,7 +54,7 @@ async def test_visitors_bring_their_headers_and_cookies_by_their_shares() -> Non
 async def test_it_takes_urls_and_paths_in_turn() -> None:
     async with open_shop(replicas=2) as shop:
         await shop.settle(ingress("web", path("stable", "/a"), path("canary", "/b")))
-        load = Load(shop.plane.urls, HOST, rate=500, seconds=10, requests=40, paths=("/a", "/b", "/c"))
+        load = Load(shop.plane.urls, HOST, rate=500, seconds=10, requests=40, concurrency=40, paths=("/a", "/b", "/c"))
         assert (await load.run()).answers == Counter({("v1", 200): 14, ("v2", 200): 13, ("", 404): 13})
         for pod in (0, 1):
             assert "nginx_ingress_controller_requests{" in await shop.page(pod)
@@ -75,14 +75,28 @@ async def test_400_requests_a_second_through_proxy_application_and_client_fit_in
 
 async def test_it_ends_by_itself_after_its_time() -> None:
     async with Application(Profile("v1")) as application, asyncio.timeout(5):
-        load = Load([f"http://127.0.0.2:{application.port}"], HOST, rate=200, seconds=0.2525, arrivals=Arrivals.PACED)
+        load = Load(
+            [f"http://127.0.0.2:{application.port}"],
+            HOST,
+            rate=200,
+            seconds=0.2525,
+            arrivals=Arrivals.PACED,
+            concurrency=50,
+        )
         assert (await load.run()).total == 50
         assert load.tally.dropped == 0
 
 
 async def test_arrivals_that_a_late_tick_finds_due_are_made_up_for_and_none_after_the_end() -> None:
     async with Application(Profile("v1")) as application, asyncio.timeout(5):
-        load = Load([f"http://127.0.0.2:{application.port}"], HOST, rate=200, seconds=0.2525, arrivals=Arrivals.PACED)
+        load = Load(
+            [f"http://127.0.0.2:{application.port}"],
+            HOST,
+            rate=200,
+            seconds=0.2525,
+            arrivals=Arrivals.PACED,
+            concurrency=50,
+        )
         # the machine is busy with something else from before the end until long after it
         asyncio.get_running_loop().call_later(0.1, time.sleep, 0.5)
         assert (await load.run()).total == 50
@@ -90,7 +104,7 @@ async def test_arrivals_that_a_late_tick_finds_due_are_made_up_for_and_none_afte
 
 async def test_the_rate_may_change_while_it_runs() -> None:
     async with Application(Profile("v1")) as application, asyncio.timeout(5):
-        load = Load([f"http://127.0.0.2:{application.port}"], HOST, rate=0, seconds=60, requests=50)
+        load = Load([f"http://127.0.0.2:{application.port}"], HOST, rate=0, seconds=60, requests=50, concurrency=50)
         running = asyncio.create_task(load.run())
         await asyncio.sleep(0)
         load.rate = 1000
