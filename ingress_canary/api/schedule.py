@@ -286,6 +286,8 @@ class SliModel(Model):
 
     has_objective: ClassVar[bool] = True
     """Whether it counts events, of which an objective promises a share; otherwise it holds a number against bounds."""
+    cold_start: ClassVar[timedelta] = timedelta(0)
+    """How long after a rise of the weight a healthy canary may look bad, unless the SLO says otherwise."""
 
 
 class RequestsSli(SliModel):
@@ -299,6 +301,8 @@ class RequestsSli(SliModel):
 
 class LatencySli(SliModel):
     """Share of requests slower than a threshold, from the controllers' request duration histogram."""
+
+    cold_start: ClassVar[timedelta] = timedelta(seconds=150)
 
     threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
@@ -426,7 +430,14 @@ class Slo(Model):
     """How many times faster than the objective allows the canary may spend its error budget."""
     min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 50
     """Canary requests of a step before it can pass."""
+    settle: Annotated[Duration, between("0s", "10m")] | None = None
+    """Evidence dropped after a change of weight, at least `analysis.settle`: 150s for latency, in which caches warm."""
     sli: Sli
+
+    def settles_for(self, routing: timedelta) -> timedelta:
+        """Return how long after a rise of the weight its evidence is dropped, given how long the routing takes."""
+        own = self.sli.chosen[1].cold_start if self.settle is None else self.settle
+        return max(routing, own)
 
     @property
     def theta(self) -> float:
@@ -546,6 +557,11 @@ class ScheduleSpec(Model):
                 )
             before = step.ramp.to if step.ramp else first
         return self
+
+    def least_time(self, bake: float) -> timedelta:
+        """Return how long a step takes at least, from its change of weight on; ``bake`` in seconds."""
+        routing = self.analysis.settle
+        return max(timedelta(seconds=bake) + routing, *(slo.settles_for(routing) for slo in self.slos))
 
     def updated(self, **changes: Unpack[ScheduleSpecChanges]) -> Self:
         """Return the record with these changes."""

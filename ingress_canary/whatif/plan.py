@@ -98,19 +98,23 @@ def _step(
 ) -> StepPlan:
     slos: list[SloPlan] = []
     needed: list[Proof | None] = []
+    routing = compiled.spec.analysis.settle.total_seconds()
     for objective in compiled.plan.objectives:
         name, least = objective.name, objective.min_requests if step.min_requests is None else step.min_requests
         passing = proofs[name]
         requests = Proof(max(passing.p50, least), max(passing.p95, least)) if passing else None
         seconds = _seconds(requests, rates.canary)
-        needed.append(seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary))
+        wanted = seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary)
+        # its evidence begins once a cold start no longer shows
+        later = objective.settle - routing
+        needed.append(Proof(wanted.p50 + later, wanted.p95 + later) if wanted else None)
         compared = rates._replace(stable=0.0) if name in compiled.measures.alone else rates
         regressions = _regressions(objective.design, compared, healthy[name])
         slos.append(SloPlan(name, objective.design.theta, healthy[name], requests, seconds, regressions))
     met = _slowest(needed)
     if met is None:
         return StepPlan(step, rates.canary, tuple(slos), None, None, finishes=False)
-    pause = compiled.spec.analysis.settle.total_seconds() + rates.interval
+    pause = routing + rates.interval
     took = Proof(max(step.bake, met.p50) + pause, max(step.bake, met.p95) + pause)
     finishes = met.p95 <= compiled.spec.max_hold.total_seconds()
     return StepPlan(step, rates.canary, tuple(slos), met, took, finishes)

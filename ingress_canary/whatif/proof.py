@@ -9,6 +9,7 @@ from math import log, log1p, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
+from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.sequential_tests import PASS_FACTORS, Design
 
 LEVELS = (0.5, 0.95)
@@ -26,7 +27,7 @@ class Proof(NamedTuple):
 
 def proof(design: Design, ratio: float) -> Proof | None:
     """Return the requests that pass a step when ``ratio`` of them are bad; None when no number would."""
-    if design.wait(0, 0, ratio, 1.0) is None:
+    if design.wait(Counts(), ratio, 1.0) is None:
         return None
     return _walked(design, ratio) or _approximated(design, ratio)
 
@@ -36,7 +37,7 @@ def _walked(design: Design, ratio: float) -> Proof | None:
     reached: list[float] = []
     n, passed, waiting = 0, 0.0, [1.0]  # waiting[i]: the chance of k + i bad requests so far, not having passed
     for bad in range(MOST_BAD):
-        more = design.wait(n, bad, 0.0, 1.0)
+        more = design.wait(Counts(n, bad), 0.0, 1.0)
         if more is None:
             return None
         waiting = _convolved(waiting, _binomial(more, ratio))

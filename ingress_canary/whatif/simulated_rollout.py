@@ -106,8 +106,8 @@ class SimulationSetup:
     @property
     def quickest(self) -> float:
         """Least number of seconds that the steps take."""
-        pause = self.compiled.spec.analysis.settle.total_seconds() + self.interval
-        return sum(step.bake + pause for step in self.compiled.walk.steps)
+        spec = self.compiled.spec
+        return sum(spec.least_time(step.bake).total_seconds() + self.interval for step in self.compiled.walk.steps)
 
     @property
     def longest(self) -> float:
@@ -183,8 +183,10 @@ class SimulatedRollout:
     def _warmed(self) -> Evaluation:
         """Return an evaluation that has seen stable alone for the time of the warm-up."""
         stage = self.stage
-        looks = (stage.traffic.before(self.rng, stage.interval) for _ in range(int(stage.warm_up / stage.interval)))
-        analysis = Analysis.of(stage.compiled.plan).warm(*(self._counts(look) for look in looks))
+        analysis = Analysis.of(stage.compiled.plan)
+        for tick in range(-int(stage.warm_up / stage.interval) + 1, 1):
+            look = self._counts(stage.traffic.before(self.rng, stage.interval))
+            analysis = analysis.warm(BEGIN + timedelta(seconds=tick * stage.interval), look)
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:

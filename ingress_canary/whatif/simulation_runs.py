@@ -72,7 +72,7 @@ class Summary:
         count = {ending: sum(outcome.ending is ending for outcome in outcomes) for ending in SimulatedEnding}
         back = [outcome for outcome in outcomes if outcome.ending is SimulatedEnding.ROLLED_BACK]
         # a rollout that ended before the regression began says nothing about how fast that is detected
-        caught = [outcome for outcome in back if outcome.judged]
+        caught = [outcome for outcome in back if outcome.exposed]
         return cls(
             len(outcomes),
             count[SimulatedEnding.PROMOTED],

@@ -17,7 +17,9 @@ SCALE = 20.0
 """The lab's clock: 20 s of a schedule take one of real time."""
 
 AVAILABILITY = {"name": "availability", "objective": 99.5, "sli": {"requests": {}}}
-LATENCY = {"name": "latency", "objective": 99, "maxBurn": 5, "sli": {"latency": {"threshold": "250ms"}}}
+LATENCY = {
+    "name": "latency", "objective": 99, "maxBurn": 5, "settle": "15s", "sli": {"latency": {"threshold": "250ms"}},
+}  # fmt: skip
 SCHEDULE: dict[str, Any] = {
     "steps": [{"weight": 10, "bake": "30s"}, {"weight": 50, "bake": "30s"}, {"weight": 100, "bake": "30s"}],
     "slos": [AVAILABILITY],

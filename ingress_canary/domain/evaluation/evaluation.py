@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from itertools import starmap
+from math import inf
 from typing import NamedTuple, Self, TypedDict
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
@@ -22,8 +23,8 @@ from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
-from ingress_canary.domain.slo.analysis import Analysis
-from ingress_canary.domain.slo.checkpoint import Unusable, decode, encode, resume_part
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
+from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable, decode, encode, resume_part
 from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, ShareObservation, judge_effect
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
@@ -101,7 +102,7 @@ class Evaluation(NamedTuple):
         """The checkpoint, which must survive the process, as text for ``status.analysisState``."""
         # what was not taken in before the process ends again is taken in by the next one
         resume = self.resume or Resume.of(self.book, self.settled_from)
-        return encode(self.analysis) + (f".{resume.encode()}" if resume else "")
+        return encode(self.analysis, resume.encode() if resume else "")
 
     @property
     def share(self) -> float | None:
@@ -146,13 +147,15 @@ class Evaluation(NamedTuple):
 
     def applied(self, now: datetime) -> "Evaluation":
         """Return the evaluation from the moment on at which the shadow has the wanted exposure."""
-        return self._replace(settled_from=now)
+        # a new leader waits for the routing anew, but the canary has been warm since
+        raised = self.analysis.raised_at or now
+        return self._replace(settled_from=now, analysis=replace(self.analysis, raised_at=raised))
 
     def unapplied(self) -> "Evaluation":
         """Return the evaluation while a write to the shadow is pending: the share so far says nothing of the weight."""
         if self.settled_from is None and self.resume is None:
             return self
-        analysis = replace(self.analysis, canary_requests=0, stable_requests=0)
+        analysis = replace(self.analysis, canary_requests=0, stable_requests=0, raised_at=None)
         return self._replace(
             analysis=analysis, settled_from=None, last=None, settling=True, effect=UNTESTED, resume=None,
         )  # fmt: skip
@@ -164,9 +167,11 @@ class Evaluation(NamedTuple):
         """
         settled = None if self.settled_from is None else now
         gap = None if self.no_data_since is None else now
+        raised = None if self.analysis.raised_at is None else now
         return self._replace(
-            book=CounterBook(), last=None, read_at=None, settled_from=settled, no_data_since=gap, resume=None
-        )
+            analysis=replace(self.analysis, raised_at=raised), book=CounterBook(), last=None, read_at=None,
+            settled_from=settled, no_data_since=gap, resume=None,
+        )  # fmt: skip
 
     def fresh(self, now: datetime, interval: float) -> bool:
         """Return whether the last reading is recent enough to act on."""
@@ -197,26 +202,20 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
         return evaluation._replace(
-            **common, analysis=evaluation.analysis.warm(stable), warmed=evaluation.warmed + gained
+            **common, analysis=evaluation.analysis.warm(now, stable), warmed=evaluation.warmed + gained
         )
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
-    settle = at.compiled.spec.analysis.settle + 2 * reading.sampled_every
-    settled = None if evaluation.settled_from is None else evaluation.settled_from + settle
-    is_settling = settled is None or now < settled
-    if is_settling and not at.overdue:
-        return evaluation._replace(**common, last=None, settling=True)
-
-    counts = {name: c if isinstance(c, Counts) else str(c.message) for name, c in evidence.counts.items()}
-    both = Counts(n=evidence.requests.canary, m=evidence.requests.stable)
-    values = {name: v if isinstance(v, float) else str(v.message) for name, v in evidence.values.items()}
-    # nobody knows how long the earlier exposure lasts: its requests are judged, and left out of the new one's share
-    shared = Counts() if is_settling else both
-    analysis = evaluation.analysis.tick(now, counts, shared, values, relative=not evidence.classes_only)
-    if is_settling:
+    until = now - 2 * reading.sampled_every
+    settle, settled_from = at.compiled.spec.analysis.settle, evaluation.settled_from
+    unsettled = inf if settled_from is None else max(0.0, (settled_from + settle - until).total_seconds())
+    analysis = evaluation.analysis.tick(now, _analysis_tick(evaluation, evidence, at, until, unsettled))
+    if unsettled:
         return evaluation._replace(**common, last=None, settling=True, analysis=analysis)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
     # a probe that was sent before the routing had settled is about the former routing
-    probe = at.probe if at.probe is not None and settled is not None and at.probe.at >= settled else None
+    assert settled_from is not None
+    settled = settled_from + settle + 2 * reading.sampled_every
+    probe = at.probe if at.probe is not None and at.probe.at >= settled else None
     seen = ShareObservation(
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
     )
@@ -226,11 +225,34 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
     if common["no_data"] is not None or ineffective or at.mode is not EvidenceMode.JUDGING or at.step is None:
         return evaluation._replace(**common, settling=False, analysis=analysis, effect=shown, last=None)
     elapsed = _credited_seconds(evaluation.last, now, at.interval)
-    waited = 0.0 if meets_requirement(analysis, at.step) else elapsed
+    waited = elapsed if analysis.settled and not meets_requirement(analysis, at.step) else 0.0
     return evaluation._replace(
         **common, settling=False, analysis=analysis, effect=shown, last=now, baked=evaluation.baked + elapsed,
         held=evaluation.held + waited,
     )  # fmt: skip
+
+
+def _analysis_tick(
+    evaluation: Evaluation, evidence: ReadingCounts, at: TickInputs, until: datetime, unsettled: float
+) -> AnalysisTick:
+    """Return what a reading adds to the evidence of a step; its requests were answered ``until`` an instant at least.
+
+    Nobody knows how long an earlier exposure lasts that is overdue to be replaced: its requests are judged, and left
+    out of the new one's share.
+    """
+    raised = evaluation.analysis.raised_at
+    judged = not unsettled or at.overdue
+    return AnalysisTick(
+        {name: c if isinstance(c, Counts) else str(c.message) for name, c in evidence.counts.items()},
+        Counts() if unsettled else Counts(n=evidence.requests.canary, m=evidence.requests.stable),
+        {name: v if isinstance(v, float) else str(v.message) for name, v in evidence.values.items()}
+        if judged
+        else None,
+        age=inf if raised is None or (unsettled and judged) else (until - raised).total_seconds(),
+        unsettled=0.0 if judged else unsettled,
+        weight=at.exposure.weight,
+        relative=not evidence.classes_only,
+    )
 
 
 class CommonChanges(TypedDict):

@@ -77,7 +77,7 @@ def _rebuilt(evaluation: Evaluation, resume: Resume, reading: Reading, at: TickI
     """
     baked, held, known = evaluation.baked, evaluation.held, set[str]()
     evaluation = evaluation._replace(settled_from=resume.settled_from)
-    looks = [track.looks[-1].at for track in evaluation.analysis.tracks if track.looks]
+    looks = [track.recent.now.at for track in evaluation.analysis.tracks if track.ticks]
     for past in reading.past:
         uncounted = _uncounted(past, resume, known)
         if looks and past.at.timestamp() <= max(looks):

@@ -71,6 +71,10 @@ class MessageKey(Enum):
         "canary {shown} has for a time been worse {limits:* and }; E={proof:~e-value} >= {needed:e-value}, "
         "chance of a false rollback <= {alpha:percent}"
     )
+    SLO_FAILED_SETTLING = (
+        "canary {shown} while the step settles is worse than the half that a cold start may explain; "
+        "E={proof:~e-value} >= {needed:e-value}, chance of a false rollback <= {alpha:percent}"
+    )
     SLO_PASSED = (
         "canary {step} in this step is proven better than {allowed:percent} allowed; "
         "E={proof:~e-value} >= {needed:e-value}, chance of a false pass <= {beta:percent}"
@@ -81,13 +85,19 @@ class MessageKey(Enum):
     )
     SLO_LOOKS_WORSE = (
         "canary {total} looks worse {limit} without a proof yet: E={evidence:~e-value} of {needed:e-value}; "
-        "it cannot pass while that is 10 or more"
+        "it cannot pass while that is 10 or more{discount}"
+    )
+    SLO_NOT_SUPPORTED = (
+        "canary {total} is worse than {allowed:percent} allowed, and stable has few requests to show it for itself; "
+        "it fails once the evidence that it is worse than stable reaches E={needed:e-value} (now {evidence:~e-value})"
     )
     SLO_HOPELESS = "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio"
     SLO_HOPELESS_SO_FAR = (
         "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio; "
         "about {clean:~,} more requests without errors would do"
     )
+    SLO_UNAPPLIED = "the weight of this step is not applied yet"
+    SLO_SETTLING = "a cold start may still show for {span:~duration}: until then only a canary that is mostly bad fails"
     SLO_NOT_FRESH = "enough was seen to pass, and fresh evidence is missing"
     SLO_TOO_FEW = (
         "canary {step} in this step is proven better than {allowed:percent} allowed, and needs {missing:~,} more "
@@ -95,12 +105,13 @@ class MessageKey(Enum):
     )
     SLO_NEEDS_MORE = (
         "canary {step} in this step needs about {missing:~,} more requests like these{wait}, "
-        "{minimum}to be proven better than {allowed:percent} allowed"
+        "{minimum}to be proven better than {allowed:percent} allowed{discount}"
     )
     SLO_NEEDS_MORE_CLEAN = (
         "needs about {missing:~,} more canary requests without errors ({seen:~,} of {total:~,} seen){wait}, "
-        "{minimum}to be proven better than {allowed:percent} allowed"
+        "{minimum}to be proven better than {allowed:percent} allowed{discount}"
     )
+    DISCOUNT = "; each request counts for 1/{phi:~.3g}, because stable's errors come in bursts"
     FOR_MINIMUM = "for minRequests of {minimum:,} and "
     WAIT_WITHOUT_REQUESTS = ", and none are coming at present"
     WAIT = ", at the present {rate:~.3g}/s about {span:~duration}"

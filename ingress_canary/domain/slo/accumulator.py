@@ -6,32 +6,32 @@ microseconds: sums are lists of floats, and constants come from the Design.
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from math import inf
 
 from ingress_canary.domain.metrics.samples import Counts
-from ingress_canary.domain.slo.sequential_tests import Design, Dispersion, Wealth
+from ingress_canary.domain.slo.dispersion import Dispersion
+from ingress_canary.domain.slo.recent import Recent, ratio
+from ingress_canary.domain.slo.sequential_tests import (
+    GUARD_NULL,
+    NO_INCIDENT,
+    Design,
+    Guard,
+    SharedIncident,
+    Wealth,
+    log_add,
+)
 from ingress_canary.domain.slo.verdicts import SloEvidence
 
-MINUTE = 60.0
-"""Seconds over which stable's present ratio is taken (theta_t)."""
+OPPOSED_FROM = 50.0
+"""Weight from which stable is the smaller side: with few requests of its own theta_t may be off."""
+MEASURED_EVERY = 6
+"""Ticks of a step between two measurements of phi, while it is still learnt."""
 LARGEST_COUNT = 10**12
 """Requests of one tick beyond which a counter is not believed."""
 NOTHING = Counts()
-UNKNOWN_SCATTER = Dispersion()
-
-
-class TickCounts(NamedTuple):
-    """The counts of one tick, from which theta_t and the request rate are computed."""
-
-    at: float
-    """Seconds of the epoch."""
-    n: int
-    m: int
-    f: int
-
-
-def _ratio(requests: int, bad: int) -> float:
-    return bad / requests if bad else 0.0
+UNKNOWN_DISPERSION = Dispersion()
+NOTHING_RECENT = Recent()
+NO_GUARD = Guard()
 
 
 def implausible_counts(counts: Counts) -> str | None:
@@ -52,15 +52,19 @@ class Accumulator:
     design: Design
     absolute: Wealth
     relative: Wealth
-    dispersion: Dispersion = UNKNOWN_SCATTER
-    phi: float = 1.0
+    guard: Guard = NO_GUARD
+    dispersion: Dispersion = UNKNOWN_DISPERSION
     total: Counts = NOTHING
     step: Counts = NOTHING
+    incident: SharedIncident = NO_INCIDENT
     ticks: int = 0
     """Ticks with evidence since the step began."""
-    looks: tuple[TickCounts, ...] = ()
-    """Of the last minute, oldest first."""
+    recent: Recent = NOTHING_RECENT
     fresh: bool = False
+    settles_in: float = inf
+    """Seconds until ticks are judged; 0 when they are, infinite while the weight is not applied."""
+    opposed: bool = False
+    """Whether an absolute fail needs some relative evidence beside it, since stable still has a part of the traffic."""
     missing: str = ""
 
     @classmethod
@@ -68,12 +72,20 @@ class Accumulator:
         """Return an accumulator without evidence."""
         return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
 
-    def warm(self, *ticks: Counts) -> "Accumulator":
-        """Return the accumulator with more ticks of stable alone: the scatter of its errors sets phi."""
-        dispersion = self.dispersion
-        for counts in ticks:
-            dispersion = dispersion.plus(counts.m, counts.f)
-        return replace(self, dispersion=dispersion, phi=dispersion.phi)
+    @property
+    def phi(self) -> float:
+        """How much less a bad request proves because they come in bursts."""
+        return self.dispersion.phi
+
+    def warm(self, at: float, counts: Counts) -> "Accumulator":
+        """Return the accumulator with one more tick of stable alone, that ended ``at`` (seconds of the epoch)."""
+        _, _, m, f = counts
+        stable = Counts(m=m, f=f)
+        return replace(
+            self,
+            dispersion=self.dispersion.plus(at, m, f),
+            recent=self.recent.plus(at, stable, self.design.known_requests),
+        )
 
     def enter(self, step: int) -> "Accumulator":
         """Return the accumulator at the beginning of a step, from 1; copies of the tests up to it have begun."""
@@ -81,63 +93,101 @@ class Accumulator:
             self,
             absolute=self.absolute.begin(step),
             relative=self.relative.begin(step),
+            guard=self.guard.begin(step, self.design.steps),
+            dispersion=self.dispersion.measured(),
             step=NOTHING,
+            incident=NO_INCIDENT,
             ticks=0,
+            settles_in=inf,
         )
 
     def anew(self, step: int) -> "Accumulator":
-        """Return the accumulator without evidence at the same step; phi remains, since warm-up is over."""
-        return replace(Accumulator.of(self.design), dispersion=self.dispersion, phi=self.phi).enter(step)
+        """Return the accumulator without evidence at the same step; how errors scatter remains known."""
+        return replace(Accumulator.of(self.design), dispersion=self.dispersion).enter(step)
 
     def silent(self, missing: str) -> "Accumulator":
         """Return the accumulator after a reading without usable counts, and why."""
         return replace(self, fresh=False, missing=missing)
 
-    def tick(self, at: float, counts: Counts, *, relative: bool = True) -> "Accumulator":
+    def settle(self, at: float, counts: Counts, settles_in: float) -> "Accumulator":
+        """Return the accumulator after a tick that settles: stable counts, and the guard once the weight is applied."""
+        n, e, m, f = counts
+        stable, guard = Counts(m=m, f=f), self.guard
+        recent = self.recent.plus(at, stable, self.design.known_requests)
+        if settles_in < inf and n and guard.bets and (self._null(recent, m, f) or 1.0) < GUARD_NULL:
+            guard = guard.plus(n, e, self.phi)
+        return replace(
+            self, guard=guard, dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True,
+            settles_in=settles_in, missing="",
+        )  # fmt: skip
+
+    def tick(self, at: float, counts: Counts, *, relative: bool = True, weight: float = 0) -> "Accumulator":
         """Return the accumulator with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
         n, e, m, f = counts
         design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
-        looks = (*[look for look in self.looks if at - MINUTE < look.at <= at], TickCounts(at, n, m, f))
+        recent = self.recent.plus(at, counts, design.known_requests)
         if n:
-            # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
-            minute = _ratio(sum([look.m for look in looks]), sum([look.f for look in looks]))
-            null = design.null(max(minute, _ratio(m, f)))
+            null = self._null(recent, m, f)
             # in a total outage no canary can be worse
             if null is not None:
                 absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
+        minute = recent.last_minute
+        ill = design.rho * max(ratio(minute.f, minute.m), ratio(f, m)) >= design.theta
+        dispersion = self.dispersion
+        if not dispersion.fixed:
+            dispersion = dispersion.plus(at, m, f)
+            # known ahead of the ticks that it weighs, and cheap
+            if dispersion.fixed or self.ticks % MEASURED_EVERY == 0:
+                dispersion = dispersion.measured()
         # made anew rather than with replace(), which takes twice as long
         return Accumulator(
             design=design,
             absolute=absolute,
             relative=against_stable,
-            dispersion=self.dispersion,
-            phi=phi,
+            guard=self.guard,
+            dispersion=dispersion,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
+            incident=self.incident.plus(counts, ill=ill),
             ticks=self.ticks + 1,
-            looks=looks,
+            recent=recent,
             fresh=True,
+            settles_in=0.0,
+            opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
+
+    def _null(self, recent: Recent, m: int, f: int) -> float | None:
+        """Return theta_t: what stable's last minute, this tick and its lasting ratio still accept of the canary."""
+        # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
+        minute = recent.last_minute
+        return self.design.null(max(ratio(minute.f, minute.m), ratio(f, m), recent.lasting))
 
     @cached_property
     def evidence(self) -> SloEvidence:
         """The evidence that the verdict is derived from; read several times a tick, computed once."""
+        guard = self.guard.log_e
         return SloEvidence(
             total=self.total,
             step=self.step,
             phi=self.phi,
-            absolute=self.absolute.log_e,
+            absolute=log_add(self.absolute.log_e, guard),
             relative=self.relative.log_e,
-            passing=self.design.log_passing(self.step.n, self.step.e, self.phi),
+            passing=self.design.log_passing(self.step, self.phi, self.incident),
             fresh=self.fresh,
             missing=self.missing,
+            recent=self.recent.last_ten_minutes,
+            guard=guard,
+            settling=Counts(self.guard.n, self.guard.e),
+            incident=self.incident,
+            settles_in=self.settles_in,
+            opposed=self.opposed,
         )
 
     @property
     def rate(self) -> float | None:
         """The canary's requests a second over the last minute of this step; None before its second tick."""
-        looks = self.looks[-self.ticks :] if self.ticks else ()
-        span = looks[-1].at - looks[0].at if looks else 0.0
-        return sum(look.n for look in looks[1:]) / span if span > 0 else None
+        marks = self.recent.minute[-self.ticks :] if self.ticks else ()
+        span = marks[-1].at - marks[0].at if marks else 0.0
+        return (marks[-1].n - marks[0].n) / span if span > 0 else None

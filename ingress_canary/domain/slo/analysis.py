@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from math import inf
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
@@ -33,6 +34,8 @@ class Objective:
     name: str
     design: Design
     min_requests: int
+    settle: float = 0.0
+    """Seconds after a rise of the weight in which a cold start may still show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,32 @@ class Plan:
                         steps=len(step_minimums),
                     ),
                     slo.min_requests,
+                    slo.settles_for(analysis.settle).total_seconds(),
                 )
                 for slo in calibrated
             ),
             tuple(step_minimums),
             tuple(ThresholdBound.of(name, sli.accepted) for name, sli in slis.compared.items()),
         )
+
+
+class AnalysisTick(NamedTuple):
+    """What one tick of a step adds to the evidence."""
+
+    counts: Mapping[str, Counts | str]
+    """Each SLO's counts since the tick before, or why there are none."""
+    requests: Counts = NOTHING
+    """Requests of both sides that the share is taken from."""
+    values: Mapping[str, float | str] | None = NO_VALUES
+    """Each uncalibrated SLO's number; None while the step settles."""
+    age: float = inf
+    """Seconds since the weight rose."""
+    unsettled: float = 0.0
+    """Seconds until the controllers route by the weight; infinite while it is not applied."""
+    weight: float = 0.0
+    """Of the canary, in percent."""
+    relative: bool = True
+    """Off where the sides cannot be compared."""
 
 
 @dataclass
@@ -97,6 +120,8 @@ class Analysis:
     """When the evidence was taken that first proved a fail."""
     watches: tuple[ThresholdCheck, ...] = ()
     """One an uncalibrated SLO, in the plan's order."""
+    raised_at: datetime | None = None
+    """When the weight of the present step was applied."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -104,17 +129,17 @@ class Analysis:
         tracks = tuple(Accumulator.of(objective.design) for objective in plan.objectives)
         return cls(plan, tracks, watches=tuple(ThresholdCheck(bound) for bound in plan.bounds))
 
-    def warm(self, *ticks: Mapping[str, Counts | str]) -> Self:
-        """Return the analysis with more ticks of the stable side before the canary had traffic.
+    def warm(self, at: datetime, counts: Mapping[str, Counts | str]) -> Self:
+        """Return the analysis with one more tick of the stable side before the canary had traffic.
 
-        From the first step on this changes nothing: phi is fixed.
+        From the first step on this changes nothing.
         """
         if self.step:
             return self
         tracks = []
         for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
-            looks = (_threshold_value(counts, objective) for counts in ticks)
-            tracks.append(accumulator.warm(*(look for look in looks if not isinstance(look, str))))
+            look = _threshold_value(counts, objective)
+            tracks.append(accumulator if isinstance(look, str) else accumulator.warm(at.timestamp(), look))
         return replace(self, tracks=tuple(tracks))
 
     def enter_step(self, index: int) -> Self:
@@ -126,7 +151,9 @@ class Analysis:
             raise IndexError(f"step {index} of {len(self.plan.step_minimums)}")
         tracks = tuple(accumulator.enter(index) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
-        return replace(self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0)
+        return replace(
+            self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0, raised_at=None
+        )
 
     def restart_evidence(self) -> Self:
         """Return the analysis at the same step without evidence, because stable is another version now."""
@@ -134,30 +161,21 @@ class Analysis:
         watches = tuple(watch.anew() for watch in self.watches)
         return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
 
-    def tick(
-        self, at: datetime, counts: Mapping[str, Counts | str], requests: Counts = NOTHING,
-        values: Mapping[str, float | str] = NO_VALUES, *, relative: bool = True,
-    ) -> Self:  # fmt: skip
-        """Return the analysis with the evidence of one tick of the present step.
-
-        ``counts`` holds each SLO's counts since the tick before, or why there are none; ``requests`` the requests of
-        both sides that the share is taken from; ``values`` each uncalibrated SLO's number; ``relative`` is off where
-        the sides cannot be compared.
-        Ticks while the step settles are the caller's to leave out.
-        """
+    def tick(self, at: datetime, tick: "AnalysisTick") -> Self:
+        """Return the analysis with the evidence of one tick of the present step."""
         seconds = at.timestamp()
-        tracks = []
-        for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
-            look = _threshold_value(counts, objective)
-            tracks.append(
-                accumulator.silent(look)
-                if isinstance(look, str)
-                else accumulator.tick(seconds, look, relative=relative)
-            )
+        tracks = [
+            _ticked(accumulator, objective, seconds, tick)
+            for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True)
+        ]
+        watches = self.watches
+        if tick.values is not None:
+            watches = tuple([watch.tick(seconds, tick.values.get(watch.bound.name, UNREAD)) for watch in watches])
+        requests = tick.requests
         after = replace(
             self,
             tracks=tuple(tracks),
-            watches=tuple(watch.tick(seconds, values.get(watch.bound.name, UNREAD)) for watch in self.watches),
+            watches=watches,
             canary_requests=self.canary_requests + requests.n,
             stable_requests=self.stable_requests + requests.m,
         )
@@ -237,6 +255,11 @@ class Analysis:
         return self._named(Verdict.NO_DATA)
 
     @property
+    def settled(self) -> bool:
+        """Whether no SLO leaves out its ticks any more because of a cold start."""
+        return not any(accumulator.settles_in for accumulator in self.tracks)
+
+    @property
     def proven(self) -> bool:
         """Whether every SLO passes (require: Proof)."""
         return bool(self.verdicts) and all(verdict is Verdict.PASS for verdict in self.verdicts)
@@ -246,6 +269,7 @@ class Analysis:
         """Whether nothing is proven bad, on fresh data and with minRequests seen (require: NoFail)."""
         return (
             not self.failed
+            and self.settled
             and all(watch.fresh for watch in self.watches)
             and all(
                 accumulator.fresh and accumulator.step.n >= self._min_requests(objective)
@@ -264,6 +288,17 @@ class Analysis:
 def _evidence(named: Iterable[tuple[str, Message]]) -> Message:
     slos = tuple(Message(MessageKey.SLO, name=name, sentence=sentence) for name, sentence in named)
     return Message(MessageKey.EVIDENCE, slos=slos)
+
+
+def _ticked(accumulator: Accumulator, objective: Objective, at: float, tick: AnalysisTick) -> Accumulator:
+    """Return an accumulator with what a tick that ended ``at`` has for it."""
+    look = _threshold_value(tick.counts, objective)
+    if isinstance(look, str):
+        return accumulator.silent(look)
+    settles_in = max(0.0, objective.settle - tick.age, tick.unsettled)
+    if settles_in:
+        return accumulator.settle(at, look, settles_in)
+    return accumulator.tick(at, look, relative=tick.relative, weight=tick.weight)
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:

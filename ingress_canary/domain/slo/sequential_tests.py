@@ -11,8 +11,10 @@ Turner, Ly and Gruenwald 2021 (E-variables for k samples).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, exp, expm1, log, log1p
+from math import ceil, exp, expm1, inf, log, log1p
 from typing import NamedTuple, Self
+
+from ingress_canary.domain.metrics.samples import Counts
 
 GRID = 16
 """J: alternatives that each fail test mixes over."""
@@ -21,6 +23,18 @@ PASS_FACTORS = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 SMALLEST_THETA, LARGEST_THETA = 1e-9, 0.95
 LARGEST_WAIT = 10**12
 """Requests beyond which a proof is called out of reach."""
+
+FIRST, STEPS, TICKS, GUARD = 0.6, 0.2, 0.17, 0.03
+"""Shares of a fail test's initial wealth: bet at once, at the starts of steps, at each tick, and by the guard."""
+BET_TICKS, DELAY = 60_480, 30
+"""Ticks at which a stake is placed, and by how many of them the stakes are delayed: C / (k + 30) at the k-th."""
+TICK_SHARE = TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
+NEGLIGIBLE = 40.0
+"""Difference of logarithms beyond which the smaller one's number is lost in the larger one's last digit."""
+GUARD_NULL = 0.5
+"""Share of bad requests that is accepted of a canary while it settles."""
+GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
+"""Shares that the guard tests against it."""
 
 
 def logit(ratio: float) -> float:
@@ -49,6 +63,43 @@ class Factors(NamedTuple):
         """Return the increment by ``bad`` of ``total`` requests, for each alternative."""
         worse, better = bad / phi, (total - bad) / phi
         return [worse * x + better * y for x, y in zip(self.bad, self.good, strict=True)]
+
+
+def _shifts_from(theta: float) -> list[float]:
+    """Return by how much the log odds of a test's alternatives lie above those of its null."""
+    return geomspace(0.25, logit(0.99) - logit(theta), GRID)
+
+
+def _factors_against(null: float, shifts: Sequence[float]) -> Factors:
+    """Return the factors of alternatives that lie above a null ratio of bad requests."""
+    worse, better, base = log(null), log1p(-null), logit(null)
+    odds = [base + shift for shift in shifts]
+    return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
+
+
+_AGAINST_HALF = Factors(
+    [log(share / GUARD_NULL) for share in GUARD_ALTERNATIVES],
+    [log((1 - share) / (1 - GUARD_NULL)) for share in GUARD_ALTERNATIVES],
+)
+
+
+class SharedIncident(NamedTuple):
+    """The first incident of a step that stable shows as well, which the second account of the pass test leaves out."""
+
+    n: int = 0
+    """Canary requests in it."""
+    e: int = 0
+    over: bool = False
+    """Whether it has ended: later ones count."""
+
+    def plus(self, counts: Counts, *, ill: bool) -> "SharedIncident":
+        """Return the incident after one more tick of the step, in which stable was ill or was not."""
+        if self.over or not (ill or self.n):
+            return self
+        return SharedIncident(self.n + counts.n, self.e + counts.e) if ill else self._replace(over=True)
+
+
+NO_INCIDENT = SharedIncident()
 
 
 @dataclass(frozen=True)
@@ -83,6 +134,11 @@ class Design:
         return log(2 * self.slos / self.alpha)
 
     @cached_property
+    def known_requests(self) -> float:
+        """Stable requests over which its ratio is taken where it is worse than theta: 5 bad ones at theta."""
+        return 5 / self.theta
+
+    @cached_property
     def log_pass(self) -> float:
         """The threshold of the pass test, ln(1/beta)."""
         return -log(self.beta)
@@ -94,16 +150,11 @@ class Design:
 
     @cached_property
     def _shifts(self) -> list[float]:
-        return geomspace(0.25, logit(0.99) - logit(self.theta), GRID)
+        return _shifts_from(self.theta)
 
     @cached_property
     def _against_theta(self) -> Factors:
-        return self._against(self.theta)
-
-    def _against(self, null: float) -> Factors:
-        worse, better, base = log(null), log1p(-null), logit(null)
-        odds = [base + shift for shift in self._shifts]
-        return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
+        return _factors_against(self.theta, self._shifts)
 
     def null(self, stable: float) -> float | None:
         """Return theta_t: theta, or rho times stable's present ratio of bad requests when that is more.
@@ -117,7 +168,7 @@ class Design:
 
     def absolute_steps(self, null: float, n: int, e: int, phi: float) -> list[float]:
         """Return the increments of each A_j by a tick with canary ``e`` of ``n``, tested against ``null`` (theta_t)."""
-        factors = self._against_theta if null == self.theta else self._against(null)
+        factors = self._against_theta if null == self.theta else _factors_against(null, self._shifts)
         return factors.steps(n, e, phi)
 
     def relative_steps(self, n: int, e: int, m: int, f: int, phi: float) -> list[float]:
@@ -130,26 +181,48 @@ class Design:
         bad, all_bad = e / phi, (e + f) / phi
         return [bad * x - all_bad * log1p(q0 * y) for x, y in zip(_EXCESSES, _EXCESS_FACTORS, strict=True)]
 
-    def log_passing(self, n: float, e: float, phi: float) -> float:
-        """Return the pass test's ln E on a step's counts."""
-        return log_mean_exp(self._passing.steps(n, e, phi))
+    def log_passing(self, step: Counts, phi: float, incident: SharedIncident = NO_INCIDENT) -> float:
+        """Return the pass test's ln E on a step's counts: the mean of one on all of them, one without the incident.
 
-    def wait(self, n: int, e: int, ratio: float, phi: float) -> int | None:
-        """Return how many more requests pass the step when ``ratio`` of them are bad; None when no number would."""
+        While the incident lasts the second one is worth nothing: nobody goes on to the next step in the middle of it.
+        """
+        every = log_mean_exp(self._passing.steps(step.n, step.e, phi))
+        if not incident.n:
+            return every
+        if not incident.over:
+            return every - log(2)
+        rest = log_mean_exp(self._passing.steps(step.n - incident.n, step.e - incident.e, phi))
+        return log_mean_exp((every, rest))
+
+    def wait(self, step: Counts, ratio: float, phi: float, incident: SharedIncident = NO_INCIDENT) -> int | None:
+        """Return how many more requests pass the step when ``ratio`` of them are bad; None when no number would.
+
+        With an incident in the step that is a few more than needed: as if one of the two accounts had to do it alone.
+        """
+        if not incident.n:
+            return self._wait(step.n, step.e, ratio, phi, self.log_pass)
+        if self.log_passing(step, phi, incident) >= self.log_pass:
+            return 0
+        rest = step.n - incident.n, step.e - incident.e
+        waits = [self._wait(n, e, ratio, phi, self.log_pass + log(2)) for n, e in ((step.n, step.e), rest)]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _wait(self, n: int, e: int, ratio: float, phi: float, threshold: float) -> int | None:
+        """Return how many more requests bring one account of the pass test to a ``threshold`` (ln E)."""
         have = self._passing.steps(n, e, phi)
-        if log_mean_exp(have) >= self.log_pass:
+        if log_mean_exp(have) >= threshold:
             return 0
         gains = self._passing.steps(1, ratio, phi)
         # the mean lies between the largest of its terms and that one over their number: so does the crossing
-        least = _reached(have, gains, self.log_pass)
+        least = _reached(have, gains, threshold)
         if least is None or least > LARGEST_WAIT:
             return None
-        more = _reached(have, gains, self.log_pass + log(len(gains)))
+        more = _reached(have, gains, threshold + log(len(gains)))
         assert more is not None
         # ln E is convex in the requests, so Newton's method comes down to the crossing and never passes it
         step = 1.0
         while step > 0.25:
-            terms = [exp(sum_ + more * gain - self.log_pass) for sum_, gain in zip(have, gains, strict=True)]
+            terms = [exp(sum_ + more * gain - threshold) for sum_, gain in zip(have, gains, strict=True)]
             total = sum(terms)
             step = log(total / len(terms)) * total / sum([term * gain for term, gain in zip(terms, gains, strict=True)])
             more -= step
@@ -158,81 +231,104 @@ class Design:
         short = max(0, enough - 3)
         while enough - short > 1:
             middle = (short + enough) // 2
-            proven = self.log_passing(n + middle, e + ratio * middle, phi) >= self.log_pass
+            proven = log_mean_exp(self._passing.steps(n + middle, e + ratio * middle, phi)) >= threshold
             short, enough = (short, middle) if proven else (middle, enough)
         return enough
 
 
 class Wealth(NamedTuple):
-    """One fail test's mixture over J alternatives and K copies of the test: a betting wealth that begins at 1.
+    """One fail test's wealth, spread over J alternatives: it begins at 1, and all that is ever staked adds up to 1.
 
-    Half of it is bet by the first copy, from the beginning, spread evenly over the alternatives. The rest is held back
-    in equal parts, of which each later copy bets one from its own step on (all of it is the first copy's when K is 1):
-    good times before a step do not hold up the proof of a regression that begins there. What lies on one alternative
-    grows by the same likelihood ratios whichever copy put it there, so one sum for each alternative is enough:
-    ln E here equals ln( 1/2 mean_j exp A[1][j] + sum_s [mean_j exp A[s][j], or 1 before it began] / (2(K-1)) ).
+    Copies of the test begin at once, at each later step and at each tick, each with a stake of its own spread evenly
+    over the alternatives: good times before a regression do not hold up its proof. What lies on one alternative grows
+    by the same likelihood ratios whichever copy put it there, so one sum for each alternative is enough. What is not
+    staked yet is left out, which only lowers E.
     """
 
     bets: Sequence[float]
     """ln of what lies on each alternative."""
     begun: int
-    """Copies that have begun."""
-    copies: int
+    """Steps whose copies have begun."""
+    steps: int
     """K."""
+    ticks: int = 0
+    """Ticks at which a stake was placed."""
 
     @classmethod
-    def of(cls, copies: int) -> Self:
-        """Return the initial wealth: the first copy's bets."""
-        share = 1.0 if copies == 1 else 0.5
-        return cls([log(share / GRID)] * GRID, 1, copies)
+    def of(cls, steps: int) -> Self:
+        """Return the initial wealth: the first copy's bets. With one step it has the stakes of the later ones too."""
+        return cls([log((FIRST if steps > 1 else FIRST + STEPS) / GRID)] * GRID, 1, steps)
 
-    def plus(self, steps: Sequence[float]) -> Self:
-        """Return the wealth after one more tick."""
-        return type(self)([bet + step for bet, step in zip(self.bets, steps, strict=True)], self.begun, self.copies)
+    def plus(self, increments: Sequence[float]) -> Self:
+        """Return the wealth after one more tick, whose own copy begins before it."""
+        bets = _added(self.bets, tick_stake(self.ticks + 1)) if self.ticks < BET_TICKS else self.bets
+        after = [bet + step for bet, step in zip(bets, increments, strict=True)]
+        return type(self)(after, self.begun, self.steps, self.ticks + 1)
 
-    def begin(self, copies: int) -> Self:
-        """Return the wealth with at least so many copies begun; missing ones begin now."""
-        if copies <= self.begun:
+    def begin(self, steps: int) -> Self:
+        """Return the wealth with the copies of so many steps begun; missing ones begin now."""
+        if steps <= self.begun:
             return self
-        stake = log(self._held(copies - self.begun) / GRID)
-        return type(self)([log_sum_exp((bet, stake)) for bet in self.bets], copies, self.copies)
+        stake = log(STEPS * (steps - self.begun) / (self.steps - 1) / GRID)
+        return self._replace(bets=_added(self.bets, stake), begun=steps)
 
     @property
     def log_e(self) -> float:
         """The E-value's natural logarithm."""
-        waiting = self.copies - self.begun
-        return log_sum_exp([*self.bets, log(self._held(waiting))] if waiting else self.bets)
-
-    def _held(self, copies: int) -> float:
-        return copies / (2 * (self.copies - 1))
+        return log_sum_exp(self.bets)
 
 
-class Dispersion(NamedTuple):
-    """Sums over the ticks of the stable side before the canary had traffic, in whole numbers."""
+class Guard(NamedTuple):
+    """The account of the absolute test that bets while a step settles, against half of the canary's requests bad.
 
-    ticks: int = 0
-    m: int = 0
-    f: int = 0
-    mm: int = 0
-    mf: int = 0
-    ff: int = 0
+    A cold start may make a healthy canary slow or faulty for a while; one that fails nearly everything need not be kept
+    for as long. A stake is placed at each step's start and bet on the ticks that settle.
+    """
 
-    def plus(self, m: int, f: int) -> "Dispersion":
-        """Return the sums with one more tick; a tick without requests changes nothing."""
-        if not m:
-            return self
-        return Dispersion(self.ticks + 1, self.m + m, self.f + f, self.mm + m * m, self.mf + m * f, self.ff + f * f)
+    bets: Sequence[float] = ()
+    """ln of what lies on each alternative; empty before the first step."""
+    begun: int = 0
+    """Steps for which a stake was placed."""
+    n: int = 0
+    """Canary requests while the present step settles."""
+    e: int = 0
+    """Bad ones of them."""
+    log_e: float = -inf
+    """The account's natural logarithm; minus infinity before the first step."""
 
-    @property
-    def phi(self) -> float:
-        """How much more the bad counts scatter than independent ones would, at least 1; 1 when under 5 of them.
+    @classmethod
+    def of(cls, bets: Sequence[float], begun: int, n: int, e: int) -> Self:
+        """Return the guard with these bets."""
+        return cls(bets, begun, n, e, log_sum_exp(bets) if bets else -inf)
 
-        T/(T-1) sum (f_t - m_t p)^2 / sum m_t p, multiplied out so that it stays exact whatever the counts.
-        """
-        if self.ticks < 2 or self.f < 5:
-            return 1.0
-        squares = self.m**2 * self.ff - 2 * self.m * self.f * self.mf + self.f**2 * self.mm
-        return max(1.0, self.ticks * squares / ((self.ticks - 1) * self.m**2 * self.f))
+    def begin(self, step: int, steps: int) -> Self:
+        """Return the guard at a step's start, with the stakes of steps up to this one placed, of so many steps."""
+        if step <= self.begun:
+            return self._replace(n=0, e=0)
+        stake = log(GUARD * (step - self.begun) / steps / len(GUARD_ALTERNATIVES))
+        return self.of(_added(self.bets, stake) if self.bets else [stake] * len(GUARD_ALTERNATIVES), step, 0, 0)
+
+    def plus(self, n: int, e: int, phi: float) -> Self:
+        """Return the guard after a settling tick with canary ``e`` of ``n``."""
+        increments = _AGAINST_HALF.steps(n, e, phi)
+        bets = [bet + step for bet, step in zip(self.bets, increments, strict=True)]
+        return self.of(bets, self.begun, self.n + n, self.e + e)
+
+
+def tick_stake(tick: int) -> float:
+    """Return ln of what the copy that begins at a tick, from 1, stakes on each alternative."""
+    return log(TICK_SHARE / (tick + DELAY) / GRID)
+
+
+def _added(bets: Sequence[float], stake: float) -> list[float]:
+    """Return bets with a stake added to each, all as logarithms."""
+    return [log_add(bet, stake) for bet in bets]
+
+
+def log_add(one: float, other: float) -> float:
+    """Return ln of the sum of exp(one) and exp(other)."""
+    low, high = (one, other) if one < other else (other, one)
+    return high + log1p(exp(low - high)) if high - low < NEGLIGIBLE else high
 
 
 def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:

@@ -5,14 +5,14 @@
 """
 
 from datetime import timedelta
-from math import ceil, log
+from math import ceil, inf, log
 from typing import NamedTuple
 
 from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
-from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 
 LOG_SUSPICION = log(10)
 """A step does not pass while a fail test's E-value is 10 or more, though it proves nothing yet."""
@@ -39,6 +39,18 @@ class SloEvidence(NamedTuple):
     """Whether the latest reading had counts."""
     missing: str = ""
     """Why the latest reading had none."""
+    recent: Counts = Counts()
+    """Of the last ten minutes; stable's also while the step settled."""
+    guard: float = -inf
+    """ln of the part of the absolute wealth that bets while steps settle."""
+    settling: Counts = Counts()
+    """Of the canary while the step settled, which only the guard has judged."""
+    incident: SharedIncident = SharedIncident()
+    """The step's first incident, which one of the pass test's accounts leaves out."""
+    settles_in: float = 0.0
+    """Seconds until ticks are judged; infinite while the weight is not applied."""
+    opposed: bool = False
+    """Whether stable is the smaller side and has traffic: an absolute fail then needs relative evidence beside it."""
 
 
 def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
@@ -49,8 +61,13 @@ def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
     # unknown is neither bad nor good
     if evidence.missing:
         return Verdict.NO_DATA
-    # a proof for the canary needs fresh data, enough of them, and no suspicion
-    if not evidence.fresh or evidence.step.n < min_requests or _suspicion(evidence) >= LOG_SUSPICION:
+    # a proof for the canary needs a warm canary, fresh data, enough of them, and no suspicion
+    if (
+        evidence.settles_in
+        or not evidence.fresh
+        or evidence.step.n < min_requests
+        or _suspicion(evidence) >= LOG_SUSPICION
+    ):
         return Verdict.INCONCLUSIVE
     return Verdict.PASS if evidence.passing >= design.log_pass else Verdict.INCONCLUSIVE
 
@@ -83,6 +100,10 @@ def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: flo
         return _failure(design, evidence)
     if verdict is Verdict.NO_DATA:
         return Message(MessageKey.SLO_NO_DATA, why=evidence.missing)
+    if evidence.settles_in == inf:
+        return Message(MessageKey.SLO_UNAPPLIED)
+    if evidence.settles_in:
+        return Message(MessageKey.SLO_SETTLING, span=timedelta(seconds=ceil(evidence.settles_in)))
     if verdict is Verdict.PASS:
         return Message(
             MessageKey.SLO_PASSED, step=_ratio(evidence.step.e, evidence.step.n), allowed=design.theta,
@@ -105,14 +126,19 @@ def _suspicion(evidence: SloEvidence) -> float:
 
 
 def _fails_absolute(design: Design, evidence: SloEvidence) -> bool:
-    return evidence.absolute >= design.log_fail
+    """Return whether the canary is proven worse than its objective, or than half while a step settles."""
+    if evidence.guard >= design.log_fail:
+        return True
+    # few requests of stable make theta_t an estimate: what it says must not be all that speaks against the canary
+    agrees = not evidence.opposed or evidence.relative >= LOG_SUSPICION
+    return agrees and evidence.absolute >= design.log_fail
 
 
 def _fails_relative(design: Design, evidence: SloEvidence) -> bool:
-    """Return whether the ratio is proven and the difference matters, over the rollout or in this step alone."""
-    return evidence.relative >= design.log_fail and (
-        _gap(evidence.total) >= design.delta or _gap(evidence.step) >= design.delta
-    )
+    """Return whether the ratio is proven and the difference matters: over the rollout, in this step, or of late."""
+    if evidence.relative < design.log_fail:
+        return False
+    return max(_gap(evidence.total), _gap(evidence.step), _gap(evidence.recent)) >= design.delta
 
 
 def _gap(counts: Counts) -> float:
@@ -121,11 +147,16 @@ def _gap(counts: Counts) -> float:
 
 
 def _ratio(bad: int, total: int) -> Message:
-    return Message(MessageKey.RATIO, share=bad / total, bad=bad, total=total)
+    return Message(MessageKey.RATIO, share=bad / total if total else 0.0, bad=bad, total=total)
 
 
 def _failure(design: Design, evidence: SloEvidence) -> Message:
     """Return what was proven, by the counts that show it best: the step's for a late regression."""
+    if evidence.guard >= design.log_fail:
+        return Message(
+            MessageKey.SLO_FAILED_SETTLING, shown=_ratio(evidence.settling.e, evidence.settling.n),
+            proof=evidence.guard, needed=design.log_fail, alpha=design.alpha,
+        )  # fmt: skip
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
     worst = step if late else total
@@ -163,17 +194,24 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
         return Message(
             MessageKey.SLO_WORSE_BY_LITTLE, total=_ratio(total.e, total.n), ratio=design.rho, delta=design.delta
         )
+    if evidence.opposed and evidence.absolute >= design.log_fail:
+        return Message(
+            MessageKey.SLO_NOT_SUPPORTED, total=_ratio(total.e, total.n), allowed=allowed, evidence=evidence.relative,
+            needed=LOG_SUSPICION,
+        )  # fmt: skip
     if _suspicion(evidence) >= LOG_SUSPICION:
         limit = Message(MessageKey.THAN_TIMES_STABLE, ratio=design.rho)
         if evidence.absolute >= evidence.relative:
             limit = Message(MessageKey.THAN_ALLOWED, allowed=allowed)
         return Message(
             MessageKey.SLO_LOOKS_WORSE, total=_ratio(total.e, total.n), limit=limit, evidence=_suspicion(evidence),
-            needed=design.log_fail,
+            needed=design.log_fail, discount=_discount(evidence),
         )  # fmt: skip
-    wait = design.wait(n, e, e / n if n else 0.0, evidence.phi)
+    later = n - evidence.incident.n
+    ratio = (e - evidence.incident.e) / later if later else 0.0
+    wait = design.wait(evidence.step, ratio, evidence.phi, evidence.incident)
     if wait is None:
-        clean = design.wait(n, e, 0.0, evidence.phi)
+        clean = design.wait(evidence.step, 0.0, evidence.phi, evidence.incident)
         if not clean:
             return Message(MessageKey.SLO_HOPELESS, step=_ratio(e, n), allowed=allowed)
         return Message(MessageKey.SLO_HOPELESS_SO_FAR, step=_ratio(e, n), allowed=allowed, clean=clean)
@@ -188,12 +226,18 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
     minimum = Message(MessageKey.FOR_MINIMUM, minimum=min_requests) if missing > wait else ""
     if e:
         return Message(
-            MessageKey.SLO_NEEDS_MORE, step=_ratio(e, n), missing=missing, wait=time, minimum=minimum, allowed=allowed
-        )
+            MessageKey.SLO_NEEDS_MORE, step=_ratio(e, n), missing=missing, wait=time, minimum=minimum, allowed=allowed,
+            discount=_discount(evidence),
+        )  # fmt: skip
     return Message(
         MessageKey.SLO_NEEDS_MORE_CLEAN, missing=missing, seen=n, total=n + missing, wait=time, minimum=minimum,
-        allowed=allowed,
+        allowed=allowed, discount=_discount(evidence),
     )  # fmt: skip
+
+
+def _discount(evidence: SloEvidence) -> Message | str:
+    """Return by how much the evidence is discounted, and why; nothing where it is not."""
+    return Message(MessageKey.DISCOUNT, phi=evidence.phi) if evidence.phi > 1 else ""
 
 
 def _expected_wait(missing: int, rate: float | None) -> Message | str:

@@ -5,7 +5,6 @@ brings a behaviour removes its line here.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
@@ -79,7 +78,7 @@ def _never_finished(spec: ScheduleSpec, prefix: str) -> Iterator[FieldFault]:
         return
     longest = Calendar.of(windows).longest()
     for step in StepList.of(spec).steps[:MAX_STEPS] if longest is not None else ():
-        needed = timedelta(seconds=step.bake) + spec.analysis.settle
+        needed = spec.least_time(step.bake)
         if longest is not None and needed > longest:
             why = f"{step.title} takes {format_duration(needed)}, no window more than {format_duration(longest)}"
             yield FieldFault(f"finishInWindow: {why}", "shorten the bake or allow longer hours", f"{prefix}.windows")

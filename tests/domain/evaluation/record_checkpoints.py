@@ -16,6 +16,7 @@ from ingress_canary.api.rollout import Phase, SloStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
+from ingress_canary.domain.slo.analysis import AnalysisTick
 from tests.domain.world import BEGIN, Traffic, World, at_step, schedule
 
 TWO_SLOS = [
@@ -53,7 +54,7 @@ def evidence(document: dict[str, Any], evaluation: Evaluation) -> dict[str, Any]
     """Return what an evaluation that a status continues knows, and what it concludes after one more tick."""
     analysis = evaluation.analysis
     names = [slo["name"] for slo in document["slos"]]
-    then = analysis.tick(BEGIN + timedelta(days=1), {name: Counts(50, 1, 150, 2) for name in names})
+    then = analysis.tick(BEGIN + timedelta(days=1), AnalysisTick({name: Counts(50, 1, 150, 2) for name in names}))
     return {
         "step": analysis.step,
         "requests": [analysis.canary_requests, analysis.stable_requests],

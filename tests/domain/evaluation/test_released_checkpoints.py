@@ -7,6 +7,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable
+from math import exp, log, log1p
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.slo.checkpoint import Unusable
+from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable
 from tests.domain.evaluation.record_checkpoints import evidence
 from tests.domain.world import World, at_step, schedule
 
@@ -52,18 +53,33 @@ def test_there_is_a_checkpoint_of_each_kind_of_each_release() -> None:
 def test_a_checkpoint_of_each_release_goes_on_with_the_same_evidence(case: dict[str, Any]) -> None:
     evaluation = restored(case["status"])
     assert evaluation.lost is None
-    assert evidence(case["status"], evaluation) == case["evidence"]
+    now, then = evidence(case["status"], evaluation), case["evidence"]
+    for when in ("slos", "afterOneTick"):
+        for slo, before in zip(now.pop(when), then[when], strict=True):
+            proven, was_proven = slo.pop("logE"), before["logE"]
+            assert slo == {key: value for key, value in before.items() if key != "logE"}
+            assert proven["passing"] == was_proven["passing"]
+            for test in ("absolute", "relative"):
+                # it was staked otherwise: what is known counts for a fifth less, and what was not staked not at all
+                least, most = log(max(1e-9, 0.8 - 0.5 * exp(-was_proven[test]))), log1p(0.031 * exp(-was_proven[test]))
+                assert least - 1e-4 <= proven[test] - was_proven[test] <= most + 1e-4
+    assert now == {key: value for key, value in then.items() if key in now}
 
 
 @pytest.mark.parametrize("case", RELEASED.values(), ids=RELEASED)
-def test_what_is_written_from_it_is_what_the_oldest_release_reads(case: dict[str, Any]) -> None:
-    # the same members in the same order: until a newer version is written, going back loses nothing either
+def test_what_is_written_from_it_begins_with_what_an_older_release_reads(case: dict[str, Any]) -> None:
+    # the same members in the same order, with others behind them: going back by one release loses nothing either
     state = case["status"]["analysisState"]
-    assert restored(case["status"]).checkpoint.split(".")[::2] == state.split(".")[::2]
+    assert restored(case["status"]).checkpoint.split(".")[:3:2] == state.split(".")[:3:2]
     documents: list[Any] = []
     for text in (state, restored(case["status"]).checkpoint):
         repacked(text, documents.append)
-    assert documents[0] == documents[1]
+    before, after = documents
+    assert before[:5] == after[:5]
+    for former, row in zip(before[5], after[5], strict=True):
+        for place in (1, 2):
+            assert row[place] == pytest.approx([bet + log(0.8) for bet in former[place]])
+        assert [former[0], *former[4:]] == [row[0], *row[4:]]
 
 
 def more(document: list[Any]) -> None:
@@ -75,12 +91,18 @@ def more(document: list[Any]) -> None:
 
 @pytest.mark.parametrize("case", RELEASED.values(), ids=RELEASED)
 def test_members_and_parts_of_a_newer_release_are_left_alone(case: dict[str, Any]) -> None:
-    version, text, resume = repacked(case["status"]["analysisState"], more).split(".")
+    ours = restored(case["status"])
+    version, text, resume, additions = repacked(ours.checkpoint, more).split(".")
     resumes = [*json.loads(base64.b64decode(resume)), "more"]
-    added = base64.b64encode(json.dumps(resumes).encode()).decode()
-    evaluation = restored(case["status"], f"{version}.{text}.{added}.bW9yZQ==")
+    rows, *others = json.loads(zlib.decompress(base64.b64decode(additions)))
+    newer = [[[*row, {"of": "tomorrow"}] for row in rows], *others, "more"]
+    parts = [
+        base64.b64encode(json.dumps(resumes).encode()).decode(),
+        base64.b64encode(zlib.compress(json.dumps(newer).encode())).decode(),
+    ]
+    evaluation = restored(case["status"], ".".join([version, text, *parts, "bW9yZQ=="]))
     assert evaluation.lost is None
-    assert evidence(case["status"], evaluation) == case["evidence"]
+    assert evidence(case["status"], evaluation) == evidence(case["status"], ours)
 
 
 def refingerprinted(digest: str) -> Callable[[list[Any]], None]:

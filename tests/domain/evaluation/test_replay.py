@@ -16,6 +16,7 @@ from ingress_canary.domain.metrics.counter_state import CounterState, Sample
 from ingress_canary.domain.metrics.counting import CounterBook
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
+from ingress_canary.domain.slo.checkpoint.checkpoint import encode
 from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule
 
 LONG = schedule(steps=[{"weight": 20, "bake": "10h"}, {"weight": 50, "bake": "10h"}])
@@ -70,7 +71,7 @@ class Remembering:
         return (
             [
                 # the starting point of a restart is a reading that adds nothing, and others may come a little earlier
-                (track.total, track.step, track.absolute, track.relative, [one[1:] for one in track.looks if one.m])
+                (track.total, track.step, track.absolute, track.relative, track.recent.now[1:])
                 for track in analysis.tracks
             ],
             analysis.verdicts,
@@ -197,9 +198,9 @@ def test_a_half_hour_of_history_takes_the_place_of_the_warm_up_and_sets_phi() ->
     world.now += timedelta(seconds=INTERVAL)
     world.pass_(world.read()._replace(past=past))
     assert world.status.reason != "WarmingUp"
-    assert world.evaluation.analysis.tracks[0].phi > 5
     world.settle()
     assert world.status.step is not None
+    assert world.evaluation.analysis.tracks[0].phi > 5
     assert instants(world.evaluation, world.now, INTERVAL) == ()
 
 
@@ -309,8 +310,8 @@ def test_every_request_counts_once_wherever_the_daemon_dies(
     if many:  # too many processes to be distinguished
         resume = Resume.of(text.book, text.settled_from)
         assert resume is not None
-        analysis = checkpoint.rpartition(".")[0]
-        checkpoint = f"{analysis}.{Resume(resume.settled_from, {ANYONE: max(resume.counted.values())}).encode()}"
+        newest = Resume(resume.settled_from, {ANYONE: max(resume.counted.values())})
+        checkpoint = encode(text.analysis, newest.encode())
     world.status = stored.model_copy(update={"analysis_state": checkpoint})
     world.crash()
     world.now += timedelta(seconds=INTERVAL * gone + 3)

@@ -17,8 +17,9 @@ from ingress_canary.api.rollout import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts
-from ingress_canary.domain.slo.analysis import Analysis, Objective, Plan
-from ingress_canary.domain.slo.checkpoint import VERSION, Unusable, decode, encode
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Objective, Plan
+from ingress_canary.domain.slo.checkpoint.checkpoint import VERSION, Unusable, decode, encode
+from ingress_canary.domain.slo.recent import Recent
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound
 
@@ -44,7 +45,8 @@ def plan(
 def fed(analysis: Analysis, *looks: Counts, start: datetime = BEGIN) -> Analysis:
     """Tick the only SLO's counts, ten seconds apart."""
     for number, look in enumerate(looks):
-        analysis = analysis.tick(start + number * TICK, {"availability": look}, Counts(look[0], 0, look[2], 0))
+        requests = Counts(look[0], 0, look[2], 0)
+        analysis = analysis.tick(start + number * TICK, AnalysisTick({"availability": look}, requests))
     return analysis
 
 
@@ -90,7 +92,8 @@ def watching(*values: float | str, calibrated: bool = True) -> Analysis:
     analysis = Analysis.of(made).enter_step(1)
     for number, value in enumerate(values):
         counts = {"availability": Counts(1000, 0, 900, 0)}
-        analysis = analysis.tick(BEGIN + number * timedelta(minutes=1), counts, values={"load": value})
+        tick = AnalysisTick(counts, values={"load": value})
+        analysis = analysis.tick(BEGIN + number * timedelta(minutes=1), tick)
     return analysis
 
 
@@ -199,7 +202,7 @@ def test_a_regression_hidden_by_earlier_steps_is_reported_with_the_numbers_of_it
 
 def test_data_that_are_missing_are_named_and_change_no_counts() -> None:
     before = fed(at_step(slos=("availability",)), *[HEALTHY] * 4)
-    after = before.tick(BEGIN + 4 * TICK, {"availability": "10.0.0.7: timed out"})
+    after = before.tick(BEGIN + 4 * TICK, AnalysisTick({"availability": "10.0.0.7: timed out"}))
     assert after.without_data == ("availability",)
     assert not after.proven
     assert not after.unopposed
@@ -211,7 +214,7 @@ def test_data_that_are_missing_are_named_and_change_no_counts() -> None:
 def test_one_slo_without_data_keeps_the_others_verdicts() -> None:
     analysis = at_step(slos=("availability", "latency"))
     for number in range(6):
-        analysis = analysis.tick(BEGIN + number * TICK, {"availability": HEALTHY})
+        analysis = analysis.tick(BEGIN + number * TICK, AnalysisTick({"availability": HEALTHY}))
     assert analysis.verdicts == (Verdict.PASS, Verdict.NO_DATA)
     assert analysis.statuses[1].message == "no data: nothing was read for this SLO"
 
@@ -226,33 +229,34 @@ def test_impossible_counts_are_no_data(counts: Counts) -> None:
 
 
 def test_what_was_proven_stays_proven_while_the_source_is_silent() -> None:
-    analysis = fed(at_step(), BROKEN).tick(BEGIN + TICK, {"availability": "timed out"})
+    analysis = fed(at_step(), BROKEN).tick(BEGIN + TICK, AnalysisTick({"availability": "timed out"}))
     assert analysis.failed == ("availability",)
 
 
 def test_the_scatter_of_stables_errors_before_the_canary_weakens_the_evidence() -> None:
     calm, bursty = Analysis.of(plan()), Analysis.of(plan())
     for number in range(30):
-        calm = calm.warm({"availability": Counts(m=1000, f=2)})
-        bursty = bursty.warm({"availability": Counts(m=1000, f=60 if number % 15 == 0 else 0)})
-    bursty = bursty.warm({"availability": "timed out"})
-    assert calm.tracks[0].phi == 1
-    assert bursty.tracks[0].phi > 10
+        at = BEGIN + (number - 30) * TICK
+        calm = calm.warm(at, {"availability": Counts(m=1000, f=2)})
+        bursty = bursty.warm(at, {"availability": Counts(m=1000, f=60 if number % 15 == 0 else 0)})
+    bursty = bursty.warm(BEGIN, {"availability": "timed out"})
     assert fed(calm.enter_step(1), Counts(100, 8, 900, 0)).failed
     begun = bursty.enter_step(1)
+    assert begun.tracks[0].phi > 10
     assert not fed(begun, Counts(100, 8, 900, 0)).failed
-    assert begun.warm({"availability": Counts(m=1000, f=500)}) is begun
+    assert begun.warm(BEGIN, {"availability": Counts(m=1000, f=500)}) is begun
 
 
 def test_evidence_begins_anew_at_the_same_step_when_stable_changed() -> None:
     analysis = Analysis.of(plan())
-    for bad in (0, 50, 0, 40):
-        analysis = analysis.warm({"availability": Counts(m=1000, f=bad)})
+    for number, bad in enumerate((0, 50, 0, 40, 0, 0, 50, 0)):
+        analysis = analysis.warm(BEGIN + (number - 8) * TICK, {"availability": Counts(m=1000, f=bad)})
     fresh = analysis.enter_step(2)
     failed = fed(fresh, *[Counts(1000, 900, 900, 0)] * 3)
     assert failed.first_fail_at is not None
     anew = failed.restart_evidence()
-    assert anew == fresh
+    # how its errors scatter was learnt from both, how many there are is the new one's alone to show
+    assert anew.tracks[0] == replace(fresh.tracks[0], recent=Recent(), dispersion=anew.tracks[0].dispersion)
     assert anew.tracks[0].phi > 1
 
 
@@ -279,11 +283,11 @@ TWO_SLOS = plan(slos=("availability", "latency"))
 def lived(life: Life) -> Analysis:
     warm, moves = life
     analysis = Analysis.of(TWO_SLOS)
-    for look in warm:
-        analysis = analysis.warm(look)
+    for number, look in enumerate(warm):
+        analysis = analysis.warm(BEGIN + (number - len(warm)) * TICK, look)
     for number, (step, look) in enumerate(moves):
         analysis = analysis if analysis.step == step else analysis.enter_step(step)
-        analysis = analysis.tick(BEGIN + number * TICK, look, Counts(3, 0, 4, 0))
+        analysis = analysis.tick(BEGIN + number * TICK, AnalysisTick(look, Counts(3, 0, 4, 0), age=100.0 * number))
     return analysis
 
 
@@ -294,7 +298,7 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: 
     assert isinstance(after, Analysis)
     assert encode(after) == encode(before)
     if before.step:
-        one, other = (analysis.tick(BEGIN + timedelta(hours=1), look) for analysis in (before, after))
+        one, other = (analysis.tick(BEGIN + timedelta(hours=1), AnalysisTick(look)) for analysis in (before, after))
         assert one.verdicts == other.verdicts
         assert [status.log_e for status in one.statuses] == [status.log_e for status in other.statuses]
         assert (one.first_fail_at, one.step) == (other.first_fail_at, other.step)
@@ -317,30 +321,54 @@ def test_the_checkpoint_of_eight_steps_and_two_slos_is_small() -> None:
             analysis = analysis.enter_step(number // 180 + 1)
         looks = {name: Counts(*map(int, rng.binomial([100, 2, 900, 2], 0.5))) for name in ("availability", "latency")}
         looks = {name: look._replace(e=min(look.e, look.n)) for name, look in looks.items()}
-        analysis = analysis.tick(BEGIN + number * TICK, looks)
+        analysis = analysis.tick(BEGIN + number * TICK, AnalysisTick(looks))
     assert len(encode(analysis)) < 3000
 
 
-GOOD = json.loads(zlib.decompress(base64.b64decode(encode(lived(([], [(2, {"availability": BROKEN})]))).split(".")[1])))
+def unpacked(part: str) -> Any:
+    return json.loads(zlib.decompress(base64.b64decode(part)))
 
 
-def packed(document: object) -> str:
+GOOD_TEXT = encode(lived(([], [(2, {"availability": BROKEN})])))
+GOOD, GOOD_ADDITIONS = unpacked(GOOD_TEXT.split(".")[1]), unpacked(GOOD_TEXT.split(".")[3])
+
+
+def part_of(document: object) -> str:
     text = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return f"{VERSION}.{base64.b64encode(zlib.compress(text)).decode()}"
+    return base64.b64encode(zlib.compress(text)).decode()
 
 
-def changed(path: tuple[int, ...], value: object) -> str:
-    """The good checkpoint with one member replaced."""
-    document = json.loads(json.dumps(GOOD))
+def packed(document: object, additions: object = GOOD_ADDITIONS) -> str:
+    return f"{VERSION}.{part_of(document)}..{part_of(additions)}"
+
+
+def replaced(document: Any, path: tuple[int, ...], value: object) -> Any:
+    """The document with one member replaced."""
+    copy = json.loads(json.dumps(document))
     *parents, last = path
-    at = document
+    at = copy
     for parent in parents:
         at = at[parent]
     at[last] = value
-    return packed(document)
+    return copy
 
 
-TRACK = (5, 0)
+def changed(path: tuple[int, ...], value: object) -> str:
+    """The good checkpoint with one member of what the first release had replaced."""
+    return packed(replaced(GOOD, path, value))
+
+
+def former(path: tuple[int, ...], value: object) -> str:
+    """A checkpoint of the first release with one member replaced."""
+    return f"{VERSION}.{part_of(replaced(GOOD, path, value))}"
+
+
+def added(path: tuple[int, ...], value: object) -> str:
+    """The good checkpoint with one member of its additions replaced."""
+    return packed(GOOD, replaced(GOOD_ADDITIONS, path, value))
+
+
+TRACK, MORE = (5, 0), (0, 0)
 BAD_CHECKPOINTS = {
     "not of a text": changed((0,), 5),
     "not base64": "v1.???",
@@ -352,7 +380,7 @@ BAD_CHECKPOINTS = {
     "too deep": packed(b"[" * 100_000),
     "too large": packed(b"[" + b" " * 2**23 + b"]"),
     "an object": packed({}),
-    "too short": packed(GOOD[:-1]),
+    "too short": packed(GOOD[:5]),
     "no step": changed((1,), None),
     "a step below 0": changed((1,), -1),
     "a step beyond the last": changed((1,), 4),
@@ -375,9 +403,25 @@ BAD_CHECKPOINTS = {
     "more bad of stable than all": changed((*TRACK, 4), [1, 1, 0, 1]),
     "more in the step than in all": changed((*TRACK, 5), [10**9, 0, 0, 0]),
     "huge counts": changed((*TRACK, 4), [10**4000, 0, 0, 0]),
-    "looks that are no list": changed((*TRACK, 7), "look"),
-    "a look that is no list": changed((*TRACK, 7), ["look"]),
-    "a look too short": changed((*TRACK, 7), [[1.0]]),
+    "looks that are no list": former((*TRACK, 7), "look"),
+    "a look that is no list": former((*TRACK, 7), ["look"]),
+    "a look too short": former((*TRACK, 7), [[1.0]]),
+    "looks of another minute": changed((*TRACK, 7), []),
+    "stakes of text": added((*MORE, 0, 0), "1"),
+    "a guard too short": added((*MORE, 1), [1, []]),
+    "ticks of stable without their errors": added((*MORE, 2, 1), [1, 2, 3]),
+    "ticks of stable below 0": added((*MORE, 2), [[-1], [0], None, 0.0, 0]),
+    "an incident of one number": added((*MORE, 3), 5),
+    "no earlier mark": added((*MORE, 4), [[60], [], [], [[0, 0]]]),
+    "no window": added((*MORE, 4, 3), []),
+    "marks without instants": added((*MORE, 4, 1), []),
+    "a mark too short": added((*MORE, 4, 2), [[1]]),
+    "marks that are no list": added((*MORE, 4), [5, 6, 7, 8]),
+    "marks of other requests than all": added((*MORE, 4, 0), [61]),
+    "a window of single numbers": added((*MORE, 4, 3), [5]),
+    "raised at no instant": added((1,), "soon"),
+    "additions of another number": added((0,), []),
+    "additions that are no base64": packed(GOOD) + "?",
 }
 
 
@@ -428,14 +472,15 @@ def test_no_text_whatever_raises(text: str) -> None:
 
 
 PATHS = st.sampled_from(
-    [(i,) for i in range(1, 6)] + [(5, 0, i) for i in range(8)] + [(5, 1, i, 0) for i in (1, 2, 3, 4, 5)]
+    [(i,) for i in range(1, 6)] + [(5, 0, i) for i in range(8)] + [(5, 1, i, 0) for i in range(1, 6)]
 )
+MORE_PATHS = st.sampled_from([(0,), (1,)] + [(0, 0, i) for i in range(6)] + [(0, 1, i, 0) for i in range(5)])
 
 
-@given(PATHS, JSON)
-def test_a_tampered_checkpoint_raises_nothing_then_or_later(path: tuple[int, ...], value: object) -> None:
-    analysis = decode(changed(path, value), TWO_SLOS)
+@given(st.builds(changed, PATHS, JSON) | st.builds(former, PATHS, JSON) | st.builds(added, MORE_PATHS, JSON))
+def test_a_tampered_checkpoint_raises_nothing_then_or_later(text: str) -> None:
+    analysis = decode(text, TWO_SLOS)
     if isinstance(analysis, Analysis):
-        analysis = analysis.enter_step(3).tick(BEGIN, {"availability": BROKEN, "latency": HEALTHY})
+        analysis = analysis.enter_step(3).tick(BEGIN, AnalysisTick({"availability": BROKEN, "latency": HEALTHY}))
         assert len(analysis.statuses) == 2
         assert isinstance(decode(encode(analysis), TWO_SLOS), Analysis)

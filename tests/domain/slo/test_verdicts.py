@@ -1,6 +1,6 @@
 """What a verdict asks for, and what it tells a person."""
 
-from math import log
+from math import inf, log
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from ingress_canary.api.rollout import LogE, RequestTally, Verdict
 from ingress_canary.api.units import format_percent
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import format_e_value
-from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 from ingress_canary.domain.slo.verdicts import SloEvidence, describe, judge, slo_status, unopposed
 
 DESIGN = Design(0.01, slos=2, steps=3)
@@ -62,6 +62,22 @@ VERDICTS = {
         evidence(relative=log(401), total=HARDLY_WORSE, step=Counts(100, 100)),
         Verdict.INCONCLUSIVE,
     ),
+    "relative proof of late": (
+        evidence(relative=log(401), total=HARDLY_WORSE, step=HARDLY_WORSE, recent=WORSE),
+        Verdict.FAIL,
+    ),
+    "absolute proof that stable's few requests do not support": (
+        evidence(absolute=log(401), opposed=True, relative=log(9.99)),
+        Verdict.INCONCLUSIVE,
+    ),
+    "absolute proof that stable's few requests support": (
+        evidence(absolute=log(401), opposed=True, relative=log(10)),
+        Verdict.FAIL,
+    ),
+    "the guard needs no support": (evidence(absolute=log(402), guard=log(401), opposed=True), Verdict.FAIL),
+    "settling": (evidence(settles_in=0.1), Verdict.INCONCLUSIVE),
+    "not applied yet": (evidence(settles_in=inf), Verdict.INCONCLUSIVE),
+    "proven while settling": (evidence(guard=log(401), absolute=log(402), settles_in=10.0), Verdict.FAIL),
 }
 
 
@@ -189,6 +205,44 @@ SENTENCES = {
         None,
         "enough was seen to pass, and fresh evidence is missing",
     ),
+    "bursts": (
+        evidence(step=Counts(90, 0, 900, 1), passing=0.5, phi=4.6),
+        None,
+        (
+            "needs about 1,656 more canary requests without errors (90 of 1,746 seen), to be proven better than 1% "
+            "allowed; each request counts for 1/4.6, because stable's errors come in bursts"
+        ),
+    ),
+    "an incident that is over": (
+        evidence(step=Counts(400, 30, 900, 70), passing=0.5, incident=SharedIncident(150, 30, over=True)),
+        None,
+        (
+            "canary 7.5% bad (30 of 400) in this step needs about 208 more requests like these, "
+            "to be proven better than 1% allowed"
+        ),
+    ),
+    "unsupported": (
+        evidence(absolute=log(500), opposed=True, relative=log(4), total=Counts(300, 9, 90, 1)),
+        None,
+        (
+            "canary 3% bad (9 of 300) is worse than 1% allowed, and stable has few requests to show it for itself; "
+            "it fails once the evidence that it is worse than stable reaches E=10 (now 4)"
+        ),
+    ),
+    "mostly bad while settling": (
+        evidence(guard=log(500), absolute=log(501), settling=Counts(20, 19), settles_in=100.0),
+        None,
+        (
+            "canary 95% bad (19 of 20) while the step settles is worse than the half that a cold start may explain; "
+            "E=500 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "settling": (
+        evidence(settles_in=99.2),
+        None,
+        "a cold start may still show for 1m40s: until then only a canary that is mostly bad fails",
+    ),
+    "not applied": (evidence(settles_in=inf), None, "the weight of this step is not applied yet"),
 }
 
 
@@ -270,7 +324,17 @@ SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1],
 
 @given(
     st.builds(
-        SloEvidence, SIDES, SIDES, st.floats(1, 1e3), LOGS, LOGS, LOGS, st.booleans(), st.sampled_from(["", "gone"])
+        SloEvidence,
+        SIDES,
+        SIDES,
+        st.floats(1, 1e3),
+        LOGS,
+        LOGS,
+        LOGS,
+        st.booleans(),
+        st.sampled_from(["", "gone"]),
+        settles_in=st.just(inf) | st.floats(0, 1e6),
+        guard=st.just(-inf) | LOGS,
     ),
     st.integers(0, 10**9),
     st.none() | st.floats(0, 1e6),
@@ -286,7 +350,8 @@ def test_a_pass_and_a_proof_against_it_never_meet_and_every_verdict_has_a_senten
         assert max(seen.absolute, seen.relative) < log(10) <= design.log_fail + 1e-12
         assert seen.step.n >= min_requests
         assert seen.fresh
-    if seen.absolute >= design.log_fail:
+        assert not seen.settles_in
+    if seen.absolute >= design.log_fail and not (seen.opposed and seen.relative < log(10)):
         assert verdict is Verdict.FAIL
     got = slo_status("slo", verdict, seen, describe(design, seen, min_requests, rate))
     assert got.message

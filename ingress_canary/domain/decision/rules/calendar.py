@@ -44,7 +44,7 @@ def _needed(seen: Observation, onto: int) -> timedelta:
     windows, walk = seen.schedule.spec.windows, seen.schedule.walk
     if windows is None or not windows.finish_in_window or onto > len(walk):
         return timedelta(0)
-    return timedelta(seconds=walk.at(onto).bake) + seen.schedule.spec.analysis.settle
+    return seen.schedule.spec.least_time(walk.at(onto).bake)
 
 
 def _next(seen: Observation, calendar: Calendar, now: datetime, onto: int) -> Message:
