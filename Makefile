@@ -122,8 +122,12 @@ bench-gates: $(RUN) ## what judging 1,000 rollouts costs at a tick, and a simula
 	@$(BIN)/python scripts/bench_gates.py
 
 .PHONY: bench-cli
-bench-cli: $(STAMP) ## what commands cost in CPU, beside another checkout (ARGS="--baseline TREE")
+bench-cli: $(TEST) ## what commands cost in CPU, beside another checkout (ARGS="--baseline TREE")
 	@$(BIN)/python scripts/bench_cli.py $(ARGS)
+
+.PHONY: judge
+judge: $(TEST) ## how well a canary is judged: writes docs/reference/judgement.md (ARGS="--runs 2000" for a night)
+	@$(BIN)/python -m tests.judgement $(ARGS) > .judgement.md && mv .judgement.md docs/reference/judgement.md
 
 .PHONY: ci
 ci: check docs coverage test-slow ## what CI runs
