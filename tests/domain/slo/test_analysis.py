@@ -477,6 +477,16 @@ PATHS = st.sampled_from(
 MORE_PATHS = st.sampled_from([(0,), (1,)] + [(0, 0, i) for i in range(6)] + [(0, 1, i, 0) for i in range(5)])
 
 
+@pytest.mark.parametrize("text", [former((5, 0, 7), []), former((5, 0, 6), 0)])
+def test_a_former_checkpoint_of_which_a_part_is_gone_is_stored_and_read_again(text: str) -> None:
+    analysis = decode(text, TWO_SLOS)
+    assert isinstance(analysis, Analysis)
+    assert analysis.tracks[0].recent.now.n == analysis.tracks[0].total.n
+    again = decode(encode(fed(analysis, HEALTHY)), TWO_SLOS)
+    assert isinstance(again, Analysis)
+    assert again.tracks[0].total.n == analysis.tracks[0].total.n + HEALTHY.n
+
+
 @given(st.builds(changed, PATHS, JSON) | st.builds(former, PATHS, JSON) | st.builds(added, MORE_PATHS, JSON))
 def test_a_tampered_checkpoint_raises_nothing_then_or_later(text: str) -> None:
     analysis = decode(text, TWO_SLOS)

@@ -50,7 +50,7 @@ def recent_of_ticks(ticks: object, total: Counts) -> Recent:
     """Return what a row of the first release knows of the last minutes."""
     known = [integers(listed(tick, 4)[1:], 3) for tick in listed(ticks)]
     if not known:
-        return Recent()
+        return Recent(earlier=(Mark(-inf, *total),))
     n, m, f = (sum(counts) for counts in zip(*known, strict=True))
     # how many of the canary's were bad in each tick it did not keep
     minute = _minute(ticks, [0] * len(known), Mark(0, total.n - n, total.e, total.m - m, total.f - f))
