@@ -45,6 +45,13 @@ def implausible_counts(counts: Counts) -> str | None:
     return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
 
 
+def _present(recent: Recent, m: int, f: int) -> float:
+    """Return stable's present ratio of bad requests: of the last minute, or of this tick when that is more."""
+    # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
+    minute = recent.last_minute
+    return max(ratio(minute.f, minute.m), ratio(f, m))
+
+
 @dataclass
 class Accumulator:
     """The accumulated evidence of one SLO. Without slots, so that its E-values are cached once a tick."""
@@ -114,8 +121,10 @@ class Accumulator:
         n, e, m, f = counts
         stable, guard = Counts(m=m, f=f), self.guard
         recent = self.recent.plus(at, stable, self.design.known_requests)
-        if settles_in < inf and n and guard.bets and (self._null(recent, m, f) or 1.0) < GUARD_NULL:
-            guard = guard.plus(n, e, self.phi)
+        if settles_in < inf and n and guard.bets:
+            null = self.design.null(max(_present(recent, m, f), recent.lasting))
+            if null is not None and null < GUARD_NULL:
+                guard = guard.plus(n, e, self.phi)
         return replace(
             self, guard=guard, dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True,
             settles_in=settles_in, missing="",
@@ -126,15 +135,14 @@ class Accumulator:
         n, e, m, f = counts
         design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
         recent = self.recent.plus(at, counts, design.known_requests)
+        present = _present(recent, m, f)
         if n:
-            null = self._null(recent, m, f)
+            null = design.null(max(present, recent.lasting))
             # in a total outage no canary can be worse
             if null is not None:
                 absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative and n and m and e + f:
             against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
-        minute = recent.last_minute
-        ill = design.rho * max(ratio(minute.f, minute.m), ratio(f, m)) >= design.theta
         dispersion = self.dispersion
         if not dispersion.fixed:
             dispersion = dispersion.plus(at, m, f)
@@ -150,19 +158,13 @@ class Accumulator:
             dispersion=dispersion,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
-            incident=self.incident.plus(counts, ill=ill),
+            incident=self.incident.plus(counts, ill=design.rho * present >= design.theta),
             ticks=self.ticks + 1,
             recent=recent,
             fresh=True,
             settles_in=0.0,
             opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
-
-    def _null(self, recent: Recent, m: int, f: int) -> float | None:
-        """Return theta_t: what stable's last minute, this tick and its lasting ratio still accept of the canary."""
-        # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
-        minute = recent.last_minute
-        return self.design.null(max(ratio(minute.f, minute.m), ratio(f, m), recent.lasting))
 
     @cached_property
     def evidence(self) -> SloEvidence:

@@ -69,12 +69,15 @@ class Dispersion(NamedTuple):
     """When the newest entry began, in seconds of the epoch."""
     known: float = 0.0
     """Seconds that the entries before the newest one span."""
-    phi: float = 1.0
-    """As it was last measured."""
     sums: ErrorSums = ErrorSums()
     """Of the ticks that phi was last measured on."""
     before: int = 0
     """Entries from before the canary had traffic; 0 until it has."""
+
+    @property
+    def phi(self) -> float:
+        """As it was last measured."""
+        return self.sums.phi
 
     @property
     def fixed(self) -> bool:
@@ -108,8 +111,8 @@ class Dispersion(NamedTuple):
             return Dispersion(known=LEARNT)
         sums = _sums(self.requests, self.bad, before)
         if self.fixed:
-            return Dispersion(known=self.known, phi=sums.phi, sums=sums)
-        return self._replace(phi=sums.phi, sums=sums, before=before)
+            return Dispersion(known=self.known, sums=sums)
+        return self._replace(sums=sums, before=before)
 
 
 def _sums(requests: Sequence[int], bad: Sequence[int], before: int) -> ErrorSums:

@@ -29,8 +29,6 @@ FIRST, STEPS, TICKS, GUARD = 0.6, 0.2, 0.17, 0.03
 BET_TICKS, DELAY = 60_480, 30
 """Ticks at which a stake is placed, and by how many of them the stakes are delayed: C / (k + 30) at the k-th."""
 TICK_SHARE = TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
-NEGLIGIBLE = 40.0
-"""Difference of logarithms beyond which the smaller one's number is lost in the larger one's last digit."""
 GUARD_NULL = 0.5
 """Share of bad requests that is accepted of a canary while it settles."""
 GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
@@ -63,18 +61,6 @@ class Factors(NamedTuple):
         """Return the increment by ``bad`` of ``total`` requests, for each alternative."""
         worse, better = bad / phi, (total - bad) / phi
         return [worse * x + better * y for x, y in zip(self.bad, self.good, strict=True)]
-
-
-def _shifts_from(theta: float) -> list[float]:
-    """Return by how much the log odds of a test's alternatives lie above those of its null."""
-    return geomspace(0.25, logit(0.99) - logit(theta), GRID)
-
-
-def _factors_against(null: float, shifts: Sequence[float]) -> Factors:
-    """Return the factors of alternatives that lie above a null ratio of bad requests."""
-    worse, better, base = log(null), log1p(-null), logit(null)
-    odds = [base + shift for shift in shifts]
-    return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
 
 
 _AGAINST_HALF = Factors(
@@ -150,11 +136,16 @@ class Design:
 
     @cached_property
     def _shifts(self) -> list[float]:
-        return _shifts_from(self.theta)
+        return geomspace(0.25, logit(0.99) - logit(self.theta), GRID)
 
     @cached_property
     def _against_theta(self) -> Factors:
-        return _factors_against(self.theta, self._shifts)
+        return self._against(self.theta)
+
+    def _against(self, null: float) -> Factors:
+        worse, better, base = log(null), log1p(-null), logit(null)
+        odds = [base + shift for shift in self._shifts]
+        return Factors([-log1p(exp(-x)) - worse for x in odds], [-log1p(exp(x)) - better for x in odds])
 
     def null(self, stable: float) -> float | None:
         """Return theta_t: theta, or rho times stable's present ratio of bad requests when that is more.
@@ -168,7 +159,7 @@ class Design:
 
     def absolute_steps(self, null: float, n: int, e: int, phi: float) -> list[float]:
         """Return the increments of each A_j by a tick with canary ``e`` of ``n``, tested against ``null`` (theta_t)."""
-        factors = self._against_theta if null == self.theta else _factors_against(null, self._shifts)
+        factors = self._against_theta if null == self.theta else self._against(null)
         return factors.steps(n, e, phi)
 
     def relative_steps(self, n: int, e: int, m: int, f: int, phi: float) -> list[float]:
@@ -261,7 +252,7 @@ class Wealth(NamedTuple):
 
     def plus(self, increments: Sequence[float]) -> Self:
         """Return the wealth after one more tick, whose own copy begins before it."""
-        bets = _added(self.bets, tick_stake(self.ticks + 1)) if self.ticks < BET_TICKS else self.bets
+        bets = _added(self.bets, _tick_stake(self.ticks + 1)) if self.ticks < BET_TICKS else self.bets
         after = [bet + step for bet, step in zip(bets, increments, strict=True)]
         return type(self)(after, self.begun, self.steps, self.ticks + 1)
 
@@ -315,7 +306,7 @@ class Guard(NamedTuple):
         return self.of(bets, self.begun, self.n + n, self.e + e)
 
 
-def tick_stake(tick: int) -> float:
+def _tick_stake(tick: int) -> float:
     """Return ln of what the copy that begins at a tick, from 1, stakes on each alternative."""
     return log(TICK_SHARE / (tick + DELAY) / GRID)
 
@@ -326,9 +317,9 @@ def _added(bets: Sequence[float], stake: float) -> list[float]:
 
 
 def log_add(one: float, other: float) -> float:
-    """Return ln of the sum of exp(one) and exp(other)."""
+    """Return ln of the sum of exp(one) and exp(other), of which one at most is minus infinity."""
     low, high = (one, other) if one < other else (other, one)
-    return high + log1p(exp(low - high)) if high - low < NEGLIGIBLE else high
+    return high + log1p(exp(low - high))
 
 
 def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:

@@ -4,7 +4,7 @@ The first release kept the ticks of the last minute without the canary's bad req
 they were, and what is known besides is stored behind them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import inf
 from typing import Any
@@ -69,10 +69,9 @@ def _minute(ticks: object, bad: Sequence[int], base: Mark) -> tuple[Mark, ...]:
     return tuple(minute)
 
 
-def _differences(rows: Iterable[Sequence[int]]) -> list[list[int]]:
+def _differences(rows: Sequence[Sequence[int]]) -> list[list[int]]:
     """Return the first row, and of each other one the difference to the one before."""
-    first, *others = rows
-    return [list(first), *([y - x for x, y in zip(a, b, strict=True)] for a, b in pairwise([first, *others]))]
+    return [list(rows[0]), *([y - x for x, y in zip(a, b, strict=True)] for a, b in pairwise(rows))]
 
 
 def _sums(rows: object, width: int) -> list[list[int]]:

@@ -70,7 +70,7 @@ def accumulator_of(row: object, additions: object, design: Design, step: int) ->
         design,
         Wealth(floats(absolute, GRID), steps, design.steps),
         Wealth(floats(relative, GRID), steps, design.steps),
-        dispersion=_measured(ErrorSums(*integers(sums, 6, LARGEST_SQUARE))),
+        dispersion=Dispersion(sums=ErrorSums(*integers(sums, 6, LARGEST_SQUARE))),
         total=whole,
         step=part,
         ticks=number,
@@ -120,10 +120,6 @@ def _of_first_release(accumulator: Accumulator, ticks: object, step: int) -> Acc
         dispersion=accumulator.dispersion._replace(known=LEARNT) if step else Dispersion(),
         recent=recent_of_ticks(ticks, accumulator.total),
     )
-
-
-def _measured(sums: ErrorSums) -> Dispersion:
-    return Dispersion(phi=sums.phi, sums=sums)
 
 
 def _counts(value: object) -> Counts:
