@@ -140,9 +140,7 @@ class KubeClient:
             headers = {"Accept": _JSON, "Content-Type": content_type, **await self._credentials(call)}
             answer = await self._session.request(
                 method,
-                f"{self._configuration.host}{path}?{urlencode(query)}"
-                if query
-                else f"{self._configuration.host}{path}",
+                configuration.host + path + (f"?{urlencode(query)}" if query else ""),
                 headers=headers,
                 data=None if body is None else json.dumps(body),
                 timeout=limits,
