@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     made = list[Row]()
-    for number, row in enumerate(rows(range(len(ALL)), given.runs, given.seed), 1):
+    for number, row in enumerate(rows(given.runs, given.seed), 1):
         made.append(row)
         sys.stderr.write(f"{number} of {len(ALL)}: {row.cell.name}: {row.answer.text}\n")
     sys.stdout.write(HEAD.format(runs=given.runs, seed=given.seed) + "".join(_lines(made)))

@@ -40,13 +40,16 @@ def play(cell: Cell, seed: int, runs: range) -> list[Judged]:
     return [cell.play(np.random.default_rng([seed, run])) for run in runs]
 
 
-def rows(places: Sequence[int], runs: int, seed: int) -> Iterator[Row]:
-    """Yield the rows of some cells, in their order, on every core."""
+def rows(runs: int, seed: int) -> Iterator[Row]:
+    """Yield the row of every cell, on every core; cells that ask of the same play have it played once."""
     parts = [range(first, min(first + 10, runs)) for first in range(0, runs, 10)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        waiting = [[pool.submit(_part, place, seed, part) for part in parts] for place in places]
-        for place, submitted in zip(places, waiting, strict=True):
-            yield row(ALL[place], [one for part in submitted for one in part.result()])
+        submitted = {
+            cell.play: [pool.submit(_part, place, seed, part) for part in parts]
+            for place, cell in {cell.play: (place, cell) for place, cell in enumerate(ALL)}.values()
+        }
+        for cell in ALL:
+            yield row(cell, [judged for part in submitted[cell.play] for judged in part.result()])
 
 
 def _part(place: int, seed: int, runs: range) -> list[Judged]:
