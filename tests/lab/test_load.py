@@ -73,30 +73,22 @@ async def test_400_requests_a_second_through_proxy_application_and_client_fit_in
         assert spent / tally.total < 0.8 / load.rate, "CPU seconds a request, whatever the machine does besides"
 
 
+def fifty_in_a_quarter(application: Application) -> Load:
+    """Return a load of 50 requests in a quarter of a second, one after the other or all at once."""
+    url = f"http://127.0.0.2:{application.port}"
+    return Load([url], HOST, rate=200, seconds=0.2525, arrivals=Arrivals.PACED, concurrency=50)
+
+
 async def test_it_ends_by_itself_after_its_time() -> None:
     async with Application(Profile("v1")) as application, asyncio.timeout(5):
-        load = Load(
-            [f"http://127.0.0.2:{application.port}"],
-            HOST,
-            rate=200,
-            seconds=0.2525,
-            arrivals=Arrivals.PACED,
-            concurrency=50,
-        )
+        load = fifty_in_a_quarter(application)
         assert (await load.run()).total == 50
         assert load.tally.dropped == 0
 
 
 async def test_arrivals_that_a_late_tick_finds_due_are_made_up_for_and_none_after_the_end() -> None:
     async with Application(Profile("v1")) as application, asyncio.timeout(5):
-        load = Load(
-            [f"http://127.0.0.2:{application.port}"],
-            HOST,
-            rate=200,
-            seconds=0.2525,
-            arrivals=Arrivals.PACED,
-            concurrency=50,
-        )
+        load = fifty_in_a_quarter(application)
         # the machine is busy with something else from before the end until long after it
         asyncio.get_running_loop().call_later(0.1, time.sleep, 0.5)
         assert (await load.run()).total == 50
