@@ -11,16 +11,9 @@ from math import inf
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.dispersion import Dispersion
 from ingress_canary.domain.slo.recent import Recent, ratio
-from ingress_canary.domain.slo.sequential_tests import (
-    GUARD_NULL,
-    NO_INCIDENT,
-    Design,
-    Guard,
-    SharedIncident,
-    Wealth,
-    log_add,
-)
+from ingress_canary.domain.slo.sequential_tests import NO_INCIDENT, Design, SharedIncident, log_add
 from ingress_canary.domain.slo.verdicts import SloEvidence
+from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard, Wealth
 
 OPPOSED_FROM = 50.0
 """Weight from which stable is the smaller side: with few requests of its own theta_t may be off."""

@@ -11,8 +11,8 @@ Turner, Ly and Gruenwald 2021 (E-variables for k samples).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil, exp, expm1, inf, log, log1p
-from typing import NamedTuple, Self
+from math import ceil, exp, expm1, log, log1p
+from typing import NamedTuple
 
 from ingress_canary.domain.metrics.samples import Counts
 
@@ -23,16 +23,6 @@ PASS_FACTORS = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 SMALLEST_THETA, LARGEST_THETA = 1e-9, 0.95
 LARGEST_WAIT = 10**12
 """Requests beyond which a proof is called out of reach."""
-
-FIRST, STEPS, TICKS, GUARD = 0.6, 0.2, 0.17, 0.03
-"""Shares of a fail test's initial wealth: bet at once, at the starts of steps, at each tick, and by the guard."""
-BET_TICKS, DELAY = 60_480, 30
-"""Ticks at which a stake is placed, and by how many of them the stakes are delayed: C / (k + 30) at the k-th."""
-TICK_SHARE = TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
-GUARD_NULL = 0.5
-"""Share of bad requests that is accepted of a canary while it settles."""
-GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
-"""Shares that the guard tests against it."""
 
 
 def logit(ratio: float) -> float:
@@ -61,12 +51,6 @@ class Factors(NamedTuple):
         """Return the increment by ``bad`` of ``total`` requests, for each alternative."""
         worse, better = bad / phi, (total - bad) / phi
         return [worse * x + better * y for x, y in zip(self.bad, self.good, strict=True)]
-
-
-_AGAINST_HALF = Factors(
-    [log(share / GUARD_NULL) for share in GUARD_ALTERNATIVES],
-    [log((1 - share) / (1 - GUARD_NULL)) for share in GUARD_ALTERNATIVES],
-)
 
 
 class SharedIncident(NamedTuple):
@@ -227,101 +211,6 @@ class Design:
         return enough
 
 
-class Wealth(NamedTuple):
-    """One fail test's wealth, spread over J alternatives: it begins at 1, and all that is ever staked adds up to 1.
-
-    Copies of the test begin at once, at each later step and at each tick, each with a stake of its own spread evenly
-    over the alternatives: good times before a regression do not hold up its proof. What lies on one alternative grows
-    by the same likelihood ratios whichever copy put it there, so one sum for each alternative is enough. What is not
-    staked yet is left out, which only lowers E.
-    """
-
-    bets: Sequence[float]
-    """ln of what lies on each alternative."""
-    begun: int
-    """Steps whose copies have begun."""
-    steps: int
-    """K."""
-    ticks: int = 0
-    """Ticks at which a stake was placed."""
-
-    @classmethod
-    def of(cls, steps: int) -> Self:
-        """Return the initial wealth: the first copy's bets. With one step it has the stakes of the later ones too."""
-        return cls([log((FIRST if steps > 1 else FIRST + STEPS) / GRID)] * GRID, 1, steps)
-
-    def plus(self, increments: Sequence[float]) -> Self:
-        """Return the wealth after one more tick, whose own copy begins before it."""
-        bets = _added(self.bets, _tick_stake(self.ticks + 1)) if self.ticks < BET_TICKS else self.bets
-        after = [bet + step for bet, step in zip(bets, increments, strict=True)]
-        return type(self)(after, self.begun, self.steps, self.ticks + 1)
-
-    def begin(self, steps: int) -> Self:
-        """Return the wealth with the copies of so many steps begun; missing ones begin now."""
-        if steps <= self.begun:
-            return self
-        stake = log(STEPS * (steps - self.begun) / (self.steps - 1) / GRID)
-        return self._replace(bets=_added(self.bets, stake), begun=steps)
-
-    @property
-    def log_e(self) -> float:
-        """The E-value's natural logarithm."""
-        return log_sum_exp(self.bets)
-
-
-class Guard(NamedTuple):
-    """The account of the absolute test that bets while a step settles, against half of the canary's requests bad.
-
-    A cold start may make a healthy canary slow or faulty for a while; one that fails nearly everything need not be kept
-    for as long. A stake is placed at each step's start and bet on the ticks that settle.
-    """
-
-    bets: Sequence[float] = ()
-    """ln of what lies on each alternative; empty before the first step."""
-    begun: int = 0
-    """Steps for which a stake was placed."""
-    n: int = 0
-    """Canary requests while the present step settles."""
-    e: int = 0
-    """Bad ones of them."""
-    log_e: float = -inf
-    """The account's natural logarithm; minus infinity before the first step."""
-
-    @classmethod
-    def of(cls, bets: Sequence[float], begun: int, n: int, e: int) -> Self:
-        """Return the guard with these bets."""
-        return cls(bets, begun, n, e, log_sum_exp(bets) if bets else -inf)
-
-    def begin(self, step: int, steps: int) -> Self:
-        """Return the guard at a step's start, with the stakes of steps up to this one placed, of so many steps."""
-        if step <= self.begun:
-            return self._replace(n=0, e=0)
-        stake = log(GUARD * (step - self.begun) / steps / len(GUARD_ALTERNATIVES))
-        return self.of(_added(self.bets, stake) if self.bets else [stake] * len(GUARD_ALTERNATIVES), step, 0, 0)
-
-    def plus(self, n: int, e: int, phi: float) -> Self:
-        """Return the guard after a settling tick with canary ``e`` of ``n``."""
-        increments = _AGAINST_HALF.steps(n, e, phi)
-        bets = [bet + step for bet, step in zip(self.bets, increments, strict=True)]
-        return self.of(bets, self.begun, self.n + n, self.e + e)
-
-
-def _tick_stake(tick: int) -> float:
-    """Return ln of what the copy that begins at a tick, from 1, stakes on each alternative."""
-    return log(TICK_SHARE / (tick + DELAY) / GRID)
-
-
-def _added(bets: Sequence[float], stake: float) -> list[float]:
-    """Return bets with a stake added to each, all as logarithms."""
-    return [log_add(bet, stake) for bet in bets]
-
-
-def log_add(one: float, other: float) -> float:
-    """Return ln of the sum of exp(one) and exp(other), of which one at most is minus infinity."""
-    low, high = (one, other) if one < other else (other, one)
-    return high + log1p(exp(low - high))
-
-
 def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) -> float | None:
     """Return after how many increments the first of several sums reaches a threshold; None when none ever does."""
     return min(((threshold - sum_) / gain for sum_, gain in zip(have, gains, strict=True) if gain > 0), default=None)
@@ -336,3 +225,9 @@ def log_sum_exp(values: Sequence[float]) -> float:
 def log_mean_exp(values: Sequence[float]) -> float:
     """Return ln of the mean of exp(values)."""
     return log_sum_exp(values) - log(len(values))
+
+
+def log_add(one: float, other: float) -> float:
+    """Return ln of the sum of exp(one) and exp(other), of which one at most is minus infinity."""
+    low, high = (one, other) if one < other else (other, one)
+    return high + log1p(exp(low - high))

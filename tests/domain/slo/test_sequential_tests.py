@@ -14,16 +14,8 @@ from scipy.stats import beta as beta_distribution
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.dispersion import Dispersion
-from ingress_canary.domain.slo.sequential_tests import (
-    GRID,
-    LARGEST_THETA,
-    Design,
-    Guard,
-    Wealth,
-    geomspace,
-    log_mean_exp,
-    logit,
-)
+from ingress_canary.domain.slo.sequential_tests import GRID, LARGEST_THETA, Design, geomspace, log_mean_exp, logit
+from ingress_canary.domain.slo.wealth import Guard, Wealth
 
 COUNT = st.integers(0, 10**9)
 THETA = st.floats(1e-9, 0.5)

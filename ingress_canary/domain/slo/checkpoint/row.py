@@ -14,16 +14,8 @@ from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.checkpoint.marks import marks_of, recent_of, recent_of_ticks, ticks_of
 from ingress_canary.domain.slo.checkpoint.values import floats, integers, listed, seconds
 from ingress_canary.domain.slo.dispersion import LEARNT, Dispersion, ErrorSums
-from ingress_canary.domain.slo.sequential_tests import (
-    FIRST,
-    GRID,
-    GUARD_ALTERNATIVES,
-    STEPS,
-    Design,
-    Guard,
-    SharedIncident,
-    Wealth,
-)
+from ingress_canary.domain.slo.sequential_tests import GRID, Design, SharedIncident
+from ingress_canary.domain.slo.wealth import FIRST, GUARD_ALTERNATIVES, STEPS, Guard, Wealth
 
 LARGEST_SQUARE = 10**40
 
