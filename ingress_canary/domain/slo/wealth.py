@@ -5,6 +5,7 @@ the E-value.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from math import inf, log
 from typing import NamedTuple, Self
 
@@ -14,7 +15,6 @@ FIRST, STEPS, TICKS, GUARD = 0.6, 0.2, 0.17, 0.03
 """Shares of a fail test's initial wealth: bet at once, at the starts of steps, at each tick, and by the guard."""
 BET_TICKS, DELAY = 60_480, 30
 """Ticks at which a stake is placed, and by how many of them the stakes are delayed: C / (k + 30) at the k-th."""
-TICK_SHARE = TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
 GUARD_NULL = 0.5
 """Share of bad requests that is accepted of a canary while it settles."""
 GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
@@ -106,7 +106,13 @@ class Guard(NamedTuple):
 
 def _tick_stake(tick: int) -> float:
     """Return ln of what the copy that begins at a tick, from 1, stakes on each alternative."""
-    return log(TICK_SHARE / (tick + DELAY) / GRID)
+    return log(_tick_share() / (tick + DELAY) / GRID)
+
+
+@cache
+def _tick_share() -> float:
+    """Return C, with which the stakes of all ticks add up to their share; commands that judge nothing do without."""
+    return TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
 
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:
