@@ -5,8 +5,8 @@ Used by the demo and the tests. All replicas share one port on addresses of thei
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -29,11 +29,13 @@ class Profile:
     slow_ratio: float = 0.0
     """Share of requests that take ``slow_seconds`` more."""
     slow_seconds: float = 1.0
+    broken: Mapping[str, float] = field(default_factory=dict)
+    """By path, the share of requests answered with 500 where it is another one."""
 
-    def draw(self, rng: random.Random) -> tuple[float, HTTPStatus]:
+    def draw(self, rng: random.Random, path: str = "/") -> tuple[float, HTTPStatus]:
         """Return how many seconds one request takes, and the status of its answer."""
         slow = self.slow_seconds if rng.random() < self.slow_ratio else 0.0
-        failed = rng.random() < self.error_ratio
+        failed = rng.random() < self.broken.get(path, self.error_ratio)
         return self.latency + slow, HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
 
 
@@ -91,9 +93,9 @@ class Application:
             ],
         }
 
-    async def _handle(self, _: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         profile = self.profile
-        seconds, status = profile.draw(self._rng)
+        seconds, status = profile.draw(self._rng, request.path)
         if seconds:
             await asyncio.sleep(seconds)
         return web.Response(

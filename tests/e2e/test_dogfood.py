@@ -15,6 +15,7 @@ import pytest
 from ingress_canary.lab.application import VERSION_HEADER
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.load import Load, Visitor
+from ingress_canary.lab.manifests import NAMESPACE
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, until
 from tests.e2e.people import Person
@@ -95,6 +96,34 @@ async def test_staff_are_on_the_canary_at_weight_0_and_at_weight_10_both_rules_h
         assert 0.03 < drawn["v2"] / sum(drawn.values()) < 0.25
         _, shown, _ = await person.says("status", "checkout")
         assert f"reach it  {line}" in shown
+
+
+async def test_staff_on_a_path_that_fails_on_both_versions_do_not_condemn_the_canary(
+    lab: Lab, daemon: DaemonProcess
+) -> None:
+    for name, side in (("checkout", lab.stable), ("checkout-canary", lab.canary)):
+        await until(lambda name=name: lab.api.store.get("deployments", NAMESPACE, name).get("status"))
+        side.profile = replace(side.profile, broken={"/report": 0.3})
+    (rule,) = lab.api.store.get("ingresses", NAMESPACE, "checkout")["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    two = [{**rule, "http": {"paths": [path, {**path, "path": "/report"}]}}]
+    lab.api.store.patch("ingresses", NAMESPACE, "checkout", {"spec": {"rules": two}})
+    staff = lab.load(80, 900, visitors=[Visitor(headers=STAFF)], paths=["/report"], seed=1)
+    others = lab.load(80, 900, paths=["/", "/report"], seed=2)
+    tasks = [asyncio.create_task(crowd.run()) for crowd in (staff, others)]
+    schedule = {**SCHEDULE, "steps": [{"weight": 0, "bake": "4m", "require": "NoFail"}, {"weight": 10, "bake": "10h"}]}
+    async with daemon:
+        await daemon.ready()
+        lab.create("canaryrollouts", checkout(schedule=schedule))
+        await until(lambda: (lab.status().get("weight"), lab.status().get("reason")) == (10, "Baking"))
+        (slo,) = lab.status()["slos"]
+        # twice as bad as stable, for whom every other request is on that path
+        assert slo["canary"]["bad"] / slo["canary"]["total"] > 1.5 * slo["stable"]["bad"] / slo["stable"]["total"]
+        # a path that fails on the canary alone does condemn it
+        lab.canary.profile = replace(lab.canary.profile, broken={"/report": 1.0})
+        await until(lambda: lab.status().get("phase") == "RolledBack")
+    for task in tasks:
+        task.cancel()
 
 
 async def test_a_canary_that_fails_staff_is_rolled_back_before_anybody_else_meets_it(

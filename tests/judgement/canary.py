@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ingress_canary.api.rollout import Verdict
-from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.metrics.samples import Counts, Strata, counts_of
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Objective, Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 
@@ -37,6 +37,20 @@ def between(begin: float, end: float, ratio: float, otherwise: float = HEALTHY) 
     return lambda at: ratio if begin <= at < end else otherwise
 
 
+class Kind(NamedTuple):
+    """A kind of requests that the counters tell apart."""
+
+    name: str = ""
+    share: float = 1.0
+    """Of all users' requests."""
+    staff: float = 0.0
+    """Requests a second that a header or a cookie sends to the canary besides."""
+    broken: float = 0.0
+    """Ratio of bad requests that both versions have at least."""
+    worse: float = 0.0
+    """By how much the canary's ratio is higher."""
+
+
 class Judged(NamedTuple):
     """What a step came to; in seconds since it began, settling included."""
 
@@ -55,6 +69,7 @@ class Canary:
     theta: float = 0.01
     steps: int = 5
     settle: float = 15.0
+    kinds: tuple[Kind, ...] = (Kind(),)
     now: float = 0.0
     analysis: Analysis = field(init=False)
 
@@ -66,7 +81,8 @@ class Canary:
         """Let stable be seen alone."""
         for at in np.arange(-seconds, 0, TICK):
             self.now += TICK
-            self.analysis = self.analysis.warm(self._instant, {SLO: self._drawn(0.0, always(0), stable, at)})
+            strata = self._drawn(0.0, always(0), stable, at, staff=False)
+            self.analysis = self.analysis.warm(self._instant, {SLO: counts_of(strata)}, {SLO: strata})
         return self
 
     def step(
@@ -78,8 +94,8 @@ class Canary:
         passed = None
         for at in np.arange(0, seconds, TICK):
             self.now += TICK
-            counts = self._drawn(weight, canary, stable, at)
-            tick = AnalysisTick({SLO: counts}, age=at + TICK, weight=100 * weight)
+            strata = self._drawn(weight, canary, stable, at)
+            tick = AnalysisTick({SLO: counts_of(strata)}, age=at + TICK, weight=100 * weight, strata={SLO: strata})
             self.analysis = self.analysis.tick(self._instant, tick)
             (verdict,) = self.analysis.verdicts
             if verdict is Verdict.FAIL:
@@ -94,9 +110,16 @@ class Canary:
     def _instant(self) -> datetime:
         return BEGIN + timedelta(seconds=self.now)
 
-    def _drawn(self, weight: float, canary: Ratio, stable: Ratio, at: float) -> Counts:
+    def _drawn(self, weight: float, canary: Ratio, stable: Ratio, at: float, *, staff: bool = True) -> Strata:
         """Draw a tick that begins ``at`` a time of the step."""
         middle = at + TICK / 2
-        n, m = (int(self.rng.poisson(self.rate * share * TICK)) for share in (weight, 1 - weight))
-        e, f = self.rng.binomial(n, min(1.0, canary(middle))), self.rng.binomial(m, min(1.0, stable(middle)))
+        return {kind.name: self._of(kind, weight, canary(middle), stable(middle), staff=staff) for kind in self.kinds}
+
+    def _of(self, kind: Kind, weight: float, canary: float, stable: float, *, staff: bool) -> Counts:
+        """Draw the requests of one kind."""
+        rate = self.rate * kind.share
+        n = int(self.rng.poisson((rate * weight + (kind.staff if staff else 0.0)) * TICK))
+        m = int(self.rng.poisson(rate * (1 - weight) * TICK))
+        e = self.rng.binomial(n, min(1.0, max(canary, kind.broken) + kind.worse))
+        f = self.rng.binomial(m, min(1.0, max(stable, kind.broken)))
         return Counts(n, int(e), m, int(f))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ingress_canary.api.rollout import Verdict
-from tests.judgement.canary import HEALTHY, Canary, Judged, Ratio, always, between
+from tests.judgement.canary import HEALTHY, Canary, Judged, Kind, Ratio, always, between
 
 HOUR = 3600.0
 Play = Callable[[np.random.Generator], Judged]
@@ -77,12 +77,12 @@ def pass_time(runs: Sequence[Judged]) -> Answer:
 def one_step(
     rate: float, weight: float, canary: Ratio, stable: Ratio, seconds: float, *, warm_up: Ratio | None = None,
     warm_seconds: float = 1800.0, bake: float = 0.0, theta: float = 0.01, settle: float = 15.0,
-    until: Verdict | None = None,
+    until: Verdict | None = None, kinds: tuple[Kind, ...] = (Kind(),),
 ) -> Play:  # fmt: skip
     """Return a step of ``weight`` after a warm-up in which stable is as at the step's start, unless said otherwise."""
 
     def play(rng: np.random.Generator) -> Judged:
-        one = Canary(rng, rate, theta, settle=settle).warm_up(warm_up or always(stable(0)), warm_seconds)
+        one = Canary(rng, rate, theta, settle=settle, kinds=kinds).warm_up(warm_up or always(stable(0)), warm_seconds)
         return one.step(1, weight, canary, stable, seconds, bake, until)
 
     return play
@@ -103,6 +103,16 @@ def cold(share: float) -> Ratio:
 def every_five_minutes(at: float) -> float:
     """Return the ratio of an incident of a minute that comes with the canary and again every five minutes."""
     return 0.3 if at % 300 < 60 else HEALTHY
+
+
+def on_a_broken_path(share: float, *, staff: float, broken: float = 0.03) -> tuple[Kind, ...]:
+    """Return requests of which a share is on a path that both versions fail on, as are all that staff sends."""
+    return Kind("GET /", 1 - share), Kind("GET /broken", share, staff, broken)
+
+
+def alike(number: int, worse: float = 0.0) -> tuple[Kind, ...]:
+    """Return so many kinds of requests, equally many of each."""
+    return tuple(Kind(f"GET /{place}", 1 / number, worse=worse) for place in range(number))
 
 
 OUTAGE = between(-900, -840, 0.5)
@@ -173,6 +183,34 @@ def cells() -> Iterator[Cell]:
     yield Cell(
         "hotfix: stable 2 % bad, canary 0.1 %, 100/s x 50 %",
         one_step(100, 0.5, WELL, always(0.02), HOUR, until=Verdict.PASS), pass_time, 60, share=False,
+    )  # fmt: skip
+
+
+def strata() -> Iterator[Cell]:
+    """Yield the cells in which the counters tell kinds of requests apart."""
+    for share in (0.02, 0.0001):
+        yield Cell(
+            f"staff, 1/s, on a path with {share:.2%} of the requests that fails 3 % on both sides, 100/s x 5 %",
+            one_step(100, 0.05, WELL, WELL, 2 * HOUR, kinds=on_a_broken_path(share, staff=1)), false, 0.01, share=True,
+        )  # fmt: skip
+    for broken in (0.03, 0.3, 1.0):
+        yield Cell(
+            f"staff alone, 1/s, on a path with 2 % of the requests that fails {broken:.0%} on both sides, 100/s",
+            one_step(100, 0.0, WELL, WELL, HOUR, kinds=on_a_broken_path(0.02, staff=1, broken=broken)), false, 0.01,
+            share=True,
+        )  # fmt: skip
+    worse = Kind("GET /", 0.92), Kind("GET /worse", 0.08, worse=0.2)
+    yield Cell(
+        "one kind of requests of 8 % fails 20 %, 10/s x 5 %",
+        one_step(10, 0.05, WELL, WELL, 2 * HOUR, kinds=worse), failed(), 1.3 * 650, share=False,
+    )  # fmt: skip
+    yield Cell(
+        "+5 pp on each of 32 kinds of requests, 1/s x 50 %",
+        one_step(1, 0.5, WELL, WELL, 2 * HOUR, kinds=alike(32, 0.05)), failed(), 1.3 * 400, share=False,
+    )  # fmt: skip
+    yield Cell(
+        "healthy, 32 kinds of requests, 10/s x 50 %",
+        one_step(10, 0.5, WELL, WELL, 6 * HOUR, kinds=alike(32)), false, 0.01, share=True,
     )  # fmt: skip
 
 

@@ -202,7 +202,9 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
         return evaluation._replace(
-            **common, analysis=evaluation.analysis.warm(now, stable), warmed=evaluation.warmed + gained
+            **common,
+            analysis=evaluation.analysis.warm(now, stable, evidence.strata),
+            warmed=evaluation.warmed + gained,
         )
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     until = now - 2 * reading.sampled_every
@@ -252,6 +254,7 @@ def _analysis_tick(
         unsettled=0.0 if judged else unsettled,
         weight=at.exposure.weight,
         relative=not evidence.classes_only,
+        strata=evidence.strata,
     )
 
 

@@ -41,6 +41,8 @@ class Sample(NamedTuple):
     side: Side
     status: str
     values: tuple[float, ...]
+    stratum: str = ""
+    """Which kind of requests these are (``signals.py``)."""
 
 
 class Increase(NamedTuple):
@@ -49,6 +51,7 @@ class Increase(NamedTuple):
     side: Side
     status: str
     by: tuple[float, ...]
+    stratum: str = ""
 
 
 class _ProcessState(NamedTuple):
@@ -135,7 +138,7 @@ class CounterState(NamedTuple):
             after[key] = sample
             by = tuple(now - then for now, then in zip(sample.values, base, strict=True))
             if any(by):
-                increases.append(Increase(sample.side, sample.status, by))
+                increases.append(Increase(sample.side, sample.status, by, sample.stratum))
         kept = {name: process for name, process in instances.items() if name not in gone}
         return CounterState(reading.at, kept, after, floors), tuple(increases)
 

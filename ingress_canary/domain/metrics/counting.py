@@ -13,8 +13,17 @@ from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, fo
 from ingress_canary.domain.metrics.counter_state import CounterState
 from ingress_canary.domain.metrics.kinds.kind import CountedSli
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.request_feed import REQUESTS, no_series, sum_of_sides
-from ingress_canary.domain.metrics.samples import EMPTY, Counts, NoData, Reading, Side, UnknownBound
+from ingress_canary.domain.metrics.request_feed import REQUESTS, no_series, sums_of_sides
+from ingress_canary.domain.metrics.samples import (
+    EMPTY,
+    Counts,
+    NoData,
+    Reading,
+    Side,
+    Strata,
+    UnknownBound,
+    counts_of,
+)
 from ingress_canary.domain.metrics.signals import Signals
 
 STALE_AT_LEAST = timedelta(seconds=60)
@@ -38,6 +47,8 @@ class ReadingCounts(NamedTuple):
     """Excluded statuses cannot be distinguished, because the controllers report classes: the relative test is off."""
     values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
+    strata: Mapping[str, Strata] = EMPTY
+    """The counts by SLO and stratum."""
 
 
 class CounterBook(NamedTuple):
@@ -99,15 +110,17 @@ def advance(
     followed = {REQUESTS: requests, **others}
     # what is excluded counts on neither side
     risen = {feed: one.without(measures.excluded) for feed, one in followed.items()} if measures.excluded else followed
-    everything = sum_of_sides(risen[REQUESTS].increases, lambda _: 0)
+    everything = counts_of(sums_of_sides(risen[REQUESTS].increases, lambda _: 0))
+    seen = {slo: _strata(sli, risen[sli.feed]) for slo, sli in measures.counted.items()}
     evidence = ReadingCounts(
-        {slo: _counts(sli, risen[sli.feed]) for slo, sli in measures.counted.items()},
+        {slo: found if isinstance(found, NoData | UnknownBound) else counts_of(found) for slo, found in seen.items()},
         Requests(everything.n, everything.m),
         classes_only=bool(measures.excluded) and any(one.classes for one in followed.values()),
         values=values,
+        strata={slo: found for slo, found in seen.items() if not isinstance(found, NoData | UnknownBound)},
     )
     return CounterBook(reading.at, requests.counters, {feed: one.counters for feed, one in others.items()}), evidence
 
 
-def _counts(sli: CountedSli[Any], risen: Followed) -> Counts | NoData | UnknownBound:
+def _strata(sli: CountedSli[Any], risen: Followed) -> Strata | NoData | UnknownBound:
     return risen.problem or sli.counts(risen)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, is_newer, no_count
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey, series_key
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, is_count
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Strata, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
 SHOWN = 3
@@ -30,7 +30,8 @@ class RequestFeed(CounterFeed):
             if not is_count(series.value):
                 return no_count(series)
             key = series_key(series)
-            sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
+            status, stratum = series.labels.get(signals.status, ""), signals.stratum(key[1])
+            sample = Sample(series.at, side, status, (series.value,), stratum)
             # two jobs or replicas that read one process: the newer sample, never the sum
             if key not in samples or is_newer(sample, samples[key]):
                 samples[key] = sample
@@ -56,12 +57,12 @@ def no_series(counters: CounterState, reading: Reading, signals: Signals) -> str
     )
 
 
-def sum_of_sides(increases: Iterable[Increase], bad: Callable[[Increase], int]) -> Counts:
-    """Return the sums of both sides; the first value of an increase is its number of requests."""
-    n = e = m = f = 0
+def sums_of_sides(increases: Iterable[Increase], bad: Callable[[Increase], int]) -> Strata:
+    """Return the sums of both sides by stratum; the first value of an increase is its number of requests."""
+    sums: dict[str, list[int]] = {}
     for increase in increases:
-        if increase.side is Side.CANARY:
-            n, e = n + round(increase.by[0]), e + bad(increase)
-        else:
-            m, f = m + round(increase.by[0]), f + bad(increase)
-    return Counts(n, e, m, f)
+        of_stratum = sums.setdefault(increase.stratum, [0, 0, 0, 0])
+        first = 0 if increase.side is Side.CANARY else 2
+        of_stratum[first] += round(increase.by[0])
+        of_stratum[first + 1] += bad(increase)
+    return {stratum: Counts(*counts) for stratum, counts in sums.items()}

@@ -47,6 +47,16 @@ class Counts(NamedTuple):
         return Counts(self.n + other.n, self.e + other.e, self.m + other.m, self.f + other.f)
 
 
+Strata = Mapping[str, Counts]
+"""Counts by stratum."""
+
+
+def counts_of(strata: Strata) -> Counts:
+    """Return the counts of all strata together."""
+    every = [*strata.values()]
+    return every[0] if len(every) == 1 else Counts(*[sum(numbers) for numbers in zip(*every, strict=True)])
+
+
 class Target(NamedTuple):
     """The Ingress whose series a metrics source is to read: their labels always describe the primary."""
 

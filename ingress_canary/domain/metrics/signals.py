@@ -5,8 +5,9 @@ The engine makes them from the router; ``counting.py`` and the SLI kinds read th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from ingress_canary.domain.metrics.samples import Side
+from ingress_canary.domain.metrics.samples import SeriesIdentity, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +26,17 @@ class Signals:
     """Label that holds the HTTP status, or its class such as ``5xx``."""
     bound: str = "le"
     """Label that holds a bucket's upper bound."""
+    strata: tuple[str, ...] = ()
+    """Labels whose values together name a stratum: requests that only compare with their like."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the users' own queries may name (``promql.VARIABLES``)."""
+
+    def stratum(self, identity: SeriesIdentity) -> str:
+        """Return the stratum of a series: the values of its labels for that, apart by a space."""
+        return _stratum(identity, self.strata) if self.strata else ""
+
+
+@lru_cache(maxsize=65_536)
+def _stratum(identity: SeriesIdentity, names: tuple[str, ...]) -> str:
+    labels = dict(identity)
+    return " ".join(labels[name] for name in names if labels.get(name))

@@ -64,13 +64,14 @@ class MessageKey(Enum):
     THAN_TIMES_STABLE = "than {ratio:g} times stable"
     SLO_NO_DATA = "no data: {why}"
     SLO_FAILED = (
-        "canary {shown} is worse {limits:* and }; E={proof:~e-value} >= {needed:e-value}, "
+        "canary {shown} is worse {limits:* and }{where}; E={proof:~e-value} >= {needed:e-value}, "
         "chance of a false rollback <= {alpha:percent}"
     )
     SLO_FAILED_FOR_A_TIME = (
-        "canary {shown} has for a time been worse {limits:* and }; E={proof:~e-value} >= {needed:e-value}, "
+        "canary {shown} has for a time been worse {limits:* and }{where}; E={proof:~e-value} >= {needed:e-value}, "
         "chance of a false rollback <= {alpha:percent}"
     )
+    MOST_OF_ALL = ", most of all {stratum}: canary {canary}, stable {stable}"
     SLO_FAILED_SETTLING = (
         "canary {shown} while the step settles is worse than the half that a cold start may explain; "
         "E={proof:~e-value} >= {needed:e-value}, chance of a false rollback <= {alpha:percent}"

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
-from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.metrics.samples import Counts, Strata
 from ingress_canary.domain.slo.dispersion import Dispersion
 from ingress_canary.domain.slo.recent import Recent, ratio
+from ingress_canary.domain.slo.relative_test import RelativeTest
 from ingress_canary.domain.slo.sequential_tests import NO_INCIDENT, Design, SharedIncident, log_add
 from ingress_canary.domain.slo.verdicts import SloEvidence
 from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard, Wealth
@@ -22,6 +23,8 @@ MEASURED_EVERY = 6
 LARGEST_COUNT = 10**12
 """Requests of one tick beyond which a counter is not believed."""
 NOTHING = Counts()
+ALL = ""
+"""The stratum of requests that are not told apart."""
 UNKNOWN_DISPERSION = Dispersion()
 NOTHING_RECENT = Recent()
 NO_GUARD = Guard()
@@ -38,11 +41,16 @@ def implausible_counts(counts: Counts) -> str | None:
     return f"impossible counts: canary {e} bad of {n}, stable {f} bad of {m}"
 
 
-def _present(recent: Recent, m: int, f: int) -> float:
+def _told_apart(counts: Counts, strata: Strata | None) -> Strata:
+    """Return the counts by stratum, all in one where the counters tell none apart."""
+    return {ALL: counts} if strata is None else strata
+
+
+def _present(recent: Recent, counts: Counts) -> float:
     """Return stable's present ratio of bad requests: of the last minute, or of this tick when that is more."""
     # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
     minute = recent.last_minute
-    return max(ratio(minute.f, minute.m), ratio(f, m))
+    return max(ratio(minute.f, minute.m), ratio(counts.f, counts.m))
 
 
 @dataclass
@@ -51,7 +59,7 @@ class Accumulator:
 
     design: Design
     absolute: Wealth
-    relative: Wealth
+    relative: RelativeTest
     guard: Guard = NO_GUARD
     dispersion: Dispersion = UNKNOWN_DISPERSION
     total: Counts = NOTHING
@@ -70,21 +78,22 @@ class Accumulator:
     @classmethod
     def of(cls, design: Design) -> "Accumulator":
         """Return an accumulator without evidence."""
-        return cls(design, Wealth.of(design.steps), Wealth.of(design.steps))
+        return cls(design, Wealth.of(design.steps), RelativeTest.of(design.steps))
 
     @property
     def phi(self) -> float:
         """How much less a bad request proves because they come in bursts."""
         return self.dispersion.phi
 
-    def warm(self, at: float, counts: Counts) -> "Accumulator":
+    def warm(self, at: float, counts: Counts, strata: Strata | None = None) -> "Accumulator":
         """Return the accumulator with one more tick of stable alone, that ended ``at`` (seconds of the epoch)."""
         _, _, m, f = counts
-        stable = Counts(m=m, f=f)
+        recent = self.recent.plus(at, Counts(m=m, f=f), self.design.known_requests)
         return replace(
             self,
+            relative=self._usually(recent, counts, _told_apart(counts, strata)),
             dispersion=self.dispersion.plus(at, m, f),
-            recent=self.recent.plus(at, stable, self.design.known_requests),
+            recent=recent,
         )
 
     def enter(self, step: int) -> "Accumulator":
@@ -103,39 +112,43 @@ class Accumulator:
 
     def anew(self, step: int) -> "Accumulator":
         """Return the accumulator without evidence at the same step; how errors scatter remains known."""
-        return replace(Accumulator.of(self.design), dispersion=self.dispersion).enter(step)
+        new = replace(Accumulator.of(self.design), dispersion=self.dispersion).enter(step)
+        return replace(new, relative=self.relative.anew(step))
 
     def silent(self, missing: str) -> "Accumulator":
         """Return the accumulator after a reading without usable counts, and why."""
         return replace(self, fresh=False, missing=missing)
 
-    def settle(self, at: float, counts: Counts, settles_in: float) -> "Accumulator":
+    def settle(self, at: float, counts: Counts, settles_in: float, strata: Strata | None = None) -> "Accumulator":
         """Return the accumulator after a tick that settles: stable counts, and the guard once the weight is applied."""
         n, e, m, f = counts
-        stable, guard = Counts(m=m, f=f), self.guard
-        recent = self.recent.plus(at, stable, self.design.known_requests)
+        guard, recent = self.guard, self.recent.plus(at, Counts(m=m, f=f), self.design.known_requests)
+        strata = _told_apart(counts, strata)
+        relative = self._usually(recent, counts, strata)
         if settles_in < inf and n and guard.bets:
-            null = self.design.null(max(_present(recent, m, f), recent.lasting))
+            null = self._null(recent, counts, relative, strata)
             if null is not None and null < GUARD_NULL:
                 guard = guard.plus(n, e, self.phi)
         return replace(
-            self, guard=guard, dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True,
+            self, relative=relative, guard=guard, dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True,
             settles_in=settles_in, missing="",
         )  # fmt: skip
 
-    def tick(self, at: float, counts: Counts, *, relative: bool = True, weight: float = 0) -> "Accumulator":
+    def tick(
+        self, at: float, counts: Counts, *, relative: bool = True, weight: float = 0, strata: Strata | None = None
+    ) -> "Accumulator":
         """Return the accumulator with the evidence of one tick that ended ``at`` (seconds of the epoch)."""
         n, e, m, f = counts
-        design, phi, absolute, against_stable = self.design, self.phi, self.absolute, self.relative
-        recent = self.recent.plus(at, counts, design.known_requests)
-        present = _present(recent, m, f)
+        design, phi, absolute = self.design, self.phi, self.absolute
+        recent, strata = self.recent.plus(at, counts, design.known_requests), _told_apart(counts, strata)
+        against_stable = self._usually(recent, counts, strata)
         if n:
-            null = design.null(max(present, recent.lasting))
+            null = self._null(recent, counts, against_stable, strata)
             # in a total outage no canary can be worse
             if null is not None:
                 absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
-        if relative and n and m and e + f:
-            against_stable = against_stable.plus(design.relative_steps(n, e, m, f, phi))
+        if relative:
+            against_stable = against_stable.plus(at, strata, design, phi)
         dispersion = self.dispersion
         if not dispersion.fixed:
             dispersion = dispersion.plus(at, m, f)
@@ -151,13 +164,23 @@ class Accumulator:
             dispersion=dispersion,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
-            incident=self.incident.plus(counts, ill=design.rho * present >= design.theta),
+            incident=self.incident.plus(counts, ill=design.rho * _present(recent, counts) >= design.theta),
             ticks=self.ticks + 1,
             recent=recent,
             fresh=True,
             settles_in=0.0,
             opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
+
+    def _usually(self, recent: Recent, counts: Counts, strata: Strata) -> RelativeTest:
+        """Return the relative test with what stable does in a tick, unless that is an incident, which is not usual."""
+        incident = self.design.rho * _present(recent, counts) >= max(self.design.theta, 2 * recent.lasting)
+        return self.relative if incident else self.relative.usually(strata)
+
+    def _null(self, recent: Recent, counts: Counts, relative: RelativeTest, strata: Strata) -> float | None:
+        """Return theta_t; None where a tick is no evidence."""
+        usual = relative.usual(strata, 1 / self.design.theta)
+        return self.design.null(max(_present(recent, counts), recent.lasting, usual))
 
     @cached_property
     def evidence(self) -> SloEvidence:
@@ -172,7 +195,8 @@ class Accumulator:
             passing=self.design.log_passing(self.step, self.phi, self.incident),
             fresh=self.fresh,
             missing=self.missing,
-            recent=self.recent.last_ten_minutes,
+            gap=self.relative.gaps.largest,
+            worst=self.relative.worst,
             guard=guard,
             settling=Counts(self.guard.n, self.guard.e),
             incident=self.incident,

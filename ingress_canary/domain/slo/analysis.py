@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.metrics.samples import EMPTY, Counts, Strata
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.accumulator import NOTHING, Accumulator, implausible_counts
@@ -102,6 +102,8 @@ class AnalysisTick(NamedTuple):
     """Of the canary, in percent."""
     relative: bool = True
     """Off where the sides cannot be compared."""
+    strata: Mapping[str, Strata] = EMPTY
+    """Each SLO's counts by stratum, where the counters tell some apart."""
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Analysis:
         tracks = tuple(Accumulator.of(objective.design) for objective in plan.objectives)
         return cls(plan, tracks, watches=tuple(ThresholdCheck(bound) for bound in plan.bounds))
 
-    def warm(self, at: datetime, counts: Mapping[str, Counts | str]) -> Self:
+    def warm(self, at: datetime, counts: Mapping[str, Counts | str], strata: Mapping[str, Strata] = EMPTY) -> Self:
         """Return the analysis with one more tick of the stable side before the canary had traffic.
 
         From the first step on this changes nothing.
@@ -138,8 +140,8 @@ class Analysis:
             return self
         tracks = []
         for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
-            look = _threshold_value(counts, objective)
-            tracks.append(accumulator if isinstance(look, str) else accumulator.warm(at.timestamp(), look))
+            look, apart = _threshold_value(counts, objective), strata.get(objective.name)
+            tracks.append(accumulator if isinstance(look, str) else accumulator.warm(at.timestamp(), look, apart))
         return replace(self, tracks=tuple(tracks))
 
     def enter_step(self, index: int) -> Self:
@@ -295,10 +297,10 @@ def _ticked(accumulator: Accumulator, objective: Objective, at: float, tick: Ana
     look = _threshold_value(tick.counts, objective)
     if isinstance(look, str):
         return accumulator.silent(look)
-    settles_in = max(0.0, objective.settle - tick.age, tick.unsettled)
+    settles_in, strata = max(0.0, objective.settle - tick.age, tick.unsettled), tick.strata.get(objective.name)
     if settles_in:
-        return accumulator.settle(at, look, settles_in)
-    return accumulator.tick(at, look, relative=tick.relative, weight=tick.weight)
+        return accumulator.settle(at, look, settles_in, strata)
+    return accumulator.tick(at, look, relative=tick.relative, weight=tick.weight, strata=strata)
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:

@@ -12,6 +12,7 @@ from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.slo.relative_test import Worst
 from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 
 LOG_SUSPICION = log(10)
@@ -39,8 +40,8 @@ class SloEvidence(NamedTuple):
     """Whether the latest reading had counts."""
     missing: str = ""
     """Why the latest reading had none."""
-    recent: Counts = Counts()
-    """Of the last ten minutes; stable's also while the step settled."""
+    gap: float = -1.0
+    """By how much the canary's bad share exceeds stable's: over the rollout, in this step or of late."""
     guard: float = -inf
     """ln of the part of the absolute wealth that bets while steps settle."""
     settling: Counts = Counts()
@@ -49,6 +50,8 @@ class SloEvidence(NamedTuple):
     """The step's first incident, which one of the pass test's accounts leaves out."""
     settles_in: float = 0.0
     """Seconds until ticks are judged; infinite while the weight is not applied."""
+    worst: Worst | None = None
+    """The stratum that has most evidence by itself; None where none is bet on by itself."""
     opposed: bool = False
     """Whether stable is the smaller side and has traffic: an absolute fail then needs relative evidence beside it."""
 
@@ -136,14 +139,7 @@ def _fails_absolute(design: Design, evidence: SloEvidence) -> bool:
 
 def _fails_relative(design: Design, evidence: SloEvidence) -> bool:
     """Return whether the ratio is proven and the difference matters: over the rollout, in this step, or of late."""
-    if evidence.relative < design.log_fail:
-        return False
-    return max(_gap(evidence.total), _gap(evidence.step), _gap(evidence.recent)) >= design.delta
-
-
-def _gap(counts: Counts) -> float:
-    """Return by how much the canary's bad share exceeds stable's; -1 when a side has no requests."""
-    return counts.e / counts.n - counts.f / counts.m if counts.n and counts.m else -1.0
+    return evidence.relative >= design.log_fail and evidence.gap >= design.delta
 
 
 def _ratio(bad: int, total: int) -> Message:
@@ -175,15 +171,27 @@ def _failure(design: Design, evidence: SloEvidence) -> Message:
     shown = _ratio(worst.e, worst.n)
     if late:
         shown = Message(MessageKey.RATIO_OF_STEP, step=shown, total=_ratio(total.e, total.n))
+    where = _most_of_all(design, evidence)
     bounds, proof, needed = tuple(limit for _, limit in limits), max(proofs), design.log_fail
     if all(worst.e > bound * worst.n for bound, _ in limits):
         return Message(
-            MessageKey.SLO_FAILED, shown=shown, limits=bounds, proof=proof, needed=needed, alpha=design.alpha
-        )
+            MessageKey.SLO_FAILED, shown=shown, limits=bounds, where=where, proof=proof, needed=needed,
+            alpha=design.alpha,
+        )  # fmt: skip
     # the proof stems from a part of the time whose excess no longer shows in the sums
     return Message(
-        MessageKey.SLO_FAILED_FOR_A_TIME, shown=shown, limits=bounds, proof=proof, needed=needed, alpha=design.alpha
-    )
+        MessageKey.SLO_FAILED_FOR_A_TIME, shown=shown, limits=bounds, where=where, proof=proof, needed=needed,
+        alpha=design.alpha,
+    )  # fmt: skip
+
+
+def _most_of_all(design: Design, evidence: SloEvidence) -> Message | str:
+    """Return the kind of requests that shows the failure by itself; nothing where none does."""
+    worst = evidence.worst
+    if worst is None or worst.log_e < design.log_fail:
+        return ""
+    n, e, m, f = worst.judged
+    return Message(MessageKey.MOST_OF_ALL, stratum=worst.name, canary=_ratio(e, n), stable=_ratio(f, m))
 
 
 def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:

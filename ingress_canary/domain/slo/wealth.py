@@ -42,24 +42,29 @@ class Wealth(NamedTuple):
     """K."""
     ticks: int = 0
     """Ticks at which a stake was placed."""
+    log_share: float = 0.0
+    """ln of the share of the whole test's wealth that this is."""
 
     @classmethod
-    def of(cls, steps: int) -> Self:
+    def of(cls, steps: int, share: float = 1.0) -> Self:
         """Return the initial wealth: the first copy's bets. With one step it has the stakes of the later ones too."""
-        return cls([log((FIRST if steps > 1 else FIRST + STEPS) / GRID)] * GRID, 1, steps)
+        stake, log_share = FIRST if steps > 1 else FIRST + STEPS, log(share)
+        return cls([log(stake / GRID) + log_share] * GRID, 1, steps, 0, log_share)
 
     def plus(self, increments: Sequence[float]) -> Self:
         """Return the wealth after one more tick, whose own copy begins before it."""
-        bets = _added(self.bets, _tick_stake(self.ticks + 1)) if self.ticks < BET_TICKS else self.bets
+        bets = self.bets
+        if self.ticks < BET_TICKS:
+            bets = _added(bets, _tick_stake(self.ticks + 1) + self.log_share)
         after = [bet + step for bet, step in zip(bets, increments, strict=True)]
-        return type(self)(after, self.begun, self.steps, self.ticks + 1)
+        return type(self)(after, self.begun, self.steps, self.ticks + 1, self.log_share)
 
     def begin(self, steps: int) -> Self:
         """Return the wealth with the copies of so many steps begun; missing ones begin now."""
         if steps <= self.begun:
             return self
         stake = log(STEPS * (steps - self.begun) / (self.steps - 1) / GRID)
-        return self._replace(bets=_added(self.bets, stake), begun=steps)
+        return self._replace(bets=_added(self.bets, stake + self.log_share), begun=steps)
 
     @property
     def log_e(self) -> float:

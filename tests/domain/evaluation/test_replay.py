@@ -71,7 +71,10 @@ class Remembering:
         return (
             [
                 # the starting point of a restart is a reading that adds nothing, and others may come a little earlier
-                (track.total, track.step, track.absolute, track.relative, track.recent.now[1:])
+                (
+                    track.total, track.step, track.absolute, track.relative._replace(gaps=track.relative.gaps.now),
+                    track.recent.now[1:],
+                )
                 for track in analysis.tracks
             ],
             analysis.verdicts,

@@ -31,7 +31,14 @@ def side(labels: Mapping[str, str]) -> Side | None:
     return {CANARY: Side.CANARY, STABLE: Side.STABLE}.get(labels.get("canary", "?"))
 
 
-SIGNALS = Signals(ingress="shop/web", requests="requests", latency_bucket="bucket", latency_count="count", side=side)
+SIGNALS = Signals(
+    ingress="shop/web",
+    requests="requests",
+    latency_bucket="bucket",
+    latency_count="count",
+    side=side,
+    strata=("method", "path"),
+)
 MEASURES = SliSet({"availability": Availability(("5..",))}, frozenset({"308"}))
 SLOW = SliSet({"latency": Latency(0.5)}, frozenset({"308"}))
 
@@ -321,6 +328,23 @@ def test_requests_for_the_share_leave_excluded_statuses_out() -> None:
     before = reading(0, [requests(5), requests(5, canary=CANARY)])
     after = reading(1, [requests(9), requests(6, canary=CANARY), requests(70, "308")])
     assert counts_of([before, after])[-1].requests == Requests(canary=1, stable=4)
+
+
+def test_requests_are_told_apart_by_the_labels_that_name_a_stratum() -> None:
+    get, post = {"method": "GET", "path": "/"}, {"method": "POST", "path": "/"}
+    more = [requests(3, canary=CANARY, **get), requests(1, "500", CANARY, **get), requests(7, **post), requests(2)]
+    counted = counts_of([reading(0), reading(1, more)])[-1]
+    assert counted.counts == {"availability": Counts(4, 1, 9, 0)}
+    assert counted.strata == {
+        "availability": {"GET /": Counts(4, 1, 0, 0), "POST /": Counts(0, 0, 7, 0), "": Counts(0, 0, 2, 0)}
+    }
+
+
+def test_slow_requests_are_told_apart_likewise() -> None:
+    label = {"path": "/"}
+    there = [one._replace(labels={**one.labels, **label}) for one in histogram(10, 8, CANARY)] + histogram(5, 5)
+    counted = counts_of([reading(0), reading(1, there)], SLOW)[-1]
+    assert counted.strata == {"latency": {"/": Counts(10, 2, 0, 0), "": Counts(0, 0, 5, 0)}}
 
 
 def test_a_newer_job_wins_over_an_older_one_of_the_same_process() -> None:

@@ -19,8 +19,8 @@ from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.request_feed import sum_of_sides
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Series
+from ingress_canary.domain.metrics.request_feed import sums_of_sides
+from ingress_canary.domain.metrics.samples import NoData, Reading, Series, Strata
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList
@@ -107,8 +107,8 @@ class Dropped(CountedSli[ToySli], CounterFeed):
                 samples[key] = Sample(series.at, side, series.labels["dropped"], (series.value,))
         return samples
 
-    def counts(self, followed: Followed) -> Counts | NoData:
-        return sum_of_sides(
+    def counts(self, followed: Followed) -> Strata | NoData:
+        return sums_of_sides(
             followed.increases, lambda increase: round(increase.by[0]) if increase.status == "yes" else 0
         )
 

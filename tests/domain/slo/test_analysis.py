@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingress_canary.api.rollout import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.metrics.samples import Counts, Strata
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Objective, Plan
 from ingress_canary.domain.slo.checkpoint.checkpoint import VERSION, Unusable, decode, encode
 from ingress_canary.domain.slo.recent import Recent
@@ -256,7 +256,10 @@ def test_evidence_begins_anew_at_the_same_step_when_stable_changed() -> None:
     assert failed.first_fail_at is not None
     anew = failed.restart_evidence()
     # how its errors scatter was learnt from both, how many there are is the new one's alone to show
-    assert anew.tracks[0] == replace(fresh.tracks[0], recent=Recent(), dispersion=anew.tracks[0].dispersion)
+    unbet = fresh.tracks[0].relative.anew(2)
+    assert anew.tracks[0] == replace(
+        fresh.tracks[0], recent=Recent(), dispersion=anew.tracks[0].dispersion, relative=unbet
+    )
     assert anew.tracks[0].phi > 1
 
 
@@ -280,14 +283,25 @@ LIVES = st.tuples(st.lists(LOOKS, max_size=4), st.lists(st.tuples(st.integers(1,
 TWO_SLOS = plan(slos=("availability", "latency"))
 
 
+def told_apart(look: Look) -> Mapping[str, Strata]:
+    """Latency's counts by two kinds of requests."""
+    latency = look.get("latency")
+    if not isinstance(latency, Counts):
+        return {}
+    n, e, m, f = latency
+    one = Counts(n // 2, e // 2, m // 3, f // 3)
+    return {"latency": {"GET /": one, "POST /": Counts(n - one.n, e - one.e, m - one.m, f - one.f)}}
+
+
 def lived(life: Life) -> Analysis:
     warm, moves = life
     analysis = Analysis.of(TWO_SLOS)
     for number, look in enumerate(warm):
-        analysis = analysis.warm(BEGIN + (number - len(warm)) * TICK, look)
+        analysis = analysis.warm(BEGIN + (number - len(warm)) * TICK, look, told_apart(look))
     for number, (step, look) in enumerate(moves):
         analysis = analysis if analysis.step == step else analysis.enter_step(step)
-        analysis = analysis.tick(BEGIN + number * TICK, AnalysisTick(look, Counts(3, 0, 4, 0), age=100.0 * number))
+        tick = AnalysisTick(look, Counts(3, 0, 4, 0), age=100.0 * number, strata=told_apart(look))
+        analysis = analysis.tick(BEGIN + number * TICK, tick)
     return analysis
 
 
@@ -298,7 +312,8 @@ def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: 
     assert isinstance(after, Analysis)
     assert encode(after) == encode(before)
     if before.step:
-        one, other = (analysis.tick(BEGIN + timedelta(hours=1), AnalysisTick(look)) for analysis in (before, after))
+        tick = AnalysisTick(look, strata=told_apart(look))
+        one, other = (analysis.tick(BEGIN + timedelta(hours=1), tick) for analysis in (before, after))
         assert one.verdicts == other.verdicts
         assert [status.log_e for status in one.statuses] == [status.log_e for status in other.statuses]
         assert (one.first_fail_at, one.step) == (other.first_fail_at, other.step)
@@ -418,6 +433,16 @@ BAD_CHECKPOINTS = {
     "a mark too short": added((*MORE, 4, 2), [[1]]),
     "marks that are no list": added((*MORE, 4), [5, 6, 7, 8]),
     "marks of other requests than all": added((*MORE, 4, 0), [61]),
+    "strata that are no list": added((*MORE, 6), 5),
+    "a stratum too short": added((*MORE, 6, 0, 0), ["GET /"]),
+    "a stratum without a name": added((*MORE, 6, 0, 0, 0), 5),
+    "a stratum that is there twice": added((*MORE, 6, 0), [["", *[0] * 10]] * 2),
+    "too many strata": added((*MORE, 6, 0), [[str(place), *[0] * 10] for place in range(1000)]),
+    "a stratum of another number": added((*MORE, 6, 1), [5]),
+    "bets on a stratum that was not chosen": added((*MORE, 6, 2), [[0, 1, [0.0] * 16]]),
+    "gaps that are no list": added((*MORE, 6, 3), 5),
+    "a gap of one number": added((*MORE, 6, 3, 0), [1.0]),
+    "a gap without marks": added((*MORE, 6, 3, 2), []),
     "a window of single numbers": added((*MORE, 4, 3), [5]),
     "raised at no instant": added((1,), "soon"),
     "additions of another number": added((0,), []),
@@ -474,7 +499,9 @@ def test_no_text_whatever_raises(text: str) -> None:
 PATHS = st.sampled_from(
     [(i,) for i in range(1, 6)] + [(5, 0, i) for i in range(8)] + [(5, 1, i, 0) for i in range(1, 6)]
 )
-MORE_PATHS = st.sampled_from([(0,), (1,)] + [(0, 0, i) for i in range(6)] + [(0, 1, i, 0) for i in range(5)])
+MORE_PATHS = st.sampled_from(
+    [(0,), (1,)] + [(0, 0, i) for i in range(7)] + [(0, 1, i, 0) for i in range(5)] + [(0, 0, 6, i) for i in range(4)]
+)
 
 
 @pytest.mark.parametrize("text", [former((5, 0, 7), []), former((5, 0, 6), 0)])

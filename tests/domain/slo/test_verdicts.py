@@ -11,6 +11,7 @@ from ingress_canary.api.rollout import LogE, RequestTally, Verdict
 from ingress_canary.api.units import format_percent
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import format_e_value
+from ingress_canary.domain.slo.relative_test import Worst
 from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 from ingress_canary.domain.slo.verdicts import SloEvidence, describe, judge, slo_status, unopposed
 
@@ -32,7 +33,6 @@ def evidence(**changes: Any) -> SloEvidence:
     return base._replace(**changes)
 
 
-WORSE = Counts(1000, 20, 9000, 9)
 HARDLY_WORSE = Counts(100_000, 60, 900_000, 90)
 
 VERDICTS = {
@@ -52,20 +52,12 @@ VERDICTS = {
         evidence(absolute=log(401), fresh=False, missing="timed out"),
         Verdict.FAIL,
     ),
-    "relative proof on the rollout": (evidence(relative=log(401), total=WORSE), Verdict.FAIL),
-    "relative proof on the step": (evidence(relative=log(401), step=WORSE), Verdict.FAIL),
+    "relative proof of a difference that matters": (evidence(relative=log(401), gap=DESIGN.delta), Verdict.FAIL),
     "relative proof of a difference too small": (
-        evidence(relative=log(401), total=HARDLY_WORSE, step=HARDLY_WORSE),
+        evidence(relative=log(401), gap=DESIGN.delta * 0.999),
         Verdict.INCONCLUSIVE,
     ),
-    "relative proof without stable in the step": (
-        evidence(relative=log(401), total=HARDLY_WORSE, step=Counts(100, 100)),
-        Verdict.INCONCLUSIVE,
-    ),
-    "relative proof of late": (
-        evidence(relative=log(401), total=HARDLY_WORSE, step=HARDLY_WORSE, recent=WORSE),
-        Verdict.FAIL,
-    ),
+    "relative proof without a comparison": (evidence(relative=log(401)), Verdict.INCONCLUSIVE),
     "absolute proof that stable's few requests do not support": (
         evidence(absolute=log(401), opposed=True, relative=log(9.99)),
         Verdict.INCONCLUSIVE,
@@ -104,7 +96,34 @@ SENTENCES = {
         ),
     ),
     "fail, against stable alone": (
-        evidence(relative=log(500), total=Counts(10_000, 50, 90_000, 90), step=Counts(0, 0, 10, 0)),
+        evidence(relative=log(500), gap=0.004, total=Counts(10_000, 50, 90_000, 90), step=Counts(0, 0, 10, 0)),
+        None,
+        (
+            "canary 0.5% bad (50 of 10,000) is worse than stable 0.1% bad (90 of 90,000); "
+            "E=500 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, most of all of one kind of requests": (
+        evidence(
+            relative=log(500),
+            gap=0.004,
+            total=Counts(10_000, 50, 90_000, 90),
+            worst=Worst("POST shop.example.com /pay", Counts(200, 40, 1800, 2), log(400)),
+        ),
+        None,
+        (
+            "canary 0.5% bad (50 of 10,000) is worse than stable 0.1% bad (90 of 90,000), most of all "
+            "POST shop.example.com /pay: canary 20% bad (40 of 200), stable 0.111% bad (2 of 1,800); "
+            "E=500 >= 400, chance of a false rollback <= 1%"
+        ),
+    ),
+    "fail, of all kinds of requests": (
+        evidence(
+            relative=log(500),
+            gap=0.004,
+            total=Counts(10_000, 50, 90_000, 90),
+            worst=Worst("POST shop.example.com /pay", Counts(200, 40, 1800, 2), log(399)),
+        ),
         None,
         (
             "canary 0.5% bad (50 of 10,000) is worse than stable 0.1% bad (90 of 90,000); "
@@ -112,7 +131,9 @@ SENTENCES = {
         ),
     ),
     "fail, no stable in the step": (
-        evidence(absolute=log(500), relative=log(600), total=Counts(100, 5, 900, 0), step=Counts(50, 5, 0, 0)),
+        evidence(
+            absolute=log(500), relative=log(600), gap=0.05, total=Counts(100, 5, 900, 0), step=Counts(50, 5, 0, 0)
+        ),
         None,
         (
             "canary 10% bad (5 of 50) in this step, 5% bad (5 of 100) since the start, is worse than 1% allowed "

@@ -10,8 +10,8 @@ from ingress_canary.api.schedule import RequestsSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, DocumentFault, Need
-from ingress_canary.domain.metrics.request_feed import REQUESTS, sum_of_sides
-from ingress_canary.domain.metrics.samples import Counts, NoData
+from ingress_canary.domain.metrics.request_feed import REQUESTS, sums_of_sides
+from ingress_canary.domain.metrics.samples import NoData, Strata
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Availability(CountedSli[RequestsSli]):
         """The statuses that it calls bad."""
         return self.bad
 
-    def counts(self, followed: Followed) -> Counts | NoData:
+    def counts(self, followed: Followed) -> Strata | NoData:
         """Return the requests, and those with a bad status."""
         narrow = [pattern for pattern in self.bad if not pattern.endswith("..")]
         if followed.classes and narrow:
@@ -50,7 +50,7 @@ class Availability(CountedSli[RequestsSli]):
                 "remove --report-status-classes, or count a whole class such as 5.."
             )
         matches = _matcher(self.bad).fullmatch
-        return sum_of_sides(
+        return sums_of_sides(
             followed.increases, lambda increase: round(increase.by[0]) if matches(increase.status) else 0
         )
 

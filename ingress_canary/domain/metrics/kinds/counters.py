@@ -14,7 +14,7 @@ from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need, Questions
 from ingress_canary.domain.metrics.promql import counter_faults, fill, is_sided, one_sided, selector
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, is_count
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Strata, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
 PART, TOTAL = "part", "total"
@@ -90,7 +90,7 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
         """The query of all events."""
         return self.total
 
-    def counts(self, followed: Followed) -> Counts | NoData:
+    def counts(self, followed: Followed) -> Strata | NoData:
         """Return the counts of both sides; a good event more than all of them is left to the check of the counts."""
         sums = {(side, counts): 0 for side in Side for counts in (PART, TOTAL)}
         for increase in followed.increases:
@@ -99,7 +99,7 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
             (sums[side, TOTAL], sums[side, TOTAL] - sums[side, PART] if self.part_is_good else sums[side, PART])
             for side in (Side.CANARY, Side.STABLE)
         )
-        return Counts(n, e, m, f)
+        return {"": Counts(n, e, m, f)}
 
     def faults(self, missing: Capabilities) -> Iterator[FieldFault]:
         """Yield the faults of both queries, and the one that covers both sides while the other covers one."""

@@ -13,7 +13,7 @@ from ingress_canary.api.model import FieldFault
 from ingress_canary.api.schedule import SliModel
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading
+from ingress_canary.domain.metrics.samples import NoData, Reading, Strata
 from ingress_canary.domain.metrics.signals import Signals
 
 M = TypeVar("M", bound=SliModel)
@@ -103,8 +103,8 @@ class CountedSli(SliKind[M]):
         return ()
 
     @abstractmethod
-    def counts(self, followed: Followed) -> Counts | NoData:
-        """Return the counts of a usable reading of its feed."""
+    def counts(self, followed: Followed) -> Strata | NoData:
+        """Return the counts of a usable reading of its feed, by stratum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, is_newer, no_count
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey, series_key
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need
-from ingress_canary.domain.metrics.request_feed import sum_of_sides
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound, is_count
+from ingress_canary.domain.metrics.request_feed import sums_of_sides
+from ingress_canary.domain.metrics.samples import NoData, Reading, Strata, UnknownBound, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
 
@@ -70,7 +70,8 @@ class Latency(CountedSli[LatencySli], CounterFeed):
             if not is_count(series.value):
                 return no_count(series)
             key = series_key(series, bound_label)
-            sample = Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
+            status, stratum = series.labels.get(signals.status, ""), signals.stratum(key[1])
+            sample = Sample(series.at, side, status, (series.value,), stratum)
             if key not in half or is_newer(sample, half[key]):
                 half[key] = sample
         totals, buckets = halves
@@ -85,9 +86,9 @@ class Latency(CountedSli[LatencySli], CounterFeed):
         why = reading.missing or "other series have them"
         return NoData(f"the buckets of {self.threshold:g} s are missing from this reading: {why}")
 
-    def counts(self, followed: Followed) -> Counts | NoData:
+    def counts(self, followed: Followed) -> Strata | NoData:
         """Return the requests, and those that were slower."""
-        return sum_of_sides(followed.increases, lambda increase: max(0, round(increase.by[0]) - round(increase.by[1])))
+        return sums_of_sides(followed.increases, lambda increase: max(0, round(increase.by[0]) - round(increase.by[1])))
 
 
 def _paired(

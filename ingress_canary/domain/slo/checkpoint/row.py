@@ -12,8 +12,10 @@ from typing import Any
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.checkpoint.marks import marks_of, recent_of, recent_of_ticks, ticks_of
+from ingress_canary.domain.slo.checkpoint.strata import relative_of, relative_of_first_release, strata_of
 from ingress_canary.domain.slo.checkpoint.values import floats, integers, listed, seconds
 from ingress_canary.domain.slo.dispersion import LEARNT, Dispersion, ErrorSums
+from ingress_canary.domain.slo.relative_test import RelativeTest
 from ingress_canary.domain.slo.sequential_tests import GRID, Design, SharedIncident
 from ingress_canary.domain.slo.wealth import FIRST, GUARD_ALTERNATIVES, STEPS, Guard, Wealth
 
@@ -26,7 +28,7 @@ def row_of(accumulator: Accumulator) -> list[Any]:
     return [
         accumulator.absolute.begun,
         accumulator.absolute.bets,
-        accumulator.relative.bets,
+        accumulator.relative.together.bets,
         dispersion.sums,
         accumulator.total,
         accumulator.step,
@@ -39,12 +41,13 @@ def additions_of(accumulator: Accumulator) -> list[Any]:
     """Return what the row of an accumulator does not have."""
     dispersion, recent, guard = accumulator.dispersion, accumulator.recent, accumulator.guard
     return [
-        [accumulator.absolute.ticks, accumulator.relative.ticks],
+        [accumulator.absolute.ticks, accumulator.relative.together.ticks],
         [guard.begun, guard.bets, guard.n, guard.e],
         [dispersion.requests.tolist(), dispersion.bad.tolist(), dispersion.since, dispersion.known, dispersion.before],
         accumulator.incident,
         marks_of(recent),
         accumulator.opposed,
+        strata_of(accumulator.relative),
     ]
 
 
@@ -61,7 +64,7 @@ def accumulator_of(row: object, additions: object, design: Design, step: int) ->
     accumulator = Accumulator(
         design,
         Wealth(floats(absolute, GRID), steps, design.steps),
-        Wealth(floats(relative, GRID), steps, design.steps),
+        RelativeTest(Wealth(floats(relative, GRID), steps, design.steps)),
         dispersion=Dispersion(sums=ErrorSums(*integers(sums, 6, LARGEST_SQUARE))),
         total=whole,
         step=part,
@@ -74,7 +77,7 @@ def accumulator_of(row: object, additions: object, design: Design, step: int) ->
 
 def _with_additions(accumulator: Accumulator, ticks: object, additions: object) -> Accumulator:
     """Return the accumulator of a row that has what came after the first release."""
-    stakes, guard, stable, incident, marks, opposed, *_ = listed(additions)
+    stakes, guard, stable, incident, marks, opposed, strata, *_ = listed(additions)
     for_absolute, for_relative = integers(stakes, 2)
     guards, bets, *settling = listed(guard, 4)
     requests, bad, since, known, *before = listed(stable, 5)
@@ -85,7 +88,7 @@ def _with_additions(accumulator: Accumulator, ticks: object, additions: object) 
     return replace(
         accumulator,
         absolute=accumulator.absolute._replace(ticks=for_absolute),
-        relative=accumulator.relative._replace(ticks=for_relative),
+        relative=relative_of(accumulator.relative.together._replace(ticks=for_relative), strata),
         guard=Guard.of(floats(bets, len(GUARD_ALTERNATIVES)) if bets else (), *integers([guards, *settling], 3)),
         dispersion=accumulator.dispersion._replace(
             requests=array("Q", integers(requests)),
@@ -102,11 +105,13 @@ def _with_additions(accumulator: Accumulator, ticks: object, additions: object) 
 
 def _of_first_release(accumulator: Accumulator, ticks: object, step: int) -> Accumulator:
     """Return the accumulator of a row of the first release, which staked all at the beginning and at steps."""
-    former = log(FIRST + STEPS)
+    former, together = log(FIRST + STEPS), accumulator.relative.together
     return replace(
         accumulator,
         absolute=accumulator.absolute._replace(bets=[bet + former for bet in accumulator.absolute.bets]),
-        relative=accumulator.relative._replace(bets=[bet + former for bet in accumulator.relative.bets]),
+        relative=relative_of_first_release(
+            together._replace(bets=[bet + former for bet in together.bets]), accumulator.total, accumulator.step
+        ),
         guard=Guard().begin(step, accumulator.design.steps) if step else Guard(),
         # it learnt nothing more of stable's errors from the first step on
         dispersion=accumulator.dispersion._replace(known=LEARNT) if step else Dispersion(),

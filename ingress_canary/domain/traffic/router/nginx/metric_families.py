@@ -7,5 +7,7 @@ DURATION_COUNT = f"{PREFIX}request_duration_seconds_count"
 DURATION_BUCKET = f"{PREFIX}request_duration_seconds_bucket"
 ORPHAN = f"{PREFIX}orphan_ingress"
 """1 for a canary Ingress, by its own name, that has no Service or no endpoint; its label ``type`` says which."""
+STRATA = ("method", "host", "path")
+"""Labels of the requests' families that say which requests they are; ``path`` is the rule's, as the Ingress has it."""
 RELOADED = f"{PREFIX}config_last_reload_successful"
 """A family that every controller exports from its start on: a process that has it was scraped."""

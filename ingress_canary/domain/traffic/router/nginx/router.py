@@ -21,7 +21,7 @@ from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATIO
 from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
 from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
-from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS
+from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS, STRATA
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 
 PREFIX = "nginx.ingress.kubernetes.io"
@@ -146,6 +146,7 @@ class NginxRouter(IngressShadow):
             latency_bucket=DURATION_BUCKET,
             latency_count=DURATION_COUNT,
             side=side,
+            strata=STRATA,
             variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
 
