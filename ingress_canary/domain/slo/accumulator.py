@@ -91,7 +91,7 @@ class Accumulator:
         recent = self.recent.plus(at, Counts(m=m, f=f), self.design.known_requests)
         return replace(
             self,
-            relative=self._usually(recent, counts, _told_apart(counts, strata)),
+            relative=self._usually(_present(recent, counts), recent.lasting, _told_apart(counts, strata)),
             dispersion=self.dispersion.plus(at, m, f),
             recent=recent,
         )
@@ -123,15 +123,14 @@ class Accumulator:
         """Return the accumulator after a tick that settles: stable counts, and the guard once the weight is applied."""
         n, e, m, f = counts
         guard, recent = self.guard, self.recent.plus(at, Counts(m=m, f=f), self.design.known_requests)
-        strata = _told_apart(counts, strata)
-        relative = self._usually(recent, counts, strata)
+        strata, present, lasting = _told_apart(counts, strata), _present(recent, counts), recent.lasting
         if settles_in < inf and n and guard.bets:
-            null = self._null(recent, counts, relative, strata)
+            null = self._null(present, lasting, strata)
             if null is not None and null < GUARD_NULL:
                 guard = guard.plus(n, e, self.phi)
         return replace(
-            self, relative=relative, guard=guard, dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True,
-            settles_in=settles_in, missing="",
+            self, relative=self._usually(present, lasting, strata), guard=guard,
+            dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True, settles_in=settles_in, missing="",
         )  # fmt: skip
 
     def tick(
@@ -141,14 +140,17 @@ class Accumulator:
         n, e, m, f = counts
         design, phi, absolute = self.design, self.phi, self.absolute
         recent, strata = self.recent.plus(at, counts, design.known_requests), _told_apart(counts, strata)
-        against_stable = self._usually(recent, counts, strata)
+        present, lasting = _present(recent, counts), recent.lasting
         if n:
-            null = self._null(recent, counts, against_stable, strata)
+            null = self._null(present, lasting, strata)
             # in a total outage no canary can be worse
             if null is not None:
                 absolute = absolute.plus(design.absolute_steps(null, n, e, phi))
         if relative:
-            against_stable = against_stable.plus(at, strata, design, phi)
+            well = self._is_well(present, lasting)
+            against_stable = self.relative.plus(at, strata, design, phi, well=well)
+        else:
+            against_stable = self._usually(present, lasting, strata)
         dispersion = self.dispersion
         if not dispersion.fixed:
             dispersion = dispersion.plus(at, m, f)
@@ -164,7 +166,7 @@ class Accumulator:
             dispersion=dispersion,
             total=self.total.plus(counts),
             step=self.step.plus(counts),
-            incident=self.incident.plus(counts, ill=design.rho * _present(recent, counts) >= design.theta),
+            incident=self.incident.plus(counts, ill=design.rho * present >= design.theta),
             ticks=self.ticks + 1,
             recent=recent,
             fresh=True,
@@ -172,15 +174,17 @@ class Accumulator:
             opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
 
-    def _usually(self, recent: Recent, counts: Counts, strata: Strata) -> RelativeTest:
-        """Return the relative test with what stable does in a tick, unless that is an incident, which is not usual."""
-        incident = self.design.rho * _present(recent, counts) >= max(self.design.theta, 2 * recent.lasting)
-        return self.relative if incident else self.relative.usually(strata)
+    def _is_well(self, present: float, lasting: float) -> bool:
+        """Return whether stable is as good as it may be, or as it usually is."""
+        return self.design.rho * present < max(self.design.theta, 2 * lasting)
 
-    def _null(self, recent: Recent, counts: Counts, relative: RelativeTest, strata: Strata) -> float | None:
+    def _usually(self, present: float, lasting: float, strata: Strata) -> RelativeTest:
+        """Return the relative test with what stable does in a tick that is not judged: an incident is not usual."""
+        return self.relative.usually(strata) if self._is_well(present, lasting) else self.relative
+
+    def _null(self, present: float, lasting: float, strata: Strata) -> float | None:
         """Return theta_t; None where a tick is no evidence."""
-        usual = relative.usual(strata, 1 / self.design.theta)
-        return self.design.null(max(_present(recent, counts), recent.lasting, usual))
+        return self.design.null(max(present, lasting, self.relative.usual(strata, 1 / self.design.theta)))
 
     @cached_property
     def evidence(self) -> SloEvidence:
@@ -195,7 +199,7 @@ class Accumulator:
             passing=self.design.log_passing(self.step, self.phi, self.incident),
             fresh=self.fresh,
             missing=self.missing,
-            gap=self.relative.gaps.largest,
+            gaps=self.relative.gaps,
             worst=self.relative.worst,
             guard=guard,
             settling=Counts(self.guard.n, self.guard.e),

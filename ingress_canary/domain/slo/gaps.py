@@ -48,7 +48,10 @@ class Gaps(NamedTuple):
 
     def at(self, instant: float, now: Gap) -> "Gaps":
         """Return the gaps after a tick that ended at an ``instant`` (seconds of the epoch)."""
-        first, *others = self.marks
+        marks = self.marks
+        if marks[-1][0] <= instant < marks[-1][0] + APART and (len(marks) == 1 or instant < marks[1][0] + TEN_MINUTES):
+            return Gaps(now, self.step, marks)
+        first, *others = marks
         # the clock may have been set back
         marks = [first, *[mark for mark in others if mark[0] <= instant]]
         if instant - marks[-1][0] >= APART:

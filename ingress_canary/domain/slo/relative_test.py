@@ -26,22 +26,18 @@ NOTHING = Counts()
 class Stratum(NamedTuple):
     """What is known of one stratum."""
 
-    judged: Counts = NOTHING
-    """All requests since the evidence began."""
     block: Counts = NOTHING
-    """Those of them since the last block ended, which it does when both sides have had a request."""
+    """Judged requests since the last block ended, which it does when both sides have had one."""
     m: int = 0
     """Stable's requests while stable as a whole was well, those before the rollout included."""
     f: int = 0
     """Bad ones of them."""
-
-    def plus(self, counts: Counts) -> "Stratum":
-        """Return the stratum with more requests of both sides."""
-        return Stratum(self.judged.plus(counts), self.block.plus(counts), self.m, self.f)
+    judged: Counts = NOTHING
+    """All judged requests, for people."""
 
     def usually(self, counts: Counts) -> "Stratum":
         """Return the stratum with more of what stable does when it is well."""
-        return Stratum(self.judged, self.block, self.m + counts.m, self.f + counts.f)
+        return Stratum(self.block, self.m + counts.m, self.f + counts.f, self.judged)
 
 
 UNSEEN = Stratum()
@@ -76,7 +72,7 @@ class RelativeTest(NamedTuple):
 
     def begin(self, step: int) -> Self:
         """Return the test at the beginning of a step, from 1; what is bet on by itself is fixed before any bet."""
-        test = self if self.chosen or self.together.ticks else self._choosing()
+        test = self._choosing() if self._learning and not self.chosen else self
         apart = {name: wealth.begin(step) for name, wealth in test.apart.items()}
         return test._replace(together=test.together.begin(step), apart=apart, gaps=test.gaps.begin())
 
@@ -87,27 +83,41 @@ class RelativeTest(NamedTuple):
 
     def usually(self, counts: Strata) -> Self:
         """Return the test after a tick of which only stable's requests are known, answered while it was well."""
-        known = [(name, self.strata.get(name, UNSEEN).usually(of_stratum)) for name, of_stratum in counts.items()]
-        return self._replace(strata=_bounded({**self.strata, **dict(known)}))
+        if not self._learning:
+            return self
+        strata = dict(self.strata)
+        for name, more in counts.items():
+            if known := _told_apart(strata, name):
+                strata[name] = known.usually(more)
+        return self._replace(strata=strata)
 
-    def plus(self, at: float, counts: Strata, design: Design, phi: float) -> Self:
-        """Return the test after a tick that ended ``at`` (seconds of the epoch).
+    def plus(self, at: float, counts: Strata, design: Design, phi: float, *, well: bool) -> Self:
+        """Return the test after a tick that ended ``at`` (seconds of the epoch), in which stable was well or was not.
 
         Requests alone end a block, never how they were answered, so that its factor's expectation stays 1.
         """
-        strata, gap, evidence = dict(self.strata), self.gaps.now, dict[str, list[float]]()
-        for name, of_stratum in counts.items():
-            after = strata.get(name, UNSEEN).plus(of_stratum)
-            block = after.block
-            if block.n and block.m and (name in strata or len(strata) < MOST_STRATA):
-                gap, after = gap.plus(block), after._replace(block=NOTHING)
+        gap, strata, learning = self.gaps.now, self.strata, self._learning
+        evidence: dict[str, list[float]] = {}
+        changed: dict[str, Stratum] = {}
+        for name, more in counts.items():
+            known = _told_apart(strata, name, len(changed))
+            if known is None:
+                continue
+            block = known.block.plus(more) if any(known.block) else more
+            if block.n and block.m:
+                gap = gap.plus(block)
                 # without bad requests every factor is 1
                 if block.e + block.f:
                     evidence[name] = design.relative_steps(*block, phi)
-            strata[name] = after
+                block = NOTHING
+            if learning:
+                known = known.usually(more) if well else known
+                changed[name] = Stratum(block, known.m, known.f, known.judged.plus(more))
+            elif block != known.block:
+                changed[name] = known._replace(block=block)
         gaps = self.gaps if gap is self.gaps.now else self.gaps.at(at, gap)
         together, apart = self._betting(evidence) if evidence else (self.together, self.apart)
-        return type(self)(together, _bounded(strata), self.chosen, apart, gaps)
+        return type(self)(together, {**strata, **changed} if changed else strata, self.chosen, apart, gaps)
 
     def usual(self, counts: Strata, enough: float) -> float:
         """Return what stable's usual ratios make of the canary's requests in a tick: the share of bad ones among them.
@@ -124,6 +134,11 @@ class RelativeTest(NamedTuple):
                 requests += of_stratum.n
                 expected += of_stratum.n * known.f / max(known.m, enough)
         return expected / requests if requests else 0.0
+
+    @property
+    def _learning(self) -> bool:
+        """Whether what stable usually does may matter: it does not where one stratum was bet on alone."""
+        return bool(self.chosen or not self.together.ticks)
 
     @property
     def log_e(self) -> float:
@@ -170,6 +185,7 @@ class RelativeTest(NamedTuple):
         return self.together.plus(steps), apart
 
 
-def _bounded(strata: Mapping[str, Stratum]) -> Mapping[str, Stratum]:
-    """Return the strata that were seen first, as many as are told apart."""
-    return strata if len(strata) <= MOST_STRATA else dict([*strata.items()][:MOST_STRATA])
+def _told_apart(strata: Mapping[str, Stratum], name: str, more: int = 0) -> Stratum | None:
+    """Return a stratum by its name; None for a further one than are told apart, of which so many are new."""
+    known = strata.get(name)
+    return UNSEEN if known is None and len(strata) + more < MOST_STRATA else known

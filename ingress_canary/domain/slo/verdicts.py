@@ -12,6 +12,7 @@ from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.slo.gaps import NO_GAPS, Gaps
 from ingress_canary.domain.slo.relative_test import Worst
 from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 
@@ -40,8 +41,8 @@ class SloEvidence(NamedTuple):
     """Whether the latest reading had counts."""
     missing: str = ""
     """Why the latest reading had none."""
-    gap: float = -1.0
-    """By how much the canary's bad share exceeds stable's: over the rollout, in this step or of late."""
+    gaps: Gaps = NO_GAPS
+    """By how much the canary's bad share exceeds stable's."""
     guard: float = -inf
     """ln of the part of the absolute wealth that bets while steps settle."""
     settling: Counts = Counts()
@@ -139,7 +140,7 @@ def _fails_absolute(design: Design, evidence: SloEvidence) -> bool:
 
 def _fails_relative(design: Design, evidence: SloEvidence) -> bool:
     """Return whether the ratio is proven and the difference matters: over the rollout, in this step, or of late."""
-    return evidence.relative >= design.log_fail and evidence.gap >= design.delta
+    return evidence.relative >= design.log_fail and evidence.gaps.largest >= design.delta
 
 
 def _ratio(bad: int, total: int) -> Message:

@@ -20,7 +20,7 @@ def begun(*names: str, steps: int = 1) -> RelativeTest:
 
 def fed(test: RelativeTest, *ticks: dict[str, Counts]) -> RelativeTest:
     for number, tick in enumerate(ticks):
-        test = test.plus(10.0 * number, tick, DESIGN, 1.0)
+        test = test.plus(10.0 * number, tick, DESIGN, 1.0, well=True)
     return test
 
 

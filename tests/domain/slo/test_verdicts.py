@@ -11,6 +11,7 @@ from ingress_canary.api.rollout import LogE, RequestTally, Verdict
 from ingress_canary.api.units import format_percent
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import format_e_value
+from ingress_canary.domain.slo.gaps import Gap, Gaps
 from ingress_canary.domain.slo.relative_test import Worst
 from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
 from ingress_canary.domain.slo.verdicts import SloEvidence, describe, judge, slo_status, unopposed
@@ -33,6 +34,10 @@ def evidence(**changes: Any) -> SloEvidence:
     return base._replace(**changes)
 
 
+def apart(gap: float) -> Gaps:
+    return Gaps(Gap(1000 * gap, 1000))
+
+
 HARDLY_WORSE = Counts(100_000, 60, 900_000, 90)
 
 VERDICTS = {
@@ -52,9 +57,12 @@ VERDICTS = {
         evidence(absolute=log(401), fresh=False, missing="timed out"),
         Verdict.FAIL,
     ),
-    "relative proof of a difference that matters": (evidence(relative=log(401), gap=DESIGN.delta), Verdict.FAIL),
+    "relative proof of a difference that matters": (
+        evidence(relative=log(401), gaps=apart(DESIGN.delta)),
+        Verdict.FAIL,
+    ),
     "relative proof of a difference too small": (
-        evidence(relative=log(401), gap=DESIGN.delta * 0.999),
+        evidence(relative=log(401), gaps=apart(DESIGN.delta * 0.999)),
         Verdict.INCONCLUSIVE,
     ),
     "relative proof without a comparison": (evidence(relative=log(401)), Verdict.INCONCLUSIVE),
@@ -96,7 +104,7 @@ SENTENCES = {
         ),
     ),
     "fail, against stable alone": (
-        evidence(relative=log(500), gap=0.004, total=Counts(10_000, 50, 90_000, 90), step=Counts(0, 0, 10, 0)),
+        evidence(relative=log(500), gaps=apart(0.004), total=Counts(10_000, 50, 90_000, 90), step=Counts(0, 0, 10, 0)),
         None,
         (
             "canary 0.5% bad (50 of 10,000) is worse than stable 0.1% bad (90 of 90,000); "
@@ -106,7 +114,7 @@ SENTENCES = {
     "fail, most of all of one kind of requests": (
         evidence(
             relative=log(500),
-            gap=0.004,
+            gaps=apart(0.004),
             total=Counts(10_000, 50, 90_000, 90),
             worst=Worst("POST shop.example.com /pay", Counts(200, 40, 1800, 2), log(400)),
         ),
@@ -120,7 +128,7 @@ SENTENCES = {
     "fail, of all kinds of requests": (
         evidence(
             relative=log(500),
-            gap=0.004,
+            gaps=apart(0.004),
             total=Counts(10_000, 50, 90_000, 90),
             worst=Worst("POST shop.example.com /pay", Counts(200, 40, 1800, 2), log(399)),
         ),
@@ -132,7 +140,11 @@ SENTENCES = {
     ),
     "fail, no stable in the step": (
         evidence(
-            absolute=log(500), relative=log(600), gap=0.05, total=Counts(100, 5, 900, 0), step=Counts(50, 5, 0, 0)
+            absolute=log(500),
+            relative=log(600),
+            gaps=apart(0.05),
+            total=Counts(100, 5, 900, 0),
+            step=Counts(50, 5, 0, 0),
         ),
         None,
         (
@@ -356,6 +368,7 @@ SIDES = st.builds(lambda canary, stable: Counts(canary[1], canary[0], stable[1],
         st.sampled_from(["", "gone"]),
         settles_in=st.just(inf) | st.floats(0, 1e6),
         guard=st.just(-inf) | LOGS,
+        gaps=st.floats(-1, 1).map(apart),
     ),
     st.integers(0, 10**9),
     st.none() | st.floats(0, 1e6),

@@ -1,6 +1,6 @@
 """Strata of a checkpoint row: what the relative test knows besides its bets on all of them together, and back.
 
-``[[name, block, m, f, judged], ...]`` in the order in which they were seen, the numbers of those that are bet on by
+``[[name, *block, m, f, *judged], ...]`` in the order in which they were seen, the numbers of those that are bet on by
 themselves, their wealth where there has been evidence, and the gaps. Used by ``row.py``.
 """
 
@@ -60,7 +60,7 @@ def _stratum(row: object) -> tuple[str, Stratum]:
     if not isinstance(name, str):
         raise TypeError("expected a name")
     counts = integers(numbers, 10)
-    return name, Stratum(block=Counts(*counts[:4]), m=counts[4], f=counts[5], judged=Counts(*counts[6:]))
+    return name, Stratum(Counts(*counts[:4]), counts[4], counts[5], Counts(*counts[6:]))
 
 
 def _wealth(test: RelativeTest, numbered: Mapping[int, str], row: object) -> tuple[str, Wealth]:
