@@ -269,8 +269,11 @@ class KubeApi:
                 raise not_allowed()
         record.code = response.status
         if request.query.get("dryRun") != "All":
-            # a client that is killed in a hook must not take the hook with it
-            await asyncio.shield(asyncio.ensure_future(self._committed(record)))
+            # at once: whoever sees what is stored sees what the hooks made of it
+            waiting = [made for hook in list(self.on_commit) if inspect.isawaitable(made := hook(record))]
+            if waiting:
+                # a client that is killed in a hook must not take the hook with it
+                await asyncio.shield(asyncio.gather(*waiting))
         return response
 
     def _document(self, request: web.Request) -> web.Response:
@@ -283,12 +286,6 @@ class KubeApi:
             parts = request.path.split("/")
             raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else VersionNotServed()
         return respond(document)
-
-    async def _committed(self, record: AuditRecord) -> None:
-        for hook in list(self.on_commit):
-            waiting = hook(record)
-            if inspect.isawaitable(waiting):
-                await waiting
 
 
 def _named(info: RequestInfo, body: object) -> RequestInfo:
