@@ -48,10 +48,10 @@ class Gaps(NamedTuple):
 
     def at(self, instant: float, now: Gap) -> "Gaps":
         """Return the gaps after a tick that ended at an ``instant`` (seconds of the epoch)."""
-        marks = self.marks
-        if marks[-1][0] <= instant < marks[-1][0] + APART and (len(marks) == 1 or instant < marks[1][0] + TEN_MINUTES):
-            return Gaps(now, self.step, marks)
-        first, *others = marks
+        known = self.marks
+        if known[-1][0] <= instant < known[-1][0] + APART and (len(known) == 1 or instant < known[1][0] + TEN_MINUTES):
+            return Gaps(now, self.step, known)
+        first, *others = known
         # the clock may have been set back
         marks = [first, *[mark for mark in others if mark[0] <= instant]]
         if instant - marks[-1][0] >= APART:

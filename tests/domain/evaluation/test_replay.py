@@ -17,6 +17,7 @@ from ingress_canary.domain.metrics.counting import CounterBook
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.checkpoint.checkpoint import encode
+from ingress_canary.domain.slo.gaps import Gaps
 from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule
 
 LONG = schedule(steps=[{"weight": 20, "bake": "10h"}, {"weight": 50, "bake": "10h"}])
@@ -72,7 +73,8 @@ class Remembering:
             [
                 # the starting point of a restart is a reading that adds nothing, and others may come a little earlier
                 (
-                    track.total, track.step, track.absolute, track.relative._replace(gaps=track.relative.gaps.now),
+                    track.total, track.step, track.absolute,
+                    track.relative._replace(gaps=Gaps(track.relative.gaps.now)),
                     track.recent.now[1:],
                 )
                 for track in analysis.tracks

@@ -331,8 +331,12 @@ def test_requests_for_the_share_leave_excluded_statuses_out() -> None:
 
 
 def test_requests_are_told_apart_by_the_labels_that_name_a_stratum() -> None:
-    get, post = {"method": "GET", "path": "/"}, {"method": "POST", "path": "/"}
-    more = [requests(3, canary=CANARY, **get), requests(1, "500", CANARY, **get), requests(7, **post), requests(2)]
+    more = [
+        requests(3, canary=CANARY, method="GET", path="/"),
+        requests(1, "500", CANARY, method="GET", path="/"),
+        requests(7, method="POST", path="/"),
+        requests(2),
+    ]
     counted = counts_of([reading(0), reading(1, more)])[-1]
     assert counted.counts == {"availability": Counts(4, 1, 9, 0)}
     assert counted.strata == {

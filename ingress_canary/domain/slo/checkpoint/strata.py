@@ -82,4 +82,4 @@ def _gaps(gaps: object) -> Gaps:
 
 def _gap(gap: object) -> Gap:
     excess, n = listed(gap, 2)
-    return Gap(*floats([excess], 1), *integers([n], 1))
+    return Gap(floats([excess], 1)[0], integers([n], 1)[0])
