@@ -9,7 +9,7 @@ server-side apply inside lists.
 import asyncio
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -271,9 +271,8 @@ class KubeApi:
         if request.query.get("dryRun") != "All":
             # at once: whoever sees what is stored sees what the hooks made of it
             waiting = [made for hook in list(self.on_commit) if inspect.isawaitable(made := hook(record))]
-            if waiting:
-                # a client that is killed in a hook must not take the hook with it
-                await asyncio.shield(asyncio.gather(*waiting))
+            # a client that is killed in a hook must not take the hook with it
+            await asyncio.shield(asyncio.ensure_future(_in_turn(waiting)))
         return response
 
     def _document(self, request: web.Request) -> web.Response:
@@ -286,6 +285,11 @@ class KubeApi:
             parts = request.path.split("/")
             raise self.store.registry.unknown(parts[2]) if parts[1] == "apis" and len(parts) > 2 else VersionNotServed()
         return respond(document)
+
+
+async def _in_turn(waiting: Iterable[Awaitable[None]]) -> None:
+    for one in waiting:
+        await one
 
 
 def _named(info: RequestInfo, body: object) -> RequestInfo:
