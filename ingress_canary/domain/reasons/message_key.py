@@ -159,6 +159,11 @@ class MessageKey(Enum):
         "{least:~percent} to {most:~percent}), and a weight of {weight:percent} stands for {low:percent} to "
         "{high:percent}"
     )
+    EFFECT_OFF_BY_CLIENTS = (
+        "canary got {canary:~,} of {total:~,} requests ({share:~percent}), and a weight of {weight:percent} stands for "
+        "up to {high:percent}; {clients} requests count as one, because a cookie binds clients to a side: "
+        "E={evidence:~e-value} of {needed:e-value}"
+    )
     EFFECT_TOO_FEW = "canary got {canary:~,} of {total:~,} requests, too few to tell at a weight of {weight:percent}"
     EFFECT_SEEN = (
         "canary got {canary:~,} of {total:~,} requests ({share:~percent}), and a weight of {weight:percent} stands for "
