@@ -167,6 +167,13 @@ def test_percentiles_are_nearest_ranks_and_none_of_nothing():
     assert Summary.of([]).as_json()["rollbackSeconds"] == {"p50": None, "p95": None}
 
 
+def test_how_far_evidence_was_discounted_is_summed_up():
+    promoted = Outcome(SimulatedEnding.PROMOTED, 600.0, 570.0, 3000, 3)
+    seen = Summary.of([promoted, promoted._replace(phi=3.0), promoted._replace(phi=2.0)])
+    assert (seen.phi, seen.discounted) == ((2.0, 3.0), 2)
+    assert (seen.as_json()["phi"], seen.as_json()["discounted"]) == ({"p50": 2.0, "p95": 3.0}, 2)
+
+
 def test_a_rollback_before_the_onset_is_not_one_of_the_regression():
     early, late = (
         Outcome(SimulatedEnding.ROLLED_BACK, 60.0, 0.0, 0, 0),
