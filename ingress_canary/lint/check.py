@@ -141,11 +141,12 @@ def _notes(data: Any) -> Iterator[LintProblem]:
     model = _MODELS[data["kind"]]
     spec = _valid(_pruned(data["spec"], _schema_of(model)), model)
     prefix: Path = ("spec",)
-    schedule = spec
     if isinstance(spec, RolloutSpec):
-        prefix, schedule = ("spec", "schedule", "inline"), spec.schedule.inline
-    for note in NOTES if schedule is not None else ():
-        yield from (problem._replace(path=(*prefix, *problem.path)) for problem in note(schedule))
+        if spec.schedule.inline is None:
+            return
+        prefix, spec = ("spec", "schedule", "inline"), spec.schedule.inline
+    for note in NOTES:
+        yield from (problem._replace(path=(*prefix, *problem.path)) for problem in note(spec))
 
 
 class _Metadata(Model):
