@@ -125,7 +125,7 @@ def _none_is_no_chance(seen: ShareObservation) -> bool:
     """Return whether no canary request can be chance: all of so many draws would have been for stable."""
     if not seen.sticky:
         return seen.weight * seen.total >= ENOUGH_EXPECTED
-    # at least so many clients have sent them, or fewer with more requests each than is assumed
+    # at least so many clients have sent them, each drawn once
     clients = seen.total / CLIENT_REQUESTS
     return seen.weight >= 1 or clients * log1p(-seen.weight) <= log(1 - CONFIDENCE)
 
