@@ -70,8 +70,8 @@ def regression(design: Design, rates: Rates, healthy: float, excess: float, sett
     label = "100%" if ratio == 1 else f"+{format_points(excess)}"
     guarded = [_guarded(design, rates, healthy, ratio, z) for z in (Z_P50, Z_P95)]
     if max(guarded) < settle:
-        p50, p95 = (_caught_after(seconds, rates, ratio) for seconds in guarded)
-        return Regression(label, ratio, p50, p95, settling=True)
+        soon, late = (_caught_after(seconds, rates, ratio) for seconds in guarded)
+        return Regression(label, ratio, soon, late, settling=True)
     p50, p95 = (_caught(design, rates, healthy, ratio, z) for z in (Z_P50, Z_P95))
     return Regression(label, ratio, p50, p95)
 
