@@ -17,7 +17,17 @@ from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import InvalidValue, Model, NotExactlyOne, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
 from ingress_canary.api.promql import query_fault
-from ingress_canary.api.units import LONG, Duration, Name, Points, Weight, as_begun, between
+from ingress_canary.api.units import (
+    LONG,
+    Duration,
+    Name,
+    Points,
+    Weight,
+    as_begun,
+    between,
+    format_duration,
+    format_percent,
+)
 
 MAX_STEPS = 50
 MAX_SLOS = 10
@@ -288,6 +298,13 @@ class SliModel(Model):
     """Whether it counts events, of which an objective promises a share; otherwise it holds a number against bounds."""
     cold_start: ClassVar[timedelta] = timedelta(0)
     """How long after a rise of the weight a healthy canary may look bad, unless the SLO says otherwise."""
+    max_burn: ClassVar[float] = 10
+    """maxBurn unless the SLO says otherwise."""
+
+    @property
+    def bad_events(self) -> str:
+        """What it calls bad, in words."""
+        return "events that count as bad"
 
 
 class RequestsSli(SliModel):
@@ -298,14 +315,26 @@ class RequestsSli(SliModel):
     ] = ["5.."]
     """Statuses that count as bad; a dot stands for any digit."""
 
+    @property
+    def bad_events(self) -> str:
+        """What it calls bad, in words."""
+        return f"requests answered {' or '.join(self.bad)}"
+
 
 class LatencySli(SliModel):
     """Share of requests slower than a threshold, from the controllers' request duration histogram."""
 
     cold_start: ClassVar[timedelta] = timedelta(seconds=150)
+    # an objective of 99 % below 300 ms is a percentile: nobody means that 10 % may be slower
+    max_burn: ClassVar[float] = 1
 
     threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
+
+    @property
+    def bad_events(self) -> str:
+        """What it calls bad, in words."""
+        return f"requests slower than {format_duration(self.threshold)}"
 
 
 class PrometheusSli(SliModel):
@@ -406,6 +435,8 @@ class Sli(Model):
         return self
 
 
+SMALLEST_DELTA = 0.001
+"""Difference of bad shares that matters at least, where a schedule does not say one."""
 UNCALIBRATED = [member for member, model in Sli.models().items() if not model.has_objective]
 """The fields of an SLI that take no objective."""
 
@@ -426,8 +457,10 @@ class Slo(Model):
     """Name of the SLO in verdicts and messages."""
     objective: Annotated[float, Field(ge=50, lt=100)] | None = None
     """Percent of good requests promised, below 100."""
-    max_burn: Annotated[float, Field(gt=0, le=1000)] = 10
-    """How many times faster than the objective allows the canary may spend its error budget."""
+    max_burn: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """How many times faster than the objective allows the canary may spend its error budget: 10, for latency 1."""
+    min_delta: Points | None = None
+    """Instead of `analysis.baseline.minDelta`: half of what the objective allows, at least 0.1pp."""
     min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 50
     """Canary requests of a step before it can pass."""
     settle: Annotated[Duration, between("0s", "10m")] | None = None
@@ -442,7 +475,24 @@ class Slo(Model):
     @property
     def theta(self) -> float:
         """The ratio of bad requests that the canary is tested against (docs/judging.md)."""
-        return self.max_burn * (1 - (self.objective or 0) / 100)
+        return (self.max_burn or 0) * (1 - (self.objective or 0) / 100)
+
+    @property
+    def allowance(self) -> str:
+        """What share of which events it allows, in words."""
+        return f"{format_percent(self.theta)} of {self.sli.chosen[1].bad_events}"
+
+    def matters_from(self, baseline: "Baseline") -> float:
+        """Return delta: its own, the one that the baseline says for all, or half of what the objective allows."""
+        said = baseline.min_delta if self.min_delta is None else self.min_delta
+        return max(SMALLEST_DELTA, (100 - (self.objective or 0)) / 200) if said is None else said
+
+    @model_validator(mode="after")
+    def _burning(self) -> Self:
+        if self.max_burn is None:
+            # filled in, so that a rollout keeps what it began with, whatever another release takes for usual
+            object.__setattr__(self, "max_burn", self.sli.chosen[1].max_burn)
+        return self
 
     @model_validator(mode="after")
     def _testable(self) -> Self:
@@ -464,8 +514,9 @@ class Baseline(Model):
 
     max_ratio: Annotated[float, Field(ge=1, le=100)] = 1.25
     """Ratio of the canary's bad share over stable's that is still accepted."""
-    min_delta: Points = 0.001
-    """Difference of the bad shares below which a proven ratio is no fail, in percentage points."""
+    min_delta: Points | None = None
+    """Difference of the bad shares below which a proven ratio is no fail, in percentage points, of SLOs that say none:
+    half of what the objective allows, at least 0.1pp."""
 
 
 class AnalysisSettings(Model):

@@ -23,8 +23,9 @@ from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule
 from ingress_canary.domain.traffic.probe import unaskable_probe
 from ingress_canary.lint.documents import Document, read_documents
-from ingress_canary.lint.findings import LintFinding, LintProblem, LintSeverity, did_you_mean
+from ingress_canary.lint.findings import LintFinding, LintProblem, LintSeverity, Path, did_you_mean
 from ingress_canary.lint.model_errors import explain, path_of
+from ingress_canary.lint.notes import NOTES
 from ingress_canary.lint.partial_schedule import repaired
 from ingress_canary.lint.rules import RULES
 
@@ -91,7 +92,9 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
     for document in documents:
         if _is_ours(document.data):
             ours.append(document)
-            findings += [document.finding(problem) for problem in _problems(document.data)]
+            problems = [document.finding(problem) for problem in _problems(document.data)]
+            # what a document means is known once nothing is wrong with it
+            findings += problems or [document.finding(note, LintSeverity.NOTE) for note in _notes(document.data)]
         else:
             findings.append(document.finding(_foreign(document), LintSeverity.NOTE))
     findings += _missing_schedules(ours)
@@ -133,6 +136,19 @@ def _problems(data: Any) -> Iterator[LintProblem]:
     yield from _spec_problems(spec, model)
 
 
+def _notes(data: Any) -> Iterator[LintProblem]:
+    """Yield the notes on the schedule of a document without problems, if it has one."""
+    model = _MODELS[data["kind"]]
+    spec = _valid(_pruned(data["spec"], _schema_of(model)), model)
+    prefix: Path = ("spec",)
+    if isinstance(spec, RolloutSpec):
+        if spec.schedule.inline is None:
+            return
+        prefix, spec = ("spec", "schedule", "inline"), spec.schedule.inline
+    for note in NOTES:
+        yield from (problem._replace(path=(*prefix, *problem.path)) for problem in note(spec))
+
+
 class _Metadata(Model):
     """The API server's requirements for the names of our objects."""
 
@@ -167,7 +183,7 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
     ]
     problems = list(ruled)
     try:
-        valid = model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
+        valid = _valid(spec, model)
     except ValidationError as refused:
         for error in refused.errors():
             problem = explain(error, _schema_of(model))
@@ -180,6 +196,11 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
     else:
         problems += [_problem_of_rule(fault) for rule in SPEC_RULES for fault in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in problems)
+
+
+def _valid(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Spec:
+    """Return the model of a spec; raises ValidationError."""
+    return model.model_validate_json(json.dumps(spec), strict=True, extra="forbid", by_alias=True, by_name=False)
 
 
 def _problem_of_rule(fault: FieldFault) -> LintProblem:

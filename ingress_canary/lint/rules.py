@@ -53,10 +53,12 @@ def notifications_have_names_of_their_own(schedule: Json) -> Iterator[LintProble
 
 def differences_are_strings(schedule: Json) -> Iterator[LintProblem]:
     """The API server takes ``0.1pp``; a bare number would be ambiguous by a factor of 100."""
-    baseline = _mapping(_mapping(schedule, "analysis"), "baseline")
-    if _is_number(delta := baseline.get("minDelta")):
-        path = ("analysis", "baseline", "minDelta")
-        yield LintProblem(path, f"must be percentage points; got {delta:g}", "write percentage points such as 0.1pp")
+    members: list[tuple[Path, Json]] = [(("slos", number), slo) for number, slo in _mappings(schedule, "slos")]
+    members.append((("analysis", "baseline"), _mapping(_mapping(schedule, "analysis"), "baseline")))
+    for path, member in members:
+        if _is_number(delta := member.get("minDelta")):
+            remedy = "write percentage points such as 0.1pp"
+            yield LintProblem((*path, "minDelta"), f"must be percentage points; got {delta:g}", remedy)
 
 
 def routes_are_accepted(schedule: Json) -> Iterator[LintProblem]:

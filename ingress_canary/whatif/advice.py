@@ -9,6 +9,8 @@ from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
 
 ENOUGH = 5
 """theta over the healthy ratio from which on a proof is quick (judging.md)."""
+SLACK = 1.1
+"""Proof over bake up to which the bake is long enough: the step just lasts a little longer."""
 LARGEST_THETA = 0.5
 """What the contract allows."""
 HEAVIER = "raise the weight, the bake or maxBurn, or say require: NoFail"
@@ -64,5 +66,5 @@ def _too_light(spec: ScheduleSpec, step: StepPlan) -> Iterator[str]:
     times = f"{format_seconds(step.met.p50)} (p95 {format_seconds(step.met.p95)}) at {rate}"
     if step.met.p95 > hold:
         yield f"{title}: too light for its SLO: {needs}, {times}, and maxHold is {format_seconds(hold)}; {HEAVIER}"
-    elif step.met.p50 > step.step.bake:
+    elif step.met.p50 > SLACK * step.step.bake:
         yield f"{title}: its bake proves nothing yet: {needs}, {times}; {HEAVIER}"

@@ -1,11 +1,11 @@
 """Plan of a schedule: how long it will take, and how fast it detects a regression, by formulas.
 
-Pure; used by ``ingress-canary plan`` and checked against simulation. Errors are taken to be independent (phi = 1):
-where they come in bursts, every time is longer by about phi.
+Pure; used by ``ingress-canary plan`` and checked against simulation. Where bad requests come in bursts, evidence is
+discounted by phi, and every proof takes phi times as many requests.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from ingress_canary.api.schedule import Require, ScheduleSpec
@@ -13,7 +13,7 @@ from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.whatif.detection import LONGEST, REGRESSIONS, Rates, Regression, regression
-from ingress_canary.whatif.proof import Proof, proof
+from ingress_canary.whatif.proof import Price, Proof, price, proof
 from ingress_canary.whatif.simulated_traffic import Traffic
 
 
@@ -31,6 +31,8 @@ class SloPlan:
     seconds: Proof | None
     """The time in which they come; None when they never do."""
     regressions: tuple[Regression, ...]
+    settle: float = 0.0
+    """Seconds after the rise of the weight in which only the guard judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class SchedulePlan:
     """A whole schedule."""
 
     steps: tuple[StepPlan, ...]
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    """By SLO."""
+    phi: float = 1.0
+    """By how much evidence is discounted."""
 
     @property
     def seconds(self) -> Proof | None:
@@ -71,8 +77,9 @@ class SchedulePlan:
 def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> SchedulePlan:
     """Return the expected duration with a healthy canary, and the detection times of worse ones.
 
-    Of ``traffic``, the rates and stable's ratios count; ``interval`` is the seconds between two ticks.
+    Of ``traffic``, the rates, stable's ratios and the bursts count; ``interval`` is the seconds between two ticks.
     """
+    phi = traffic.phi
     compiled = CompiledSchedule.of(spec)
     healthy = {
         objective.name: (traffic.slow if objective.name in compiled.measures.slow else traffic.errors).stable
@@ -83,9 +90,11 @@ def plan(spec: ScheduleSpec, traffic: Traffic, interval: float = 10.0) -> Schedu
     }
     return SchedulePlan(
         tuple(
-            _step(compiled, step, Rates(*traffic.rates(step.exposure), interval), healthy, proofs)
+            _step(compiled, step, Rates(*traffic.rates(step.exposure), interval, phi), healthy, proofs)
             for step in compiled.walk.steps
-        )
+        ),
+        {objective.name: price(objective.design) for objective in compiled.plan.objectives},
+        phi,
     )
 
 
@@ -102,15 +111,16 @@ def _step(
     for objective in compiled.plan.objectives:
         name, least = objective.name, objective.min_requests if step.min_requests is None else step.min_requests
         passing = proofs[name]
-        requests = Proof(max(passing.p50, least), max(passing.p95, least)) if passing else None
+        requests = Proof(max(passing.p50 * rates.phi, least), max(passing.p95 * rates.phi, least)) if passing else None
         seconds = _seconds(requests, rates.canary)
         wanted = seconds if step.require is Require.PROOF else _seconds(Proof(least, least), rates.canary)
         # its evidence begins once a cold start no longer shows
         later = objective.settle - routing
         needed.append(Proof(wanted.p50 + later, wanted.p95 + later) if wanted else None)
         compared = rates._replace(stable=0.0) if name in compiled.measures.alone else rates
-        regressions = _regressions(objective.design, compared, healthy[name])
-        slos.append(SloPlan(name, objective.design.theta, healthy[name], requests, seconds, regressions))
+        regressions = _regressions(objective.design, compared, healthy[name], objective.settle)
+        theta = objective.design.theta
+        slos.append(SloPlan(name, theta, healthy[name], requests, seconds, regressions, objective.settle))
     met = _slowest(needed)
     if met is None:
         return StepPlan(step, rates.canary, tuple(slos), None, None, finishes=False)
@@ -120,9 +130,9 @@ def _step(
     return StepPlan(step, rates.canary, tuple(slos), met, took, finishes)
 
 
-def _regressions(design: Design, rates: Rates, healthy: float) -> tuple[Regression, ...]:
+def _regressions(design: Design, rates: Rates, healthy: float, settle: float) -> tuple[Regression, ...]:
     """Return a regression of each size; those that end at the same ratio once."""
-    each = [regression(design, rates, healthy, excess) for excess in REGRESSIONS]
+    each = [regression(design, rates, healthy, excess, settle) for excess in REGRESSIONS]
     return tuple({worsening.ratio: worsening for worsening in each}.values())
 
 

@@ -5,7 +5,7 @@ The pass test depends on a step's counts alone, and more bad requests never help
 binomial increments. judging.md's ``(ln(1/beta) + 0.8) / kl(p, theta)`` is the mean of the same; this gives its table.
 """
 
-from math import log, log1p, sqrt
+from math import ceil, log, log1p, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -23,6 +23,22 @@ class Proof(NamedTuple):
 
     p50: float
     p95: float
+
+
+class Price(NamedTuple):
+    """The price of looking at any time: requests that prove a canary good of which none is bad."""
+
+    any_time: int
+    """By the pass test, which holds however often anybody looks."""
+    one_look: int
+    """By a sample of a size that is fixed ahead and looked at once."""
+
+
+def price(design: Design) -> Price:
+    """Return the price of looking at any time, without bursts."""
+    enough = design.wait(Counts(), 0.0, 1.0)
+    assert enough is not None
+    return Price(enough, ceil(design.log_pass / -log1p(-design.theta)))
 
 
 def proof(design: Design, ratio: float) -> Proof | None:

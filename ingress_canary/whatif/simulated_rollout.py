@@ -73,6 +73,8 @@ class Outcome(NamedTuple):
     """Canary requests since the regression began."""
     failed: int
     """Those of them that were answered with an error, or slow if slowness is what the canary is worse at."""
+    phi: float = 1.0
+    """By how much evidence was discounted at the end; of the SLO of which it was most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,8 @@ class SimulatedRollout:
                 ending = SimulatedEnding.ROLLED_BACK
             case _:
                 ending = SimulatedEnding.HELD
-        return Outcome(ending, self.now, self.judged, self.exposed, self.failed)
+        phi = max(track.phi for track in self.session.analysis.tracks)
+        return Outcome(ending, self.now, self.judged, self.exposed, self.failed, phi)
 
     @property
     def _at(self) -> datetime:

@@ -57,6 +57,11 @@ class Traffic:
     forced_rps: float = 1.0
     """Requests a second that a header or a cookie sends to the canary at steps of weight 0."""
 
+    @property
+    def phi(self) -> float:
+        """The dispersion of bad requests that come in such runs: the mean length of a run, weighted by its length."""
+        return 2 * self.burst - 1
+
     def rates(self, exposure: Exposure) -> tuple[float, float]:
         """Return the requests a second of canary and stable."""
         if exposure.weight > 0:

@@ -65,6 +65,10 @@ class Summary:
     """Those of them that were bad."""
     duration_seconds: Spread
     """From the first step to the decision that ended it, of all rollouts."""
+    phi: Spread
+    """By how much evidence was discounted, of all rollouts."""
+    discounted: int
+    """Rollouts in which it was at all."""
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Self:
@@ -82,6 +86,8 @@ class Summary:
             Spread.of(outcome.exposed for outcome in caught),
             Spread.of(outcome.failed for outcome in caught),
             Spread.of(outcome.duration for outcome in outcomes),
+            Spread.of(outcome.phi for outcome in outcomes),
+            sum(outcome.phi > 1 for outcome in outcomes),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -90,6 +96,7 @@ class Summary:
             "runs": self.runs, "promoted": self.promoted, "rolledBack": self.rolled_back, "held": self.held,
             "rollbackSeconds": self.rollback_seconds._asdict(), "exposedRequests": self.exposed_requests._asdict(),
             "failedRequests": self.failed_requests._asdict(), "durationSeconds": self.duration_seconds._asdict(),
+            "phi": self.phi._asdict(), "discounted": self.discounted,
         }  # fmt: skip
 
 

@@ -86,10 +86,13 @@ def test_a_status_is_given_no_defaults() -> None:
     assert [path for path, schema in nodes(status) if "default" in schema] == []
 
 
+SLOW: Json = {"latency": {"threshold": "300ms"}}
+
+
 def test_a_server_defaulted_spec_means_the_same() -> None:
     written: Json = {
         "steps": [{"weight": 5, "bake": "1m", "approval": {}}, {"ramp": {"from": 6, "to": 9, "by": 1, "bake": "1m"}}],
-        "slos": [{"name": "a", "objective": 99, "sli": {"requests": {}}}],
+        "slos": [{"name": "a", "objective": 99, "sli": {"requests": {}}}, {"name": "b", "objective": 99, "sli": SLOW}],
         "windows": {"allow": [{"days": ["Mon"], "from": "09:00", "to": "16:00"}]},
         "analysis": {"baseline": {}},
     }
@@ -98,7 +101,12 @@ def test_a_server_defaulted_spec_means_the_same() -> None:
     }  # fmt: skip
     for model, spec, kind in ((ScheduleSpec, written, "CanarySchedule"), (RolloutSpec, rollout, "CanaryRollout")):
         defaulted = filled(copy.deepcopy(spec), schema_of(crd(kind))["properties"]["spec"])
-        assert defaulted == model.model_validate(spec).dump()
+        meant = model.model_validate(spec).dump()
+        assert model.model_validate(defaulted).dump() == meant
+        schedule = meant if model is ScheduleSpec else meant["schedule"]["inline"]
+        # what depends on the SLI is the daemon's to fill in
+        assert [slo.pop("maxBurn") for slo in schedule["slos"]] == [10, 1]
+        assert defaulted == meant
 
 
 def test_unions_and_weights_are_guarded_by_cel() -> None:

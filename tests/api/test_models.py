@@ -67,7 +67,35 @@ def test_a_rollout_that_cannot_be_meant_is_refused(spec: Spec, words: str) -> No
 def test_a_spec_survives_writing_and_reading() -> None:
     spec = RolloutSpec.model_validate(a_rollout(workload={"scaleCanary": {"to": 3}}, revision="v1"))
     assert RolloutSpec.model_validate(spec.dump()) == spec
-    assert spec.dump()["schedule"]["inline"]["analysis"]["baseline"]["minDelta"] == "0.1pp"
+    assert "minDelta" not in spec.dump()["schedule"]["inline"]["analysis"]["baseline"]
+
+
+LATENCY = {"name": "fast", "objective": 99, "sli": {"latency": {"threshold": "300ms"}}}
+
+
+@pytest.mark.parametrize(
+    ("slo", "burn"), [(SLO, 10), (LATENCY, 1), (LATENCY | {"maxBurn": 3}, 3), (SLO | {"maxBurn": 2}, 2)]
+)
+def test_max_burn_is_one_for_latency_and_written_down_with_what_a_rollout_begins_with(slo: Spec, burn: float) -> None:
+    spec = ScheduleSpec.model_validate(a_schedule(slos=[slo]))
+    assert spec.dump()["slos"][0]["maxBurn"] == burn
+    assert spec.slos[0].theta == pytest.approx(burn * (1 - slo["objective"] / 100))
+
+
+@pytest.mark.parametrize(
+    ("own", "for_all", "objective", "delta"),
+    [
+        ({}, {}, 99.9, 0.001), ({}, {}, 99.5, 0.0025), ({}, {}, 98, 0.01), ({}, {}, 99.99, 0.001),
+        ({}, {"minDelta": "0.1pp"}, 98, 0.001), ({"minDelta": "0.3pp"}, {}, 98, 0.003),
+        ({"minDelta": "0pp"}, {"minDelta": "2pp"}, 98, 0),
+    ],
+)  # fmt: skip
+def test_delta_is_the_slos_own_or_that_of_all_or_half_of_what_the_objective_leaves_over(
+    own: Spec, for_all: Spec, objective: float, delta: float
+) -> None:
+    slo = {**SLO, "maxBurn": 1, "objective": objective, **own}
+    spec = ScheduleSpec.model_validate(a_schedule(slos=[slo], analysis={"baseline": for_all}))
+    assert spec.slos[0].matters_from(spec.analysis.baseline) == pytest.approx(delta)
 
 
 def test_the_daemon_reads_an_object_newer_than_itself() -> None:

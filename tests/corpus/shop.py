@@ -120,6 +120,14 @@ def filled(value: Any, words: dict[str, str]) -> Any:
     return {key: filled(one, words) for key, one in value.items()} if isinstance(value, dict) else value
 
 
+def recorded(schedule: Json) -> Json:
+    """Return a schedule with what it meant when the corpus was begun, whatever the defaults are now."""
+    analysis = schedule.get("analysis", {})
+    baseline = {"minDelta": "0.1pp", **analysis.get("baseline", {})}
+    slos = [{"maxBurn": 10, **slo} for slo in schedule["slos"]]
+    return {**schedule, "slos": slos, "analysis": {**analysis, "baseline": baseline}}
+
+
 @dataclass
 class Traffic:
     """What comes in each second, and the shares of it that fail or are slow."""
@@ -184,7 +192,7 @@ class Shop:
     def begin(self) -> None:
         """Store the rollout."""
         schedule = {"steps": STEPS, "slos": SLOS, **self.plan.get("schedule", {})}
-        body = rollout(self.name, schedule, self.plan.get("spec", {}))
+        body = rollout(self.name, recorded(schedule), self.plan.get("spec", {}))
         self.cluster.create("canaryrollouts", filled(body, {"name": self.name}))
 
     def reconcile(self) -> None:

@@ -44,7 +44,17 @@ INLINE = """  canaryService: c
 
 
 def lint(text: str) -> list[LintFinding]:
-    return lint_texts([("f.yaml", text)])
+    """Return the findings of a text without what each schedule is told of its SLOs."""
+    return [
+        one for one in lint_texts([("f.yaml", text)]) if one.severity is LintSeverity.ERROR or ".slos" not in one.field
+    ]
+
+
+def notes(slos: str, more: str = "") -> list[tuple[str, str, str]]:
+    """Return the notes on a schedule with these SLOs."""
+    found = lint_texts([("f.yaml", f"{HEAD}{STEPS}  slos: [{slos}]\n{more}")])
+    assert {one.severity for one in found} <= {LintSeverity.NOTE}
+    return [(one.field.removeprefix("spec."), one.message, one.remedy) for one in found]
 
 
 STEP_CASES = [
@@ -132,6 +142,10 @@ SPEC_CASES = [
     (
         f"{SLOS}  windows: {{freezes: [{{from: 2026-02-30T00:00, to: 2026-12-17T00:00}}]}}",
         "windows.freezes[0].from", "no such time", "a date of the calendar",
+    ),
+    (
+        "  slos: [{name: a, objective: 99.9, minDelta: 0.1, sli: {requests: {}}}]",
+        "slos[0].minDelta", "must be percentage points; got 0.1", "0.1pp",
     ),
     (f"{SLOS}  analysis: {{baseline: {{minDelta: 0.001}}}}", "analysis.baseline.minDelta", "got 0.001", "0.1pp"),
     (
@@ -429,7 +443,7 @@ def test_a_schedule_has_no_status() -> None:
 def test_a_schedule_is_missed_only_where_some_of_its_namespace_are_given(ref: str, fields: list[str]) -> None:
     rollout = f"{ROLLOUT}  canaryService: c\n  schedule: {{ref: {ref}}}\n"
     found = lint_texts([("a", rollout), ("b", HEAD + STEPS + SLOS)])
-    assert [one.field for one in found] == fields
+    assert [one.field for one in found if one.severity is LintSeverity.ERROR] == fields
 
 
 def test_a_file_that_cannot_be_read_is_a_finding_among_others(tmp_path: Path) -> None:
@@ -443,7 +457,61 @@ def test_a_file_that_cannot_be_read_is_a_finding_among_others(tmp_path: Path) ->
 def test_the_samples_are_clean() -> None:
     samples = sorted((ROOT / "config/samples").glob("*.yaml"))
     assert samples
-    assert lint_files(samples) == []
+    assert [one for one in lint_files(samples) if one.severity is LintSeverity.ERROR or one.remedy] == []
+
+
+P99 = "{name: fast, objective: 99, sli: {latency: {threshold: 300ms}}}"
+
+
+@pytest.mark.parametrize(
+    ("slo", "words"),
+    [
+        (P99, "allows 1% of requests slower than 300ms"),
+        (P99.replace("sli", "maxBurn: 2.5, sli"), "allows 2.5% of requests slower than 300ms"),
+        (
+            "{name: a, objective: 99.9, sli: {requests: {bad: ['5..', '499']}}}",
+            "allows 1% of requests answered 5.. or 499",
+        ),
+        ("{name: a, objective: 99, sli: {prometheus: {bad: b, total: t}}}", "allows 10% of events that count as bad"),
+    ],
+)
+def test_a_note_says_in_words_what_an_slo_allows(slo: str, words: str) -> None:
+    assert notes(slo) == [("slos[0]", words, "")]
+
+
+def test_a_threshold_allows_no_share_and_an_invalid_schedule_is_told_its_problems_alone() -> None:
+    assert notes("{name: a, sli: {prometheusThreshold: {query: q, max: 1}}}") == []
+    (found,) = lint_texts([("f.yaml", f"{HEAD}{STEPS}  slos: [{P99}]\n  maxHold: 5\n")])
+    assert found.field == "spec.maxHold"
+
+
+HANGS = "a canary that hangs until its clients give up (status 499) passes"
+
+
+@pytest.mark.parametrize(
+    ("bad", "others", "more", "remedy"),
+    [
+        ("", "", "", 'add an SLO on latency, or write bad: ["5..", "499"]'),
+        ("bad: ['50.']", "", "", 'add an SLO on latency, or write bad: ["50.", "499"]'),
+        ("bad: ['5..', '499']", "", "", ""),
+        ("bad: ['5..', '4..']", "", "", ""),
+        ("", f", {P99}", "", ""),
+        (
+            "bad: ['5..', '4..']", "", "  analysis: {excludeStatuses: ['499']}\n",
+            "add an SLO on latency, or remove 499 from analysis.excludeStatuses",
+        ),
+    ],
+)  # fmt: skip
+def test_a_note_asks_for_what_a_hanging_canary_would_violate(bad: str, others: str, more: str, remedy: str) -> None:
+    slo = f"{{name: a, objective: 99.9, sli: {{requests: {{{bad}}}}}}}{others}"
+    asked = [(field, message, said) for field, message, said in notes(slo, more) if said]
+    assert asked == ([("slos[0].sli.requests", HANGS, remedy)] if remedy else [])
+
+
+def test_notes_on_an_inline_schedule_stand_at_its_own_lines() -> None:
+    text = f"{ROLLOUT}{INLINE.replace('weight: 4', 'weight: 6')}"
+    found = [(one.line, one.field) for one in lint_texts([("f.yaml", text)])]
+    assert found == [(10, "spec.schedule.inline.slos[0]"), (10, "spec.schedule.inline.slos[0].sli.requests")]
 
 
 JSON = st.recursive(

@@ -24,9 +24,12 @@ def run(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_clean_manifests_say_nothing() -> None:
+def test_clean_manifests_are_told_what_their_slos_allow_and_nothing_else() -> None:
     done = run("lint", *(str(path) for path in SAMPLES.glob("*.yaml")))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines
+    assert all(": note: " in line and ": allows " in line for line in lines)
 
 
 def test_problems_are_lines_that_editors_understand() -> None:

@@ -57,6 +57,39 @@ def test_a_plan_is_written_as_text(tmp_path: Path) -> None:
     assert lines[-1] == "the whole rollout takes 10m50s"
 
 
+def test_a_plan_says_in_words_what_slos_allow_and_what_looking_and_bursts_cost() -> None:
+    text = SCHEDULE + "  - {name: fast, objective: 99, sli: {latency: {threshold: 300ms}}}\n"
+    done = run("plan", "-", *PLAN, "--latency-slow-ratio", "0.1%", "--burst", "3", stdin=text)
+    lines = done.stdout.splitlines()
+    first = lines.index("availability allows 1% of requests answered 5..")
+    fast, price, phi, end = lines[first + 1 : first + 5]
+    assert end.startswith("the whole rollout takes ")
+    assert fast == (
+        "fast allows 1% of requests slower than 300ms, and is judged from 2m30s after each rise of the weight on"
+    )
+    assert price == (
+        "price of looking at any time: 380 requests without errors prove availability, where one look at a sample of "
+        "fixed size would take 299"
+    )
+    assert phi.startswith("evidence is discounted by phi = 5, because bad requests come in bursts")
+    assert "alpha and beta are aims and no bounds" in phi
+    assert "100% is caught while the step settles, after 1" in done.stdout
+    got = json.loads(run("plan", "-", *PLAN, "--burst", "3", "-o", "json", stdin=text).stdout)
+    assert (got["phi"], got["traffic"]["burst"]) == (5, 3)
+    assert got["allowances"] == {
+        "availability": "1% of requests answered 5..",
+        "fast": "1% of requests slower than 300ms",
+    }
+    assert got["cleanProofRequests"]["fast"] == {"anyTime": 380, "oneLook": 299}
+    assert [slo["settleSeconds"] for slo in got["steps"][0]["slos"]] == [15, 150]
+    assert got["steps"][0]["slos"][1]["regressions"][-1]["whileSettling"]
+
+
+def test_a_plan_says_where_stable_is_worse_than_is_allowed() -> None:
+    done = run("plan", "-", "--rps", "100", "--error-ratio", "2%", stdin=SCHEDULE)
+    assert "availability: stable is worse than is allowed" in done.stdout
+
+
 def test_a_plan_is_json_for_machines() -> None:
     done = run("plan", "-", *PLAN, "-o", "json", stdin=SCHEDULE)
     assert done.returncode == 0
@@ -79,11 +112,12 @@ def test_a_simulation_is_json_for_machines() -> None:
 
 
 def test_a_simulation_is_written_as_text() -> None:
-    more = ("--onset", "1m", "--incident", "30s:5%", "--burst", "2", "--warm-up", "2m", "--interval", "5s")
+    more = ("--onset", "1m", "--incident", "30s:5%", "--burst", "4", "--warm-up", "2m", "--interval", "5s")
     done = run("simulate", "-", *SIMULATE, *more, stdin=SCHEDULE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "rolled back          5  100.00%" in done.stdout
     assert "time to rollback, from the onset and without settling: " in done.stdout
+    assert "because stable's bad requests came in bursts: phi " in done.stdout
 
 
 def test_an_inline_schedule_is_taken_from_its_rollout() -> None:

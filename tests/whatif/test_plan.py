@@ -1,16 +1,21 @@
 """What ``plan`` promises, against judging.md's numbers and against simulation with the real decisions."""
 
+from itertools import accumulate
 from math import inf
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
+from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.wealth import Guard
 from ingress_canary.whatif.advice import advice
 from ingress_canary.whatif.detection import REGRESSIONS, Rates, regression
 from ingress_canary.whatif.plan import plan
-from ingress_canary.whatif.proof import Proof, proof
+from ingress_canary.whatif.proof import Proof, price, proof
 from ingress_canary.whatif.simulated_rollout import SimulatedEnding
 from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
 from ingress_canary.whatif.simulation_runs import Spread
@@ -26,6 +31,35 @@ RATE = st.just(0.0) | st.floats(1e-8, 1e6)
 def test_a_proof_takes_as_many_requests_as_gates_says(ratio, p50, p95):
     # judging.md tests every 50 requests or so: of the second test at 0.2 % that is a tenth
     assert proof(DESIGN, ratio) == pytest.approx((p50, p95), rel=0.11)
+
+
+def price_table() -> dict[str, list[int]]:
+    """Return the rows of judging.md's table of requests to pass, by how they begin."""
+    text = (Path(__file__).resolve().parents[2] / "docs/judging.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return {
+        name: [int(cell.replace(",", "")) for cell in cells]
+        for name, *cells in rows
+        if len(cells) == 8 and cells[0][:1] != "-"
+    }
+
+
+def test_the_price_of_looking_at_any_time_is_what_the_docs_say():
+    """Requests that pass with so many bad ones, and those of a sample of a size that is fixed ahead."""
+    shown = price_table()
+    any_time = list(accumulate(range(8), lambda n, bad: n + DESIGN.wait(Counts(n, bad), 0.0, 1.0), initial=0))
+    assert shown["bad requests so far"] == list(range(8))
+    assert shown["at any time"] == any_time[1:]
+    for bad, size in enumerate(shown["one look at a sample of fixed size"]):
+        assert binom.cdf(bad, size, 0.01) <= DESIGN.beta < binom.cdf(bad, size - 1, 0.01)
+    assert price(DESIGN) == (shown["at any time"][0], shown["one look at a sample of fixed size"][0])
+
+
+@given(st.floats(1e-5, 0.5), st.floats(0.001, 0.5))
+def test_looking_at_any_time_has_its_price(theta, beta):
+    some = price(Design(theta, beta=beta))
+    assert binom.cdf(0, some.one_look, theta) <= beta * (1 + 1e-9)
+    assert some.one_look <= some.any_time <= 2 * some.one_look + 10
 
 
 @pytest.mark.parametrize("ratio", [0.01, 0.02, 0.5, 1.0])
@@ -96,6 +130,54 @@ def test_a_canary_that_only_fails_is_caught_within_a_tick():
     assert caught.label == "100%"
     assert caught.p95 is not None
     assert caught.p95.seconds == 10.0
+
+
+@pytest.mark.parametrize(("steps", "slos", "rate"), [(1, 1, 5.0), (5, 1, 5.0), (9, 2, 2.0), (50, 10, 0.5)])
+def test_a_canary_that_only_fails_is_caught_by_the_guard_while_the_step_settles(steps, slos, rate):
+    """After as many requests as the guard itself takes, all of them bad."""
+    design = Design(0.01, steps=steps, slos=slos)
+    caught = regression(design, Rates(rate, 9 * rate, 2.0), 0.001, 1.0, settle=150.0)
+    assert caught.settling
+    guard = Guard().begin(1, steps)
+    while guard.log_e < design.log_fail:
+        guard = guard.plus(1, 1, 1.0)
+    # half a tick passes on average until they are looked at
+    assert caught.p50.seconds == pytest.approx(max(2.0, guard.n / rate + 1), rel=0.1)
+    assert not regression(design, Rates(rate, 9 * rate, 2.0), 0.001, 1.0, settle=2.0).settling
+    assert not regression(design, Rates(rate, 9 * rate, 2.0), 0.001, 0.05, settle=150.0).settling
+    assert not regression(design, Rates(rate, 9 * rate, 2.0), 0.45, 1.0, settle=150.0).settling, "stable is as bad"
+
+
+def test_a_slow_canary_is_planned_to_be_caught_when_simulated_ones_are_which_settle():
+    """All slow: off while the step settles. A little slow: judged from 150 s after the rise of the weight on."""
+    spec = schedule([{"weight": 5, "bake": "5m"}] * 2, (AVAILABILITY, LATENCY))
+    for excess, settling in ((1.0, True), (0.05, False)):
+        slow = Ratios(0.004, min(1.0, 0.004 + excess))
+        traffic = Traffic(20, Ratios(0.001, 0.001), slow=slow)
+        latency = plan(spec, traffic).steps[0].slos[1]
+        promised = next(one for one in latency.regressions if one.ratio == pytest.approx(slow.canary))
+        assert (promised.settling, latency.settle) == (settling, 150)
+        ended = outcomes(spec, traffic, 60)
+        assert {one.ending for one in ended} == {SimulatedEnding.ROLLED_BACK}
+        seen = Spread.of([one.duration for one in ended]).p50
+        assert seen == pytest.approx(promised.p50.seconds + (0 if settling else latency.settle), rel=0.25, abs=10)
+
+
+@pytest.mark.parametrize("burst", [2, 4])
+def test_bursts_make_every_proof_longer_as_simulated(burst):
+    spec, traffic = schedule([{"weight": 50, "bake": "1s"}]), same(100, 0.002, burst=burst)
+    planned, plain = plan(spec, traffic), plan(spec, same(100, 0.002))
+    assert planned.phi == 2 * burst - 1
+    assert planned.steps[0].slos[0].requests == pytest.approx(
+        tuple(planned.phi * number for number in plain.steps[0].slos[0].requests)
+    )
+    for one, other in zip(planned.steps[0].slos[0].regressions, plain.steps[0].slos[0].regressions, strict=True):
+        assert one.p50.seconds >= other.p50.seconds
+    seen = summary(spec, traffic, 100)
+    assert seen.promoted >= 95
+    assert seen.discounted >= 95
+    assert seen.phi.p50 == pytest.approx(planned.phi, rel=0.25)
+    assert seen.duration_seconds.p50 == pytest.approx(planned.seconds.p50, rel=0.35, abs=10)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,16 @@ def test_a_regression_counts_from_its_onset_on():
         assert outcome.exposed == pytest.approx(40 * outcome.judged, rel=0.3)
 
 
+@pytest.mark.parametrize(("baseline", "rolled_back"), [({}, 0), ({"minDelta": "0.1pp"}, 5)])
+def test_a_difference_within_half_of_what_the_objective_leaves_over_rolls_nobody_back(baseline, rolled_back):
+    """0.35 % against 0.2 % slow, where 1 % is promised and 2 % are allowed."""
+    steps, more = [{"weight": 20, "bake": "10m"}] * 2, {"maxHold": "10m", "analysis": {"baseline": baseline}}
+    spec = schedule(steps, (AVAILABILITY, {**LATENCY, "settle": "15s"}), **more)
+    traffic = Traffic(1000, Ratios(0.001, 0.001), slow=Ratios(0.002, 0.0035))
+    seen = summary(spec, traffic, 5, warm_up=120)
+    assert (seen.rolled_back, seen.promoted) == (rolled_back, 0)
+
+
 def test_slowness_is_judged_by_the_latency_objective_and_errors_are_not():
     spec = schedule([{"weight": 20, "bake": "5m"}], (AVAILABILITY, LATENCY))
     slow = Traffic(100, Ratios(0.0005, 0.0005), slow=Ratios(0.001, 0.2))
@@ -165,6 +175,13 @@ def test_percentiles_are_nearest_ranks_and_none_of_nothing():
     assert Spread.of([3]) == (3, 3)
     assert Spread.of(range(1, 101)) == (50, 95)
     assert Summary.of([]).as_json()["rollbackSeconds"] == {"p50": None, "p95": None}
+
+
+def test_how_far_evidence_was_discounted_is_summed_up():
+    promoted = Outcome(SimulatedEnding.PROMOTED, 600.0, 570.0, 3000, 3)
+    seen = Summary.of([promoted, promoted._replace(phi=3.0), promoted._replace(phi=2.0)])
+    assert (seen.phi, seen.discounted) == ((2.0, 3.0), 2)
+    assert (seen.as_json()["phi"], seen.as_json()["discounted"]) == ({"p50": 2.0, "p95": 3.0}, 2)
 
 
 def test_a_rollback_before_the_onset_is_not_one_of_the_regression():

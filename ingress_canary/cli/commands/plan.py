@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ingress_canary.api.schedule import Require
-from ingress_canary.api.units import format_percent, format_seconds
+from ingress_canary.api.schedule import Require, ScheduleSpec
+from ingress_canary.api.units import format_duration, format_percent, format_seconds
 from ingress_canary.cli.inputs.amounts import count_of, number, ratio
 from ingress_canary.cli.inputs.amounts import interval as interval_of
 from ingress_canary.cli.inputs.output_format import Output
@@ -38,6 +38,9 @@ def plan(
         float | None,
         typer.Option(parser=ratio, metavar="Q", help="Share of a healthy version's requests over the threshold."),
     ] = None,
+    burst: Annotated[
+        float, typer.Option(parser=number(1, 1000), metavar="N", help="Bad requests in a row, on average.")
+    ] = 1,
     forced_rps: Annotated[
         float,
         typer.Option(
@@ -69,19 +72,23 @@ def plan(
     assert rps is not None
     assert error_ratio is not None
     slow = latency_slow_ratio or 0.0
-    traffic = Traffic(rps, Ratios(error_ratio, error_ratio), Ratios(slow, slow), forced_rps=forced_rps)
+    traffic = Traffic(rps, Ratios(error_ratio, error_ratio), Ratios(slow, slow), burst=burst, forced_rps=forced_rps)
     result = planned(spec, traffic, interval or 10.0)
     notes = list(assumptions(spec, latency_slow_ratio is not None, forced_rps))
     hints = list(advice(spec, result))
     if output is Output.JSON:
-        traffic_json = {"rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio}
-        print(json.dumps(as_json(result) | {"traffic": traffic_json, "advice": hints, "assumptions": notes}, indent=2))
+        traffic_json = {
+            "rps": rps, "errorRatio": error_ratio, "latencySlowRatio": latency_slow_ratio, "burst": burst,
+        }  # fmt: skip
+        allowed = {slo.name: slo.allowance for slo in spec.slos if slo.objective is not None}
+        rest = {"allowances": allowed, "traffic": traffic_json, "advice": hints, "assumptions": notes}
+        print(json.dumps(as_json(result) | rest, indent=2))
         return
     print(f"{name}: {count_of(len(result.steps), 'step')} at {pace(rps)} requests/s")
     if whose is not None:
         share = "" if latency_slow_ratio is None else f", {format_percent(slow)} slow"
         print(f"{whose}, average of 7 days: {pace(rps)} requests/s, {format_percent(error_ratio)} bad{share}")
-    for line in (*_text(result), *(f"advice: {sentence}" for sentence in hints)):
+    for line in (*_text(result), *_terms(spec, result), _end(result), *(f"advice: {sentence}" for sentence in hints)):
         print(line)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
@@ -104,6 +111,10 @@ def as_json(result: SchedulePlan) -> dict[str, Any]:
     return {
         "finishes": result.finishes,
         "durationSeconds": _spread(result.seconds),
+        "phi": result.phi,
+        "cleanProofRequests": {
+            name: {"anyTime": price.any_time, "oneLook": price.one_look} for name, price in result.prices.items()
+        },
         "steps": [_step_json(step) for step in result.steps],
     }
 
@@ -117,6 +128,7 @@ def _step_json(step: StepPlan) -> dict[str, Any]:
             {
                 "name": slo.name, "allowedRatio": round(slo.theta, 9), "healthyRatio": slo.healthy,
                 "proofRequests": _spread(slo.requests), "proofSeconds": _spread(slo.seconds),
+                "settleSeconds": slo.settle,
                 "regressions": [_regression_json(regression) for regression in slo.regressions],
             }
             for slo in step.slos
@@ -133,6 +145,7 @@ def _regression_json(regression: Regression) -> dict[str, Any]:
     return {
         "regression": regression.label, "ratio": regression.ratio, "caughtSeconds": spread("seconds"),
         "exposedRequests": spread("exposed"), "failedRequests": spread("failed"),
+        "whileSettling": regression.settling,
     }  # fmt: skip
 
 
@@ -152,8 +165,38 @@ def _text(result: SchedulePlan) -> Iterator[str]:
             yield f"  {slo.name}: {_proof(step, slo)}"
             for regression in slo.regressions:
                 yield f"    {regression.label:>7} {_caught(regression)}"
+
+
+def _end(result: SchedulePlan) -> str:
     ends = "" if result.finishes else "; not every step is sure to end within maxHold"
-    yield f"the whole rollout takes {_times(result.seconds)}{ends}"
+    return f"the whole rollout takes {_times(result.seconds)}{ends}"
+
+
+def _terms(spec: ScheduleSpec, result: SchedulePlan) -> Iterator[str]:
+    """Yield what holds at every step: what the SLOs allow, what looking at any time costs, and what bursts do."""
+    routing = spec.analysis.settle
+    for slo in spec.slos:
+        settle = slo.settles_for(routing)
+        later = f", and is judged from {format_duration(settle)} after each rise of the weight on"
+        if slo.objective is not None:
+            yield f"{slo.name} allows {slo.allowance}{later if settle > routing else ''}"
+    if result.prices:
+        name, price = max(result.prices.items(), key=lambda priced: priced[1].any_time)
+        yield (
+            f"price of looking at any time: {price.any_time:,} requests without errors prove {name}, where one look at "
+            f"a sample of fixed size would take {price.one_look:,}"
+        )
+    if result.phi > 1:
+        yield (
+            f"evidence is discounted by phi = {result.phi:g}, because bad requests come in bursts: each proof above "
+            "takes so many times the requests, and alpha and beta are aims and no bounds"
+        )
+    for at_step in result.steps[0].slos:
+        if at_step.healthy > at_step.theta:
+            yield (
+                f"{at_step.name}: stable is worse than is allowed, so the canary is held against an estimate of its "
+                "ratio, and alpha is an aim and no bound"
+            )
 
 
 def _proof(step: StepPlan, slo: SloPlan) -> str:
@@ -168,8 +211,9 @@ def _caught(regression: Regression) -> str:
     if regression.p50 is None or regression.p95 is None:
         return "is not caught: it is within what the SLO and the baseline allow, or nobody reaches the canary"
     half, most = regression.p50, regression.p95
+    when = "while the step settles, after" if regression.settling else "after"
     return (
-        f"is caught after {_times(Proof(half.seconds, most.seconds))}: {_counts(half.failed, most.failed)} failed of "
+        f"is caught {when} {_times(Proof(half.seconds, most.seconds))}: {_counts(half.failed, most.failed)} failed of "
         f"{_counts(half.exposed, most.exposed)} canary requests"
     )
 

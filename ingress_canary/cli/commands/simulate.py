@@ -105,6 +105,12 @@ def _text(summary: Summary) -> Iterator[str]:
         exposed, failed = _count(summary.exposed_requests), _count(summary.failed_requests)
         yield f"canary requests from the onset to the rollback: {exposed}; bad ones of them: {failed}"
     yield f"duration of a rollout: {_span(summary.duration_seconds)}"
+    if summary.discounted:
+        phi = " (p95 ".join(f"{value or 1:.3g}" for value in summary.phi) + ")"
+        yield (
+            f"evidence was discounted in {summary.discounted / summary.runs:.2%} of the rollouts, because stable's bad "
+            f"requests came in bursts: phi {phi}"
+        )
 
 
 def _span(spread: Spread) -> str:

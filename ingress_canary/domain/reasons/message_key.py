@@ -65,20 +65,20 @@ class MessageKey(Enum):
     SLO_NO_DATA = "no data: {why}"
     SLO_FAILED = (
         "canary {shown} is worse {limits:* and }{where}; E={proof:~e-value} >= {needed:e-value}, "
-        "chance of a false rollback <= {alpha:percent}"
+        "chance of a false rollback <= {alpha:percent}{bursts}"
     )
     SLO_FAILED_FOR_A_TIME = (
         "canary {shown} has for a time been worse {limits:* and }{where}; E={proof:~e-value} >= {needed:e-value}, "
-        "chance of a false rollback <= {alpha:percent}"
+        "chance of a false rollback <= {alpha:percent}{bursts}"
     )
     MOST_OF_ALL = ", most of all {stratum}: canary {canary}, stable {stable}"
     SLO_FAILED_SETTLING = (
         "canary {shown} while the step settles is worse than the half that a cold start may explain; "
-        "E={proof:~e-value} >= {needed:e-value}, chance of a false rollback <= {alpha:percent}"
+        "E={proof:~e-value} >= {needed:e-value}, chance of a false rollback <= {alpha:percent}{bursts}"
     )
     SLO_PASSED = (
         "canary {step} in this step is proven better than {allowed:percent} allowed; "
-        "E={proof:~e-value} >= {needed:e-value}, chance of a false pass <= {beta:percent}"
+        "E={proof:~e-value} >= {needed:e-value}, chance of a false pass <= {beta:percent}{bursts}"
     )
     SLO_WORSE_BY_LITTLE = (
         "canary {total} is proven worse than {ratio:g} times stable, but by less than the {delta:points} that matter: "
@@ -91,11 +91,12 @@ class MessageKey(Enum):
     SLO_NOT_SUPPORTED = (
         "canary {total} is worse than {allowed:percent} allowed, and stable has few requests to show it for itself; "
         "it fails once the evidence that it is worse than stable reaches E={needed:e-value} (now {evidence:~e-value})"
+        "{discount}"
     )
     SLO_HOPELESS = "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio"
     SLO_HOPELESS_SO_FAR = (
         "canary {step} in this step cannot be proven better than {allowed:percent} allowed at this ratio; "
-        "about {clean:~,} more requests without errors would do"
+        "about {clean:~,} more requests without errors would do{wait}{discount}"
     )
     SLO_UNAPPLIED = "the weight of this step is not applied yet"
     SLO_SETTLING = "a cold start may still show for {span:~duration}: until then only a canary that is mostly bad fails"
@@ -113,11 +114,12 @@ class MessageKey(Enum):
         "{minimum}to be proven better than {allowed:percent} allowed{discount}"
     )
     DISCOUNT = "; each request counts for 1/{phi:~.3g}, because stable's errors come in bursts"
+    BURSTS = " (an aim, and no bound, because stable's errors come in bursts)"
     FOR_MINIMUM = "for minRequests of {minimum:,} and "
     WAIT_WITHOUT_REQUESTS = ", and none are coming at present"
     WAIT = ", at the present {rate:~.3g}/s about {span:~duration}"
     WAIT_FOR_MONTHS = ", at the present {rate:~.3g}/s for months"
-    SLO_UNOPPOSED = "canary {step} in this step, and nothing is proven bad; no proof was asked for"
+    SLO_UNOPPOSED = "canary {step} in this step, and nothing is proven bad; no proof was asked for{discount}"
     SLO_UNOPPOSED_UNSEEN = "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"
 
     # evidence of an uncalibrated SLO: slo/threshold_check.py
@@ -159,6 +161,11 @@ class MessageKey(Enum):
         "canary got {canary:~,} of {total:~,} requests ({share:~percent}, {confidence:percent} interval "
         "{least:~percent} to {most:~percent}), and a weight of {weight:percent} stands for {low:percent} to "
         "{high:percent}"
+    )
+    EFFECT_OFF_BY_CLIENTS = (
+        "canary got {canary:~,} of {total:~,} requests ({share:~percent}), and a weight of {weight:percent} stands for "
+        "up to {high:percent}; {clients} requests count as one, because a cookie binds clients to a side: "
+        "E={evidence:~e-value} of {needed:e-value}"
     )
     EFFECT_TOO_FEW = "canary got {canary:~,} of {total:~,} requests, too few to tell at a weight of {weight:percent}"
     EFFECT_SEEN = (

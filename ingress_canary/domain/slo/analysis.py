@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 from ingress_canary.api.rollout import SloStatus, Verdict
-from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.schedule import SMALLEST_DELTA, ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import EMPTY, Counts, Strata
 from ingress_canary.domain.reasons.message import Message
@@ -47,6 +47,8 @@ class Plan:
     """minRequests of each expanded step, where it overrides the SLOs' own."""
     bounds: tuple[ThresholdBound, ...] = ()
     """The uncalibrated SLOs."""
+    stored_delta: float = SMALLEST_DELTA
+    """What checkpoints name as delta: that of the first release, which had one for all SLOs."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ class Plan:
                     Design(
                         theta=max(slo.theta, SMALLEST_THETA),
                         rho=analysis.baseline.max_ratio,
-                        delta=analysis.baseline.min_delta,
+                        delta=slo.matters_from(analysis.baseline),
                         alpha=analysis.alpha,
                         beta=analysis.beta,
                         slos=len(calibrated),
@@ -82,6 +84,7 @@ class Plan:
             ),
             tuple(step_minimums),
             tuple(ThresholdBound.of(name, sli.accepted) for name, sli in slis.compared.items()),
+            SMALLEST_DELTA if analysis.baseline.min_delta is None else analysis.baseline.min_delta,
         )
 
 

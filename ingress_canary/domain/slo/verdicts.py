@@ -111,7 +111,7 @@ def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: flo
     if verdict is Verdict.PASS:
         return Message(
             MessageKey.SLO_PASSED, step=_ratio(evidence.step.e, evidence.step.n), allowed=design.theta,
-            proof=evidence.passing, needed=design.log_pass, beta=design.beta,
+            proof=evidence.passing, needed=design.log_pass, beta=design.beta, bursts=_bursts(evidence),
         )  # fmt: skip
     return _shortage(design, evidence, min_requests, rate)
 
@@ -122,7 +122,8 @@ def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
         return describe(design, evidence, min_requests, rate)
     if not evidence.step.n:
         return Message(MessageKey.SLO_UNOPPOSED_UNSEEN)
-    return Message(MessageKey.SLO_UNOPPOSED, step=_ratio(evidence.step.e, evidence.step.n))
+    step = _ratio(evidence.step.e, evidence.step.n)
+    return Message(MessageKey.SLO_UNOPPOSED, step=step, discount=_discount(evidence))
 
 
 def _suspicion(evidence: SloEvidence) -> float:
@@ -152,7 +153,7 @@ def _failure(design: Design, evidence: SloEvidence) -> Message:
     if evidence.guard >= design.log_fail:
         return Message(
             MessageKey.SLO_FAILED_SETTLING, shown=_ratio(evidence.settling.e, evidence.settling.n),
-            proof=evidence.guard, needed=design.log_fail, alpha=design.alpha,
+            proof=evidence.guard, needed=design.log_fail, alpha=design.alpha, bursts=_bursts(evidence),
         )  # fmt: skip
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
@@ -174,15 +175,16 @@ def _failure(design: Design, evidence: SloEvidence) -> Message:
         shown = Message(MessageKey.RATIO_OF_STEP, step=shown, total=_ratio(total.e, total.n))
     where = _most_of_all(design, evidence)
     bounds, proof, needed = tuple(limit for _, limit in limits), max(proofs), design.log_fail
+    bursts = _bursts(evidence)
     if all(worst.e > bound * worst.n for bound, _ in limits):
         return Message(
             MessageKey.SLO_FAILED, shown=shown, limits=bounds, where=where, proof=proof, needed=needed,
-            alpha=design.alpha,
+            alpha=design.alpha, bursts=bursts,
         )  # fmt: skip
     # the proof stems from a part of the time whose excess no longer shows in the sums
     return Message(
         MessageKey.SLO_FAILED_FOR_A_TIME, shown=shown, limits=bounds, where=where, proof=proof, needed=needed,
-        alpha=design.alpha,
+        alpha=design.alpha, bursts=bursts,
     )  # fmt: skip
 
 
@@ -206,7 +208,7 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
     if evidence.opposed and evidence.absolute >= design.log_fail:
         return Message(
             MessageKey.SLO_NOT_SUPPORTED, total=_ratio(total.e, total.n), allowed=allowed, evidence=evidence.relative,
-            needed=LOG_SUSPICION,
+            needed=LOG_SUSPICION, discount=_discount(evidence),
         )  # fmt: skip
     if _suspicion(evidence) >= LOG_SUSPICION:
         limit = Message(MessageKey.THAN_TIMES_STABLE, ratio=design.rho)
@@ -223,7 +225,10 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
         clean = design.wait(evidence.step, 0.0, evidence.phi, evidence.incident)
         if not clean:
             return Message(MessageKey.SLO_HOPELESS, step=_ratio(e, n), allowed=allowed)
-        return Message(MessageKey.SLO_HOPELESS_SO_FAR, step=_ratio(e, n), allowed=allowed, clean=clean)
+        return Message(
+            MessageKey.SLO_HOPELESS_SO_FAR, step=_ratio(e, n), allowed=allowed, clean=clean,
+            wait=_expected_wait(clean, rate), discount=_discount(evidence),
+        )  # fmt: skip
     missing = max(wait, min_requests - n)
     if not missing:
         return Message(MessageKey.SLO_NOT_FRESH)
@@ -247,6 +252,11 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
 def _discount(evidence: SloEvidence) -> Message | str:
     """Return by how much the evidence is discounted, and why; nothing where it is not."""
     return Message(MessageKey.DISCOUNT, phi=evidence.phi) if evidence.phi > 1 else ""
+
+
+def _bursts(evidence: SloEvidence) -> Message | str:
+    """Return that a chance is no bound where evidence is discounted; nothing where it is one."""
+    return Message(MessageKey.BURSTS) if evidence.phi > 1 else ""
 
 
 def _expected_wait(missing: int, rate: float | None) -> Message | str:

@@ -19,6 +19,8 @@ ENOUGH_EXPECTED = 20
 """Canary requests that the weight must have let us expect before their number says anything."""
 TOLERANCE = 2
 """The share may be off by this factor."""
+CLIENT_REQUESTS = 100
+"""Requests that a client sends at most, where a cookie binds it to a side: so many are one draw by the weight."""
 
 
 class EffectState(StrEnum):
@@ -88,8 +90,7 @@ def _by_share(seen: ShareObservation) -> Effect:
         return Effect(EffectState.NOT_EFFECTIVE, message)
     if not total:
         return Effect(EffectState.UNKNOWN, Message(MessageKey.EFFECT_NO_REQUESTS))
-    # whatever clients hold on to, some of so many would have come
-    if not canary and expected >= ENOUGH_EXPECTED:
+    if not canary and _none_is_no_chance(seen):
         message = Message(MessageKey.EFFECT_NONE_ARRIVED, canary=canary, total=total, expected=expected)
         return Effect(EffectState.NOT_EFFECTIVE, message)
 
@@ -99,6 +100,8 @@ def _by_share(seen: ShareObservation) -> Effect:
 
     too_low = share < low and not seen.sticky
     too_high = share > high and not seen.forced
+    if too_high and seen.sticky:
+        return _by_clients(seen, high)
     if too_low or too_high:
         least, most = binomial_interval(canary, total)
         off = (too_low and most < low) or (too_high and least > high)
@@ -116,6 +119,32 @@ def _by_share(seen: ShareObservation) -> Effect:
         MessageKey.EFFECT_SEEN, canary=canary, total=total, share=share, weight=weight, low=low, high=high
     )
     return Effect(EffectState.EFFECTIVE, message)
+
+
+def _none_is_no_chance(seen: ShareObservation) -> bool:
+    """Return whether no canary request can be chance: all of so many draws would have been for stable."""
+    if not seen.sticky:
+        return seen.weight * seen.total >= ENOUGH_EXPECTED
+    # at least so many clients have sent them, each drawn once
+    clients = seen.total / CLIENT_REQUESTS
+    return seen.weight >= 1 or clients * log1p(-seen.weight) <= log(1 - CONFIDENCE)
+
+
+def _by_clients(seen: ShareObservation, high: float) -> Effect:
+    """Return the effect where clients are bound to a side, and the share is more than the weight's double (``high``).
+
+    Requests of one client are one draw. Its likelihood ratio for a weight of ``high`` against the wanted one, to the
+    power 1/CLIENT_REQUESTS a request, is worth 1 at most on average, so that Ville's inequality bounds the chance of
+    ever reaching 1/(1 - CONFIDENCE) while the weight is as wanted (judging.md, "Proof of effect").
+    """
+    bound = seen.total - seen.canary
+    log_e = seen.canary * log(high / seen.weight) + bound * log((1 - high) / (1 - seen.weight))
+    log_e, needed = log_e / CLIENT_REQUESTS, -log(1 - CONFIDENCE)
+    message = Message(
+        MessageKey.EFFECT_OFF_BY_CLIENTS, canary=seen.canary, total=seen.total, share=seen.canary / seen.total,
+        weight=seen.weight, high=high, clients=CLIENT_REQUESTS, evidence=log_e, needed=needed,
+    )  # fmt: skip
+    return Effect(EffectState.NOT_EFFECTIVE if log_e >= needed else EffectState.UNKNOWN, message)
 
 
 def _untested(seen: ShareObservation) -> Message:

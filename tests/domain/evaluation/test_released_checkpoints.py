@@ -17,7 +17,8 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable
+from ingress_canary.domain.slo.analysis import Analysis
+from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable, decode, encode
 from tests.domain.evaluation.record_checkpoints import evidence
 from tests.domain.world import World, at_step, schedule
 
@@ -47,6 +48,18 @@ def test_there_is_a_checkpoint_of_each_kind_of_each_release() -> None:
     assert {name.partition(",")[0] for name in RELEASED} == {"3fdf44c", "df46b18"}
     assert all(case["evidence"]["resume"] for case in RELEASED.values())
     assert any(case["evidence"]["firstFailAt"] for case in RELEASED.values())
+
+
+@pytest.mark.parametrize("delta", ["0.1pp", "0.7pp"])
+def test_an_older_release_goes_on_where_each_slo_has_a_difference_of_its_own(delta: str) -> None:
+    """It knows the one for all, and takes 0.1pp where none is said."""
+    said = {} if delta == "0.1pp" else {"analysis": {"baseline": {"minDelta": delta}}}
+    slo = {"name": "availability", "objective": 98, "sli": {"requests": {}}}
+    own = CompiledSchedule.of(schedule(slos=[{**slo, "minDelta": "0.3pp"}], **said))
+    former = CompiledSchedule.of(schedule(slos=[slo], analysis={"baseline": {"minDelta": delta}}))
+    assert [plan.objectives[0].design.delta for plan in (own.plan, former.plan)] == [0.003, float(delta[:-2]) / 100]
+    assert isinstance(decode(encode(Analysis.of(own.plan)), former.plan), Analysis)
+    assert isinstance(decode(encode(Analysis.of(former.plan)), own.plan), Analysis)
 
 
 @pytest.mark.parametrize("case", RELEASED.values(), ids=RELEASED)

@@ -65,7 +65,7 @@ def test_a_template_reads_as_a_part_of_a_sentence(key: MessageKey) -> None:
         (Message(MessageKey.BAKING, step="step 1", left=90.4, evidence="all well"),
          "step 1: 1m30s of judged time to go; all well"),
         (Message(MessageKey.SLO_FAILED, shown="1% bad", limits=("a", verbatim("b")), where="", proof=20.0, needed=6.0,
-                 alpha=0.01),
+                 alpha=0.01, bursts=""),
          "canary 1% bad is worse a and b; E=4.9e8 >= 403, chance of a false rollback <= 1%"),
         (Message(MessageKey.WAIT, rate=0.5, span=timedelta(minutes=3)), ", at the present 0.5/s about 3m"),
         (Message(MessageKey.GATE_NEXT_AT, at=datetime(2026, 3, 2, 10, tzinfo=UTC)), ", next at 10:00:00 UTC"),

@@ -80,6 +80,7 @@ def test_a_plan_is_what_a_schedule_says() -> None:
     assert [one.design.theta for one in made.objectives] == pytest.approx([0.01, 0.02, SMALLEST_THETA])
     for one in made.objectives:
         assert one.design == Design(one.design.theta, rho=2, delta=0.005, alpha=0.02, beta=0.1, slos=3, steps=2)
+    assert made.stored_delta == 0.005
     assert made.step_minimums == (None, 1000)
     assert made.bounds == (ThresholdBound("load", None, 1, 60, 3),)
     assert made.names == ("availability", "latency", "tiny", "load")
@@ -482,6 +483,13 @@ def test_a_checkpoint_of_another_plan_is_not_used(other: Plan) -> None:
 def test_a_minimum_of_requests_may_change_without_losing_evidence() -> None:
     other = plan(slos=("availability", "latency"), step_minimums=(5, 5, 5))
     assert isinstance(decode(packed(GOOD), other), Analysis)
+
+
+def test_evidence_goes_on_where_only_the_difference_that_matters_is_another() -> None:
+    """No wealth depends on it, and an SLO may have one of its own, which no older release knows."""
+    other = plan(slos=("availability", "latency"), delta=0.005)
+    assert isinstance(decode(packed(GOOD), other), Analysis)
+    assert isinstance(decode(encode(Analysis.of(other)), TWO_SLOS), Analysis)
 
 
 JSON = st.recursive(

@@ -38,7 +38,7 @@ def apart(gap: float) -> Gaps:
     return Gaps(Gap(1000 * gap, 1000))
 
 
-HARDLY_WORSE = Counts(100_000, 60, 900_000, 90)
+WORSE, HARDLY_WORSE = Counts(1000, 20, 9000, 9), Counts(100_000, 60, 900_000, 90)
 
 VERDICTS = {
     "everything is proven": (evidence(), Verdict.PASS),
@@ -270,6 +270,49 @@ SENTENCES = {
             "E=500 >= 400, chance of a false rollback <= 1%"
         ),
     ),
+    "too many errors, in bursts": (
+        evidence(step=Counts(300, 4, 900, 1), passing=0.5, phi=2.0),
+        10.0,
+        (
+            "canary 1.33% bad (4 of 300) in this step cannot be proven better than 1% allowed at this ratio; about "
+            "1,480 more requests without errors would do, at the present 10/s about 2m28s; each request counts for "
+            "1/2, because stable's errors come in bursts"
+        ),
+    ),
+    "unsupported, in bursts": (
+        evidence(absolute=log(500), opposed=True, relative=log(4), total=Counts(300, 9, 90, 1), phi=2.0),
+        None,
+        (
+            "canary 3% bad (9 of 300) is worse than 1% allowed, and stable has few requests to show it for itself; "
+            "it fails once the evidence that it is worse than stable reaches E=10 (now 4); each request counts for "
+            "1/2, because stable's errors come in bursts"
+        ),
+    ),
+    "pass, in bursts": (
+        evidence(phi=2.0),
+        None,
+        (
+            "canary 0% bad (0 of 600) in this step is proven better than 1% allowed; E=50 >= 20, chance of a false "
+            "pass <= 5% (an aim, and no bound, because stable's errors come in bursts)"
+        ),
+    ),
+    "failed, in bursts": (
+        evidence(absolute=log(500), total=WORSE, step=Counts(), phi=2.0),
+        None,
+        (
+            "canary 2% bad (20 of 1,000) is worse than 1% allowed and than stable 0.1% bad (9 of 9,000); E=500 >= 400, "
+            "chance of a false rollback <= 1% (an aim, and no bound, because stable's errors come in bursts)"
+        ),
+    ),
+    "mostly bad while settling, in bursts": (
+        evidence(guard=log(500), absolute=log(501), settling=Counts(20, 19), settles_in=100.0, phi=2.0),
+        None,
+        (
+            "canary 95% bad (19 of 20) while the step settles is worse than the half that a cold start may explain; "
+            "E=500 >= 400, chance of a false rollback <= 1% (an aim, and no bound, because stable's errors come in "
+            "bursts)"
+        ),
+    ),
     "settling": (
         evidence(settles_in=99.2),
         None,
@@ -308,6 +351,14 @@ def test_the_number_still_missing_respects_min_requests() -> None:
 def test_a_step_that_asks_for_no_proof_says_what_it_rested_on(seen: Counts, sentence: str) -> None:
     given = evidence(step=seen, passing=log(50) if seen.n == 600 else 0.5)
     assert str(unopposed(DESIGN, given, 50, 0.0)) == sentence
+
+
+def test_nothing_proven_is_less_where_evidence_is_discounted() -> None:
+    given = evidence(step=Counts(90, 1), passing=0.5, phi=3.0)
+    assert str(unopposed(DESIGN, given, 50, 0.0)) == (
+        "canary 1.11% bad (1 of 90) in this step, and nothing is proven bad; no proof was asked for; each request "
+        "counts for 1/3, because stable's errors come in bursts"
+    )
 
 
 def test_a_proof_out_of_reach_is_not_promised() -> None:

@@ -1,5 +1,8 @@
 """Whether the share of requests shows that the weight takes effect."""
 
+from typing import NamedTuple
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +28,20 @@ CASES = {
         NOT_EFFECTIVE,
         "canary got 0 of 1,000 requests, where about 50 were expected",
     ),
-    "nothing where 20 were expected, with affinity": (
+    "nothing where 20 were expected, with affinity: four clients may have sent them": (
         ShareObservation(0.05, 0, 400, forced=True, sticky=True),
+        UNKNOWN,
+        "canary got 0 of 400 requests, too few to tell at a weight of 5%",
+    ),
+    "nothing where 675 were expected, with affinity": (
+        ShareObservation(0.05, 0, 13_500, forced=True, sticky=True),
         NOT_EFFECTIVE,
-        "canary got 0 of 400 requests, where about 20 were expected",
+        "canary got 0 of 13,500 requests, where about 675 were expected",
+    ),
+    "nothing at weight 100, with affinity": (
+        ShareObservation(1.0, 0, 100, sticky=True),
+        NOT_EFFECTIVE,
+        "canary got 0 of 100 requests, where about 100 were expected",
     ),
     "nothing where fewer were expected": (
         ShareObservation(0.05, 0, 140, sticky=True),
@@ -65,6 +78,22 @@ CASES = {
         ShareObservation(0.05, 300, 1000, forced=True),
         EFFECTIVE,
         "canary got 300 of 1,000 requests (30%), and a weight of 5% stands for 2.5% to 10%",
+    ),
+    "a share that a few clients explain": (
+        ShareObservation(0.05, 300, 1000, sticky=True),
+        UNKNOWN,
+        (
+            "canary got 300 of 1,000 requests (30%), and a weight of 5% stands for up to 10%; 100 requests count as "
+            "one, because a cookie binds clients to a side: E=5 of 1,000"
+        ),
+    ),
+    "a share that no few clients explain": (
+        ShareObservation(0.05, 3000, 10_000, sticky=True),
+        NOT_EFFECTIVE,
+        (
+            "canary got 3,000 of 10,000 requests (30%), and a weight of 5% stands for up to 10%; 100 requests count as "
+            "one, because a cookie binds clients to a side: E=2.4e7 of 1,000"
+        ),
     ),
     "a share that may still be chance": (
         ShareObservation(0.05, 3, 20),
@@ -110,6 +139,62 @@ CASES = {
 def test_an_effect_has_its_state_and_its_numbers(seen: ShareObservation, state: EffectState, message: str) -> None:
     got = judge_effect(seen)
     assert (got.state, str(got.message)) == (state, message)
+
+
+class Shop(NamedTuple):
+    """Clients that come one after another; a cookie binds each to the side that it was drawn for."""
+
+    rate: float
+    """Requests a second."""
+    weight: float
+    drawn: float
+    """The chance with which a client is really drawn for the canary."""
+    size: int
+    """Requests a client."""
+    span: float
+    """Seconds in which a client sends them."""
+
+    def alarm(self, rng: np.random.Generator, seconds: int) -> int | None:
+        """Return after how many seconds the weight is called ineffective; None when it never is."""
+        clients = rng.poisson(self.rate / self.size * (seconds + self.span))
+        begun, canary = rng.uniform(-self.span, seconds, clients), rng.random(clients) < self.drawn
+        at = np.repeat(begun, self.size) + rng.uniform(0, self.span, clients * self.size)
+        looks = np.arange(10, seconds + 1, 10)
+        total = np.searchsorted(np.sort(at[at >= 0]), looks)
+        ours = np.searchsorted(np.sort(at[(at >= 0) & np.repeat(canary, self.size)]), looks)
+        for look, n, every in zip(looks.tolist(), ours.tolist(), total.tolist(), strict=True):
+            if judge_effect(ShareObservation(self.weight, n, every, sticky=True)).state is NOT_EFFECTIVE:
+                return look
+        return None
+
+
+TRAFFIC = [(100.0, 0.05), (100.0, 0.01), (10.0, 0.2), (5.0, 0.1)]
+
+
+@pytest.mark.parametrize(("size", "span"), [(1, 1.0), (20, 60.0), (100, 60.0), (100, 1.0), (100, 600.0)])
+@pytest.mark.parametrize(("rate", "weight"), TRAFFIC)
+def test_clients_that_stick_make_no_right_weight_look_wrong(rate: float, weight: float, size: int, span: float) -> None:
+    rng, runs = np.random.default_rng(1), 60
+    shop = Shop(rate, weight, weight, size, span)
+    false = sum(shop.alarm(rng, 1800) is not None for _ in range(runs))
+    assert binom.sf(false - 1, runs, 0.001) > 0.001
+
+
+FOUND = [
+    (100, 0.05, 2.5, 400), (100, 0.05, 5, 100), (100, 0.05, 0, 160), (10, 0.2, 2.5, 600), (10, 0.2, 0, 420),
+    (100, 0.01, 5, 500), (100, 0.01, 0, 800),
+]  # fmt: skip
+"""Requests a second, weight, by which factor it is wrong, seconds within which that must be found."""
+
+
+@pytest.mark.parametrize("size", [1, 20, 100])
+@pytest.mark.parametrize(("rate", "weight", "factor", "seconds"), FOUND)
+def test_a_wrong_weight_is_found_though_clients_stick(
+    rate: float, weight: float, factor: float, seconds: int, size: int
+) -> None:
+    rng = np.random.default_rng(1)
+    shop = Shop(rate, weight, factor * weight, size, 60.0)
+    assert sum(shop.alarm(rng, seconds) is not None for _ in range(20)) >= 18
 
 
 @given(st.integers(1, 10**9).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

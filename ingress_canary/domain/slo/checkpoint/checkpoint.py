@@ -127,8 +127,9 @@ FINGERPRINTS: Mapping[str, Algorithm] = MappingProxyType({FIRST: _sha256_sixteen
 def _fingerprint(plan: Plan) -> Digest:
     """Return the digest of the parts of a plan on which the meaning of stored evidence depends."""
     designs = [(objective.name, objective.design) for objective in plan.objectives]
+    # no wealth depends on delta, which an SLO may have of its own: the place of the one for all keeps what it had
     parameters = [
-        [name, design.theta, design.rho, design.delta, design.alpha, design.beta, design.slos, design.steps]
+        [name, design.theta, design.rho, plan.stored_delta, design.alpha, design.beta, design.slos, design.steps]
         for name, design in designs
     ]
     return Digest.of([parameters, len(plan.step_minimums)], FINGERPRINTS)

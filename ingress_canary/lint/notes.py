@@ -1,0 +1,37 @@
+"""Lint notes: what a valid schedule means that its author may not expect. A note fails no run. Used by ``check.py``."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.lint.findings import LintProblem
+
+LintNote = Callable[[ScheduleSpec], Iterator[LintProblem]]
+GIVEN_UP = "499"
+"""The status that ingress-nginx notes of a client that gave up waiting."""
+
+
+def what_slos_allow(schedule: ScheduleSpec) -> Iterator[LintProblem]:
+    """The share of bad events that each SLO allows, which maxBurn and the objective say only together."""
+    for number, slo in enumerate(schedule.slos):
+        if slo.objective is not None:
+            yield LintProblem(("slos", number), f"allows {slo.allowance}")
+
+
+def hanging_is_bad(schedule: ScheduleSpec) -> Iterator[LintProblem]:
+    """A canary that hangs until its clients give up answers no 5xx: it shows as 499, or as slow."""
+    if any(slo.sli.latency is not None for slo in schedule.slos):
+        return
+    counted = GIVEN_UP not in schedule.analysis.exclude_statuses
+    for number, slo in enumerate(schedule.slos):
+        if slo.sli.requests is None or (counted and any(re.fullmatch(bad, GIVEN_UP) for bad in slo.sli.requests.bad)):
+            continue
+        patterns = ", ".join(f'"{bad}"' for bad in (*slo.sli.requests.bad, GIVEN_UP))
+        remedy = f"add an SLO on latency, or write bad: [{patterns}]"
+        if not counted:
+            remedy = f"add an SLO on latency, or remove {GIVEN_UP} from analysis.excludeStatuses"
+        what = f"a canary that hangs until its clients give up (status {GIVEN_UP}) passes"
+        yield LintProblem(("slos", number, "sli", "requests"), what, remedy)
+
+
+NOTES: tuple[LintNote, ...] = (what_slos_allow, hanging_is_bad)
