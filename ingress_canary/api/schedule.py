@@ -285,9 +285,11 @@ class SliModel(Model):
     """One kind of service level indicator."""
 
     has_objective: ClassVar[bool] = True
-    """Whether it counts events, of which an objective promises a share; otherwise it holds a number against bounds."""
+    """Whether it counts events, of which an objective promises a share."""
     cold_start: ClassVar[timedelta] = timedelta(0)
     """How long after a rise of the weight a healthy canary may look bad, unless the SLO says otherwise."""
+    only_pauses: ClassVar[bool] = False
+    """Whether a fail is to be looked at by a person, unless the SLO says otherwise."""
 
 
 class RequestsSli(SliModel):
@@ -306,6 +308,14 @@ class LatencySli(SliModel):
 
     threshold: Annotated[Duration, between("1ms", "1h")]
     """Must equal one of the histogram's bucket bounds."""
+
+
+class LatencyDistributionSli(SliModel):
+    """All buckets of the controllers' request duration histogram, compared with stable's; no objective, no threshold."""
+
+    has_objective: ClassVar[bool] = False
+    cold_start: ClassVar[timedelta] = LatencySli.cold_start
+    only_pauses: ClassVar[bool] = True
 
 
 class PrometheusSli(SliModel):
@@ -378,6 +388,7 @@ class Sli(Model):
 
     requests: RequestsSli | None = None
     latency: LatencySli | None = None
+    latency_distribution: LatencyDistributionSli | None = None
     prometheus: PrometheusSli | None = None
     prometheus_threshold: ThresholdSli | None = None
 
@@ -406,8 +417,15 @@ class Sli(Model):
         return self
 
 
-UNCALIBRATED = [member for member, model in Sli.models().items() if not model.has_objective]
+WITHOUT_OBJECTIVE = [member for member, model in Sli.models().items() if not model.has_objective]
 """The fields of an SLI that take no objective."""
+
+
+class OnFailure(StrEnum):
+    """What happens on a proven fail."""
+
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
 
 
 class Slo(Model):
@@ -416,8 +434,8 @@ class Slo(Model):
     model_config = ConfigDict(
         json_schema_extra=closed(
             rule(
-                " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in UNCALIBRATED)]),
-                f"an objective is needed for everything but {', '.join(UNCALIBRATED)}",
+                " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in WITHOUT_OBJECTIVE)]),
+                f"an objective is needed for everything but {', '.join(WITHOUT_OBJECTIVE)}",
             )
         )
     )
@@ -432,7 +450,15 @@ class Slo(Model):
     """Canary requests of a step before it can pass."""
     settle: Annotated[Duration, between("0s", "10m")] | None = None
     """Evidence dropped after a change of weight, at least `analysis.settle`: 150s for latency, in which caches warm."""
+    on_failure: OnFailure | None = None
+    """What happens when this SLO fails: Pause for latencyDistribution, else as the schedule says."""
     sli: Sli
+
+    def failure_action(self, of_schedule: OnFailure) -> OnFailure:
+        """Return what happens when it fails, given the schedule's own word."""
+        if self.on_failure is not None:
+            return self.on_failure
+        return OnFailure.PAUSE if self.sli.chosen[1].only_pauses else of_schedule
 
     def settles_for(self, routing: timedelta) -> timedelta:
         """Return how long after a rise of the weight its evidence is dropped, given how long the routing takes."""
@@ -493,13 +519,6 @@ class OnInconclusive(StrEnum):
     ROLLBACK = "Rollback"
 
 
-class OnFailure(StrEnum):
-    """What happens on a proven fail."""
-
-    ROLLBACK = "Rollback"
-    PAUSE = "Pause"
-
-
 class OnNoData(StrEnum):
     """What happens while data are missing."""
 
@@ -531,6 +550,7 @@ class ScheduleSpec(Model):
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     on_failure: OnFailure = OnFailure.ROLLBACK
+    """What happens on a proven fail, unless the SLO says otherwise."""
     on_no_data: OnNoData = OnNoData.HOLD
     gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, follow
 from ingress_canary.domain.metrics.counter_state import CounterState
+from ingress_canary.domain.metrics.histogram import Histogram
 from ingress_canary.domain.metrics.kinds.kind import CountedSli
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.request_feed import REQUESTS, no_series, sum_of_sides
-from ingress_canary.domain.metrics.samples import EMPTY, Counts, NoData, Reading, Side, UnknownBound
+from ingress_canary.domain.metrics.samples import EMPTY, Counts, NoData, Reading, Side, Tails, UnknownBound
 from ingress_canary.domain.metrics.signals import Signals
 
 STALE_AT_LEAST = timedelta(seconds=60)
@@ -38,6 +39,8 @@ class ReadingCounts(NamedTuple):
     """Excluded statuses cannot be distinguished, because the controllers report classes: the relative test is off."""
     values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
+    tails: Mapping[str, Tails | NoData] = EMPTY
+    """By SLO that compares a histogram; without any bound when the reading holds nothing new."""
 
 
 class CounterBook(NamedTuple):
@@ -48,6 +51,8 @@ class CounterBook(NamedTuple):
     requests: CounterState = CounterState()
     others: Mapping[CounterFeed, CounterState] = EMPTY
     """What SLIs count from besides the requests; each sample's values reset together."""
+    histogram: Histogram = Histogram()
+    """What SLIs compare of the distribution of latency."""
 
 
 def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
@@ -65,7 +70,7 @@ def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
 def newest_samples(book: CounterBook) -> dict[str, datetime]:
     """Return the newest sample time of each process that has samples."""
     newest: dict[str, datetime] = {}
-    for counters in (book.requests, *book.others.values()):
+    for counters in (book.requests, *book.others.values(), book.histogram.counters):
         for (name, _), sample in counters.samples.items():
             if name not in newest or newest[name] < sample.at:
                 newest[name] = sample.at
@@ -83,14 +88,20 @@ def advance(
     """
     values = {slo: sli.number(reading, signals) for slo, sli in measures.compared.items()}
     if reading.error is not None:
-        return book, ReadingCounts({slo: NoData(reading.error) for slo in measures.counted}, values=values)
+        unknown = NoData(reading.error)
+        without = dict.fromkeys(measures.distributions, unknown)
+        return book, ReadingCounts(dict.fromkeys(measures.counted, unknown), values=values, tails=without)
     if book.at is not None and reading.at <= book.at:
-        return book, ReadingCounts({slo: Counts() for slo in measures.counted}, values=values)
+        nothing_new = dict.fromkeys(measures.distributions, EMPTY)
+        return book, ReadingCounts(dict.fromkeys(measures.counted, Counts()), values=values, tails=nothing_new)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
+
+    def no_requests() -> str:
+        return no_series(book.requests, reading, signals)
 
     def after(feed: CounterFeed, counters: CounterState) -> Followed:
         def nothing() -> str:
-            return f"no series yet of {feed.title}" if feed.title else no_series(book.requests, reading, signals)
+            return f"no series yet of {feed.title}" if feed.title else no_requests()
 
         return follow(counters, reading, feed.samples(reading, signals), oldest, nothing)
 
@@ -99,14 +110,29 @@ def advance(
     followed = {REQUESTS: requests, **others}
     # what is excluded counts on neither side
     risen = {feed: one.without(measures.excluded) for feed, one in followed.items()} if measures.excluded else followed
+    histogram, tails = book.histogram, dict[str, Tails | NoData]()
+    if measures.distributions:
+        histogram, seen = histogram.follow(reading, signals, oldest, no_requests)
+        tails = dict.fromkeys(measures.distributions, _tails(histogram, seen, measures.excluded))
     everything = sum_of_sides(risen[REQUESTS].increases, lambda _: 0)
     evidence = ReadingCounts(
         {slo: _counts(sli, risen[sli.feed]) for slo, sli in measures.counted.items()},
         Requests(everything.n, everything.m),
         classes_only=bool(measures.excluded) and any(one.classes for one in followed.values()),
         values=values,
+        tails=tails,
     )
-    return CounterBook(reading.at, requests.counters, {feed: one.counters for feed, one in others.items()}), evidence
+    counters = {feed: one.counters for feed, one in others.items()}
+    return CounterBook(reading.at, requests.counters, counters, histogram), evidence
+
+
+def _tails(histogram: Histogram, followed: Followed, excluded: frozenset[str]) -> Tails | NoData:
+    if excluded and followed.classes:
+        return NoData(
+            f"the controllers report status classes only, so {', '.join(sorted(excluded))} cannot be left out: remove "
+            "--report-status-classes, or set analysis.excludeStatuses to []"
+        )
+    return histogram.tails(followed.without(excluded) if excluded else followed)
 
 
 def _counts(sli: CountedSli[Any], risen: Followed) -> Counts | NoData | UnknownBound:

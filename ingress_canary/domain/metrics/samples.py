@@ -47,6 +47,10 @@ class Counts(NamedTuple):
         return Counts(self.n + other.n, self.e + other.e, self.m + other.m, self.f + other.f)
 
 
+Tails = Mapping[float, Counts]
+"""By bound of a histogram, in seconds: the requests of both sides, of which those beyond it are the bad ones."""
+
+
 class Target(NamedTuple):
     """The Ingress whose series a metrics source is to read: their labels always describe the primary."""
 
@@ -68,6 +72,12 @@ class Target(NamedTuple):
     """What the source must be able to answer for its SLOs: which source serves it."""
     past: tuple[float, ...] = ()
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
+    every_bound: bool = False
+    """Whether SLOs need the buckets of all bounds, whatever these are."""
+
+    def has_bound(self, bound: float) -> bool:
+        """Return whether SLOs need the buckets of a bound."""
+        return self.every_bound or bound in self.bounds
 
 
 SeriesIdentity = frozenset[tuple[str, str]]
