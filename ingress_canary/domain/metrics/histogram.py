@@ -59,8 +59,10 @@ class Histogram(NamedTuple):
         seen = _label_sets(reading, signals)
         if isinstance(seen, NoData):
             return self, Followed(self.counters, problem=seen)
-        # where no controller has its bounds any more, others are followed, whose counters begin with a starting point
-        usable = self if not seen.buckets or seen.has(self.bounds) else Histogram(seen.usual())
+        usable = self
+        if seen.buckets and not seen.has(self.bounds):
+            # where no controller has its bounds any more, other counters are followed, from a starting point
+            usable = Histogram(seen.usual(), CounterState() if self.bounds else self.counters)
         followed = follow(usable.counters, reading, usable._samples(seen, reading), oldest, nothing)
         return usable._replace(counters=followed.counters), followed
 

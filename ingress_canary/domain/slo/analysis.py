@@ -166,7 +166,8 @@ class Analysis:
         for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
             look = _threshold_value(counts, objective)
             tracks.append(accumulator if isinstance(look, str) else accumulator.warm(at.timestamp(), look))
-        return replace(self, tracks=tuple(tracks))
+        checks = [check.warm(at.timestamp(), tails.get(check.test.name, UNREAD)) for check in self.distributions]
+        return replace(self, tracks=tuple(tracks), distributions=tuple(checks))
 
     def enter_step(self, index: int) -> Self:
         """Return the analysis at the beginning of step ``index`` (from 1), where its copy of the tests begins.
