@@ -131,7 +131,7 @@ class MessageKey(Enum):
     )
     DISTRIBUTION_LOOKS_SLOWER = (
         "{slower}, without a proof yet: E={evidence:~e-value} of {needed:e-value}; it cannot pass while that is 10 or "
-        "more{discount}"
+        "more{discount:~}"
     )
     DISTRIBUTION_DISCOUNT = "; each request counts for 1/{phi:~.3g}, because stable's latency varies by itself"
     DISTRIBUTION_SETTLING = "a cold start may still show for {span:~duration}: until then nothing is compared"
@@ -140,7 +140,7 @@ class MessageKey(Enum):
     DISTRIBUTION_UNCOMPARED = "stable had no requests in this step to compare with"
     DISTRIBUTION_PASSED = (
         "at none of {bounds} bounds is it to be seen that more than {ratio:g} times as many requests of the canary are "
-        "slower as of stable ({canary:~,} and {stable:~,} requests in this step)"
+        "slower as of stable ({canary:~,} and {stable:~,} requests in this step){discount:~}"
     )
 
     # evidence of an uncalibrated SLO: slo/threshold_check.py

@@ -280,7 +280,7 @@ class DistributionCheck:
             return Message(MessageKey.DISTRIBUTION_ALONE) if self.alone else Message(MessageKey.DISTRIBUTION_UNCOMPARED)
         return Message(
             MessageKey.DISTRIBUTION_PASSED, bounds=len(self.bounds), ratio=RATIO, canary=self.seen.n,
-            stable=self.seen.m,
+            stable=self.seen.m, discount=self._discount,
         )  # fmt: skip
 
     @property

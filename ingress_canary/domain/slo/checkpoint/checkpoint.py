@@ -108,7 +108,7 @@ def _decode_v1(parts: Sequence[str], plan: Plan) -> Analysis | Unusable:
             _instant(failed) if failed else None,
             Analysis.of(plan).watches,
             _instant(raised) if raised else None,
-            checks_of(_unpacked(distributions) if distributions else {}, plan.distributions, step),
+            checks_of(_unpacked(distributions) if distributions and plan.distributions else {}, plan.distributions, step),
         )
     # ValueError covers base64, Unicode, JSON and dates; the others are JSON of another shape
     except (ValueError, TypeError, RecursionError, zlib.error):
