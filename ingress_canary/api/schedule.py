@@ -288,6 +288,8 @@ class SliModel(Model):
     """Whether it counts events, of which an objective promises a share."""
     cold_start: ClassVar[timedelta] = timedelta(0)
     """How long after a rise of the weight a healthy canary may look bad, unless the SLO says otherwise."""
+    refuses_objective: ClassVar[bool] = False
+    """Whether an objective beside it can only be a misunderstanding."""
     only_pauses: ClassVar[bool] = False
     """Whether a fail is to be looked at by a person, unless the SLO says otherwise."""
 
@@ -314,6 +316,7 @@ class LatencyDistributionSli(SliModel):
     """All buckets of the controllers' request duration histogram, compared with stable's; no objective, no threshold."""
 
     has_objective: ClassVar[bool] = False
+    refuses_objective: ClassVar[bool] = True
     cold_start: ClassVar[timedelta] = LatencySli.cold_start
     only_pauses: ClassVar[bool] = True
 
@@ -418,7 +421,9 @@ class Sli(Model):
 
 
 WITHOUT_OBJECTIVE = [member for member, model in Sli.models().items() if not model.has_objective]
-"""The fields of an SLI that take no objective."""
+"""The fields of an SLI that need no objective."""
+REFUSES_OBJECTIVE = [member for member, model in Sli.models().items() if model.refuses_objective]
+"""Those beside which an objective is a fault."""
 
 
 class OnFailure(StrEnum):
@@ -436,7 +441,11 @@ class Slo(Model):
             rule(
                 " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in WITHOUT_OBJECTIVE)]),
                 f"an objective is needed for everything but {', '.join(WITHOUT_OBJECTIVE)}",
-            )
+            ),
+            *(
+                rule(f"!has(self.objective) || !has(self.sli.{member})", f"{member} has no objective")
+                for member in REFUSES_OBJECTIVE
+            ),
         )
     )
 
@@ -472,10 +481,13 @@ class Slo(Model):
 
     @model_validator(mode="after")
     def _testable(self) -> Self:
+        kind, sli = self.sli.chosen
         if self.objective is None:
-            if self.sli.chosen[1].has_objective:
+            if sli.has_objective:
                 raise InvalidValue("an objective is needed", "add one, such as objective: 99.9")
             return self
+        if sli.refuses_objective:
+            raise InvalidValue(f"{kind} has no objective: it compares with stable", "remove it", about="objective")
         if self.theta > 0.5 + 1e-9:
             raise InvalidValue(
                 f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does",
