@@ -313,7 +313,7 @@ class LatencySli(SliModel):
 
 
 class LatencyDistributionSli(SliModel):
-    """All buckets of the controllers' request duration histogram, compared with stable's; no objective, no threshold."""
+    """All buckets of the controllers' request duration histogram, compared with stable's."""
 
     has_objective: ClassVar[bool] = False
     refuses_objective: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Histogram: the controllers' request duration histogram followed at all of its bounds, for ``sli.latencyDistribution``.
+"""Histogram: the controllers' request durations, followed at all of its bounds for ``sli.latencyDistribution``.
 
 ``counting.py`` keeps one a rollout, beside the counter states of the other SLIs. A sample is the count of a label set
 with a bucket for each bound, which rise and reset together; a bucket that is not of the count's own scrape, and a

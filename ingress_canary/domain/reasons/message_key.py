@@ -119,7 +119,7 @@ class MessageKey(Enum):
     SLO_UNOPPOSED = "canary {step} in this step, and nothing is proven bad; no proof was asked for"
     SLO_UNOPPOSED_UNSEEN = "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"
 
-    # evidence of a distribution: slo/distribution_check.py
+    # evidence of a distribution: slo/distribution/distribution_check.py
     SLOWER_SHARE = "{share:~percent} ({slower:~,} of {total:~,})"
     SINCE_THE_START = "since the start"
     IN_THIS_STEP = "in this step"

@@ -19,7 +19,8 @@ from ingress_canary.domain.metrics.samples import Counts, Tails
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.accumulator import NOTHING, Accumulator, implausible_counts
-from ingress_canary.domain.slo.distribution_check import DistributionCheck, DistributionTest
+from ingress_canary.domain.slo.distribution.distribution_check import DistributionCheck
+from ingress_canary.domain.slo.distribution.tails import DistributionTest
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
 from ingress_canary.domain.slo.verdicts import describe, judge, slo_status, unopposed
@@ -202,10 +203,7 @@ class Analysis:
         watches = self.watches
         if tick.values is not None:
             watches = tuple([watch.tick(seconds, tick.values.get(watch.bound.name, UNREAD)) for watch in watches])
-        checks = [
-            check.look(seconds, tick.tails.get(check.test.name, UNREAD), tick.settles_in(check.test.settle), tick.weight)
-            for check in self.distributions
-        ]
+        checks = [_compared(check, seconds, tick) for check in self.distributions]
         requests = tick.requests
         after = replace(
             self,
@@ -340,6 +338,12 @@ def _ticked(accumulator: Accumulator, objective: Objective, at: float, tick: Ana
     if settles_in := tick.settles_in(objective.settle):
         return accumulator.settle(at, look, settles_in)
     return accumulator.tick(at, look, relative=tick.relative, weight=tick.weight)
+
+
+def _compared(check: DistributionCheck, at: float, tick: AnalysisTick) -> DistributionCheck:
+    """Return a check with what a tick that ended ``at`` has for it."""
+    tails = tick.tails.get(check.test.name, UNREAD)
+    return check.look(at, tails, tick.settles_in(check.test.settle), tick.weight)
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:

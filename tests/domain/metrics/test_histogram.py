@@ -90,7 +90,9 @@ def test_where_only_classes_of_statuses_are_known_excluded_ones_cannot_be_left_o
 def test_a_controller_with_other_buckets_is_left_out() -> None:
     def both(tick: int) -> Reading:
         usual = [*buckets(10 * tick, 5 * tick, 10 * tick, 10 * tick), *buckets(tick, 0, 0, 0, status="500")]
-        return reading(tick, [*usual, *buckets(70 * tick, 0, 0, pod="b", bounds=("0.2", "0.5"))], {"a": None, "b": None})
+        return reading(
+            tick, [*usual, *buckets(70 * tick, 0, 0, pod="b", bounds=("0.2", "0.5"))], {"a": None, "b": None}
+        )
 
     assert tails([both(1), both(2)]) == {0.1: Counts(m=11, f=6), 0.5: Counts(m=11, f=1), 1.0: Counts(m=11, f=1)}
 

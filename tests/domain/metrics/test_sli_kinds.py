@@ -35,6 +35,10 @@ def test_every_field_of_an_sli_has_its_kind() -> None:
     assert list(SLI_KINDS) == list(Sli.models())
 
 
+UNMISTAKABLE = {"prometheus_threshold", "prometheusThreshold", "latency_distribution", "latencyDistribution"}
+"""Fields whose names stand for nothing else."""
+
+
 def branches(source: str) -> set[str]:
     """Return where a module asks which kind an SLI is: by its field, or by its class."""
     modules = {path.stem for path in KINDS.glob("*.py")} - {"__init__", "kind", "registry", "sli_set"}
@@ -45,7 +49,7 @@ def branches(source: str) -> set[str]:
                 found.add(f"sli.{name}")
             case ast.ImportFrom(module=str(module)) if module.rpartition(".")[2] in modules and "kinds" in module:
                 found.add(module)
-            case ast.Constant(value=str(text)) if text in {"prometheus_threshold", "prometheusThreshold", "latency_distribution", "latencyDistribution"}:
+            case ast.Constant(value=str(text)) if text in UNMISTAKABLE:
                 found.add(text)
     return found
 

@@ -16,7 +16,8 @@ from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Tails
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Plan
 from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable, decode, encode
-from ingress_canary.domain.slo.distribution_check import DistributionCheck, DistributionTest
+from ingress_canary.domain.slo.distribution.distribution_check import DistributionCheck
+from ingress_canary.domain.slo.distribution.tails import DistributionTest
 from ingress_canary.domain.slo.sequential_tests import Design, relative_terms
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -38,7 +39,9 @@ SLOWER = seen(100, (80, 30, 0), 900, (450, 45, 0))
 def at_step(index: int = 1, plan: Plan = PLAN, warm_up: int = 12) -> Analysis:
     analysis = Analysis.of(plan)
     for number in range(warm_up):
-        analysis = analysis.warm(BEGIN + (number - warm_up) * TICK, {}, {"shape": seen(0, (0, 0, 0), 900, (450, 45, 0))})
+        analysis = analysis.warm(
+            BEGIN + (number - warm_up) * TICK, {}, {"shape": seen(0, (0, 0, 0), 900, (450, 45, 0))}
+        )
     return analysis.enter_step(index)
 
 
@@ -224,7 +227,9 @@ def ticks(draw: st.DrawFn) -> Tails | str:
     if draw(st.integers(0, 9)) == 0:
         return "timed out"
     n, m = draw(COUNTS), draw(COUNTS)
-    canary, stable = (sorted(draw(st.lists(st.integers(0, total), min_size=3, max_size=3)), reverse=True) for total in (n, m))
+    canary, stable = (
+        sorted(draw(st.lists(st.integers(0, total), min_size=3, max_size=3)), reverse=True) for total in (n, m)
+    )
     whole = seen(n, canary, m, stable)
     return {0.25: whole[0.25]} if draw(st.integers(0, 9)) == 0 else whole
 

@@ -13,7 +13,7 @@ class LatencyDistribution(DistributionSli[LatencyDistributionSli]):
     """Compares all buckets of the controllers' request duration histogram: ``histogram.py`` follows them."""
 
     @classmethod
-    def of(cls, model: LatencyDistributionSli) -> Self:  # noqa: ARG003 - it has no fields
+    def of(cls, model: LatencyDistributionSli) -> Self:
         """Return the SLI of its model."""
         return cls()
 

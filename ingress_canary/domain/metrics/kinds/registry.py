@@ -17,9 +17,12 @@ SliKinds = Mapping[str, type[SliKind[Any]]]
 
 SLI_KINDS: SliKinds = MappingProxyType(
     {
-        "requests": Availability, "latency": Latency, "latencyDistribution": LatencyDistribution,
-        "prometheus": Counters, "prometheusThreshold": Gauge,
-    }  # fmt: skip
+        "requests": Availability,
+        "latency": Latency,
+        "latencyDistribution": LatencyDistribution,
+        "prometheus": Counters,
+        "prometheusThreshold": Gauge,
+    }
 )
 
 

@@ -1,10 +1,10 @@
 """Checkpoint: an Analysis encoded for ``status.analysisState``, and decoded after a restart.
 
-``<version>.<analysis>[.[<resume>][.<additions>[.<distributions>]]]``: in version 1 the analysis is base64 of a compressed
-JSON list, as the first release had it; the additions are another one, with what it did without, the part between is
-``resume.py``'s, and the last one is there where an SLO compares a histogram (``distributions.py``). Numbers are written
-in full, so that nothing about a verdict changes. The marks of the last minutes are kept too: they are a few hundred
-bytes, theta_t goes on as if nothing had happened when history fills the gap, and after a longer gap their own
+``<version>.<analysis>[.[<resume>][.<additions>[.<distributions>]]]``: in version 1 the analysis is base64 of a
+compressed JSON list, as the first release had it; the additions are another one, with what it did without, the part
+between is ``resume.py``'s, and the last one is there where an SLO compares a histogram (``distributions.py``). Numbers
+are written in full, so that nothing about a verdict changes. The marks of the last minutes are kept too: they are a few
+hundred bytes, theta_t goes on as if nothing had happened when history fills the gap, and after a longer gap their own
 timestamps make them drop out.
 
 Each released version is read for ever. Members and parts behind those that are known are a newer release's, and are
@@ -108,7 +108,9 @@ def _decode_v1(parts: Sequence[str], plan: Plan) -> Analysis | Unusable:
             _instant(failed) if failed else None,
             Analysis.of(plan).watches,
             _instant(raised) if raised else None,
-            checks_of(_unpacked(distributions) if distributions and plan.distributions else {}, plan.distributions, step),
+            checks_of(_unpacked(distributions) if distributions else {}, plan.distributions, step)
+            if plan.distributions
+            else (),
         )
     # ValueError covers base64, Unicode, JSON and dates; the others are JSON of another shape
     except (ValueError, TypeError, RecursionError, zlib.error):

@@ -12,7 +12,8 @@ from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.checkpoint.row import LARGEST_SQUARE
 from ingress_canary.domain.slo.checkpoint.values import floats, integers, listed, seconds
 from ingress_canary.domain.slo.dispersion import Dispersion, ErrorSums
-from ingress_canary.domain.slo.distribution_check import DistributionCheck, DistributionTest, Tail, TailMark
+from ingress_canary.domain.slo.distribution.distribution_check import DistributionCheck
+from ingress_canary.domain.slo.distribution.tails import DistributionTest, Tail, TailMark
 from ingress_canary.domain.slo.sequential_tests import GRID
 from ingress_canary.domain.slo.wealth import Wealth
 

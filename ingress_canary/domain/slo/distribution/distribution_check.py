@@ -10,89 +10,26 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from math import ceil, inf, log
-from typing import NamedTuple
 
 from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts, Tails
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
-from ingress_canary.domain.slo.accumulator import MEASURED_EVERY, NOTHING, UNKNOWN_DISPERSION, implausible_counts
-from ingress_canary.domain.slo.dispersion import Dispersion
-from ingress_canary.domain.slo.recent import TEN_MINUTES
+from ingress_canary.domain.slo.accumulator import MEASURED_EVERY, NOTHING, implausible_counts
+from ingress_canary.domain.slo.distribution.tails import (
+    BEGIN,
+    RATIO,
+    DistributionTest,
+    Excess,
+    Tail,
+    TailMark,
+    Terms,
+    excess_of,
+    marked,
+)
 from ingress_canary.domain.slo.sequential_tests import log_sum_exp, relative_terms
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION
 from ingress_canary.domain.slo.wealth import Wealth
-
-RATIO = 2.0
-"""rho: how many times as many requests of the canary as of stable may be slower than a bound."""
-LEAST_GAP, GAP_OF_TAIL = 0.001, 0.1
-"""By how much the canary's share must exceed stable's to matter: by so much, and by so much of stable's share."""
-APART = 60.0
-"""Seconds between two marks of the last ten minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class DistributionTest:
-    """The constants of one SLO; fixed when the rollout begins."""
-
-    name: str
-    alpha: float
-    slos: int
-    """S: SLOs of the rollout, which share alpha."""
-    minimums: tuple[int, ...]
-    """Canary requests that each step must have seen."""
-    settle: float = 0.0
-    """Seconds after a rise of the weight in which a cold start may still show."""
-
-    @property
-    def steps(self) -> int:
-        """K."""
-        return len(self.minimums)
-
-    @property
-    def log_fail(self) -> float:
-        """The threshold of the mean E-value, ln(2S/alpha)."""
-        return log(2 * self.slos / self.alpha)
-
-
-class Tail(NamedTuple):
-    """The evidence at one bound; the bad requests of its counts are those that took longer."""
-
-    wealth: Wealth
-    dispersion: Dispersion = UNKNOWN_DISPERSION
-    total: Counts = NOTHING
-    step: Counts = NOTHING
-
-
-class TailMark(NamedTuple):
-    """What had been counted at an instant."""
-
-    at: float
-    """Seconds of the epoch; minus infinity at the beginning."""
-    totals: tuple[Counts, ...]
-    """By bound; empty at the beginning."""
-
-
-BEGIN = TailMark(-inf, ())
-
-
-class Excess(NamedTuple):
-    """The share of the canary's requests that are slower than a bound, beside stable's, over some time."""
-
-    counts: Counts
-    span: Message
-
-    @property
-    def gap(self) -> float:
-        """By how much the canary's share exceeds stable's; -1 when a side has no requests."""
-        n, e, m, f = self.counts
-        return e / n - f / m if n and m else -1.0
-
-    @property
-    def matters(self) -> bool:
-        """Whether the gap is large enough to condemn a canary for."""
-        _, _, m, f = self.counts
-        return self.gap >= (max(LEAST_GAP, GAP_OF_TAIL * f / m) if m else LEAST_GAP)
 
 
 @dataclass
@@ -132,9 +69,7 @@ class DistributionCheck:
 
     def enter(self, step: int) -> "DistributionCheck":
         """Return the check at the beginning of a step, from 1; copies of the tests up to it have begun."""
-        tails = [
-            Tail(tail.wealth.begin(step), tail.dispersion.measured(), tail.total) for tail in self.tails
-        ]
+        tails = [Tail(tail.wealth.begin(step), tail.dispersion.measured(), tail.total) for tail in self.tails]
         return replace(self, tails=tuple(tails), step=step, ticks=0, settles_in=inf)
 
     def anew(self) -> "DistributionCheck":
@@ -159,26 +94,21 @@ class DistributionCheck:
             return replace(check, fresh=False, missing=missing)
         if settles_in:
             return replace(check.warm(at, tails), fresh=True, settles_in=settles_in, missing="")
-        return check._judged(at, tails, weight)
+        return check.judged(at, tails, weight)
 
-    def _judged(self, at: float, tails: Tails, weight: float) -> "DistributionCheck":
-        terms = dict[tuple[int, int], tuple[Sequence[float], Sequence[float]]]()
+    def judged(self, at: float, tails: Tails, weight: float) -> "DistributionCheck":
+        """Return the check with the evidence of one tick that ended ``at``, of which some bound is known."""
+        # bounds have their requests in common, and so the costly part of what is bet on
+        terms = dict[tuple[int, int], Terms]()
         measure, after = self.ticks % MEASURED_EVERY == 0, list[Tail]()
-        for bound, (wealth, dispersion, total, step) in zip(self.bounds, self.tails, strict=True):
+        for bound, tail in zip(self.bounds, self.tails, strict=True):
             counts = tails.get(bound, NOTHING)
-            n, e, m, f = counts
-            if n and m and e + f:
-                # bounds have their requests in common, and so the costly part of the increments
-                of_canary, of_stable = terms.get((n, m)) or terms.setdefault((n, m), relative_terms(n, m, RATIO))
-                bad, good = e / dispersion.phi, f / dispersion.phi
-                wealth = wealth.plus([bad * x + good * y for x, y in zip(of_canary, of_stable, strict=True)])
-            if not dispersion.fixed:
-                dispersion = dispersion.plus(at, m, f)
-                if dispersion.fixed or measure:
-                    dispersion = dispersion.measured()
-            after.append(Tail(wealth, dispersion, total.plus(counts), step.plus(counts)))
+            both = counts.n, counts.m
+            if all(both) and both not in terms:
+                terms[both] = relative_terms(*both, RATIO)
+            after.append(tail.plus(at, counts, terms.get(both), measure=measure))
         return replace(
-            self, tails=tuple(after), marks=_marked(self.marks, at, after), ticks=self.ticks + 1, fresh=True,
+            self, tails=tuple(after), marks=marked(self.marks, at, after), ticks=self.ticks + 1, fresh=True,
             settles_in=0.0, alone=weight >= 100, missing="",
         )  # fmt: skip
 
@@ -195,12 +125,12 @@ class DistributionCheck:
 
     @cached_property
     def log_each(self) -> list[float]:
-        """ln E of each bound."""
+        """Ln E of each bound."""
         return [tail.wealth.log_e for tail in self.tails]
 
     @cached_property
     def log_e(self) -> float:
-        """ln of the mean E over all bounds; 0 before any is known."""
+        """Ln of the mean E over all bounds; 0 before any is known."""
         return log_sum_exp(self.log_each) - log(len(self.bounds)) if self.bounds else 0.0
 
     @property
@@ -209,15 +139,7 @@ class DistributionCheck:
         return max((tail.step for tail in self.tails), default=NOTHING)
 
     def _excess(self, place: int) -> Excess:
-        """Return where the canary is slower by most at a bound: over the rollout, in the step, or of late."""
-        _, _, total, step = self.tails[place]
-        before = self.marks[0].totals
-        late = _difference(total, before[place]) if before else total
-        spans = (
-            Excess(total, Message(MessageKey.SINCE_THE_START)), Excess(step, Message(MessageKey.IN_THIS_STEP)),
-            Excess(late, Message(MessageKey.IN_TEN_MINUTES)),
-        )  # fmt: skip
-        return max(spans, key=lambda span: (span.matters, span.gap))
+        return excess_of(self.tails[place], self.marks, place)
 
     def _reached(self, threshold: float) -> bool:
         """Return whether the mean E reaches a threshold, and that of a bound where the difference matters."""
@@ -315,22 +237,6 @@ class DistributionCheck:
             stable=RequestTally(total=total.m, bad=total.f), step=RequestTally(total=step.n, bad=step.e),
             log_e=LogE(relative=round(self.log_e, 4)), message=message,
         )  # fmt: skip
-
-
-def _marked(marks: tuple[TailMark, ...], at: float, tails: Sequence[Tail]) -> tuple[TailMark, ...]:
-    """Return the marks after a tick that ended ``at``."""
-    if marks[-1].at > at:
-        # the clock was set back: what lies ahead is taken for now
-        marks = tuple(mark._replace(at=min(mark.at, at)) for mark in marks)
-    if at - marks[-1].at >= APART:
-        marks = (*marks, TailMark(at, tuple(tail.total for tail in tails)))
-    while len(marks) > 1 and marks[1].at <= at - TEN_MINUTES:
-        marks = marks[1:]
-    return marks
-
-
-def _difference(counts: Counts, before: Counts) -> Counts:
-    return Counts(counts.n - before.n, counts.e - before.e, counts.m - before.m, counts.f - before.f)
 
 
 def _share(slower: int, total: int) -> Message:
