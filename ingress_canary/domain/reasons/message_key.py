@@ -136,6 +136,7 @@ class MessageKey(Enum):
     DISTRIBUTION_DISCOUNT = "; each request counts for 1/{phi:~.3g}, because stable's latency varies by itself"
     DISTRIBUTION_SETTLING = "a cold start may still show for {span:~duration}: until then nothing is compared"
     DISTRIBUTION_TOO_FEW = "{seen:~,} canary requests seen in this step of minRequests {minimum:,}"
+    DISTRIBUTION_CHOSEN = "at weight 0 the canary gets the requests that are sent to it alone, so nothing is compared"
     DISTRIBUTION_ALONE = "stable has no requests at this weight, so nothing is compared"
     DISTRIBUTION_UNCOMPARED = "stable had no requests in this step to compare with"
     DISTRIBUTION_PASSED = (

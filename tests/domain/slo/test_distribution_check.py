@@ -170,6 +170,15 @@ def test_where_the_canary_has_all_the_traffic_nothing_is_compared() -> None:
     assert sentence(analysis) == "stable has no requests at this weight, so nothing is compared"
 
 
+def test_at_weight_0_nothing_is_compared_and_what_follows_is_not_held_against_it() -> None:
+    staff = AnalysisTick({}, tails={"shape": SLOWER}, weight=0)
+    analysis = at_step().tick(BEGIN, staff).tick(BEGIN + TICK, staff)
+    assert analysis.verdicts == (Verdict.PASS,)
+    assert sentence(analysis).startswith("at weight 0 the canary gets the requests that are sent to it alone")
+    after = fed(analysis.enter_step(2), ALIKE, start=2)
+    assert (after.verdicts, after.distributions[0].tails[1].total) == ((Verdict.PASS,), ALIKE[0.25])
+
+
 def test_a_cold_start_is_not_judged() -> None:
     settling = replace(TEST, settle=150.0)
     plan = replace(PLAN, distributions=(settling,))

@@ -22,7 +22,7 @@ def distributions_of(checks: Sequence[DistributionCheck]) -> dict[str, Any]:
     """Return the evidence of each check by its SLO's name, without those that know no bound yet."""
     return {
         check.test.name: [
-            check.bounds, check.ticks, check.alone, [_tail_row(tail) for tail in check.tails],
+            check.bounds, check.ticks, check.weight, [_tail_row(tail) for tail in check.tails],
             [[None if mark.at == -inf else mark.at, mark.totals] for mark in check.marks],
         ]
         for check in checks
@@ -43,7 +43,7 @@ def checks_of(stored: object, tests: Sequence[DistributionTest], step: int) -> t
 def _check(document: object, test: DistributionTest, step: int) -> DistributionCheck:
     if document is None:
         return DistributionCheck(test, step=step)
-    bounds, judged, alone, rows, marks, *_ = listed(document)
+    bounds, judged, weight, rows, marks, *_ = listed(document)
     known, (ticks,) = floats(bounds), integers([judged], 1)
     tails = tuple(_tail(row, test.steps) for row in listed(rows))
     if not known or sorted(set(known)) != known or len(known) != len(tails):
@@ -53,7 +53,7 @@ def _check(document: object, test: DistributionTest, step: int) -> DistributionC
     kept = tuple(_mark(mark, len(known)) for mark in listed(marks))
     if not kept:
         raise ValueError("a mark is missing")
-    return DistributionCheck(test, tuple(known), tails, kept, step, ticks, alone=alone is True)
+    return DistributionCheck(test, tuple(known), tails, kept, step, ticks, weight=floats([weight], 1)[0])
 
 
 def _tail_row(tail: Tail) -> list[Any]:

@@ -50,8 +50,8 @@ class DistributionCheck:
     fresh: bool = False
     settles_in: float = inf
     """Seconds until ticks are judged; 0 when they are, infinite while the weight is not applied."""
-    alone: bool = False
-    """Whether the canary has all the traffic, so that there is nothing to compare it with."""
+    weight: float = 0.0
+    """Of the canary when it was last judged, in percent."""
     missing: str = ""
 
     def warm(self, at: float, tails: Tails | str) -> "DistributionCheck":
@@ -106,10 +106,11 @@ class DistributionCheck:
             both = counts.n, counts.m
             if all(both) and both not in terms:
                 terms[both] = relative_terms(*both, RATIO)
-            after.append(tail.plus(at, counts, terms.get(both), measure=measure))
+            # whom a header or cookie sends alone is no sample of everybody
+            after.append(tail.plus(at, counts, terms.get(both), measure=measure) if weight else tail.seen(at, counts))
         return replace(
             self, tails=tuple(after), marks=marked(self.marks, at, after), ticks=self.ticks + 1, fresh=True,
-            settles_in=0.0, alone=weight >= 100, missing="",
+            settles_in=0.0, weight=weight, missing="",
         )  # fmt: skip
 
     def _of(self, tails: Tails) -> "DistributionCheck":
@@ -155,7 +156,7 @@ class DistributionCheck:
             return Verdict.FAIL
         if self.missing:
             return Verdict.NO_DATA
-        compared = self.alone or self.seen.m > 0
+        compared = not 0 < self.weight < 100 or self.seen.m > 0
         if not self.fresh or self.settles_in or not self.ample or not compared or self._reached(LOG_SUSPICION):
             return Verdict.INCONCLUSIVE
         return Verdict.PASS
@@ -198,8 +199,11 @@ class DistributionCheck:
             return Message(MessageKey.SLO_NOT_FRESH)
         if not self.ample:
             return Message(MessageKey.DISTRIBUTION_TOO_FEW, seen=self.seen.n, minimum=self._minimum)
+        if not self.weight:
+            return Message(MessageKey.DISTRIBUTION_CHOSEN)
         if not self.seen.m:
-            return Message(MessageKey.DISTRIBUTION_ALONE) if self.alone else Message(MessageKey.DISTRIBUTION_UNCOMPARED)
+            alone = self.weight >= 100
+            return Message(MessageKey.DISTRIBUTION_ALONE) if alone else Message(MessageKey.DISTRIBUTION_UNCOMPARED)
         return Message(
             MessageKey.DISTRIBUTION_PASSED, bounds=len(self.bounds), ratio=RATIO, canary=self.seen.n,
             stable=self.seen.m, discount=self._discount,

@@ -60,6 +60,11 @@ class Tail(NamedTuple):
     total: Counts = NOTHING
     step: Counts = NOTHING
 
+    def seen(self, at: float, counts: Counts) -> "Tail":
+        """Return the tail after a tick whose requests of the canary are not compared with stable's."""
+        dispersion = self.dispersion.plus(at, counts.m, counts.f)
+        return self._replace(dispersion=dispersion, step=self.step.plus(counts))
+
     def plus(self, at: float, counts: Counts, terms: Terms | None, *, measure: bool) -> "Tail":
         """Return the tail after a tick that ended ``at``; ``terms`` is what a slow request of each side adds to a bet.
 
