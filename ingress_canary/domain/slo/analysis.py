@@ -56,7 +56,8 @@ class Plan:
     @property
     def names(self) -> tuple[str, ...]:
         """Every SLO's name: those with an objective, those of a distribution, the uncalibrated ones."""
-        return tuple(slo.name for slo in (*self.objectives, *self.distributions, *self.bounds))
+        tested = (*(objective.name for objective in self.objectives), *(test.name for test in self.distributions))
+        return (*tested, *(bound.name for bound in self.bounds))
 
     @classmethod
     def of(cls, spec: ScheduleSpec, slis: SliSet, step_minimums: Sequence[int | None]) -> Self:
@@ -291,7 +292,8 @@ class Analysis:
     @property
     def settled(self) -> bool:
         """Whether no SLO leaves out its ticks any more because of a cold start."""
-        return not any(evidence.settles_in for evidence in (*self.tracks, *self.distributions))
+        tracks = (accumulator.settles_in for accumulator in self.tracks)
+        return not any((*tracks, *(check.settles_in for check in self.distributions)))
 
     @property
     def proven(self) -> bool:

@@ -37,14 +37,14 @@ def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str
 
 
 def test_a_second_comparison_of_the_same_distribution_is_refused() -> None:
-    slos = [{"name": name, "sli": {"latencyDistribution": {}}} for name in ("shape", "again")]
+    slos: list[dict[str, Any]] = [{"name": name, "sli": {"latencyDistribution": {}}} for name in ("shape", "again")]
     assert list(unsupported_schedule(schedule(slos=slos[:1]), sources=[OF_CONTROLLERS])) == []
     (fault,) = unsupported_schedule(schedule(slos=slos))
     assert str(fault) == "spec.slos[1].sli: compares what shape compares; remove one of them"
 
 
 def test_a_distribution_needs_the_controllers_histogram() -> None:
-    slos = [{"name": "shape", "sli": {"latencyDistribution": {}}}]
+    slos: list[dict[str, Any]] = [{"name": "shape", "sli": {"latencyDistribution": {}}}]
     (fault,) = unsupported_schedule(schedule(slos=slos), sources=[frozenset({Capability.REQUESTS})])
     assert fault.field == "spec.slos[0].sli.latencyDistribution"
     assert fault.what == "needs evidence from the ingress controllers"
