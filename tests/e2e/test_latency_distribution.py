@@ -21,6 +21,7 @@ def shaped(**slo: Any) -> dict[str, Any]:
 
 
 def half_of_them_take(lab: Lab, stable: float, canary: float) -> None:
+    # once the deployments run: that gives their applications the profiles of their images
     lab.stable.profile = Profile("v1", latency=stable, spread=SPREAD)
     lab.canary.profile = Profile("v2", latency=canary, spread=SPREAD)
 
@@ -29,9 +30,9 @@ def half_of_them_take(lab: Lab, stable: float, canary: float) -> None:
 async def test_a_canary_that_takes_twice_as_long_below_the_threshold_is_found(
     lab: Lab, daemon: DaemonProcess, slo: dict[str, str], phase: str
 ) -> None:
-    half_of_them_take(lab, MEDIAN, 2 * MEDIAN)
     async with daemon:
         await daemon.ready()
+        half_of_them_take(lab, MEDIAN, 2 * MEDIAN)
         lab.create("canaryrollouts", shaped(**slo))
         await until(lambda: lab.status().get("phase") in ("Paused", "RolledBack", "Promoting"))
         status = lab.status()
@@ -42,9 +43,9 @@ async def test_a_canary_that_takes_twice_as_long_below_the_threshold_is_found(
 
 
 async def test_one_that_takes_as_long_as_stable_is_promoted(lab: Lab, daemon: DaemonProcess) -> None:
-    half_of_them_take(lab, MEDIAN, MEDIAN)
     async with daemon:
         await daemon.ready()
+        half_of_them_take(lab, MEDIAN, MEDIAN)
         lab.create("canaryrollouts", shaped())
         await until(lambda: lab.status().get("phase") in ("Paused", "RolledBack", "Promoting"))
         assert lab.status()["phase"] == "Promoting", lab.status()["message"]

@@ -214,7 +214,7 @@ def distributions() -> Iterator[Cell]:
     yield Cell(f"p50 x2 below the bound, {where}", distribution(TWICE), failed(), 30, share=False)
     yield Cell(f"p50 x2 with the same tail, {where}", distribution(tail, WITH_A_TAIL), failed(), 30, share=False)
     few, later = mixed(USUAL, lognormal(0.32, 0.5), 0.05), mixed(USUAL, lognormal(4, 0.3), 0.01)
-    yield Cell(f"5 % of the requests x4, {where}", distribution(few), failed(), 90, share=False)
+    yield Cell(f"5 % of the requests x4, {where}", distribution(few), failed(), 120, share=False)
     yield Cell(f"a tail of 0.8 s becomes 4 s, {where}", distribution(later, WITH_A_TAIL), failed(), 120, share=False)
     yield Cell(f"healthy, {where}", distribution(USUAL), false, 0.01, share=True)
     yield Cell(f"both sides wander by 30 %, {where}", distribution(USUAL, together=0.3), false, 0.01, share=True)
