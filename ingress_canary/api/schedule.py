@@ -295,11 +295,15 @@ class SliModel(Model):
     """One kind of service level indicator."""
 
     has_objective: ClassVar[bool] = True
-    """Whether it counts events, of which an objective promises a share; otherwise it holds a number against bounds."""
+    """Whether it counts events, of which an objective promises a share."""
     cold_start: ClassVar[timedelta] = timedelta(0)
     """How long after a rise of the weight a healthy canary may look bad, unless the SLO says otherwise."""
     max_burn: ClassVar[float] = 10
     """maxBurn unless the SLO says otherwise."""
+    refuses_objective: ClassVar[bool] = False
+    """Whether an objective beside it can only be a misunderstanding."""
+    only_pauses: ClassVar[bool] = False
+    """Whether a fail is to be looked at by a person, unless the SLO says otherwise."""
 
     @property
     def bad_events(self) -> str:
@@ -335,6 +339,15 @@ class LatencySli(SliModel):
     def bad_events(self) -> str:
         """What it calls bad, in words."""
         return f"requests slower than {format_duration(self.threshold)}"
+
+
+class LatencyDistributionSli(SliModel):
+    """All buckets of the controllers' request duration histogram, compared with stable's."""
+
+    has_objective: ClassVar[bool] = False
+    refuses_objective: ClassVar[bool] = True
+    cold_start: ClassVar[timedelta] = LatencySli.cold_start
+    only_pauses: ClassVar[bool] = True
 
 
 class PrometheusSli(SliModel):
@@ -407,6 +420,7 @@ class Sli(Model):
 
     requests: RequestsSli | None = None
     latency: LatencySli | None = None
+    latency_distribution: LatencyDistributionSli | None = None
     prometheus: PrometheusSli | None = None
     prometheus_threshold: ThresholdSli | None = None
 
@@ -437,8 +451,17 @@ class Sli(Model):
 
 SMALLEST_DELTA = 0.001
 """Difference of bad shares that matters at least, where a schedule does not say one."""
-UNCALIBRATED = [member for member, model in Sli.models().items() if not model.has_objective]
-"""The fields of an SLI that take no objective."""
+WITHOUT_OBJECTIVE = [member for member, model in Sli.models().items() if not model.has_objective]
+"""The fields of an SLI that need no objective."""
+REFUSES_OBJECTIVE = [member for member, model in Sli.models().items() if model.refuses_objective]
+"""Those beside which an objective is a fault."""
+
+
+class OnFailure(StrEnum):
+    """What happens on a proven fail."""
+
+    ROLLBACK = "Rollback"
+    PAUSE = "Pause"
 
 
 class Slo(Model):
@@ -447,9 +470,13 @@ class Slo(Model):
     model_config = ConfigDict(
         json_schema_extra=closed(
             rule(
-                " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in UNCALIBRATED)]),
-                f"an objective is needed for everything but {', '.join(UNCALIBRATED)}",
-            )
+                " || ".join(["has(self.objective)", *(f"has(self.sli.{member})" for member in WITHOUT_OBJECTIVE)]),
+                f"an objective is needed for everything but {', '.join(WITHOUT_OBJECTIVE)}",
+            ),
+            *(
+                rule(f"!has(self.objective) || !has(self.sli.{member})", f"{member} has no objective")
+                for member in REFUSES_OBJECTIVE
+            ),
         )
     )
 
@@ -465,7 +492,15 @@ class Slo(Model):
     """Canary requests of a step before it can pass."""
     settle: Annotated[Duration, between("0s", "10m")] | None = None
     """Evidence dropped after a change of weight, at least `analysis.settle`: 150s for latency, in which caches warm."""
+    on_failure: OnFailure | None = None
+    """What happens when this SLO fails: Pause for latencyDistribution, else as the schedule says."""
     sli: Sli
+
+    def failure_action(self, of_schedule: OnFailure) -> OnFailure:
+        """Return what happens when it fails, given the schedule's own word."""
+        if self.on_failure is not None:
+            return self.on_failure
+        return OnFailure.PAUSE if self.sli.chosen[1].only_pauses else of_schedule
 
     def settles_for(self, routing: timedelta) -> timedelta:
         """Return how long after a rise of the weight its evidence is dropped, given how long the routing takes."""
@@ -496,10 +531,13 @@ class Slo(Model):
 
     @model_validator(mode="after")
     def _testable(self) -> Self:
+        kind, sli = self.sli.chosen
         if self.objective is None:
-            if self.sli.chosen[1].has_objective:
+            if sli.has_objective:
                 raise InvalidValue("an objective is needed", "add one, such as objective: 99.9")
             return self
+        if sli.refuses_objective:
+            raise InvalidValue(f"{kind} has no objective: it compares with stable", "remove it", about="objective")
         if self.theta > 0.5 + 1e-9:
             raise InvalidValue(
                 f"maxBurn x (1 - objective) = {self.theta:.3g} of all requests may fail before the SLO does",
@@ -544,13 +582,6 @@ class OnInconclusive(StrEnum):
     ROLLBACK = "Rollback"
 
 
-class OnFailure(StrEnum):
-    """What happens on a proven fail."""
-
-    ROLLBACK = "Rollback"
-    PAUSE = "Pause"
-
-
 class OnNoData(StrEnum):
     """What happens while data are missing."""
 
@@ -582,6 +613,7 @@ class ScheduleSpec(Model):
     """Longest stay in a step, counted only while it could be judged and its requirement is unmet."""
     on_inconclusive: OnInconclusive = OnInconclusive.PAUSE
     on_failure: OnFailure = OnFailure.ROLLBACK
+    """What happens on a proven fail, unless the SLO says otherwise."""
     on_no_data: OnNoData = OnNoData.HOLD
     gates: Annotated[list[Gate], Field(max_length=MAX_GATES)] = []
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import exp
 from typing import Any, Self
 
 from aiohttp import web
@@ -25,7 +26,9 @@ class Profile:
     error_ratio: float = 0.0
     """Share of requests answered with 500, drawn independently."""
     latency: float = 0.0
-    """Seconds that every request takes at the least."""
+    """Seconds that every request takes at the least, or half of them with a ``spread``."""
+    spread: float = 0.0
+    """Standard deviation of the latency's logarithm: it is drawn from a log-normal distribution."""
     slow_ratio: float = 0.0
     """Share of requests that take ``slow_seconds`` more."""
     slow_seconds: float = 1.0
@@ -36,7 +39,8 @@ class Profile:
         """Return how many seconds one request takes, and the status of its answer."""
         slow = self.slow_seconds if rng.random() < self.slow_ratio else 0.0
         failed = rng.random() < self.broken.get(path, self.error_ratio)
-        return self.latency + slow, HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
+        seconds = self.latency * exp(rng.gauss(0, self.spread)) if self.spread else self.latency
+        return seconds + slow, HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
 
 
 class Application:

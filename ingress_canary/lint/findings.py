@@ -58,9 +58,9 @@ def dotted(path: Path) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return the nearest of ``known`` as a question, or a list of all."""
+    """Return the nearest of ``known`` as a question, or a list of all; where nothing is known, there can be none."""
     words = sorted(known)
     folded = {candidate.casefold(): candidate for candidate in words}
     if near := get_close_matches(str(word).casefold().replace("_", ""), folded, n=1):
         return f"did you mean `{folded[near[0]]}`?"
-    return f"known here: {', '.join(words)}" if words else ""
+    return f"known here: {', '.join(words)}" if words else "remove it"

@@ -236,6 +236,23 @@ async def test_the_queries_of_a_tick_are_as_many_for_200_rollouts_as_for_one(sit
     assert all(len(reading.series) == 3 for reading in readings.values())
 
 
+async def test_all_buckets_are_asked_for_where_they_are_needed_and_nowhere_else(site: Site) -> None:
+    for ingress in ("web", "shop"):
+        site.pods[0].serve(10, slow=3, ingress=ingress)
+    site.scrape()
+    every, one = WEB._replace(bounds=frozenset(), every_bound=True), WEB._replace(ingress="shop")
+    readings = await site.source.read([every, one])
+    assert [query for query, _, _ in site.prometheus.asked if query.startswith(BUCKETS) and '"shop"' in query] == [
+        f'{BUCKETS}{{exported_namespace=~"shop",ingress=~"shop",le=~"0[.]5"}}[90s]',
+        f'{BUCKETS}{{exported_namespace=~"shop",ingress=~"web"}}[90s]',
+    ]
+    found = {
+        target: {series.labels["le"] for series in reading.series if series.family == BUCKETS}
+        for target, reading in readings.items()
+    }
+    assert found == {every: {"0.25", "0.5"}, one: {"0.5"}}
+
+
 async def test_a_query_that_would_be_too_long_is_split_and_no_target_lost(site: Site) -> None:
     targets = [Target(f"team-{n:03}", f"{'web' * 20}-{n:03}", "web", f"{n}", frozenset({0.5})) for n in range(600)]
     for target in targets:

@@ -152,6 +152,17 @@ def test_so_many_rollouts_that_begin_at_once_are_asked_for_in_portions() -> None
     assert len(portions) == 4
 
 
+def test_those_that_need_all_buckets_are_asked_for_apart_and_in_smaller_portions() -> None:
+    targets = [
+        WEB._replace(ingress=f"web-{n:03}", past=tuple(map(float, range(180))), every_bound=n % 2 > 0)
+        for n in range(20)
+    ]
+    portions = portioned(targets)
+    assert sorted(target for portion in portions for target in portion) == targets
+    assert [len(portion) for portion in portions] == [10, 5, 5]
+    assert [{target.every_bound for target in portion} for portion in portions] == [{False}, {True}, {True}]
+
+
 @pytest.mark.parametrize("name", ["422", "503", "HTML", "broken JSON", "huge"])
 async def test_a_past_that_cannot_be_had_leaves_the_present(site: Site, name: str) -> None:
     answer, why = (refusing(422, "too long"), "too long") if name == "huge" else BAD_ANSWERS[name]

@@ -172,6 +172,20 @@ async def test_only_the_wanted_series_of_a_page_are_kept(site: Site) -> None:
     assert reading.note is None
 
 
+async def test_all_buckets_are_kept_of_the_ingress_that_needs_them_and_of_no_other(site: Site) -> None:
+    site.controllers = [Controller()]
+    for ingress in ("web", "shop"):
+        site.controllers[0].serve(10, slow=3, ingress=ingress)
+    every, one = WEB._replace(bounds=frozenset(), every_bound=True), WEB._replace(ingress="shop")
+    readings = await site.source().read([every, one])
+
+    def bounds(reading: Reading) -> dict[str, float]:
+        return {series.labels["le"]: series.value for series in reading.series if series.family.endswith("bucket")}
+
+    assert bounds(readings[every]) == {"0.005": 7, "0.5": 7, "1": 10, "+Inf": 10}
+    assert bounds(readings[one]) == {"0.5": 7}
+
+
 async def test_times_are_the_daemons_own(site: Site) -> None:
     site.controllers = [Controller(started=BEGIN - timedelta(hours=5))]
     site.controllers[0].serve(1)

@@ -22,6 +22,7 @@ SPEC = ScheduleSpec.model_validate(
         "steps": [{"weight": 10, "bake": "5m"}, {"weight": 50, "bake": "5m"}],
         "slos": [
             {"name": "availability", "objective": 99.9, "sli": {"requests": {}}},
+            {"name": "shape", "sli": {"latencyDistribution": {}}},
             {"name": "load", "sli": {"prometheusThreshold": {"query": "max(load)", "max": 1, "window": "1m"}}},
         ],
     }
@@ -34,7 +35,10 @@ def progressing(**members: Any) -> RolloutStatus:
     stored = {
         "phase": "Progressing", "reason": "Baking", "revision": "v2", "weight": 10, "observedShare": 0.125,
         "step": {"index": 1, "weight": 10, "startedAt": "2026-03-02T10:00:00Z"},
-        "slos": [{"name": "availability", **slo}, {"name": "load", "verdict": "pass"}],
+        "slos": [
+            {"name": "availability", **slo}, {"name": "shape", "verdict": "fail", "logE": {"relative": 7}},
+            {"name": "load", "verdict": "pass"},
+        ],
         "history": [{"at": "2026-03-02T10:00:00Z", "phase": "Progressing", "reason": "Settling"}],
         **members,
     }  # fmt: skip
@@ -89,7 +93,7 @@ def test_evidence_is_shown_with_where_it_is_a_proof(
         test: [value(registry, one, **labels, test=test) for one in ("slo_log_evalue", "slo_log_evalue_threshold")]
         for test in ("absolute", "relative", "pass")
     }
-    fail, proof = pytest.approx(log(2 / 0.01)), pytest.approx(log(1 / 0.05))
+    fail, proof = pytest.approx(log(4 / 0.01)), pytest.approx(log(1 / 0.05))
     assert shown == {"absolute": [1.5, fail], "relative": [-0.5, fail], "pass": [2, proof]}
 
 
@@ -98,8 +102,18 @@ def test_an_uncalibrated_slo_has_a_verdict_and_no_e_value(
 ) -> None:
     telemetry.rollout(KEY, progressing, PLAN)
     shown = of_rollouts(registry)
-    assert {one["slo"] for one in shown["slo_verdict"]} == {"availability", "load"}
-    assert {one["slo"] for one in shown["slo_log_evalue"]} == {"availability"}
+    assert {one["slo"] for one in shown["slo_verdict"]} == {"availability", "shape", "load"}
+    assert {one["slo"] for one in shown["slo_log_evalue"]} == {"availability", "shape"}
+
+
+def test_a_distribution_has_the_relative_test_alone(
+    registry: CollectorRegistry, telemetry: PrometheusTelemetry
+) -> None:
+    telemetry.rollout(KEY, progressing, PLAN)
+    labels = {"namespace": "shop", "name": "checkout", "slo": "shape"}
+    assert value(registry, "slo_log_evalue", **labels, test="relative") == 7
+    assert value(registry, "slo_log_evalue_threshold", **labels, test="relative") == pytest.approx(log(4 / 0.01))
+    assert value(registry, "slo_log_evalue", **labels, test="absolute") is None
 
 
 def test_at_rest_the_evidence_that_ended_it_stays_and_no_share(
@@ -109,7 +123,7 @@ def test_at_rest_the_evidence_that_ended_it_stays_and_no_share(
     telemetry.rollout(KEY, lambda: progressing(phase="RolledBack", reason="SLOViolated", weight=0), PLAN)
     shown = of_rollouts(registry)
     assert "observed_share" not in shown
-    assert len(shown["slo_log_evalue"]) == 3
+    assert len(shown["slo_log_evalue"]) == 4
 
 
 def test_the_series_of_a_rollout_end_with_it(registry: CollectorRegistry, telemetry: PrometheusTelemetry) -> None:

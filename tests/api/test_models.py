@@ -40,6 +40,7 @@ def a_rollout(**members: object) -> Spec:
         (a_schedule(steps=[STEP | {"header": {"name": "X", "value": "a", "pattern": "b"}}]), "exclude each other"),
         (a_schedule(slos=[SLO, SLO]), "two SLOs are named availability"),
         (a_schedule(slos=[{"name": "a", "sli": {"requests": {}}}]), "an objective is needed"),
+        (a_schedule(slos=[SLO | {"sli": {"latencyDistribution": {}}}]), "latencyDistribution has no objective"),
         (a_schedule(slos=[SLO | {"objective": 100}]), "less than 100"),
         (a_schedule(slos=[SLO | {"objective": 90, "maxBurn": 10}]), "lower maxBurn"),
         (a_schedule(slos=[SLO | {"sli": {}}]), "exactly one of requests"),

@@ -57,3 +57,21 @@ def test_the_rail_marks_only_what_was_passed_as_passed(phase: str, reason: str, 
 def test_a_table_of_nothing_names_the_namespace_that_was_asked_for() -> None:
     assert render_table([], NOW, "shopp") == "no CanaryRollout in namespace shopp"
     assert render_table([], NOW) == "no CanaryRollout found"
+
+
+def test_a_distribution_shows_its_one_test_and_what_is_slower() -> None:
+    counts = {
+        "canary": {"total": 900, "bad": 108},
+        "stable": {"total": 8100, "bad": 324},
+        "step": {"total": 90, "bad": 9},
+    }
+    slo = {"name": "shape", "verdict": "inconclusive", "message": "slower than 0.25 s", "logE": {"relative": 2.5}}
+    content = {**CONTENT, "slos": [*SLOS, {"name": "shape", "sli": {"latencyDistribution": {}}}]}
+    stored = {
+        "phase": "Progressing", "reason": "Baking", "slos": [slo | counts],
+        "schedule": {"hash": "x", "content": ScheduleSpec.model_validate(content).dump()},
+    }  # fmt: skip
+    lines = render_rollout({"metadata": {"name": "checkout", "namespace": "shop"}, "status": stored}, NOW).splitlines()
+    (row,) = [line.split() for line in lines if line.startswith("shape ")]
+    assert " ".join(row) == ("shape inconclusive 108 slower of 900 324 slower of 8,100 9 slower of 90 - 2.50 of 5.99 -")
+    assert "shape: slower than 0.25 s" in lines

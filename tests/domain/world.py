@@ -6,7 +6,7 @@ forgets.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -151,6 +151,8 @@ class Traffic:
     rate: float = 200
     canary: float = 0.0
     stable: float = 0.0
+    slow: Mapping[str, float] | None = None
+    """By upstream, stable's is "": the share of requests that take longer than 250 ms; None without any histogram."""
 
 
 @dataclass
@@ -194,6 +196,8 @@ class World:
     decisions: list[Decision] = field(default_factory=list)
     shadows: int = 0
     counters: dict[tuple[str, str], int] = field(default_factory=dict)
+    quick: dict[str, int] = field(default_factory=dict)
+    """By upstream: requests that took less than 250 ms, of all that its histogram has."""
     refuse_status: bool = False
     """The API refuses to store any status."""
     refuse_patch: bool = False
@@ -285,18 +289,25 @@ class World:
             for code, share in (("200", 1 - bad), ("500", bad)):
                 if count * share >= 1:
                     self.counters[upstream, code] = self.counters.get((upstream, code), 0) + round(count * share)
-        labels = {"namespace": "shop", "ingress": "checkout", "service": "checkout"}
-        series = tuple(
-            Series(
-                "nginx_ingress_controller_requests",
-                "pod",
-                {**labels, "canary": upstream, "status": code},
-                value,
-                self.now,
-            )
-            for (upstream, code), value in self.counters.items()
+            if self.traffic.slow is not None:
+                slow = self.traffic.slow.get(upstream, 0.0)
+                self.quick[upstream] = self.quick.get(upstream, 0) + round(count * (1 - bad) * (1 - slow))
+        series = (
+            *(self._series("requests", value, upstream, code) for (upstream, code), value in self.counters.items()),
+            *(series for upstream in self.quick for series in self._histogram(upstream)),
         )
         return Reading(self.now, (Instance("pod", BEGIN - timedelta(days=1)),), series, orphaned=self.orphaned)
+
+    def _histogram(self, upstream: str) -> Iterator[Series]:
+        """Yield the histogram of an upstream's good requests, of which none takes more than a second."""
+        total, family = self.counters.get((upstream, "200"), 0), "request_duration_seconds"
+        yield self._series(f"{family}_count", total, upstream, "200")
+        for bound, below in (("0.25", self.quick[upstream]), ("1", total), ("+Inf", total)):
+            yield self._series(f"{family}_bucket", below, upstream, "200", le=bound)
+
+    def _series(self, family: str, value: float, upstream: str, code: str, **labels: str) -> Series:
+        labels |= {"namespace": "shop", "ingress": "checkout", "service": "checkout", "canary": upstream}
+        return Series(f"nginx_ingress_controller_{family}", "pod", {**labels, "status": code}, value, self.now)
 
     @property
     def view(self) -> ClusterView:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ingress_canary.api.rollout import Verdict
 from tests.judgement.canary import HEALTHY, Canary, Judged, Kind, Ratio, always, between
+from tests.judgement.latencies import Latency, LatencyCanary, Wandering, lognormal, mixed
 
 HOUR = 3600.0
 Play = Callable[[np.random.Generator], Judged]
@@ -223,3 +224,40 @@ def boundary() -> Iterator[Cell]:
             yield Cell(f"healthy, {where}", one_step(rate, weight, WELL, WELL, 6 * HOUR), false, 0.01, share=True)
             yield Cell(f"canary at theta, stable at 0.8 theta, {where}", at_theta, false, 0.01, share=True)
             yield Cell(f"canary at theta, stable at 0.8 theta, {where}: step", at_theta, passed, 0.05, share=True)
+
+
+USUAL = lognormal(0.08, 0.5)
+"""Half of the requests take less than 80 ms, one in a thousand more than 375 ms."""
+WITH_A_TAIL = mixed(USUAL, lognormal(0.8, 0.3), 0.01)
+TWICE = lognormal(0.16, 0.5)
+
+
+def distribution(
+    canary: Latency, stable: Latency = USUAL, seconds: float = HOUR / 2, each: float = 0.0, together: float = 0.0
+) -> Play:
+    """Return a step of 10 % at 100 requests/s; latencies wander on each side by itself, or on both together."""
+
+    def play(rng: np.random.Generator) -> Judged:
+        shared = Wandering(together)
+        apart = (Wandering(each), Wandering(each)) if each else (shared, shared)
+        return LatencyCanary(rng, 100, stable, canary, wandering=apart).warm_up().step(0.1, seconds)
+
+    return play
+
+
+def distributions() -> Iterator[Cell]:
+    """Yield the cells of the SLO that compares the distribution of latency: where a bound of 500 ms sees little."""
+    where = "100/s x 10 %, distribution"
+    tail = mixed(TWICE, lognormal(0.8, 0.3), 0.01)
+    yield Cell(f"p50 x2 below the bound, {where}", distribution(TWICE), failed(), 30, share=False)
+    yield Cell(f"p50 x2 with the same tail, {where}", distribution(tail, WITH_A_TAIL), failed(), 30, share=False)
+    few, later = mixed(USUAL, lognormal(0.32, 0.5), 0.05), mixed(USUAL, lognormal(4, 0.3), 0.01)
+    yield Cell(f"5 % of the requests x4, {where}", distribution(few), failed(), 120, share=False)
+    yield Cell(f"a tail of 0.8 s becomes 4 s, {where}", distribution(later, WITH_A_TAIL), failed(), 120, share=False)
+    yield Cell(f"healthy, {where}", distribution(USUAL), false, 0.01, share=True)
+    yield Cell(f"both sides wander by 30 %, {where}", distribution(USUAL, together=0.3), false, 0.01, share=True)
+    # what the two sides do not have in common is a difference: why it only pauses
+    for spread, most in ((0.1, 0.01), (0.2, 0.05), (0.3, 0.21)):
+        yield Cell(
+            f"each side wanders by {spread:.0%}, {where}", distribution(USUAL, each=spread), false, most, share=True
+        )

@@ -10,11 +10,11 @@ import numpy as np
 from scipy.stats import binom
 
 from tests.judgement.canary import Judged
-from tests.judgement.cells import Answer, Cell, boundary, cells, strata
+from tests.judgement.cells import Answer, Cell, boundary, cells, distributions, strata
 
 LUCK = 0.999
 """Chance with which a share that is exactly at its bound stays within what is accepted of some runs."""
-ALL = [*cells(), *strata(), *boundary()]
+ALL = [*cells(), *strata(), *distributions(), *boundary()]
 """Every cell; processes find theirs by its place."""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.judgement.cells import Cell, cells
+from tests.judgement.cells import Cell, cells, distributions
 from tests.judgement.runs import play, row
 
 RUNS, SEED = 200, 1
@@ -11,6 +11,17 @@ IN_CI = (
     "cold start", "incident of 60 s x 30 % on both sides, 100/s x 5%", "incident each 5 min",
 )  # fmt: skip
 CHOSEN = [next(cell for cell in cells() if cell.name.startswith(name)) for name in IN_CI]
+
+
+FEWER = 40
+"""Runs of a cell whose latencies are drawn one by one."""
+
+
+@pytest.mark.parametrize("cell", distributions(), ids=lambda cell: cell.name)
+@pytest.mark.slow
+def test_a_distribution_is_judged_as_it_must_be(cell: Cell) -> None:
+    made = row(cell, play(cell, SEED, range(FEWER)))
+    assert made.holds, f"{made.answer.text}, must be at most {cell.most}"
 
 
 @pytest.mark.slow

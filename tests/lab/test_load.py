@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from math import log
 from typing import Any
 
 import pytest
@@ -22,6 +23,14 @@ WEB = ingress("web", path("stable"))
 def within(observed: int, draws: int, probability: float) -> bool:
     interval = stats.binomtest(observed, draws).proportion_ci(0.999, method="exact")
     return bool(interval.low <= probability <= interval.high)
+
+
+def test_latency_that_is_spread_is_log_normal_around_its_median() -> None:
+    rng, profile = random.Random(1), Profile("v1", latency=0.02, spread=0.5)
+    drawn = [profile.draw(rng)[0] for _ in range(4000)]
+    assert within(sum(seconds > 0.02 for seconds in drawn), 4000, 0.5)
+    assert within(sum(seconds > 0.05 for seconds in drawn), 4000, stats.norm.sf(log(2.5) / 0.5))
+    assert Profile("v1", latency=0.02).draw(rng)[0] == 0.02
 
 
 async def test_answers_are_counted_by_version_and_status() -> None:

@@ -124,6 +124,22 @@ SPEC_CASES = [
         "  slos: [{name: a, objective: 90, maxBurn: 9, sli: {requests: {}}}]",
         "slos[0].maxBurn", "0.9 of all requests", "lower maxBurn or raise the objective",
     ),
+    (
+        "  slos: [{name: a, objective: 99, sli: {latencyDistribution: {}}}]",
+        "slos[0].objective", "latencyDistribution has no objective: it compares with stable", "remove it",
+    ),
+    (
+        "  slos: [{name: a, sli: {latencyDistribution: {threshold: 500ms}}}]",
+        "slos[0].sli.latencyDistribution.threshold", "unknown field", "remove it",
+    ),
+    (
+        "  slos: [{name: a, sli: {latencyDistribution: {}}}, {name: b, sli: {latencyDistribution: {}}}]",
+        "slos[1].sli", "compares what a compares", "remove one of them",
+    ),
+    (
+        "  slos: [{name: a, onFailure: Rolback, sli: {latencyDistribution: {}}}]",
+        "slos[0].onFailure", "one of Rollback, Pause; got `Rolback`", "did you mean `Rollback`?",
+    ),
     ("  slos: [{name: a, objective: 99, sli: {}}]", "slos[0].sli", "exactly one of requests", "add one"),
     ('  slos: [{name: a, objective: 99, sli: {requests: {bad: ["9.."]}}}]', "slos[0].sli.requests.bad[0]", "9", "5.."),
     ("  slos: []", "slos", "at least 1 entries", "write 1 to 10 entries"),

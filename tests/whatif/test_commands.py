@@ -189,7 +189,14 @@ def test_thresholds_alone_are_planned_and_not_simulated() -> None:
     assert run("plan", "-", *PLAN, stdin=slos).returncode == 0
     done = run("simulate", "-", *SIMULATE, stdin=slos)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "every SLO of it is a threshold" in done.stderr
+    assert "no SLO of it counts events" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("plan", "-", *PLAN), ("simulate", "-", *SIMULATE)], ids=["plan", "simulate"])
+def test_a_distribution_is_left_out_with_a_note(command: tuple[str, ...]) -> None:
+    done = run(*command, stdin=SCHEDULE + "  - {name: shape, sli: {latencyDistribution: {}}}\n")
+    assert done.returncode == 0
+    assert "note: shape: left out, nothing is forecast of a whole distribution of latency" in done.stderr.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ class Dialect:
 
     def buckets(self, targets: Sequence[Target], seconds: float) -> str:
         """Return the query for the buckets whose bounds any of the targets needs."""
-        bounds = self.bound(*(bound for target in targets for bound in target.bounds))
+        every = any(target.every_bound for target in targets)
+        bounds = "" if every else self.bound(*(bound for target in targets for bound in target.bounds))
         whose = self._of(targets, [target.ingress for target in targets], bounds)
         return f"{self.exposition.buckets}{{{whose}}}[{math.ceil(seconds)}s]"
 
@@ -96,7 +97,14 @@ class Dialect:
         return sorted(self._stored(name) for name in OWN)
 
     def portions(self, targets: Sequence[Target]) -> list[Sequence[Target]]:
-        """Return the targets in as few portions as the limit on query length allows."""
+        """Return the targets in as few portions as the limit on query length allows.
+
+        Those that need the buckets of all bounds are asked for apart: the others need a tenth of them.
+        """
+        every = [target for target in targets if target.every_bound]
+        if every and len(every) < len(targets):
+            others = [target for target in targets if not target.every_bound]
+            return [*self.portions(others), *self.portions(every)]
         if len(targets) <= 1 or len(self.buckets(targets, SEEN_WITHIN)) <= self.max_query >= len(
             self.orphans(targets, SEEN_WITHIN)
         ):

@@ -19,6 +19,8 @@ from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Tar
 
 PORTION = 5000
 """Targets times instants of which the past is asked for at once: with some dozens of series each, a few MiB."""
+EVERY_BOUND = 5
+"""How many times as many series a target has that needs the buckets of all bounds."""
 ROUNDING = 0.005
 """Seconds by which an instant may have moved when converted by the daemon's clock."""
 
@@ -57,11 +59,14 @@ class SeriesLine(NamedTuple):
 def portioned(targets: Sequence[Target]) -> list[list[Target]]:
     """Return the targets that need past readings, in portions of a size that Prometheus can answer."""
     portions, size = list[list[Target]](), 0
-    for target in sorted({target for target in targets if target.past}):
-        if not portions or size + len(target.past) > PORTION:
+    for target in sorted({target for target in targets if target.past}, key=lambda one: (one.every_bound, one)):
+        # one that needs all buckets would have those of the others read too
+        alike = bool(portions) and portions[-1][0].every_bound == target.every_bound
+        weight = len(target.past) * (EVERY_BOUND if target.every_bound else 1)
+        if not alike or size + weight > PORTION:
             portions, size = [*portions, []], 0
         portions[-1].append(target)
-        size += len(target.past)
+        size += weight
     return portions
 
 
@@ -115,7 +120,7 @@ class RangeReadings:
         lines = [
             line
             for line in self.lines.get((target.namespace, target.ingress), ())
-            if line.family != buckets or bounds_of([line.row], self.dialect) <= target.bounds
+            if line.family != buckets or all(map(target.has_bound, bounds_of([line.row], self.dialect)))
         ]
         for past, moment in zip(target.past, wall, strict=True):
             at, upto = datetime.fromtimestamp(past, UTC), moment + ROUNDING

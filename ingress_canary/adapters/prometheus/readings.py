@@ -97,7 +97,7 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
             series=tuple(
                 member
                 for member in series.get((target.namespace, target.ingress), ())
-                if member.family != exposition.buckets or _bound(member.labels) in target.bounds
+                if member.family != exposition.buckets or target.has_bound(_bound(member.labels))
             )
             + tuple(member for selector in {*target.totals, *target.parts} for member in answers.own.get(selector, ())),
             bounds=bounds,

@@ -254,7 +254,7 @@ class PrometheusSource:
         """Return the query of each metric family that is counted."""
         dialect, exposition = self._dialect, self._dialect.exposition
         queries = {exposition.requests: dialect.family(exposition.requests, targets, seconds)}
-        if any(target.bounds for target in targets):
+        if any(target.bounds or target.every_bound for target in targets):
             queries[exposition.durations] = dialect.family(exposition.durations, targets, seconds)
             queries[exposition.buckets] = dialect.buckets(targets, seconds)
         return queries

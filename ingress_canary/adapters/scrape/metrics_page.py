@@ -80,8 +80,12 @@ class Wanted:
         self._identities: dict[SeriesIdentity, SeriesIdentity] = {}
         """Each of this tick's new lines once: a count and its buckets share it."""
         self.bounds: dict[Pair, set[float]] = {}
+        self.every_bound: set[Pair] = set()
+        """Those of which the buckets of all bounds are kept."""
         self.shadows: set[Pair] = set()
         for target in targets:
+            if target.every_bound:
+                self.every_bound.add(Pair(target.namespace, target.ingress))
             self.bounds.setdefault(Pair(target.namespace, target.ingress), set()).update(target.bounds)
             self.shadows.add(Pair(target.namespace, target.shadow))
         self.pairs = self.bounds.keys() | self.shadows
@@ -225,7 +229,8 @@ class PageReader:
         known = self._wanted_bounds.get(text)
         if known is None:
             bound = _bound(text)
-            known = self._wanted_bounds[text] = bound is None or bound in self._wanted.any_bound
+            wanted = bound in self._wanted.any_bound or bool(self._wanted.every_bound)
+            known = self._wanted_bounds[text] = bound is None or wanted
             if bound is not None:
                 self._page.bounds.add(bound)
         return known
@@ -245,7 +250,7 @@ class PageReader:
             if bound is None:
                 raise PageError(f"a bucket of {pair.namespace}/{pair.ingress} has no bound")
             page.bounds.add(bound)
-            if bound not in bounds:
+            if bound not in bounds and pair not in self._wanted.every_bound:
                 return
         page.lines.setdefault(pair, []).append(line)
 

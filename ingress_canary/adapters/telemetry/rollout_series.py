@@ -78,9 +78,14 @@ def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, plan: Pla
     if status.history:
         to.moved.add_metric(place, status.history[-1].at.timestamp())
     uncalibrated = {bound.name for bound in plan.bounds} if plan is not None else set[str]()
+    compared = {test.name: test.log_fail for test in plan.distributions} if plan is not None else dict[str, float]()
     for slo in status.slos:
         to.verdict.add_metric((*place, slo.name), VERDICTS[slo.verdict])
-        if slo.name not in uncalibrated:
+        if slo.name in compared:
+            # a distribution has no objective, and so but one test
+            to.evalue.add_metric((*place, slo.name, "relative"), slo.log_e.relative)
+            to.threshold.add_metric((*place, slo.name, "relative"), compared[slo.name])
+        elif slo.name not in uncalibrated:
             _add_evidence(to, (*place, slo.name), slo, plan)
 
 

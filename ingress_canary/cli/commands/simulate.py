@@ -72,7 +72,7 @@ def simulate(
     """Roll a schedule out many times in random traffic, and count what becomes of it."""
     name, spec = read_schedule(file)
     if not SliSet.of(spec.slos, spec.analysis).counted:
-        raise refused(f"{name}: every SLO of it is a threshold, for which no traffic can be drawn; use plan")
+        raise refused(f"{name}: no SLO of it counts events, and for others no traffic can be drawn; use plan")
     traffic = Traffic(
         rps=rps, errors=Ratios(baseline, canary), slow=latency_slow_ratio or NEVER, onset=onset or 0.0, burst=burst,
         incident=incident or NO_INCIDENT, forced_rps=forced_rps,

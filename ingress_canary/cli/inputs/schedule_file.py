@@ -95,5 +95,7 @@ def assumptions(spec: ScheduleSpec, slow_ratio_said: bool, forced_rps: float) ->
         yield f"steps of weight 0 are taken to get {forced_rps:g} requests/s by header or cookie (--forced-rps)"
     if measures.compared:
         yield f"{', '.join(measures.compared)}: left out, a threshold is not a count of requests"
+    if measures.distributions:
+        yield f"{', '.join(measures.distributions)}: left out, nothing is forecast of a whole distribution of latency"
     if spec.windows or spec.gates or any(step.approval for step in spec.steps):
         yield "windows are taken for open, approvals and webhook gates for given at once"

@@ -11,6 +11,7 @@ from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
+from ingress_canary.domain.slo.analysis import Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.status.condition_types import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 
@@ -82,19 +83,33 @@ def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[
     """Yield each SLO's counts, and its log E-values with their thresholds."""
     if not status.slos:
         return
-    objectives = CompiledSchedule.of(schedule).plan.objectives if schedule else ()
-    designs = {objective.name: objective.design for objective in objectives}
+    plan = CompiledSchedule.of(schedule).plan if schedule else Plan((), ())
+    designs = {objective.name: objective.design for objective in plan.objectives}
+    compared = {test.name: test.log_fail for test in plan.distributions}
     head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
-    yield from aligned([head, *(_slo(slo, designs.get(slo.name)) for slo in status.slos)]).splitlines()
+    rows = [
+        _compared(slo, compared[slo.name]) if slo.name in compared else _slo(slo, designs.get(slo.name))
+        for slo in status.slos
+    ]
+    yield from aligned([head, *rows]).splitlines()
     yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)
 
 
 def _slo(slo: SloStatus, design: Design | None) -> tuple[str, ...]:
     fail, proof = (f" of {design.log_fail:.2f}", f" of {design.log_pass:.2f}") if design else ("", "")
-    sides = (f"{side.bad:,} bad of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
+    sides = _sides(slo, "bad")
     log_e = slo.log_e
     tests = (f"{log_e.absolute:.2f}{fail}", f"{log_e.relative:.2f}{fail}", f"{log_e.passing:.2f}{proof}")
     return (slo.name, slo.verdict, *sides, *tests)
+
+
+def _compared(slo: SloStatus, log_fail: float) -> tuple[str, ...]:
+    """Return the row of an SLO that compares a histogram: it has one test, and counts of the bound that shows most."""
+    return (slo.name, slo.verdict, *_sides(slo, "slower"), "-", f"{slo.log_e.relative:.2f} of {log_fail:.2f}", "-")
+
+
+def _sides(slo: SloStatus, which: str) -> Iterator[str]:
+    return (f"{side.bad:,} {which} of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
 
 
 def _conditions(status: RolloutStatus) -> Iterator[str]:

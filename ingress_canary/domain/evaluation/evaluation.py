@@ -4,7 +4,7 @@ A value that each tick replaces. The daemon keeps it in memory and stores the pa
 (:meth:`Evaluation.checkpoint`); ``whatif`` drives the very same code in virtual time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -17,7 +17,7 @@ from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.resume import Resume
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Tails, UnknownBound
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -201,11 +201,8 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
-        return evaluation._replace(
-            **common,
-            analysis=evaluation.analysis.warm(now, stable, evidence.strata),
-            warmed=evaluation.warmed + gained,
-        )
+        learnt = evaluation.analysis.warm(now, stable, evidence.strata, _said(evidence.tails))
+        return evaluation._replace(**common, analysis=learnt, warmed=evaluation.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     until = now - 2 * reading.sampled_every
     settle, settled_from = at.compiled.spec.analysis.settle, evaluation.settled_from
@@ -255,7 +252,12 @@ def _analysis_tick(
         weight=at.exposure.weight,
         relative=not evidence.classes_only,
         strata=evidence.strata,
+        tails=_said(evidence.tails),
     )
+
+
+def _said(tails: Mapping[str, Tails | NoData]) -> Mapping[str, Tails | str]:
+    return {name: str(tail.message) if isinstance(tail, NoData) else tail for name, tail in tails.items()}
 
 
 class CommonChanges(TypedDict):
@@ -275,6 +277,7 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
     }
     missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
+    missing |= {name: tail for name, tail in evidence.tails.items() if isinstance(tail, NoData)}
     bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
     error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
     gap = error or next(starmap(_gap, missing.items()), None)

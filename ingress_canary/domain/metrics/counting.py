@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, follow
 from ingress_canary.domain.metrics.counter_state import CounterState
+from ingress_canary.domain.metrics.histogram import Histogram
 from ingress_canary.domain.metrics.kinds.kind import CountedSli
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.request_feed import REQUESTS, no_series, sums_of_sides
@@ -21,6 +22,7 @@ from ingress_canary.domain.metrics.samples import (
     Reading,
     Side,
     Strata,
+    Tails,
     UnknownBound,
     counts_of,
 )
@@ -49,6 +51,8 @@ class ReadingCounts(NamedTuple):
     """By SLO that holds a number against a bound."""
     strata: Mapping[str, Strata] = EMPTY
     """The counts by SLO and stratum."""
+    tails: Mapping[str, Tails | NoData] = EMPTY
+    """By SLO that compares a histogram; without any bound when the reading holds nothing new."""
 
 
 class CounterBook(NamedTuple):
@@ -59,6 +63,8 @@ class CounterBook(NamedTuple):
     requests: CounterState = CounterState()
     others: Mapping[CounterFeed, CounterState] = EMPTY
     """What SLIs count from besides the requests; each sample's values reset together."""
+    histogram: Histogram = Histogram()
+    """What SLIs compare of the distribution of latency."""
 
 
 def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
@@ -76,7 +82,7 @@ def requests_by_process(book: CounterBook) -> Mapping[str, Requests]:
 def newest_samples(book: CounterBook) -> dict[str, datetime]:
     """Return the newest sample time of each process that has samples."""
     newest: dict[str, datetime] = {}
-    for counters in (book.requests, *book.others.values()):
+    for counters in (book.requests, *book.others.values(), book.histogram.counters):
         for (name, _), sample in counters.samples.items():
             if name not in newest or newest[name] < sample.at:
                 newest[name] = sample.at
@@ -94,14 +100,20 @@ def advance(
     """
     values = {slo: sli.number(reading, signals) for slo, sli in measures.compared.items()}
     if reading.error is not None:
-        return book, ReadingCounts({slo: NoData(reading.error) for slo in measures.counted}, values=values)
+        unknown = NoData(reading.error)
+        without = dict.fromkeys(measures.distributions, unknown)
+        return book, ReadingCounts(dict.fromkeys(measures.counted, unknown), values=values, tails=without)
     if book.at is not None and reading.at <= book.at:
-        return book, ReadingCounts({slo: Counts() for slo in measures.counted}, values=values)
+        nothing_new = dict.fromkeys(measures.distributions, EMPTY)
+        return book, ReadingCounts(dict.fromkeys(measures.counted, Counts()), values=values, tails=nothing_new)
     oldest = reading.at - max(2 * interval, 2 * reading.sampled_every, STALE_AT_LEAST)
+
+    def no_requests() -> str:
+        return no_series(book.requests, reading, signals)
 
     def after(feed: CounterFeed, counters: CounterState) -> Followed:
         def nothing() -> str:
-            return f"no series yet of {feed.title}" if feed.title else no_series(book.requests, reading, signals)
+            return f"no series yet of {feed.title}" if feed.title else no_requests()
 
         return follow(counters, reading, feed.samples(reading, signals), oldest, nothing)
 
@@ -110,6 +122,10 @@ def advance(
     followed = {REQUESTS: requests, **others}
     # what is excluded counts on neither side
     risen = {feed: one.without(measures.excluded) for feed, one in followed.items()} if measures.excluded else followed
+    histogram, tails = book.histogram, dict[str, Tails | NoData]()
+    if measures.distributions:
+        histogram, followed_buckets = histogram.follow(reading, signals, oldest, no_requests)
+        tails = dict.fromkeys(measures.distributions, _tails(histogram, followed_buckets, measures.excluded))
     everything = counts_of(sums_of_sides(risen[REQUESTS].increases, lambda _: 0))
     seen = {slo: _strata(sli, risen[sli.feed]) for slo, sli in measures.counted.items()}
     evidence = ReadingCounts(
@@ -118,8 +134,19 @@ def advance(
         classes_only=bool(measures.excluded) and any(one.classes for one in followed.values()),
         values=values,
         strata={slo: found for slo, found in seen.items() if not isinstance(found, NoData | UnknownBound)},
+        tails=tails,
     )
-    return CounterBook(reading.at, requests.counters, {feed: one.counters for feed, one in others.items()}), evidence
+    counters = {feed: one.counters for feed, one in others.items()}
+    return CounterBook(reading.at, requests.counters, counters, histogram), evidence
+
+
+def _tails(histogram: Histogram, followed: Followed, excluded: frozenset[str]) -> Tails | NoData:
+    if excluded and followed.classes:
+        return NoData(
+            f"the controllers report status classes only, so {', '.join(sorted(excluded))} cannot be left out: remove "
+            "--report-status-classes, or set analysis.excludeStatuses to []"
+        )
+    return histogram.tails(followed.without(excluded) if excluded else followed)
 
 
 def _strata(sli: CountedSli[Any], risen: Followed) -> Strata | NoData | UnknownBound:

@@ -49,6 +49,8 @@ class Counts(NamedTuple):
 
 Strata = Mapping[str, Counts]
 """Counts by stratum."""
+Tails = Mapping[float, Counts]
+"""By bound of a histogram, in seconds: the requests of both sides, of which those beyond it are the bad ones."""
 
 
 def counts_of(strata: Strata) -> Counts:
@@ -78,6 +80,12 @@ class Target(NamedTuple):
     """What the source must be able to answer for its SLOs: which source serves it."""
     past: tuple[float, ...] = ()
     """Instants before now, in seconds of the epoch on the daemon's clock and rising: their readings are wanted too."""
+    every_bound: bool = False
+    """Whether SLOs need the buckets of all bounds, whatever these are."""
+
+    def has_bound(self, bound: float) -> bool:
+        """Return whether SLOs need the buckets of a bound."""
+        return self.every_bound or bound in self.bounds
 
 
 SeriesIdentity = frozenset[tuple[str, str]]

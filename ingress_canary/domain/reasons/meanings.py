@@ -197,8 +197,8 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         # judged
         Reason.SLO_VIOLATED: Meaning(
             "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
-            "off traffic (paused with `onFailure: Pause`). While promoting, when stable already runs the new version, "
-            "the rollout holds and an alert is sent.",
+            "off traffic (paused with `onFailure: Pause`, which a distribution of latency has by itself). While "
+            "promoting, when stable already runs the new version, the rollout holds and an alert is sent.",
             f"{HISTORY} Then the canary's logs of that time. A canary is not condemned for errors that stable has too, "
             "so these are its own.",
             "Rolled back: read the numbers in the message, mend the canary and deploy it: a new revision starts by "

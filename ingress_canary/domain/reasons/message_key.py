@@ -122,6 +122,31 @@ class MessageKey(Enum):
     SLO_UNOPPOSED = "canary {step} in this step, and nothing is proven bad; no proof was asked for{discount}"
     SLO_UNOPPOSED_UNSEEN = "no canary request was seen in this step, and nothing is proven bad; no proof was asked for"
 
+    # evidence of a distribution: slo/distribution/distribution_check.py
+    SLOWER_SHARE = "{share:~percent} ({slower:~,} of {total:~,})"
+    SINCE_THE_START = "since the start"
+    IN_THIS_STEP = "in this step"
+    IN_TEN_MINUTES = "in the last ten minutes"
+    DISTRIBUTION_SLOWER = "slower than {bound:~g} s: {canary} of the canary, {stable} of stable {span:~}"
+    DISTRIBUTION_FAILED = (
+        "{slower}, proven to be more than {ratio:g} times as many; E={proof:~e-value} >= {needed:e-value} over "
+        "{bounds} bounds, chance of a false alarm <= {alpha:percent}"
+    )
+    DISTRIBUTION_LOOKS_SLOWER = (
+        "{slower}, without a proof yet: E={evidence:~e-value} of {needed:e-value}; it cannot pass while that is 10 or "
+        "more{discount:~}"
+    )
+    DISTRIBUTION_DISCOUNT = "; each request counts for 1/{phi:~.3g}, because stable's latency varies by itself"
+    DISTRIBUTION_SETTLING = "a cold start may still show for {span:~duration}: until then nothing is compared"
+    DISTRIBUTION_TOO_FEW = "{seen:~,} canary requests seen in this step of minRequests {minimum:,}"
+    DISTRIBUTION_CHOSEN = "at weight 0 the canary gets the requests that are sent to it alone, so nothing is compared"
+    DISTRIBUTION_ALONE = "stable has no requests at this weight, so nothing is compared"
+    DISTRIBUTION_UNCOMPARED = "stable had no requests in this step to compare with"
+    DISTRIBUTION_PASSED = (
+        "at none of {bounds} bounds is it to be seen that more than {ratio:g} times as many requests of the canary are "
+        "slower as of stable ({canary:~,} and {stable:~,} requests in this step){discount:~}"
+    )
+
     # evidence of an uncalibrated SLO: slo/threshold_check.py
     THRESHOLD_NO_LOOK = "no look was taken yet; it must be {bound} (uncalibrated)"
     THRESHOLD_FEW_LOOKS = (

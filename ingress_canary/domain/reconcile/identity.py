@@ -64,5 +64,5 @@ def target_of(key: Key, spec: RolloutSpec, compiled: CompiledSchedule | None, si
     asked = slis.questions(signals.variables)
     return target._replace(
         bounds=frozenset(slis.thresholds.values()), totals=asked.totals, parts=asked.parts, values=asked.values,
-        needs=slis.needs,
+        needs=slis.needs, every_bound=bool(slis.distributions),
     )  # fmt: skip

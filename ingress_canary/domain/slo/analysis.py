@@ -15,15 +15,18 @@ from typing import NamedTuple, Self
 from ingress_canary.api.rollout import SloStatus, Verdict
 from ingress_canary.api.schedule import SMALLEST_DELTA, ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import EMPTY, Counts, Strata
+from ingress_canary.domain.metrics.samples import EMPTY, Counts, Strata, Tails
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.accumulator import NOTHING, Accumulator, implausible_counts
+from ingress_canary.domain.slo.distribution.distribution_check import DistributionCheck
+from ingress_canary.domain.slo.distribution.tails import DistributionTest
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
 from ingress_canary.domain.slo.verdicts import describe, judge, slo_status, unopposed
 
 NO_VALUES: Mapping[str, float | str] = MappingProxyType({})
+NO_TAILS: Mapping[str, Tails | str] = MappingProxyType({})
 UNREAD = "nothing was read for this SLO"
 
 
@@ -49,11 +52,14 @@ class Plan:
     """The uncalibrated SLOs."""
     stored_delta: float = SMALLEST_DELTA
     """What checkpoints name as delta: that of the first release, which had one for all SLOs."""
+    distributions: tuple[DistributionTest, ...] = ()
+    """The SLOs that compare a histogram."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every SLO's name, the uncalibrated ones last."""
-        return (*(objective.name for objective in self.objectives), *(bound.name for bound in self.bounds))
+        """Every SLO's name: those with an objective, those of a distribution, the uncalibrated ones."""
+        tested = (*(objective.name for objective in self.objectives), *(test.name for test in self.distributions))
+        return (*tested, *(bound.name for bound in self.bounds))
 
     @classmethod
     def of(cls, spec: ScheduleSpec, slis: SliSet, step_minimums: Sequence[int | None]) -> Self:
@@ -63,7 +69,8 @@ class Plan:
         do not count in S.
         """
         calibrated = [slo for slo in spec.slos if slo.name in slis.counted]
-        analysis = spec.analysis
+        compared = [slo for slo in spec.slos if slo.name in slis.distributions]
+        analysis, share_alpha = spec.analysis, len(calibrated) + len(compared)
         return cls(
             tuple(
                 Objective(
@@ -74,7 +81,7 @@ class Plan:
                         delta=slo.matters_from(analysis.baseline),
                         alpha=analysis.alpha,
                         beta=analysis.beta,
-                        slos=len(calibrated),
+                        slos=share_alpha,
                         steps=len(step_minimums),
                     ),
                     slo.min_requests,
@@ -85,6 +92,16 @@ class Plan:
             tuple(step_minimums),
             tuple(ThresholdBound.of(name, sli.accepted) for name, sli in slis.compared.items()),
             SMALLEST_DELTA if analysis.baseline.min_delta is None else analysis.baseline.min_delta,
+            tuple(
+                DistributionTest(
+                    slo.name,
+                    analysis.alpha,
+                    share_alpha,
+                    tuple(slo.min_requests if least is None else least for least in step_minimums),
+                    slo.settles_for(analysis.settle).total_seconds(),
+                )
+                for slo in compared
+            ),
         )
 
 
@@ -107,6 +124,12 @@ class AnalysisTick(NamedTuple):
     """Off where the sides cannot be compared."""
     strata: Mapping[str, Strata] = EMPTY
     """Each SLO's counts by stratum, where the counters tell some apart."""
+    tails: Mapping[str, Tails | str] = NO_TAILS
+    """What each SLO of a distribution has seen since the tick before, or why there is nothing."""
+
+    def settles_in(self, settle: float) -> float:
+        """Return the seconds until ticks of an SLO are judged that settles for so long."""
+        return max(0.0, settle - self.age, self.unsettled)
 
 
 @dataclass
@@ -127,14 +150,20 @@ class Analysis:
     """One an uncalibrated SLO, in the plan's order."""
     raised_at: datetime | None = None
     """When the weight of the present step was applied."""
+    distributions: tuple[DistributionCheck, ...] = ()
+    """One an SLO of a distribution, in the plan's order."""
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
         """Return the analysis of a rollout that has not begun."""
         tracks = tuple(Accumulator.of(objective.design) for objective in plan.objectives)
-        return cls(plan, tracks, watches=tuple(ThresholdCheck(bound) for bound in plan.bounds))
+        watches = tuple(ThresholdCheck(bound) for bound in plan.bounds)
+        return cls(plan, tracks, watches=watches, distributions=tuple(map(DistributionCheck, plan.distributions)))
 
-    def warm(self, at: datetime, counts: Mapping[str, Counts | str], strata: Mapping[str, Strata] = EMPTY) -> Self:
+    def warm(
+        self, at: datetime, counts: Mapping[str, Counts | str], strata: Mapping[str, Strata] = EMPTY,
+        tails: Mapping[str, Tails | str] = NO_TAILS,
+    ) -> Self:  # fmt: skip
         """Return the analysis with one more tick of the stable side before the canary had traffic.
 
         From the first step on this changes nothing.
@@ -145,7 +174,8 @@ class Analysis:
         for accumulator, objective in zip(self.tracks, self.plan.objectives, strict=True):
             look, apart = _threshold_value(counts, objective), strata.get(objective.name)
             tracks.append(accumulator if isinstance(look, str) else accumulator.warm(at.timestamp(), look, apart))
-        return replace(self, tracks=tuple(tracks))
+        checks = [check.warm(at.timestamp(), tails.get(check.test.name, UNREAD)) for check in self.distributions]
+        return replace(self, tracks=tuple(tracks), distributions=tuple(checks))
 
     def enter_step(self, index: int) -> Self:
         """Return the analysis at the beginning of step ``index`` (from 1), where its copy of the tests begins.
@@ -157,14 +187,18 @@ class Analysis:
         tracks = tuple(accumulator.enter(index) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
         return replace(
-            self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0, raised_at=None
-        )
+            self, tracks=tracks, watches=watches, step=index, canary_requests=0, stable_requests=0, raised_at=None,
+            distributions=tuple(check.enter(index) for check in self.distributions),
+        )  # fmt: skip
 
     def restart_evidence(self) -> Self:
         """Return the analysis at the same step without evidence, because stable is another version now."""
         tracks = tuple(accumulator.anew(self.step) for accumulator in self.tracks)
         watches = tuple(watch.anew() for watch in self.watches)
-        return replace(self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None)
+        return replace(
+            self, tracks=tracks, watches=watches, canary_requests=0, stable_requests=0, first_fail_at=None,
+            distributions=tuple(check.anew() for check in self.distributions),
+        )  # fmt: skip
 
     def tick(self, at: datetime, tick: "AnalysisTick") -> Self:
         """Return the analysis with the evidence of one tick of the present step."""
@@ -176,6 +210,7 @@ class Analysis:
         watches = self.watches
         if tick.values is not None:
             watches = tuple([watch.tick(seconds, tick.values.get(watch.bound.name, UNREAD)) for watch in watches])
+        checks = [_compared(check, seconds, tick) for check in self.distributions]
         requests = tick.requests
         after = replace(
             self,
@@ -183,6 +218,7 @@ class Analysis:
             watches=watches,
             canary_requests=self.canary_requests + requests.n,
             stable_requests=self.stable_requests + requests.m,
+            distributions=tuple(checks),
         )
         if self.first_fail_at is None and Verdict.FAIL in after.verdicts:
             return replace(after, first_fail_at=at)
@@ -190,12 +226,12 @@ class Analysis:
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Each SLO's verdict, in the plan's order, the uncalibrated ones last."""
+        """Each SLO's verdict, in the order of the plan's names."""
         calibrated = [
             judge(objective.design, accumulator.evidence, self._min_requests(objective))
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
-        return (*calibrated, *(watch.verdict for watch in self.watches))
+        return (*calibrated, *(check.verdict for check in self._checks))
 
     @property
     def named_verdicts(self) -> tuple[tuple[str, Verdict], ...]:
@@ -209,19 +245,19 @@ class Analysis:
             describe(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
-        return (*calibrated, *(watch.sentence for watch in self.watches))
+        return (*calibrated, *(check.sentence for check in self._checks))
 
     @cached_property
     def statuses(self) -> list[SloStatus]:
         """Each SLO's verdict with its numbers and its sentence."""
-        # the uncalibrated ones are last, and have no track
+        # those without an objective are last, and have no track
         parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
         return [
             *(
                 slo_status(objective.name, verdict, accumulator.evidence, sentence)
                 for objective, verdict, accumulator, sentence in parts
             ),
-            *(watch.status for watch in self.watches),
+            *(check.status for check in self._checks),
         ]
 
     def __str__(self) -> str:
@@ -246,7 +282,7 @@ class Analysis:
             unopposed(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
-        sentences = (*calibrated, *(watch.sentence for watch in self.watches))
+        sentences = (*calibrated, *(check.sentence for check in self._checks))
         return _evidence(zip(self.plan.names, sentences, strict=True))
 
     @property
@@ -262,7 +298,8 @@ class Analysis:
     @property
     def settled(self) -> bool:
         """Whether no SLO leaves out its ticks any more because of a cold start."""
-        return not any(accumulator.settles_in for accumulator in self.tracks)
+        tracks = (accumulator.settles_in for accumulator in self.tracks)
+        return not any((*tracks, *(check.settles_in for check in self.distributions)))
 
     @property
     def proven(self) -> bool:
@@ -276,11 +313,17 @@ class Analysis:
             not self.failed
             and self.settled
             and all(watch.fresh for watch in self.watches)
+            and all(check.unopposed for check in self.distributions)
             and all(
                 accumulator.fresh and accumulator.step.n >= self._min_requests(objective)
                 for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
             )
         )
+
+    @property
+    def _checks(self) -> tuple[DistributionCheck | ThresholdCheck, ...]:
+        """The evidence of the SLOs without an objective, in the order of the plan's names."""
+        return (*self.distributions, *self.watches)
 
     def _named(self, wanted: Verdict) -> tuple[str, ...]:
         return tuple(name for name, verdict in self.named_verdicts if verdict is wanted)
@@ -300,10 +343,16 @@ def _ticked(accumulator: Accumulator, objective: Objective, at: float, tick: Ana
     look = _threshold_value(tick.counts, objective)
     if isinstance(look, str):
         return accumulator.silent(look)
-    settles_in, strata = max(0.0, objective.settle - tick.age, tick.unsettled), tick.strata.get(objective.name)
-    if settles_in:
+    strata = tick.strata.get(objective.name)
+    if settles_in := tick.settles_in(objective.settle):
         return accumulator.settle(at, look, settles_in, strata)
     return accumulator.tick(at, look, relative=tick.relative, weight=tick.weight, strata=strata)
+
+
+def _compared(check: DistributionCheck, at: float, tick: AnalysisTick) -> DistributionCheck:
+    """Return a check with what a tick that ended ``at`` has for it."""
+    tails = tick.tails.get(check.test.name, UNREAD)
+    return check.look(at, tails, tick.settles_in(check.test.settle), tick.weight)
 
 
 def _threshold_value(counts: Mapping[str, Counts | str], objective: Objective) -> Counts | str:

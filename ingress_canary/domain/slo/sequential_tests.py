@@ -216,6 +216,16 @@ def _reached(have: Sequence[float], gains: Sequence[float], threshold: float) ->
     return min(((threshold - sum_) / gain for sum_, gain in zip(have, gains, strict=True) if gain > 0), default=None)
 
 
+def relative_terms(n: int, m: int, ratio: float) -> tuple[Sequence[float], Sequence[float]]:
+    """Return what a bad request of the canary, and one of stable, adds to each B_j in a tick with n and m requests.
+
+    The same sums as ``Design.relative_steps``, for tests that share their requests; ``ratio`` is the accepted rho.
+    """
+    share = n * ratio / (n * ratio + m)
+    less = [log1p(share * y) for y in _EXCESS_FACTORS]
+    return [x - y for x, y in zip(_EXCESSES, less, strict=True)], [-y for y in less]
+
+
 def log_sum_exp(values: Sequence[float]) -> float:
     """Return ln of the sum of exp(values), without leaving the range of floats."""
     top = max(values)

@@ -51,11 +51,17 @@ def unsupported_schedule(
 
 def _slis(spec: ScheduleSpec, prefix: str, sources: Sequence[Capabilities]) -> Iterator[FieldFault]:
     """Yield what the kind of each SLI refuses, and what no source can answer."""
-    missing = lacking(SliSet.of(spec.slos, spec.analysis).needs, sources)
+    slis = SliSet.of(spec.slos, spec.analysis)
+    missing = lacking(slis.needs, sources)
     for number, slo in enumerate(spec.slos):
         member, sli = kind_of(slo.sli)
         for fault in sli.faults(missing):
-            yield fault._replace(field=f"{prefix}.slos[{number}].sli.{member}.{fault.field}")
+            yield fault._replace(field=".".join(filter(None, (f"{prefix}.slos[{number}].sli.{member}", fault.field))))
+    for number, slo in enumerate(spec.slos):
+        if slo.name in list(slis.distributions)[1:]:
+            # each would take its part of alpha to say the same
+            first = next(iter(slis.distributions))
+            yield FieldFault(f"compares what {first} compares", "remove one of them", f"{prefix}.slos[{number}].sli")
 
 
 def _of_no_step(spec: ScheduleSpec, prefix: str) -> Iterator[FieldFault]:

@@ -18,7 +18,7 @@ from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Sid
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.checkpoint.checkpoint import encode
 from ingress_canary.domain.slo.gaps import Gaps
-from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule
+from tests.domain.world import BEGIN, INTERVAL, SCHEDULE, Traffic, World, at_step, deployment, schedule
 
 LONG = schedule(steps=[{"weight": 20, "bake": "10h"}, {"weight": 50, "bake": "10h"}])
 
@@ -79,6 +79,7 @@ class Remembering:
                 )
                 for track in analysis.tracks
             ],
+            [(tail.total, tail.step, tail.wealth) for check in analysis.distributions for tail in check.tails],
             analysis.verdicts,
             analysis.canary_requests,
             analysis.stable_requests,
@@ -99,6 +100,22 @@ def test_a_restart_reaches_the_state_of_an_uninterrupted_run(lived: int, gone: i
     one.step(5)
     other.step(5)
     assert one.state == other.state
+
+
+@pytest.mark.parametrize(("lived", "gone", "lag"), [(5, 0, 0), (9, 1, 3), (13, 7, 9), (9, 40, 0)])
+def test_the_evidence_of_a_distribution_is_that_of_an_uninterrupted_run(lived: int, gone: int, lag: float) -> None:
+    shape = {"name": "shape", "settle": "15s", "sli": {"latencyDistribution": {}}}
+    both = schedule(steps=[{"weight": 20, "bake": "10h"}], slos=[*SCHEDULE["slos"], shape])
+    slow = {"": 0.05, "shop-checkout-canary-80": 0.09}
+    one, other = (Remembering(lag, schedule=both, traffic=Traffic(slow=slow)) for _ in range(2))
+    for each in (one, other):
+        each.step(lived)
+    one.crash(gone)
+    one.take_reading()
+    other.step(gone + 1)
+    assert one.state == other.state
+    assert one.world.evaluation is not None
+    assert one.world.evaluation.analysis.distributions[0].seen.e > 0
 
 
 def test_neither_bake_nor_hold_go_on_while_no_daemon_lives() -> None:

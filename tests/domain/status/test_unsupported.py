@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capability
 from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule
 from tests.domain.world import rollout, schedule
 
@@ -34,6 +34,20 @@ def test_users_own_queries_need_prometheus(slo: dict[str, Any], fields: list[str
     refused = list(unsupported_schedule(schedule(slos=[slo]), sources=[OF_CONTROLLERS]))
     assert [fault.field for fault in refused] == [f"spec.slos[0].sli.{field}" for field in fields]
     assert all("run the daemon with --source prometheus" in fault.remedy for fault in refused)
+
+
+def test_a_second_comparison_of_the_same_distribution_is_refused() -> None:
+    slos: list[dict[str, Any]] = [{"name": name, "sli": {"latencyDistribution": {}}} for name in ("shape", "again")]
+    assert list(unsupported_schedule(schedule(slos=slos[:1]), sources=[OF_CONTROLLERS])) == []
+    (fault,) = unsupported_schedule(schedule(slos=slos))
+    assert str(fault) == "spec.slos[1].sli: compares what shape compares; remove one of them"
+
+
+def test_a_distribution_needs_the_controllers_histogram() -> None:
+    slos: list[dict[str, Any]] = [{"name": "shape", "sli": {"latencyDistribution": {}}}]
+    (fault,) = unsupported_schedule(schedule(slos=slos), sources=[frozenset({Capability.REQUESTS})])
+    assert fault.field == "spec.slos[0].sli.latencyDistribution"
+    assert fault.what == "needs evidence from the ingress controllers"
 
 
 @pytest.mark.parametrize(

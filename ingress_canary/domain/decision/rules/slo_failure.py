@@ -27,7 +27,10 @@ def slo_failure(seen: Observation, now: datetime) -> Decision | None:
         return None
     message = seen.evaluation.analysis.failure
     replacing = is_promoting(seen) and (is_stable_replaced(seen) or is_promoted(seen))
-    rolls_back = seen.schedule.spec.on_failure is OnFailure.ROLLBACK
+    spec, failed = seen.schedule.spec, seen.evaluation.analysis.failed
+    actions = {slo.failure_action(spec.on_failure) for slo in spec.slos if slo.name in failed}
+    # where several fail, what takes the canary off goes before what waits for a person
+    rolls_back = OnFailure.ROLLBACK in actions
     if rolls_back and has_copy_begun(seen):
         return begin_restore(seen, now, Reason.SLO_VIOLATED, message)
     if rolls_back and not replacing:

@@ -1,7 +1,8 @@
 """SLI kind: what each class of this folder answers of itself, and what the rest asks it.
 
-A :class:`CountedSli` counts good and bad events, which the sequential tests judge; a :class:`ComparedSli` holds one
-number against bounds. Nothing outside this folder asks which kind an SLI is.
+A :class:`CountedSli` counts good and bad events, which the sequential tests judge; a :class:`DistributionSli` compares
+all bounds of the controllers' histogram with stable's; a :class:`ComparedSli` holds one number against bounds. Nothing
+outside this folder asks which kind an SLI is.
 """
 
 from abc import ABC, abstractmethod
@@ -105,6 +106,14 @@ class CountedSli(SliKind[M]):
     @abstractmethod
     def counts(self, followed: Followed) -> Strata | NoData:
         """Return the counts of a usable reading of its feed, by stratum."""
+
+
+class DistributionSli(SliKind[M]):
+    """An SLI that compares the whole histogram of the controllers with stable's: it has no objective."""
+
+    __slots__ = ()
+
+    counts_requests: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,19 @@ from ingress_canary.domain.metrics.kinds.counters import Counters
 from ingress_canary.domain.metrics.kinds.gauge import Gauge
 from ingress_canary.domain.metrics.kinds.kind import SliKind
 from ingress_canary.domain.metrics.kinds.latency import Latency
+from ingress_canary.domain.metrics.kinds.latency_distribution import LatencyDistribution
 
 SliKinds = Mapping[str, type[SliKind[Any]]]
 """By the field's name in manifests."""
 
 SLI_KINDS: SliKinds = MappingProxyType(
-    {"requests": Availability, "latency": Latency, "prometheus": Counters, "prometheusThreshold": Gauge}
+    {
+        "requests": Availability,
+        "latency": Latency,
+        "latencyDistribution": LatencyDistribution,
+        "prometheus": Counters,
+        "prometheusThreshold": Gauge,
+    }
 )
 
 

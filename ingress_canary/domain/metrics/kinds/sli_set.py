@@ -7,7 +7,7 @@ from typing import Any, Self
 from ingress_canary.api.schedule import AnalysisSettings, Slo
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed
-from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, Questions
+from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, DistributionSli, Questions, SliKind
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS, SliKinds, kind_of
 
 
@@ -21,6 +21,8 @@ class SliSet:
     """Statuses that count on neither side."""
     compared: Mapping[str, ComparedSli[Any]] = field(default_factory=dict)
     """Those whose number is held against bounds."""
+    distributions: Mapping[str, DistributionSli[Any]] = field(default_factory=dict)
+    """Those whose histogram is compared with stable's."""
     feeds: tuple[CounterFeed, ...] = field(init=False)
     """The counters to follow, each once."""
 
@@ -46,12 +48,12 @@ class SliSet:
     @property
     def needs(self) -> Capabilities:
         """What a source must answer; the share of requests is taken of every rollout."""
-        every = (need.capability for sli in (*self.counted.values(), *self.compared.values()) for need in sli.needs)
+        every = (need.capability for sli in self._every for need in sli.needs)
         return frozenset({Capability.REQUESTS, *every})
 
     def questions(self, variables: Mapping[str, str]) -> Questions:
         """Return the queries of all of them: each once, sorted."""
-        each = [sli.questions(variables) for sli in (*self.counted.values(), *self.compared.values())]
+        each = [sli.questions(variables) for sli in self._every]
         return Questions(
             totals=tuple(sorted({total for asked in each for total in asked.totals})),
             parts=tuple(sorted({part for asked in each for part in asked.parts})),
@@ -66,4 +68,9 @@ class SliSet:
             {name: sli for name, sli in slis.items() if isinstance(sli, CountedSli)},
             frozenset(analysis.exclude_statuses),
             {name: sli for name, sli in slis.items() if isinstance(sli, ComparedSli)},
+            {name: sli for name, sli in slis.items() if isinstance(sli, DistributionSli)},
         )
+
+    @property
+    def _every(self) -> tuple[SliKind[Any], ...]:
+        return (*self.counted.values(), *self.compared.values(), *self.distributions.values())

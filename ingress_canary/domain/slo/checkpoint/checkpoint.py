@@ -1,10 +1,11 @@
 """Checkpoint: an Analysis encoded for ``status.analysisState``, and decoded after a restart.
 
-``<version>.<analysis>[.[<resume>][.<additions>]]``: in version 1 the analysis is base64 of a compressed JSON list, as
-the first release had it; the additions are another one, with what it did without, and the part between is
-``resume.py``'s. Numbers are written in full, so that nothing about a verdict changes. The marks of the last minutes are
-kept too: they are a few hundred bytes, theta_t goes on as if nothing had happened when history fills the gap, and
-after a longer gap their own timestamps make them drop out.
+``<version>.<analysis>[.[<resume>][.<additions>[.<distributions>]]]``: in version 1 the analysis is base64 of a
+compressed JSON list, as the first release had it; the additions are another one, with what it did without, the part
+between is ``resume.py``'s, and the last one is there where an SLO compares a histogram (``distributions.py``). Numbers
+are written in full, so that nothing about a verdict changes. The marks of the last minutes are kept too: they are a few
+hundred bytes, theta_t goes on as if nothing had happened when history fills the gap, and after a longer gap their own
+timestamps make them drop out.
 
 Each released version is read for ever. Members and parts behind those that are known are a newer release's, and are
 left alone; what must be read differently is another version (docs/adr/0020).
@@ -23,6 +24,7 @@ from typing import Any
 
 from ingress_canary.domain.objects.digest import FIRST, Algorithm, Digest, same
 from ingress_canary.domain.slo.analysis import Analysis, Plan
+from ingress_canary.domain.slo.checkpoint.distributions import checks_of, distributions_of
 from ingress_canary.domain.slo.checkpoint.row import accumulator_of, additions_of, row_of
 from ingress_canary.domain.slo.checkpoint.values import integers
 
@@ -56,7 +58,8 @@ def encode(analysis: Analysis, resume: str = "") -> str:
         [additions_of(accumulator) for accumulator in analysis.tracks],
         raised.isoformat() if raised else "",
     ]
-    return f"{VERSION}.{_packed(document)}.{resume}.{_packed(additions)}"
+    text = f"{VERSION}.{_packed(document)}.{resume}.{_packed(additions)}"
+    return f"{text}.{_packed(distributions_of(analysis.distributions))}" if analysis.distributions else text
 
 
 def decode(text: str, plan: Plan) -> Analysis | Unusable:
@@ -71,7 +74,7 @@ def resume_part(text: str) -> str:
     return "".join(text.split(".")[2:3])
 
 
-def _packed(document: list[Any]) -> str:
+def _packed(document: list[Any] | dict[str, Any]) -> str:
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
@@ -83,7 +86,7 @@ def _unpacked(text: str) -> Any:
 
 def _decode_v1(parts: Sequence[str], plan: Plan) -> Analysis | Unusable:
     try:
-        analysis, _, additions, *_ = [*parts, "", "", ""]
+        analysis, _, additions, distributions, *_ = [*parts, "", "", "", ""]
         fingerprint, step, canary, stable, failed, tracks, *_ = _unpacked(analysis)
         if not isinstance(fingerprint, str):
             return Unusable.MALFORMED
@@ -105,6 +108,9 @@ def _decode_v1(parts: Sequence[str], plan: Plan) -> Analysis | Unusable:
             _instant(failed) if failed else None,
             Analysis.of(plan).watches,
             _instant(raised) if raised else None,
+            checks_of(_unpacked(distributions) if distributions else {}, plan.distributions, step)
+            if plan.distributions
+            else (),
         )
     # ValueError covers base64, Unicode, JSON and dates; the others are JSON of another shape
     except (ValueError, TypeError, RecursionError, zlib.error):
