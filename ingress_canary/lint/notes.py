@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.lint.findings import LintProblem
 
 LintNote = Callable[[ScheduleSpec], Iterator[LintProblem]]
@@ -20,18 +21,20 @@ def what_slos_allow(schedule: ScheduleSpec) -> Iterator[LintProblem]:
 
 def hanging_is_bad(schedule: ScheduleSpec) -> Iterator[LintProblem]:
     """A canary that hangs until its clients give up answers no 5xx: it shows as 499, or as slow."""
-    if any(slo.sli.latency is not None for slo in schedule.slos):
+    slis = SliSet.of(schedule.slos, schedule.analysis)
+    if slis.slow or slis.distributions:
         return
-    counted = GIVEN_UP not in schedule.analysis.exclude_statuses
+    counted = GIVEN_UP not in slis.excluded
     for number, slo in enumerate(schedule.slos):
-        if slo.sli.requests is None or (counted and any(re.fullmatch(bad, GIVEN_UP) for bad in slo.sli.requests.bad)):
+        statuses = slis.counted[slo.name].bad_statuses if slo.name in slis.counted else ()
+        if not statuses or (counted and any(re.fullmatch(bad, GIVEN_UP) for bad in statuses)):
             continue
-        patterns = ", ".join(f'"{bad}"' for bad in (*slo.sli.requests.bad, GIVEN_UP))
+        patterns = ", ".join(f'"{bad}"' for bad in (*statuses, GIVEN_UP))
         remedy = f"add an SLO on latency, or write bad: [{patterns}]"
         if not counted:
             remedy = f"add an SLO on latency, or remove {GIVEN_UP} from analysis.excludeStatuses"
         what = f"a canary that hangs until its clients give up (status {GIVEN_UP}) passes"
-        yield LintProblem(("slos", number, "sli", "requests"), what, remedy)
+        yield LintProblem(("slos", number, "sli", slo.sli.chosen[0]), what, remedy)
 
 
 NOTES: tuple[LintNote, ...] = (what_slos_allow, hanging_is_bad)
