@@ -26,10 +26,10 @@ def backtest_lines(traffic: RecordedTraffic, summary: BacktestSummary) -> Iterat
         f"{traffic.gaps:,} more are unknown"
     )
     yield f"{count_of(summary.starts, 'start')}{_skipped(summary)}"
-    yield f"a healthy canary is {_endings(summary.healthy)}"
+    yield f"healthy canaries: {_endings(summary.healthy)}"
     spread = Spread.of(outcome.seconds for outcome in summary.promotions)
     if summary.promotions:
-        yield f"  it is promoted after {_times(spread)}"
+        yield f"  promoted after {_times(spread)}"
     yield from _named("rolled back without cause", summary.healthy.ended(SimulatedEnding.ROLLED_BACK))
     yield from _holds([outcome for outcome in summary.healthy.outcomes if outcome.held])
     if summary.regressions:
@@ -44,14 +44,14 @@ def _skipped(summary: BacktestSummary) -> str:
 
 def _endings(case: CaseSummary) -> str:
     words = [
-        f"{word} {len(case.ended(ending)):,} times"
+        f"{len(case.ended(ending)):,} {word}"
         for ending, word in (
             (SimulatedEnding.PROMOTED, "promoted"), (SimulatedEnding.ROLLED_BACK, "rolled back"),
             (SimulatedEnding.HELD, "held until a person comes"),
         )
     ]  # fmt: skip
     cut = len(case.ended(None))
-    return ", ".join(words) + (f"; {cut:,} times the recording ended first" if cut else "")
+    return ", ".join(words) + (f", {cut:,} cut off by the recording's end" if cut else "")
 
 
 def _named(title: str, outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
