@@ -36,7 +36,7 @@ def test_what_is_written_is_read(requests, latency, canary, at) -> None:
     tick = RecordedTick(round(at, 3), requests, latency, canary, "why")
     read = parsed(tick.line(), HEADER)
     as_lists = None if latency is None else {status: list(counts) for status, counts in latency.items()}
-    assert read == tick._replace(missing="", latency=as_lists)
+    assert read == tick._replace(latency=as_lists)
     header = RecordingHeader("shop/web", 2.5, (0.005, 1), "web", 30)
     assert parsed(header.line().encode(), None) == header
 
@@ -147,6 +147,7 @@ GOOD = '{"t": 1767225600, "requests": {"200": 5}}'
         ('{"t": 1767225600, "latency": {"200": [1, 2]}}', "latency.200: write 3 numbers: all that were timed, and"),
         ('{"t": 1767225600, "latency": {"200": [1, 2, null]}}', "latency.200: write whole numbers of requests"),
         ('{"t": 1767225600, "canary": "many"}', 'canary: write a whole number of requests; got "many"'),
+        ('{"t": 1767225600, "missing": 5}', "missing: write why something is unknown; got 5"),
         ('{"t": 1767225590}', "t: 1767225590.000 is not after the line before; join recordings in order of time"),
         ('{"recording": 2}', "recording: format 2 is not known: use a newer release, this one reads 1"),
         ('{"recording": 1}', "ingress: write namespace/name, such as shop/checkout; it is missing"),

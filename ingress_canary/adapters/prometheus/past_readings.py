@@ -27,8 +27,6 @@ from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
 
 SPAN = 3600.0
 """Seconds that are asked for at once, at most."""
-SHORTEST = 60.0
-"""Seconds of a span that is not divided any more."""
 WITHIN = 60.0
 """Seconds that a query over a span may take."""
 LONGEST_ANSWER = 8 * 1024 * 1024
@@ -73,7 +71,7 @@ class PastReader:
                 try:
                     found = await self._span(part, known)
                 except AnswerTooLong:
-                    if part.seconds <= SHORTEST:
+                    if len(part.instants) == 1:
                         raise
                     waiting += reversed(part.halves())
                     continue

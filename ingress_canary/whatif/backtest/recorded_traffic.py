@@ -67,6 +67,8 @@ class RecordedTraffic:
     """Ticks in which a canary had requests of its own."""
     last: float = float("-inf")
     """Time of the last line."""
+    missing: str = ""
+    """Why something of a line was unknown last."""
     _places: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """By SLO: where the numbers of its buckets are among those of a status; empty while buckets are unknown."""
 
@@ -81,7 +83,7 @@ class RecordedTraffic:
             return
         if found.at <= self.last:
             raise RecordingError(f"t: {found.at:.3f} is not after the line before; join recordings in order of time")
-        self.last = found.at
+        self.last, self.missing = found.at, found.missing or self.missing
         self._take(found)
 
     def check(self) -> None:
@@ -89,7 +91,7 @@ class RecordedTraffic:
         for name in self._counted:
             column = self.slos.get(name, SloColumn())
             if not column.known:
-                why = column.why_not or "the recording does not have what it counts"
+                why = column.why_not or self.missing or "the recording does not have what it counts"
                 raise RecordingError(f"nothing is known of SLO {name}: {why}")
 
     @property

@@ -136,18 +136,25 @@ def _tick(document: Mapping[str, Any], values: int) -> RecordedTick:
             if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
                 _refuse(f"requests.{status}", count, "write a whole number of requests")
     if latency is not None:
-        if not isinstance(latency, dict):
-            _refuse("latency", latency, "write a list of numbers for each status")
-        for status, counts in latency.items():
-            if not isinstance(counts, list) or len(counts) != values:
-                remedy = f"write {values} numbers: all that were timed, and those within each of the header's buckets"
-                _refuse(f"latency.{status}", counts, remedy)
-            for count in counts:
-                if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
-                    _refuse(f"latency.{status}", count, "write whole numbers of requests")
+        _check_latency(latency, values)
     if type(canary) is not int or not 0 <= canary <= LARGEST_COUNT:
         _refuse("canary", canary, "write a whole number of requests")
-    return RecordedTick(at, requests, latency, canary)
+    missing = document.get("missing", "")
+    if not isinstance(missing, str):
+        _refuse("missing", missing, "write why something is unknown")
+    return RecordedTick(at, requests, latency, canary, missing)
+
+
+def _check_latency(latency: object, values: int) -> None:
+    if not isinstance(latency, dict):
+        _refuse("latency", latency, "write a list of numbers for each status")
+    for status, counts in latency.items():
+        if not isinstance(counts, list) or len(counts) != values:
+            remedy = f"write {values} numbers: all that were timed, and those within each of the header's buckets"
+            _refuse(f"latency.{status}", counts, remedy)
+        for count in counts:
+            if type(count) is not int or not 0 <= count <= LARGEST_COUNT:
+                _refuse(f"latency.{status}", count, "write whole numbers of requests")
 
 
 def _number(document: Mapping[str, Any], field: str, remedy: str, usual: float | None = None) -> float:
