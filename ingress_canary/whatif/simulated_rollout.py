@@ -34,7 +34,6 @@ from ingress_canary.domain.reconcile.evidence import CountedReading, take_eviden
 from ingress_canary.domain.reconcile.inputs import PassInputs, PassMemory, PassOptions, RouteInputs
 from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
-from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
@@ -139,33 +138,28 @@ class SimulatedRollout:
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
         self.shadow: Json | None = None
+        self.told: Message | None = None
         self.named: Ingress | None = None
         self.session = self._warmed()
         self.remembered = Memo().of
         self.standing = self._assembled()
-        self.told: Message | None = None
         while self.status.phase is Phase.PENDING:
             self._decide(self.session)
 
     def tick(self) -> None:
-        """Take the next tick's traffic, judge it and decide."""
-        since, at = self.now, self.standing.tick
+        """Draw a tick's traffic, judge it and decide."""
+        traffic, interval, since, at = self.stage.traffic, self.stage.interval, self.now, self.standing.tick
         assert at is not None
-        judged = take_evidence(self.session, self._evidence(at.exposure), at).evaluation
-        if not judged.settling:
-            self.judged += min(self.now - since, max(0.0, self.now - self.stage.traffic.onset))
-        self._decide(judged)
-
-    def _evidence(self, exposure: Exposure) -> CountedReading:
-        """Draw the next tick's traffic; time goes on to its end."""
-        traffic, since = self.stage.traffic, self.now
-        self.now += self.stage.interval
-        look = traffic.look(self.rng, exposure, since, self.now, self.incident_at)
+        self.now += interval
+        look = traffic.look(self.rng, at.exposure, since, self.now, self.incident_at)
         if self.now > traffic.onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
         counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
-        return CountedReading(Reading(self._at), counts)
+        judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
+        if not judged.settling:
+            self.judged += min(interval, max(0.0, self.now - traffic.onset))
+        self._decide(judged)
 
     @property
     def outcome(self) -> Outcome:
@@ -219,7 +213,8 @@ class SimulatedRollout:
     def _decide(self, evaluation: Evaluation) -> None:
         """Decide, and let the shadow have the wanted exposure at once."""
         decision = decide(self.standing.seen._replace(status=self.status, evaluation=evaluation), self._at)
-        before, self.status, self.told = self.status.shadow, decision.status, decision.message
+        self.told = decision.message
+        before, self.status = self.status.shadow, decision.status
         self.session = decision.evaluation or evaluation
         # nobody else writes: between two transitions the shadow stays as it was written
         if decision.moved is None and self.status.shadow == before:

@@ -93,7 +93,7 @@ def test_what_is_assumed_is_reported(tmp_path: Path) -> None:
     file.write_text("".join(f"{one.line()}\n" for one in (HEADER, *beside)))
     done = run("backtest", "-", str(file), "--every", "1h", "--regression", "100%", stdin=text)
     assert done.stderr.splitlines() == [
-        "note: own: left out, a recording has requests and latencies alone",
+        "note: own: left out, a backtest judges requests and latency thresholds",
         "note: in 20.0% of the ticks a canary had a part of the requests: stable's part alone is used",
         "note: steps of weight 0 are taken to get 1 requests/s by header or cookie (--forced-rps)",
     ]

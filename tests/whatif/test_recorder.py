@@ -10,7 +10,7 @@ from ingress_canary.domain.metrics.samples import Counts, Reading, Target
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.whatif.backtest.recorded_rollout import usable
 from ingress_canary.whatif.backtest.recorded_traffic import UNKNOWN, RecordedTraffic
-from ingress_canary.whatif.backtest.recorder import STARTING_POINT, Recorder, signals_of
+from ingress_canary.whatif.backtest.recorder import STARTING_POINT, TrafficRecorder, signals_of
 from ingress_canary.whatif.backtest.recording import RecordedTick, RecordingHeader
 from tests.adapters.test_scrape import BEGIN, CANARY, Controller, Site, site
 from tests.whatif.schedules import AVAILABILITY, LATENCY, schedule
@@ -25,7 +25,7 @@ MEASURES = usable(SliSet.of(BOTH.slos, BOTH.analysis))
 HEADER = RecordingHeader("shop/web", 10, BOUNDS)
 
 
-def entered(recorder: Recorder, reading: Reading) -> RecordedTick:
+def entered(recorder: TrafficRecorder, reading: Reading) -> RecordedTick:
     """Return the tick of a reading that needs no new header."""
     (tick,) = recorder.entries(reading)
     assert isinstance(tick, RecordedTick)
@@ -35,7 +35,7 @@ def entered(recorder: Recorder, reading: Reading) -> RecordedTick:
 async def test_a_tick_has_what_has_come_since_the_one_before(site: Site) -> None:
     site.controllers = [Controller()]
     site.controllers[0].serve(1000, slow=30)
-    recorder = Recorder(KEY, None, 10)
+    recorder = TrafficRecorder(KEY, None, 10)
     header, first = recorder.entries(await site.read(TARGET))
     assert header == HEADER
     assert first == RecordedTick((BEGIN + timedelta(seconds=10)).timestamp(), missing=STARTING_POINT)
@@ -51,7 +51,7 @@ async def test_a_tick_has_what_has_come_since_the_one_before(site: Site) -> None
 async def test_what_is_not_known_is_written_as_unknown(site: Site) -> None:
     site.controllers = [Controller()]
     site.controllers[0].serve(1000)
-    recorder = Recorder(KEY, None, 10)
+    recorder = TrafficRecorder(KEY, None, 10)
     list(recorder.entries(await site.read(TARGET)))
     pages, site.controllers = site.controllers, []
     lost = entered(recorder, await site.read(TARGET))
@@ -66,7 +66,7 @@ async def test_what_is_not_known_is_written_as_unknown(site: Site) -> None:
 async def test_buckets_that_were_not_read_before_have_no_starting_point(site: Site) -> None:
     site.controllers = [Controller()]
     site.controllers[0].serve(1000)
-    recorder = Recorder(KEY, None, 10)
+    recorder = TrafficRecorder(KEY, None, 10)
     list(recorder.entries(await site.read(TARGET)))
     fewer = (await site.read(TARGET))._replace(bounds=frozenset({0.005, 0.5}))
     header, tick = recorder.entries(fewer)
@@ -84,7 +84,7 @@ async def test_buckets_that_were_not_read_before_have_no_starting_point(site: Si
 
 async def test_one_service_is_told_from_the_others_of_the_ingress(site: Site) -> None:
     site.controllers = [Controller()]
-    web, api = (Recorder(KEY, service, 10) for service in ("web", "api"))
+    web, api = (TrafficRecorder(KEY, service, 10) for service in ("web", "api"))
     site.controllers[0].serve(1)
     for recorder in (web, api):
         list(recorder.entries(await site.read(TARGET)))
@@ -117,7 +117,7 @@ async def life(site: Site) -> AsyncIterator[Reading]:
 
 
 async def test_a_schedule_counts_from_a_recording_what_the_daemon_counts(site: Site) -> None:
-    recorder, traffic, book, live = Recorder(KEY, None, 10), RecordedTraffic(MEASURES), CounterBook(), []
+    recorder, traffic, book, live = TrafficRecorder(KEY, None, 10), RecordedTraffic(MEASURES), CounterBook(), []
     async with aclosing(life(site)) as readings:
         async for reading in readings:
             for entry in recorder.entries(reading):

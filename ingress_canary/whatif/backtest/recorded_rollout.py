@@ -18,7 +18,7 @@ from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.reconcile.evidence import CountedReading
+from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.whatif.backtest.canary_regression import CanaryRegression
@@ -119,7 +119,8 @@ class RecordedRollout(SimulatedRollout):
         self._traffic = setup.traffic
         self._warmed_by = warmed
         self._canary = canary
-        self._begin = setup.traffic.times[place]
+        self._rng = rng
+        self._since = setup.traffic.times[place]
         self._next = place + 1
         self._silence = 0
         self._step = ""
@@ -143,7 +144,7 @@ class RecordedRollout(SimulatedRollout):
         is_over = self.status.phase in OVER or self.now >= longest
         holds = tuple(Hold(step, seconds, str(self._why[step] or "")) for step, seconds in self._seconds.items())
         return RecordedOutcome(
-            self._begin, ending if is_over else None, self.now, self.exposed, self.failed, self._step, last.message,
+            self._since, ending if is_over else None, self.now, self.exposed, self.failed, self._step, last.message,
             holds,
         )  # fmt: skip
 
@@ -165,15 +166,21 @@ class RecordedRollout(SimulatedRollout):
 
     @property
     def _at(self) -> datetime:
-        return instant(self._begin) + timedelta(seconds=self.now)
+        return instant(self._since) + timedelta(seconds=self.now)
 
     def _warmed(self) -> Evaluation:
         return self._warmed_by
 
+    def tick(self) -> None:
+        """Judge the next tick of the recording, and decide."""
+        at = self.standing.tick
+        assert at is not None
+        self._decide(take_evidence(self.session, self._evidence(at.exposure), at).evaluation)
+
     def _evidence(self, exposure: Exposure) -> CountedReading:
         """Return the next tick of the recording, or one without data where it has none for so long."""
         traffic, interval = self._traffic, self.stage.interval
-        ahead = traffic.times[self._next] - self._begin
+        ahead = traffic.times[self._next] - self._since
         if ahead - self.now > GAP * interval:
             self._silence += 1
             # nobody knows what came: a long gap is as good as an hour of it
@@ -189,7 +196,7 @@ class RecordedRollout(SimulatedRollout):
 
     def _divided(self, tick: int, exposure: Exposure) -> ReadingCounts:
         """Return a tick's requests, each drawn for a side."""
-        rng, traffic, slow = self.rng, self._traffic, self.slow
+        rng, traffic, slow = self._rng, self._traffic, self.slow
         total, share = traffic.requests[tick], self._share(exposure, traffic.requests[tick])
         looks: dict[str, Counts | NoData | UnknownBound] = {}
         shown: Counts | None = None

@@ -14,7 +14,6 @@ from ingress_canary.domain.metrics.counter_feed import Followed
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase
 from ingress_canary.domain.metrics.kinds.kind import CountedSli
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.request_feed import sum_of_sides
 from ingress_canary.domain.metrics.samples import Counts, NoData, Side, UnknownBound
 from ingress_canary.domain.slo.accumulator import implausible_counts
 from ingress_canary.whatif.backtest.recording import RecordedTick, RecordingError, RecordingHeader, parsed
@@ -139,12 +138,13 @@ class RecordedTraffic:
         self.classes_only = self.classes_only or (classes and bool(self.measures.excluded))
         self.times.append(tick.at)
         self.beside_canary += tick.canary > 0
-        total = self._followed(tick.requests, (), classes)
-        self.requests.append(UNKNOWN if total is None else sum_of_sides(total.increases, lambda _: 0).m)
+        requests = self._followed(tick.requests, (), classes)
+        everything = UNKNOWN if requests is None else sum(int(increase.by[0]) for increase in requests.increases)
+        self.requests.append(everything)
         for name, sli in self._counted.items():
-            places = self._places[name]
-            family = tick.latency if sli.bounds else tick.requests
-            risen = self._followed(family, places, classes) if len(places) == len(sli.bounds) else None
+            places, risen = self._places[name], requests
+            if sli.bounds:
+                risen = self._followed(tick.latency, places, classes) if places else None
             self.slos.setdefault(name, SloColumn()).add(None if risen is None else sli.counts(risen))
 
     def _followed(

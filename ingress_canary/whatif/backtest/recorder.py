@@ -1,4 +1,4 @@
-"""Recorder: readings of a metrics source in, the entries of a recording out. Used by ``record`` and by ``backtest``.
+"""Traffic recorder: readings of a metrics source in, the entries of a recording out. Used by ``record`` and by ``backtest``.
 
 Counters are followed as the daemon follows them, series by series: resets, replicas of one process and late samples are
 counted by the same rules, and what is unknown stays unknown.
@@ -7,7 +7,7 @@ counted by the same rules, and what is unknown stays unknown.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import isfinite, nan
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, Samples, follow
@@ -67,7 +67,7 @@ class HistogramFeed(CounterFeed):
         return whole if whole or not totals else NoData("no series of latency has all its buckets in this reading")
 
 
-class Recorder:
+class TrafficRecorder:
     """Follows the counters of one Ingress from reading to reading."""
 
     def __init__(self, key: Key, service: str | None, interval: float) -> None:
@@ -76,9 +76,16 @@ class Recorder:
         self._requests = CounterState()
         self._latency = CounterState()
         self._is_begun = False
+        self._at: datetime | None = None
 
     def entries(self, reading: Reading) -> Iterator[RecordingHeader | RecordedTick]:
-        """Yield what a reading adds: a tick, and before it a header where something of that is new."""
+        """Yield what a reading adds: a tick, and before it a header where something of that is new.
+
+        Nothing while a clock that was set back is not beyond the last reading again.
+        """
+        if self._at is not None and reading.at <= self._at:
+            return
+        self._at = reading.at
         bounds = tuple(sorted(bound for bound in reading.bounds if isfinite(bound))) or self._header.buckets
         sampled = round(reading.sampled_every.total_seconds(), 3)
         header = replace(self._header, buckets=bounds, sampled_every=sampled)

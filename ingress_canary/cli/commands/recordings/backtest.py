@@ -148,12 +148,12 @@ def _asked(
     """Return the traffic of the past from Prometheus; exit 1 when it does not answer, 64 when settings are wrong."""
     from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - a file needs none of it
     from ingress_canary.cli.inputs.metrics_readings import past_interval, past_readings  # noqa: PLC0415
-    from ingress_canary.whatif.backtest.recorder import Recorder  # noqa: PLC0415
+    from ingress_canary.whatif.backtest.recorder import TrafficRecorder  # noqa: PLC0415
 
     async def read() -> RecordedTraffic:
         settings = load({"prometheus_url": url}, settings_file)
         ticks = past_interval(settings, interval)
-        recorder, traffic = Recorder(key, service, ticks), RecordedTraffic(measures)
+        recorder, traffic = TrafficRecorder(key, service, ticks), RecordedTraffic(measures)
         with progress("ticks", int(since // ticks) + 1) as advance:
             async for reading in past_readings(settings, key, ticks, since):
                 for entry in recorder.entries(reading):
@@ -183,7 +183,7 @@ def _heading(name: str, traffic: RecordedTraffic, seed: int, every: float) -> di
 def _notes(spec: ScheduleSpec, measures: SliSet, traffic: RecordedTraffic, forced_rps: float) -> Iterator[str]:
     """Yield what the answer takes for granted."""
     if absent := [slo.name for slo in spec.slos if slo.name not in measures.counted]:
-        yield f"{', '.join(absent)}: left out, a recording has requests and latencies alone"
+        yield f"{', '.join(absent)}: left out, a backtest judges requests and latency thresholds"
     if traffic.beside_canary:
         share = traffic.beside_canary / len(traffic.times)
         yield f"in {share:.1%} of the ticks a canary had a part of the requests: stable's part alone is used"

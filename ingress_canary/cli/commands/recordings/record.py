@@ -20,7 +20,7 @@ from ingress_canary.domain.objects.views import Key
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError
 from ingress_canary.settings import SettingsError, load
-from ingress_canary.whatif.backtest.recorder import Recorder
+from ingress_canary.whatif.backtest.recorder import STARTING_POINT, TrafficRecorder
 from ingress_canary.whatif.backtest.recording import RecordedTick, utc
 
 HOUR, MONTH = 3600.0, 30 * 86_400.0
@@ -75,7 +75,7 @@ def record(
             every, seconds = past_interval(settings, interval), since or MONTH
             readings = past_readings(settings, ingress, every, seconds)
         with progress("ticks", int(seconds // every) + 1) as advance, RecordingFile(out) as file:
-            made = asyncio.run(_written(readings, Recorder(ingress, service, every), file, advance))
+            made = asyncio.run(_written(readings, TrafficRecorder(ingress, service, every), file, advance))
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(64) from None
@@ -97,20 +97,20 @@ class Recorded(NamedTuple):
 
 
 async def _written(
-    readings: AsyncIterator[Reading], recorder: Recorder, file: RecordingFile, advance: Callable[[], object]
+    readings: AsyncIterator[Reading], recorder: TrafficRecorder, file: RecordingFile, advance: Callable[[], object]
 ) -> Recorded:
     """Write a line for each reading, and note on standard error where data stop and come again."""
     made, why = Recorded(), ""
     async for reading in readings:
-        *headers, tick = recorder.entries(reading)
-        file.write(entry.line() for entry in (*headers, tick))
-        assert isinstance(tick, RecordedTick)
-        # at the first tick counting begins, which is no fault
-        if tick.missing != why and made.ticks:
-            print(f"note: {utc(tick.at)}: {tick.missing or 'there are data again'}", file=sys.stderr)
-        why = tick.missing if made.ticks or reading.error else ""
-        made = Recorded(made.ticks + 1, made.unknown + bool(tick.missing))
+        entries = list(recorder.entries(reading))
+        file.write(entry.line() for entry in entries)
         advance()
+        for tick in entries:
+            if isinstance(tick, RecordedTick):
+                # where counting begins is no fault
+                if tick.missing != why and STARTING_POINT not in (tick.missing, why):
+                    print(f"note: {utc(tick.at)}: {tick.missing or 'there are data again'}", file=sys.stderr)
+                why, made = tick.missing, Recorded(made.ticks + 1, made.unknown + bool(tick.missing))
     return made
 
 
