@@ -1,4 +1,4 @@
-"""Traffic recorder: readings of a metrics source in, the entries of a recording out. Used by ``record`` and by ``backtest``.
+"""Traffic recorder: readings of a metrics source in, entries of a recording out. Used by ``record`` and ``backtest``.
 
 Counters are followed as the daemon follows them, series by series: resets, replicas of one process and late samples are
 counted by the same rules, and what is unknown stays unknown.
