@@ -4,9 +4,10 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.whatif.backtest.recorded_traffic import RecordedTraffic
@@ -52,11 +53,11 @@ def _note(file: Path, number: int) -> None:
     print(f"note: {file}:{number}: the last line is cut off, and left out", file=sys.stderr)
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _opened(file: Path) -> gzip.GzipFile | BufferedReader:
     return gzip.open(file) if file.suffix == ".gz" else file.open("rb")
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _lines(stream: gzip.GzipFile | BufferedReader) -> Iterator[bytes]:
     while line := stream.readline(MAX_LINE):
         yield line
 
@@ -66,7 +67,7 @@ class RecordingFile:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._stream: IO[bytes] | None = None
+        self._stream: gzip.GzipFile | BufferedWriter | None = None
 
     def __enter__(self) -> Self:
         """Make the file. Raises OSError, also when it is there: nobody's recording is lost."""

@@ -13,7 +13,7 @@ from ingress_canary.whatif.simulated_rollout import SimulatedEnding
 from ingress_canary.whatif.simulation_runs import Spread
 
 COLUMNS = ("REGRESSION", "CAUGHT", "PROMOTED", "HELD", "TIME TO ROLLBACK", "CANARY REQUESTS", "BAD ONES")
-MOST_SHOWN = 20
+MOST_ROLLBACKS, MOST_HOLDS = 20, 5
 """Starts that are named; -o json names all."""
 
 
@@ -57,12 +57,12 @@ def _endings(case: CaseSummary) -> str:
 def _named(title: str, outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
     if outcomes:
         yield f"  {title}:"
-    for outcome in outcomes[:MOST_SHOWN]:
+    for outcome in outcomes[:MOST_ROLLBACKS]:
         yield (
             f"    start {utc(outcome.start)}, at {utc(outcome.start + outcome.seconds)} "
             f"({format_seconds(outcome.seconds)}), {outcome.step}: {outcome.message}"
         )
-    yield from _more(outcomes)
+    yield from _more(outcomes, MOST_ROLLBACKS)
 
 
 def _holds(outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
@@ -71,15 +71,16 @@ def _holds(outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
     if outcomes:
         spread = Spread.of(outcome.held for outcome in outcomes)
         yield f"  held at a step beyond its bake from {count_of(len(outcomes), 'start')}, for {_times(spread)}:"
-    for outcome in longest[:MOST_SHOWN]:
+    for outcome in longest[:MOST_HOLDS]:
         hold = max(outcome.holds, key=lambda hold: hold.seconds)
-        yield f"    start {utc(outcome.start)}, {hold.step}, for {format_seconds(hold.seconds)}: {hold.message}"
-    yield from _more(outcomes)
+        why = hold.message.removeprefix(f"{hold.step}: ")
+        yield f"    start {utc(outcome.start)}, {hold.step}, for {format_seconds(hold.seconds)}: {why}"
+    yield from _more(outcomes, MOST_HOLDS)
 
 
-def _more(outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
-    if len(outcomes) > MOST_SHOWN:
-        yield f"    and {len(outcomes) - MOST_SHOWN:,} more, which -o json has"
+def _more(outcomes: Sequence[RecordedOutcome], shown: int) -> Iterator[str]:
+    if len(outcomes) > shown:
+        yield f"    and {len(outcomes) - shown:,} more, which -o json names"
 
 
 def _row(case: CaseSummary) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Each of stable's own requests is sent to the canary by the chance of the weight,
 rest. A regression makes a share of the canary's good requests bad. Used by ``backtest_runs.py``.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -124,7 +123,7 @@ class RecordedRollout(SimulatedRollout):
         self._next = place + 1
         self._silence = 0
         self._step = ""
-        self._seconds = Counter[str]()
+        self._seconds: dict[str, float] = {}
         self._why: dict[str, Message | None] = {}
         slow = [name in setup.simulation.compiled.measures.slow for name in setup.traffic.slos]
         self._shown = slow.index(canary.is_slowness) if canary.is_slowness in slow else 0
@@ -161,7 +160,7 @@ class RecordedRollout(SimulatedRollout):
         step = self.stage.compiled.walk.at(status.step.index)
         self._step = step.title
         if status.reason not in ADVANCING:
-            self._seconds[step.title] += seconds
+            self._seconds[step.title] = self._seconds.get(step.title, 0.0) + seconds
             self._why[step.title] = self.told
 
     @property

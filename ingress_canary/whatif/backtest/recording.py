@@ -124,7 +124,7 @@ def _header(document: Mapping[str, Any]) -> RecordingHeader:
 
 def _tick(document: Mapping[str, Any], values: int) -> RecordedTick:
     """Return the tick of a line whose latencies have so many values for each status."""
-    at = document.get("t")
+    at: Any = document.get("t")
     # the usual tick is all numbers: this is done some hundred thousand times
     if type(at) not in (int, float) or not 0 <= at <= LATEST:
         _refuse("t", at, "write seconds since 1970")
