@@ -73,3 +73,14 @@ async def test_hours_are_asked_for_one_after_the_other_and_a_gap_is_unknown(site
     )
     assert SPAN == 3600
     assert counted(past)["availability"].m == 10 * 21
+
+
+async def test_a_process_is_read_through_one_scrape_from_span_to_span(site: Site) -> None:
+    instants = [BEGIN + 600.0 * number for number in range(1, 13)]
+    for number, at in enumerate(instants):
+        site.pods[0].serve(10)
+        site.prometheus.scrape(site.pods[0], at - 4, job="first")
+        if number >= 6:
+            site.prometheus.scrape(site.pods[0], at - 1, job="later")
+    past = await read(site, instants)
+    assert {reading.at.timestamp() - one.at.timestamp() for reading in past for one in reading.series} == {4}
