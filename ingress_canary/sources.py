@@ -1,4 +1,4 @@
-"""Metrics sources from the settings: for the daemon (``app.py``), and for ``plan``, which reads the last week."""
+"""Metrics sources from the settings: for the daemon (``app.py``), and for commands that read the past."""
 
 import ssl
 from datetime import timedelta
@@ -7,6 +7,7 @@ import aiohttp
 
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
+from ingress_canary.adapters.prometheus.client import MAX_BYTES
 from ingress_canary.ports import Clock
 from ingress_canary.settings import Settings, SettingsError
 
@@ -24,8 +25,11 @@ def look_within(settings: Settings, timeout: timedelta) -> float:
     return min(timeout, 0.8 * settings.interval).total_seconds()
 
 
-def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSession]:
-    """Return the Prometheus client, and its connections, to be closed. Raises SettingsError."""
+def client_of(settings: Settings, max_bytes: int = MAX_BYTES) -> tuple[PrometheusClient, aiohttp.ClientSession]:
+    """Return the Prometheus client, and its connections, to be closed; ``max_bytes`` bounds an answer.
+
+    Raises SettingsError.
+    """
     if settings.prometheus_url is None:
         raise SettingsError("--source prometheus needs an address: set --prometheus-url")
     try:
@@ -40,7 +44,7 @@ def client_of(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSessi
         settings.prometheus_password_file,
     )
     http = http_session(aiohttp.TCPConnector(ssl=trust))
-    return PrometheusClient(http, access), http
+    return PrometheusClient(http, access, max_bytes), http
 
 
 def dialect_of(settings: Settings) -> Dialect:

@@ -26,6 +26,9 @@ COMMANDS = {
     "lint": "Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.",
     "plan": "Work out how long each step takes with a healthy canary, and when a worse one is caught.",
     "simulate": "Roll a schedule out many times in random traffic, and count what becomes of it.",
+    "backtest": "Hold a schedule against recorded traffic: who would have been rolled back, and what would have been "
+    "caught.",
+    "record": "Record the traffic of an Ingress, for backtest: from controllers' metrics pages, or from Prometheus.",
     "status": "Show where rollouts are; of one also its steps, evidence, findings of preflight, and history.",
     "wait": "Wait until a rollout is promoted: "
     "exit code 0; 2 when rolled back or withdrawn, 3 after the timeout, else 1.",
@@ -37,6 +40,8 @@ COMMANDS = {
 }
 """The first paragraph of each docstring (a test holds that they are the same), by the name of the command: a module
 of ``cli/commands`` that has a function or a group of that name."""
+FOLDERS = {"backtest": "recordings.", "record": "recordings."}
+"""Folder of ``cli/commands`` of those that are in one."""
 HELP = COMMANDS | {str(verb): verb.row.help for verb in Verb if verb is not Verb.ABORT}
 """Of every command: verbs but ``abort`` differ in nothing but their rows."""
 
@@ -45,7 +50,7 @@ def imported(name: str) -> Command:
     """Return a command, with everything that it imports; ``OPTIONS`` of its module are typer's."""
     if name == "demo" and find_spec("ingress_canary.lab") is None:
         return made("demo", no_demo, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-    module = import_module(f"ingress_canary.cli.commands.{name}")
+    module = import_module(f"ingress_canary.cli.commands.{FOLDERS.get(name, '')}{name}")
     member = getattr(module, name)
     if isinstance(member, typer.Typer):
         return typer.main.get_group(member)

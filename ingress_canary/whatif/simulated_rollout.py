@@ -20,6 +20,7 @@ from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading
 from ingress_canary.domain.objects.merge_patch import merged
 from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (
     CreateShadow,
@@ -139,6 +140,7 @@ class SimulatedRollout:
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
         self.shadow: Json | None = None
+        self.told: Message | None = None
         self.named: Ingress | None = None
         self.session = self._warmed()
         self.remembered = Memo().of
@@ -214,6 +216,7 @@ class SimulatedRollout:
     def _decide(self, evaluation: Evaluation) -> None:
         """Decide, and let the shadow have the wanted exposure at once."""
         decision = decide(self.standing.seen._replace(status=self.status, evaluation=evaluation), self._at)
+        self.told = decision.message
         before, self.status = self.status.shadow, decision.status
         self.session = decision.evaluation or evaluation
         # nobody else writes: between two transitions the shadow stays as it was written

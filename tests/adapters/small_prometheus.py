@@ -107,7 +107,8 @@ class SmallPrometheus:
             labels = dict(key)
             if not all(re.fullmatch(text, labels.get(n, "")) for n, _, text in matchers):
                 continue
-            recent = [one for one in samples if self.now - float(seconds or 300) < one[0] <= self.now]
+            now = float(str(form.get("time", self.now)))
+            recent = [one for one in samples if now - float(seconds or 300) < one[0] <= now]
             if recent:
                 rows.append((labels | {"__name__": family}, recent))
         if self.replica and (self.always or form.get("dedup") != "false"):

@@ -1,6 +1,6 @@
 """Client of Prometheus's HTTP API: one query, and a message for every way in which it fails.
 
-Used by ``source.py`` and by ``plan --prometheus``. The API is described at
+Used by ``source.py`` and by commands that ask for the past. The API is described at
 https://prometheus.io/docs/prometheus/latest/querying/api/.
 """
 
@@ -39,6 +39,10 @@ class PrometheusError(Exception):
     def __init__(self, why: Message | str) -> None:
         self.why = why
         super().__init__(str(why))
+
+
+class AnswerTooLong(PrometheusError):
+    """The answer has more than may be held at once; a shorter span of time has less."""
 
 
 class Row(NamedTuple):
@@ -130,7 +134,7 @@ class PrometheusClient:
         async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > self._max_bytes:
-                raise PrometheusError(
+                raise AnswerTooLong(
                     f"the answer of {self._url} is longer than {self._max_bytes >> 20} MiB; "
                     "narrow it with --prometheus-matchers, or drop labels when scraping"
                 )

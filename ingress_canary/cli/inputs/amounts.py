@@ -6,8 +6,13 @@ from datetime import timedelta
 
 import typer
 
-from ingress_canary.api.units import parse_duration
+from ingress_canary.api.units import parse_duration, parse_points
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.whatif.backtest.canary_regression import CanaryRegression
 from ingress_canary.whatif.simulated_traffic import Incident, Ratios
+
+MOST_DAYS = 366
+"""Days that may be asked for."""
 
 
 def ratio(text: str) -> float:
@@ -59,6 +64,36 @@ def seconds(text: str) -> float:
         return parse_duration(text).total_seconds()
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def days(text: str) -> float:
+    """Return the seconds of a span of days such as ``30d``, or of a duration such as ``12h``."""
+    if text.endswith("d") and text[:-1].isdecimal() and 0 < int(text[:-1]) <= MOST_DAYS:
+        return int(text[:-1]) * 86_400.0
+    span = 0.0 if text.endswith("d") else seconds(text)
+    if not span:
+        raise typer.BadParameter(f"a span is such as 30d, 12h or 90m, at most {MOST_DAYS}d; got {text!r}")
+    return span
+
+
+def regression(text: str) -> CanaryRegression:
+    """Return by how much a canary is worse: ``1pp``, ``100%``, or ``slow:1pp`` for slow requests."""
+    prefix, colon, size = text.rpartition(":")
+    try:
+        share = parse_points(size) if size.endswith("pp") else ratio(size)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if prefix not in ("", "slow") or (colon and not prefix) or not share:
+        raise typer.BadParameter(f"a regression is written 1pp, 100% or slow:1pp; got {text!r}")
+    return CanaryRegression(share, prefix == "slow")
+
+
+def ingress(text: str) -> Key:
+    """Return an Ingress that is written ``namespace/name``."""
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise typer.BadParameter(f"an Ingress is written namespace/name, such as shop/checkout; got {text!r}")
+    return Key(namespace, name)
 
 
 def patience(text: str) -> float:
