@@ -35,7 +35,7 @@ from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
-from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
@@ -149,7 +149,8 @@ class SimulatedRollout:
         traffic, interval, since, at = self.stage.traffic, self.stage.interval, self.now, self.standing.tick
         assert at is not None
         self.now += interval
-        look = traffic.look(self.rng, at.exposure, since, self.now, self.incident_at)
+        expected = traffic.expected(at.exposure, since, self.now, self.incident_at)
+        look = draw_counts(self.rng, expected, self.now - since, traffic.burst)
         if self.now > traffic.onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
@@ -185,8 +186,10 @@ class SimulatedRollout:
         stage = self.stage
         analysis = Analysis.of(stage.compiled.plan)
         for tick in range(-int(stage.warm_up / stage.interval) + 1, 1):
-            look = self._counts(stage.traffic.before(self.rng, stage.interval))
-            analysis = analysis.warm(BEGIN + timedelta(seconds=tick * stage.interval), look)
+            until = tick * stage.interval
+            expected = stage.traffic.expected_before(until - stage.interval, until)
+            look = draw_counts(self.rng, expected, stage.interval, stage.traffic.burst)
+            analysis = analysis.warm(BEGIN + timedelta(seconds=until), self._counts(look))
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
