@@ -11,8 +11,9 @@ from random import Random
 from time import process_time
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import SimulatedRollout, SimulationSetup, walk
+from ingress_canary.whatif.simulated_rollout import SimulatedRollout, SimulationSetup, walk_by
 from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+from ingress_canary.whatif.traffic_draws import SequentialDraws
 
 MAX_CPU_SECONDS = 0.5
 ROLLOUTS = 1000
@@ -34,7 +35,10 @@ def stage(steps: int, slos: list[dict[str, object]]) -> SimulationSetup:
 def tick_cost() -> float:
     """Return the CPU seconds of the cheapest of some ticks of all rollouts: the others were disturbed."""
     many = stage(8, [AVAILABILITY, LATENCY])
-    plays = [SimulatedRollout(many, Random(number)) for number in range(ROLLOUTS)]
+    plays = [
+        SimulatedRollout(many, SequentialDraws(many.traffic, Random(number), many.quickest))
+        for number in range(ROLLOUTS)
+    ]
     for play in plays:
         for _ in range(TICKS_BEFORE):
             play.tick()
@@ -52,7 +56,7 @@ def simulation_cost() -> float:
     half_hour = stage(6, [AVAILABILITY])
     began = process_time()
     for number in range(SIMULATED):
-        walk(half_hour, Random(number))
+        walk_by(half_hour, Random(number))
     return (process_time() - began) / SIMULATED
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
+from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
@@ -35,7 +36,8 @@ from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
-from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
+from ingress_canary.whatif.traffic_draws import SequentialDraws, TrafficDraws
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
@@ -110,29 +112,39 @@ class SimulationSetup:
         return sum(spec.least_time(step.bake).total_seconds() + self.interval for step in self.compiled.walk.steps)
 
     @property
+    def warm_edges(self) -> list[float]:
+        """The instants between which the ticks of the warm-up lie."""
+        ticks = int(self.warm_up / self.interval)
+        return [tick * self.interval for tick in range(-ticks, 1)] if ticks else []
+
+    @property
     def longest(self) -> float:
         """Seconds after which each step has been decided or timed out."""
         return self.quickest + len(self.compiled.walk) * (self.compiled.spec.max_hold.total_seconds() + self.interval)
 
 
-def walk(stage: SimulationSetup, rng: Random) -> Outcome:
-    """Return the outcome of one rollout with the traffic that ``rng`` draws."""
-    play, longest = SimulatedRollout(stage, rng), stage.longest
-    while play.status.phase not in OVER and play.now < longest:
+def walk(stage: SimulationSetup, draws: TrafficDraws) -> Outcome:
+    """Return the outcome of one rollout with the traffic that is drawn for it, decided tick by tick."""
+    play = SimulatedRollout(stage, draws)
+    while not play.over:
         play.tick()
     return play.outcome
+
+
+def walk_by(stage: SimulationSetup, rng: Random) -> Outcome:
+    """Return the outcome of one rollout with the traffic that Python's own random numbers draw."""
+    return walk(stage, SequentialDraws(stage.traffic, rng, stage.quickest))
 
 
 class SimulatedRollout:
     """One rollout from its first step on: the status, evaluation and time that the daemon would hold."""
 
-    def __init__(self, stage: SimulationSetup, rng: Random) -> None:
-        self.stage, self.rng = stage, rng
+    def __init__(self, stage: SimulationSetup, draws: TrafficDraws) -> None:
+        self.stage, self.draws = stage, draws
         self.rollout = stage.rollout
         self.slow = stage.compiled.measures.slow
         self.alone = stage.compiled.measures.alone
         self.worse = self._worse()
-        self.incident_at = rng.uniform(0, stage.quickest) if stage.traffic.incident.seconds else 0.0
         self.now, self.judged = 0.0, 0.0
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
@@ -146,19 +158,24 @@ class SimulatedRollout:
 
     def tick(self) -> None:
         """Draw a tick's traffic, judge it and decide."""
-        traffic, interval, since, at = self.stage.traffic, self.stage.interval, self.now, self.standing.tick
+        interval, onset, since, at = self.stage.interval, self.stage.traffic.onset, self.now, self.standing.tick
         assert at is not None
+        assert at.step is not None
         self.now += interval
-        expected = traffic.expected(at.exposure, since, self.now, self.incident_at)
-        look = draw_counts(self.rng, expected, self.now - since, traffic.burst)
-        if self.now > traffic.onset:
+        look = self.draws.tick(at.step.index, at.exposure, since, self.now)
+        if self.now > onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
         counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
         judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
         if not judged.settling:
-            self.judged += min(interval, max(0.0, self.now - traffic.onset))
+            self.judged += min(interval, max(0.0, self.now - onset))
         self._decide(judged)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or has taken longer than each step can take to be decided or timed out."""
+        return self.status.phase in OVER or self.now >= self.stage.longest
 
     @property
     def outcome(self) -> Outcome:
@@ -184,11 +201,8 @@ class SimulatedRollout:
     def _warmed(self) -> Evaluation:
         """Return an evaluation that has seen stable alone for the time of the warm-up."""
         stage = self.stage
-        analysis = Analysis.of(stage.compiled.plan)
-        for tick in range(-int(stage.warm_up / stage.interval) + 1, 1):
-            until = tick * stage.interval
-            expected = stage.traffic.expected_before(until - stage.interval, until)
-            look = draw_counts(self.rng, expected, stage.interval, stage.traffic.burst)
+        analysis, edges = Analysis.of(stage.compiled.plan), stage.warm_edges
+        for until, look in zip(edges[1:], self.draws.before(edges), strict=True):
             analysis = analysis.warm(BEGIN + timedelta(seconds=until), self._counts(look))
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
@@ -217,8 +231,11 @@ class SimulatedRollout:
         before, self.status = self.status.shadow, decision.status
         self.session = decision.evaluation or evaluation
         # nobody else writes: between two transitions the shadow stays as it was written
-        if decision.moved is None and self.status.shadow == before:
-            return
+        if decision.moved is not None or self.status.shadow != before:
+            self._follow(decision)
+
+    def _follow(self, decision: Decision) -> None:
+        """Write what a decision asks for, and look at what there is to decide about from then on."""
         for write in effects(decision, self.standing, self.status, self.status, self.remembered).writes:
             self._apply(write)
         self.standing = self._assembled()

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, NamedTuple, Self
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup, walk
+from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup, walk_by
 from ingress_canary.whatif.simulated_traffic import Traffic
 
 PART = 25
@@ -113,7 +113,7 @@ def simulate(experiment: Experiment, runs: int, ended: Callable[[int], object] =
 
 def _play(experiment: Experiment, part: range) -> list[Outcome]:
     stage = SimulationSetup.of(experiment.spec, experiment.traffic, experiment.interval, experiment.warm_up)
-    return [walk(stage, Random(f"{experiment.seed}:{run}")) for run in part]
+    return [walk_by(stage, Random(f"{experiment.seed}:{run}")) for run in part]
 
 
 def _percentile(ranked: Sequence[float], share: float) -> float | None:
