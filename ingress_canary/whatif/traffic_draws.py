@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 from typing import Protocol
 
@@ -32,7 +33,7 @@ class SequentialDraws:
 
     def before(self, edges: list[float]) -> Iterator[DrawnCounts]:
         """Yield the counts of the ticks of the warm-up, which lie between these instants."""
-        for since, until in zip(edges, edges[1:], strict=False):
+        for since, until in pairwise(edges):
             expected = self.traffic.expected_before(since, until)
             yield draw_counts(self.rng, expected, until - since, self.traffic.burst)
 

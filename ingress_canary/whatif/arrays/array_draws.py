@@ -1,0 +1,159 @@
+"""Array draws: the traffic of one rollout drawn with numpy, many ticks at once, for both paths of ``simulate``.
+
+Each step of each run has a generator of its own, from which chunks of ticks are drawn from the step's beginning on.
+What is left of a chunk when the step ends is dropped. So a rollout that is walked tick by tick and one that is judged
+in arrays have the same traffic, whatever else is drawn, in whichever process.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.random_counts import NEVER
+from ingress_canary.whatif.simulated_rollout import SimulationSetup
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, ExpectedTraffic
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+CHUNK = 64
+"""Ticks that are drawn at once."""
+N, M, ERRORS_E, ERRORS_F, SLOW_E, SLOW_F = range(6)
+"""Rows of drawn counts: requests of canary and stable, then the bad ones of each, by kind."""
+ROWS = 6
+
+
+class TrafficExpectations:
+    """What is expected of chunks of ticks, kept where it is the same for all runs of a simulation."""
+
+    def __init__(self, setup: SimulationSetup) -> None:
+        self.setup = setup
+        self.of_chunk = lru_cache(maxsize=1024)(self._of_chunk)
+        self.before = _as_rows([setup.traffic.expected_before(*span) for span in pairwise(setup.warm_edges)])
+
+    def _of_chunk(self, exposure: tuple[float, bool], step: int, since: float, incident_at: float) -> Floats:
+        """Return what is expected of each tick of a chunk that begins at an instant; the first two tell chunks apart."""
+        del exposure
+        traffic, shown = self.setup.traffic, self.setup.compiled.walk.at(step).exposure
+        edges = edges_from(since, self.setup.interval, CHUNK).tolist()
+        return _as_rows([traffic.expected(shown, *span, incident_at) for span in pairwise(edges)])
+
+
+class ArrayDraws:
+    """The draws of one run."""
+
+    def __init__(self, expectations: TrafficExpectations, seed: int, run: int) -> None:
+        self.expectations, self.setup = expectations, expectations.setup
+        self.name = f"{seed}:{run}"
+        ill = self.setup.traffic.incident.seconds
+        self.incident_at = self._generator("incident").uniform(0, self.setup.quickest) if ill else 0.0
+        self.step = 0
+        self.place = 0
+        self.until = 0.0
+        self.drawn: Ints = np.zeros((ROWS, 0), np.int64)
+        self.generator = self._generator("none")
+        self.chunk: list[list[int]] = []
+
+    def warm_up(self) -> Ints:
+        """Return the counts of the ticks of the warm-up."""
+        expected = self.expectations.before
+        seconds = np.diff(np.array(self.setup.warm_edges)) if expected.size else np.zeros(0)
+        return _drawn(self._generator("warm-up"), expected, seconds, self.setup.traffic.burst)
+
+    def before(self, edges: list[float]) -> Iterator[DrawnCounts]:  # noqa: ARG002
+        """Yield the counts of the ticks of the warm-up."""
+        return map(_counts, self.warm_up().T.tolist())
+
+    def begin(self, step: int, since: float) -> None:
+        """Go to the beginning of a step, at an instant."""
+        self.step, self.place, self.until = step, 0, since
+        self.generator = self._generator(str(step))
+        self.drawn, self.chunk = np.zeros((ROWS, 0), np.int64), []
+
+    def ahead(self, ticks: int) -> Ints:
+        """Return the counts of so many ticks of the present step from the next one on, which stays the next one."""
+        while self.drawn.shape[1] < self.place + ticks:
+            self._extend()
+        return self.drawn[:, self.place : self.place + ticks]
+
+    def skip(self, ticks: int) -> None:
+        """Go on by so many ticks."""
+        self.place += ticks
+
+    def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:  # noqa: ARG002
+        """Return the counts of the next tick."""
+        if step != self.step:
+            self.begin(step, since)
+        if self.drawn.shape[1] <= self.place:
+            self._extend()
+        at, self.place = self.place, self.place + 1
+        return _counts(self.drawn[:, at].tolist())
+
+    def _extend(self) -> None:
+        setup = self.setup
+        exposure = setup.compiled.walk.at(self.step).exposure
+        expected = self.expectations.of_chunk(
+            (exposure.weight, exposure.forced), self.step, self.until, self.incident_at
+        )
+        edges = edges_from(self.until, setup.interval, CHUNK)
+        chunk = _drawn(self.generator, expected, np.diff(edges), setup.traffic.burst)
+        self.drawn, self.until = np.concatenate([self.drawn, chunk], axis=1), float(edges[-1])
+
+    def _generator(self, purpose: str) -> np.random.Generator:
+        name = f"{self.name}:{purpose}"
+        return np.random.Generator(np.random.SFC64(int.from_bytes(name.encode())))
+
+
+def edges_from(since: float, interval: float, ticks: int) -> Floats:
+    """Return the instants between which so many ticks lie, added up as the tick-by-tick path adds them up."""
+    return np.add.accumulate(np.array([since, *[interval] * ticks]))
+
+
+def _as_rows(expected: Sequence[ExpectedTraffic]) -> Floats:
+    rows = [(tick.canary_rps, tick.stable_rps, *tick.errors, *tick.slow) for tick in expected]
+    return np.array(rows, np.float64).reshape(len(rows), ROWS).T
+
+
+def _counts(row: Sequence[int]) -> DrawnCounts:
+    n, m, errors_e, errors_f, slow_e, slow_f = row
+    return DrawnCounts(Counts(n, errors_e, m, errors_f), Counts(n, slow_e, m, slow_f))
+
+
+def _drawn(generator: np.random.Generator, expected: Floats, seconds: Floats, burst: float) -> Ints:
+    """Draw the counts of some ticks from what is expected of them."""
+    canary_rps, stable_rps, errors_stable, errors_canary, slow_stable, slow_canary = expected
+    n, m = generator.poisson(canary_rps * seconds), generator.poisson(stable_rps * seconds)
+    return np.stack(
+        [
+            n,
+            m,
+            _bad_of(generator, n, errors_canary, burst),
+            _bad_of(generator, m, errors_stable, burst),
+            _bad_of(generator, n, slow_canary, burst),
+            _bad_of(generator, m, slow_stable, burst),
+        ]
+    )
+
+
+def _bad_of(generator: np.random.Generator, n: Ints, ratio: Floats, burst: float) -> Ints:
+    """Return how many of ``n`` requests are bad: ``bad_of`` of ``random_counts.py`` for many ticks."""
+    ratio = np.minimum(ratio, 1.0)
+    clustered = (n * ratio >= NEVER) & (ratio * (burst + 1) < burst) if burst > 1 else np.zeros(n.shape, bool)
+    count = generator.binomial(np.where(clustered, 0, n), ratio)
+    if not clustered.any():
+        return count
+    share, left = ratio[clustered], n[clustered]
+    bad, inside = generator.random(share.shape) < share, np.zeros(share.shape, np.int64)
+    begins = share / (burst * (1 - share))
+    while left.any():
+        run = np.minimum(left, generator.geometric(np.where(bad, 1 / burst, begins)))
+        inside += np.where(bad, run, 0)
+        left = left - run
+        bad = ~bad
+    count[clustered] = inside
+    return count
