@@ -8,6 +8,7 @@ windows are open, approvals and webhook gates are given, and the weight is appli
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from random import Random
 from typing import NamedTuple, Self
 
@@ -77,9 +78,9 @@ class Outcome(NamedTuple):
     """Those of them that were answered with an error, or slow if slowness is what the canary is worse at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SimulationSetup:
-    """What all rollouts of a simulation share."""
+    """What all rollouts of a simulation share. Without slots, so that sums over the steps are made once."""
 
     compiled: CompiledSchedule
     traffic: Traffic
@@ -105,19 +106,19 @@ class SimulationSetup:
             schedule=ScheduleSource.model_construct(inline=self.compiled.spec),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def quickest(self) -> float:
         """Least number of seconds that the steps take."""
         spec = self.compiled.spec
         return sum(spec.least_time(step.bake).total_seconds() + self.interval for step in self.compiled.walk.steps)
 
-    @property
+    @cached_property
     def warm_edges(self) -> list[float]:
         """The instants between which the ticks of the warm-up lie."""
         ticks = int(self.warm_up / self.interval)
         return [tick * self.interval for tick in range(-ticks, 1)] if ticks else []
 
-    @property
+    @cached_property
     def longest(self) -> float:
         """Seconds after which each step has been decided or timed out."""
         return self.quickest + len(self.compiled.walk) * (self.compiled.spec.max_hold.total_seconds() + self.interval)
@@ -153,8 +154,7 @@ class SimulatedRollout:
         self.session = self._warmed()
         self.remembered = Memo().of
         self.standing = self._assembled()
-        while self.status.phase is Phase.PENDING:
-            self._decide(self.session)
+        self._begin()
 
     def tick(self) -> None:
         """Draw a tick's traffic, judge it and decide."""
@@ -224,6 +224,11 @@ class SimulatedRollout:
             memory=PassMemory(evaluation=self.session),
         )  # fmt: skip
         return assemble(inputs, self.remembered)
+
+    def _begin(self) -> None:
+        """Decide until the first step is entered."""
+        while self.status.phase is Phase.PENDING:
+            self._decide(self.session)
 
     def _decide(self, evaluation: Evaluation) -> None:
         """Decide, and let the shadow have the wanted exposure at once."""

@@ -57,7 +57,6 @@ class ArrayDraws:
         self.until = 0.0
         self.drawn: Ints = np.zeros((ROWS, 0), np.int64)
         self.generator = self._generator("none")
-        self.chunk: list[list[int]] = []
 
     def warm_up(self) -> Ints:
         """Return the counts of the ticks of the warm-up."""
@@ -73,7 +72,7 @@ class ArrayDraws:
         """Go to the beginning of a step, at an instant."""
         self.step, self.place, self.until = step, 0, since
         self.generator = self._generator(str(step))
-        self.drawn, self.chunk = np.zeros((ROWS, 0), np.int64), []
+        self.drawn = np.zeros((ROWS, 0), np.int64)
 
     def ahead(self, ticks: int) -> Ints:
         """Return the counts of so many ticks of the present step from the next one on, which stays the next one."""
@@ -102,7 +101,8 @@ class ArrayDraws:
         )
         edges = edges_from(self.until, setup.interval, CHUNK)
         chunk = _drawn(self.generator, expected, np.diff(edges), setup.traffic.burst)
-        self.drawn, self.until = np.concatenate([self.drawn, chunk], axis=1), float(edges[-1])
+        self.drawn = np.concatenate([self.drawn, chunk], axis=1) if self.drawn.size else chunk
+        self.until = float(edges[-1])
 
     def _generator(self, purpose: str) -> np.random.Generator:
         name = f"{self.name}:{purpose}"
@@ -115,7 +115,11 @@ def edges_from(since: float, interval: float, ticks: int) -> Floats:
 
 
 def _as_rows(expected: Sequence[ExpectedTraffic]) -> Floats:
-    rows = [(tick.canary_rps, tick.stable_rps, *tick.errors, *tick.slow) for tick in expected]
+    """Return what is expected of some ticks in the order of drawn counts."""
+    rows = [
+        (tick.canary_rps, tick.stable_rps, tick.errors.canary, tick.errors.stable, tick.slow.canary, tick.slow.stable)
+        for tick in expected
+    ]
     return np.array(rows, np.float64).reshape(len(rows), ROWS).T
 
 
@@ -126,27 +130,17 @@ def _counts(row: Sequence[int]) -> DrawnCounts:
 
 def _drawn(generator: np.random.Generator, expected: Floats, seconds: Floats, burst: float) -> Ints:
     """Draw the counts of some ticks from what is expected of them."""
-    canary_rps, stable_rps, errors_stable, errors_canary, slow_stable, slow_canary = expected
-    n, m = generator.poisson(canary_rps * seconds), generator.poisson(stable_rps * seconds)
-    return np.stack(
-        [
-            n,
-            m,
-            _bad_of(generator, n, errors_canary, burst),
-            _bad_of(generator, m, errors_stable, burst),
-            _bad_of(generator, n, slow_canary, burst),
-            _bad_of(generator, m, slow_stable, burst),
-        ]
-    )
+    requests = generator.poisson(expected[:2] * seconds)
+    bad = _bad_of(generator, requests[[N, M, N, M]], np.minimum(expected[2:], 1.0), burst)
+    return np.concatenate([requests, bad])
 
 
 def _bad_of(generator: np.random.Generator, n: Ints, ratio: Floats, burst: float) -> Ints:
     """Return how many of ``n`` requests are bad: ``bad_of`` of ``random_counts.py`` for many ticks."""
-    ratio = np.minimum(ratio, 1.0)
-    clustered = (n * ratio >= NEVER) & (ratio * (burst + 1) < burst) if burst > 1 else np.zeros(n.shape, bool)
+    if burst <= 1:
+        return generator.binomial(n, ratio)
+    clustered = (n * ratio >= NEVER) & (ratio * (burst + 1) < burst)
     count = generator.binomial(np.where(clustered, 0, n), ratio)
-    if not clustered.any():
-        return count
     share, left = ratio[clustered], n[clustered]
     bad, inside = generator.random(share.shape) < share, np.zeros(share.shape, np.int64)
     begins = share / (burst * (1 - share))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.views import Ingress, Json
@@ -59,6 +59,8 @@ class ArraySetup:
         self.times = TickTimes(setup)
         self.expectations = TrafficExpectations(setup)
         self.passages: dict[Stand, Passage] = {}
+        self.opened: RolloutStatus | None = None
+        """The status once the shadow is asked for."""
         self.standings: dict[Stand, AssembledPass] = {}
         # 800 s and what lies between marks, as Recent keeps them
         self.marks = int(800 / setup.interval) + 5
@@ -133,6 +135,16 @@ class ArrayRollout(SimulatedRollout):
         analysis = replace(analysis, tracks=tuple(tracks))
         return Evaluation.new(self.stage.compiled)._replace(analysis=analysis, warmed=self.stage.warm_up)
 
+    def _begin(self) -> None:
+        """Enter the first step, from where the first run had come to: up to there nothing depends on traffic."""
+        if self.shared.opened is None:
+            self._decide(self.session)
+            self.shared.opened = self.status
+        else:
+            self.status = self.shared.opened
+            self._pass()
+        super()._begin()
+
     def _assembled(self) -> AssembledPass:
         """Return what there is to decide about, as it was in the first run that came so far."""
         standing = self.shared.standings.get(self._stand)
@@ -144,16 +156,19 @@ class ArrayRollout(SimulatedRollout):
         """Write what a decision asks for, as the first run did that came so far; nothing, where it is the last one."""
         if self.status.phase in OVER:
             return
-        passage = self.shared.passages.get(self._stand)
-        if passage is not None:
-            self.shadow, self.named, settles = passage
-            if settles:
-                self.session = self.session.applied(self._at)
-            self.standing = self._assembled()
+        if self._stand in self.shared.passages:
+            self._pass()
             return
         stand, settled = self._stand, self.session.settled_from
         super()._follow(decision)
         self.shared.passages[stand] = Passage(self.shadow, self.named, self.session.settled_from != settled)
+
+    def _pass(self) -> None:
+        """Have written what the first run wrote here."""
+        self.shadow, self.named, settles = self.shared.passages[self._stand]
+        if settles:
+            self.session = self.session.applied(self._at)
+        self.standing = self._assembled()
 
     @property
     def _stand(self) -> Stand:

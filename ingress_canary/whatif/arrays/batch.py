@@ -79,16 +79,14 @@ class StepSpan:
     def play(self) -> list[bool]:
         """Let each rollout go on up to its next decision, and decide; return whether that was sure in each."""
         stops, sure = self._stops()
-        judged, exposed, failed = self._quiet()
-        for run, rollout in enumerate(self.rollouts):
+        before = np.maximum(stops - 1, 0)
+        sessions, sums = self._sessions(before), self._sums(before)
+        for run, (rollout, stop) in enumerate(zip(self.rollouts, stops.tolist(), strict=True)):
             if not sure[run]:
                 continue
-            quiet = int(stops[run])
-            if quiet:
-                sums = Quiet(*(row[quiet - 1, run].item() for row in (judged, exposed, failed)))
-                rollout.quiet(quiet, self._session(quiet - 1, run), sums)
-            end = self.shared.marks + quiet + 1
-            rollout.marks = [slo.marks[:, quiet + 1 : end, run] for slo in self.slos]
+            if stop:
+                rollout.quiet(stop, sessions[run], sums[run])
+            rollout.marks = [slo.marks[:, stop + 1 : slo.first + stop + 1, run] for slo in self.slos]
             rollout.tick()
         return sure
 
@@ -163,36 +161,41 @@ class StepSpan:
         elapsed: Floats = np.where(self.routed & judged, np.minimum((self.stamps - before) / 1e6, 2 * interval), 0.0)
         return elapsed
 
-    def _quiet(self) -> tuple[Floats, Ints, Ints]:
-        """Return what each run's sums are after each tick: seconds judged, canary requests exposed, bad ones."""
-        traffic, interval = self.shared.setup.traffic, self.shared.setup.interval
+    def _sums(self, ticks: Ints) -> list[Quiet]:
+        """Return each run's sums after its tick of ``ticks``."""
+        traffic, interval, runs = self.shared.setup.traffic, self.shared.setup.interval, np.arange(len(ticks))
         since = np.maximum(0.0, self.shared.times.since_begin(self.span.places) - traffic.onset)
-        judged = _summed(
-            [rollout.judged for rollout in self.rollouts], np.where(self.routed, np.minimum(interval, since), 0.0)
-        )
-        exposed = self.counts[N] * (since > 0)
-        failed = self.counts[SLOW_E if self.rollouts[0].worse else ERRORS_E] * (since > 0)
-        return (
-            judged,
-            np.cumsum(exposed, axis=0) + [rollout.exposed for rollout in self.rollouts],
-            np.cumsum(failed, axis=0) + [rollout.failed for rollout in self.rollouts],
-        )
+        gained = np.where(self.routed, np.minimum(interval, since), 0.0)
+        judged = _summed([rollout.judged for rollout in self.rollouts], gained)
+        kinds = [N, SLOW_E if self.rollouts[0].worse else ERRORS_E]
+        before = np.array([(rollout.exposed, rollout.failed) for rollout in self.rollouts]).T
+        exposed, failed = (np.cumsum(self.counts[kinds] * (since > 0), axis=1)[:, ticks, runs] + before).tolist()
+        return [Quiet(*sums) for sums in zip(judged[ticks, runs].tolist(), exposed, failed, strict=True)]
 
-    def _session(self, tick: int, run: int) -> Evaluation:
-        """Return the evaluation of a run after a tick at which nothing was decided."""
-        session, at = self.sessions[run], BEGIN + int(self.stamps[tick, run]) * MICROSECOND
-        canary, stable = self.requests[:, tick, run].tolist()
-        routed = bool(self.routed[tick, run])
-        analysis = replace(
-            session.analysis,
-            tracks=tuple([slo.after(tick, run) for slo in self.slos]),
-            canary_requests=canary,
-            stable_requests=stable,
-        )
-        return session._replace(
-            analysis=analysis, baked=float(self.baked[tick, run]), held=float(self.held[tick, run]), read_at=at,
-            last=at if routed else None, settling=not routed,
-        )  # fmt: skip
+    def _sessions(self, ticks: Ints) -> list[Evaluation]:
+        """Return the evaluation of each run after its tick of ``ticks``, at which nothing was decided."""
+        runs = np.arange(len(ticks))
+        tracks = zip(*[slo.after(ticks) for slo in self.slos], strict=True)
+        requests = self.requests[:, ticks, runs].T.tolist()
+        rows = (self.stamps, self.routed, self.baked, self.held)
+        facts = zip(*(row[ticks, runs].tolist() for row in rows), strict=True)
+        found = []
+        for session, accumulators, (canary, stable), (stamp, routed, baked, held) in zip(
+            self.sessions, tracks, requests, facts, strict=True
+        ):
+            at = BEGIN + stamp * MICROSECOND
+            analysis = replace(session.analysis, tracks=accumulators, canary_requests=canary, stable_requests=stable)
+            found.append(
+                session._replace(
+                    analysis=analysis,
+                    baked=baked,
+                    held=held,
+                    read_at=at,
+                    last=at if routed else None,
+                    settling=not routed,
+                )  # fmt: skip
+            )
+        return found
 
 
 def _microseconds(at: datetime | None) -> int:

@@ -20,7 +20,7 @@ from ingress_canary.domain.slo.dispersion import Dispersion
 from ingress_canary.domain.slo.recent import PARTS, Mark, Recent
 from ingress_canary.domain.slo.sequential_tests import LARGEST_THETA, SharedIncident
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION
-from ingress_canary.domain.slo.wealth import GUARD_NULL
+from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard
 from ingress_canary.whatif.arrays.tick_times import TickTimes
 from ingress_canary.whatif.arrays.wealth_arrays import (
     WealthArray,
@@ -126,28 +126,37 @@ class SloSpan:
 
     def _find_null(self) -> None:
         """Find theta_t, and whether it leaves room for alternatives."""
-        window, (_, _, m, f) = self.design.known_requests, self.marks[:, self.first :]
-        self.stable: list[list[tuple[int, int]]] = []
-        base = np.empty((2, *m.shape), np.int64)
-        for run, track in enumerate(self.before):
-            known = spaced(track.recent.stable, m[:, run].tolist(), f[:, run].tolist(), window)
-            self.stable.append(known)
-            pairs = np.array(known)
-            base[:, :, run] = pairs[_last_at(pairs[:, 0], m[:, run] - window)].T
-        lasting = np.minimum(_ratio(f, m), _ratio(f - base[1], m - base[0]))
+        _, _, m, f = self.marks[:, self.first :]
+        base_m, base_f = self._a_window_before()
+        lasting = np.minimum(_ratio(f, m), _ratio(f - base_f, m - base_m))
         allowed = self.design.rho * np.maximum(self.present, lasting)
         self.null: Floats = np.maximum(self.design.theta, allowed)
         self.bounded: Flags = allowed < LARGEST_THETA
+
+    def _a_window_before(self) -> Ints:
+        """Return stable's requests and bad ones at the mark from which its last window of requests is counted."""
+        window, marks = self.design.known_requests, self.marks[2:, self.first - 1 :]
+        latest = [track.recent.stable[-1][0] for track in self.before]
+        # where each tick brings a whole window, that is the tick before
+        if (np.diff(marks[0], axis=0) >= window).all() and (marks[0, 0] == latest).all():
+            return marks[:, :-1]
+        base = np.empty((2, *self.judged.shape), np.int64)
+        m, f = marks[:, 1:]
+        for run, track in enumerate(self.before):
+            known = np.array(spaced(track.recent.stable, m[:, run].tolist(), f[:, run].tolist(), window))
+            last = np.searchsorted(known[:, 0], m[:, run] - window, side="right") - 1
+            base[:, :, run] = known[np.maximum(last, 0)].T
+        return base
 
     def _bet(self) -> None:
         """Bet each tick in both tests, or by the guard while it settles."""
         design, phi = self.design, self.phi
         n, e, m, f, _ = self.counts
         bets = self.judged & (n > 0) & self.bounded
-        increments = absolute_increments(design, self.null[bets], n[bets], e[bets], phi[bets])
+        increments = absolute_increments(design, self.null, n * bets, e * bets, phi)
         self.absolute_wealth = WealthArray([track.absolute for track in self.before], increments, bets)
         bets = self.judged & (n > 0) & (m > 0) & (e + f > 0)
-        increments = relative_increments(design, n[bets], e[bets], m[bets], f[bets], phi[bets])
+        increments = relative_increments(design, *(row * bets for row in (n, e, m, f)), phi)
         self.relative_wealth = WealthArray([track.relative for track in self.before], increments, bets)
         self.guarded: Flags = ~self.judged & (n > 0) & self.bounded & (self.null < GUARD_NULL)
         held = np.array([track.guard.bets for track in self.before])
@@ -229,30 +238,41 @@ class SloSpan:
                 after.append(incident)
             self.incidents[run] = after
 
-    def after(self, tick: int, run: int) -> Accumulator:
-        """Return the accumulator of a run after a tick, as the tick-by-tick path has it."""
-        before, guard = self.before[run], self.before[run].guard
-        learnt, incidents = self.dispersions[run], self.incidents.get(run)
-        guarded = self.guarded[: tick + 1, run]
-        if guarded.any():
-            n, e = (int(row[: tick + 1, run][guarded].sum()) for row in (self.counts.n, self.counts.e))
-            guard = guard.of(self.guard_bets[tick, run].tolist(), guard.begun, guard.n + n, guard.e + e)
-        return replace(
-            before,
-            absolute=self.absolute_wealth.after(tick, run),
-            relative=self.relative_wealth.after(tick, run),
-            guard=guard,
-            dispersion=learnt[tick] if learnt else before.dispersion,
-            total=Counts(*self.total[:, tick, run].tolist()),
-            step=Counts(*self.step[:, tick, run].tolist()),
-            incident=incidents[tick] if incidents else before.incident,
-            ticks=int(self.ticks[tick, run]),
-            recent=self._recent(tick, run),
-            fresh=True,
-            settles_in=float(self.settles_in[tick, run]),
-            opposed=bool(self.opposed[tick, run]),
-            missing="",
-        )
+    def after(self, ticks: Ints) -> list[Accumulator]:
+        """Return the accumulator of each run after its tick of ``ticks``, as the tick-by-tick path has it."""
+        runs = np.arange(len(ticks))
+        absolute, relative = self.absolute_wealth.after(ticks), self.relative_wealth.after(ticks)
+        total, step = (counts[:, ticks, runs].T.tolist() for counts in (self.total, self.step))
+        judged, settles_in, opposed = (row[ticks, runs].tolist() for row in (self.ticks, self.settles_in, self.opposed))
+        return [
+            replace(
+                before,
+                absolute=absolute[run],
+                relative=relative[run],
+                guard=self._guard(tick, run),
+                dispersion=learnt[tick] if learnt else before.dispersion,
+                total=Counts(*total[run]),
+                step=Counts(*step[run]),
+                incident=self.incidents[run][tick] if run in self.incidents else before.incident,
+                ticks=judged[run],
+                recent=self._recent(tick, run),
+                fresh=True,
+                settles_in=settles_in[run],
+                opposed=opposed[run],
+                missing="",
+            )
+            for run, (before, tick, learnt) in enumerate(
+                zip(self.before, ticks.tolist(), self.dispersions, strict=True)
+            )
+        ]
+
+    def _guard(self, tick: int, run: int) -> Guard:
+        """Return the guard of a run after a tick."""
+        guard, betted = self.before[run].guard, self.guarded[: tick + 1, run]
+        if not betted.any():
+            return guard
+        n, e = (int(row[: tick + 1, run][betted].sum()) for row in (self.counts.n, self.counts.e))
+        return guard.of(self.guard_bets[tick, run].tolist(), guard.begun, guard.n + n, guard.e + e)
 
     def _recent(self, tick: int, run: int) -> Recent:
         """Return the marks of a run after a tick."""
@@ -261,8 +281,9 @@ class SloSpan:
         column = self.first + tick - place
         counted = self.marks[:, [column + mark for mark in (*earlier, *minute)], run].T.tolist()
         marks = [Mark(times.at[mark], *row) for mark, row in zip((*earlier, *minute), counted, strict=True)]
-        known, now = self.stable[run], counted[-1][2]
-        stable = last_window(known, now, self.design.known_requests)
+        m, f = self.marks[2:, self.first : self.first + tick + 1, run].tolist()
+        window = self.design.known_requests
+        stable = last_window(spaced(self.before[run].recent.stable, m, f, window), m[-1], window)
         return Recent(tuple(marks[len(earlier) :]), tuple(marks[: len(earlier)]), stable)
 
 
@@ -270,9 +291,9 @@ def spaced(known: Sequence[tuple[int, int]], m: list[int], f: list[int], window:
     """Return the marks of stable's requests with those that further ticks make, as ``Recent.plus`` makes them."""
     marks, apart = list(known), window / PARTS
     last = marks[-1][0]
-    for tick, requests in enumerate(m):
+    for requests, bad in zip(m, f, strict=True):
         if requests - last >= apart:
-            marks.append((requests, f[tick]))
+            marks.append((requests, bad))
             last = requests
     return marks
 
@@ -285,12 +306,6 @@ def last_window(marks: Sequence[tuple[int, int]], now: int, window: float) -> tu
 
 def _requests(mark: tuple[int, int]) -> int:
     return mark[0]
-
-
-def _last_at(requests: Ints, limits: Floats) -> Ints:
-    """Return the place of the last mark that does not exceed each limit; the first one where all do."""
-    found: Ints = np.maximum(np.searchsorted(requests, limits, side="right") - 1, 0)
-    return found
 
 
 def _ratio(bad: Ints, requests: Ints) -> Floats:

@@ -7,6 +7,7 @@ is no longer quiet. The rounding errors of some thousand ticks are below 1e-9, w
 for.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from math import expm1, log, log1p
 
@@ -29,31 +30,34 @@ _EXCESS_FACTORS = np.array([expm1(excess) for excess in _EXCESSES.tolist()])
 class WealthArray:
     """The wealth of one fail test over a span."""
 
-    def __init__(self, before: list[Wealth], increments: Floats, bets: Flags) -> None:
-        """Bet the increments of the ticks and runs in ``bets``, in their order."""
+    def __init__(self, before: Sequence[Wealth], increments: Floats, bets: Flags) -> None:
+        """Bet ``increments`` at the ticks of ``bets``; at the others they are 0. The array of increments is used up."""
         ticks, runs = bets.shape
         self.before = before
-        placed = np.array([wealth.ticks for wealth in before]) + np.cumsum(bets, axis=0)
-        self.ticks: Ints = placed
-        stakes = np.where(bets & (placed <= BET_TICKS), _tick_share() / (placed + DELAY) / GRID, 0.0)
-        growth = np.ones((ticks, runs, GRID))
+        self.ticks: Ints = np.array([wealth.ticks for wealth in before]) + np.cumsum(bets, axis=0)
+        staked = bets & (self.ticks <= BET_TICKS)
+        stakes = np.where(staked, _tick_share() / (self.ticks + DELAY) / GRID, 0.0)[..., None]
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-            growth[bets] = np.exp(increments)
-            wealth = np.exp(np.array([wealth.bets for wealth in before]))
+            growth = np.exp(increments, out=increments)
+            held = np.exp(np.array([wealth.bets for wealth in before]))
+            staking = np.empty(held.shape)
             for tick in range(ticks):
-                growth[tick] *= wealth + stakes[tick, :, None]
-                wealth = growth[tick]
-            self.wealth = growth
+                held = np.multiply(growth[tick], np.add(held, stakes[tick], out=staking), out=growth[tick])
+            self.held = growth
             self.log_e: Floats = np.log(growth.sum(axis=2))
-        held = np.concatenate([np.zeros((1, runs)), self.log_e[:-1]]) < np.inf
-        self.usable: Flags = held & (placed <= BET_TICKS)
-        """Whether a float could hold it until the tick before."""
+        finite = np.concatenate([np.zeros((1, runs)), self.log_e[:-1]]) < np.inf
+        self.usable: Flags = finite & (self.ticks <= BET_TICKS)
+        """Whether floats could hold it until the tick before, and stakes were still placed."""
 
-    def after(self, tick: int, run: int) -> Wealth:
-        """Return the wealth of a run after a tick."""
+    def after(self, ticks: Ints) -> list[Wealth]:
+        """Return the wealth of each run after its tick of ``ticks``."""
+        runs = np.arange(len(ticks))
         with np.errstate(divide="ignore"):
-            bets = np.maximum(np.log(self.wealth[tick, run]), UNDERFLOW).tolist()
-        return self.before[run]._replace(bets=bets, ticks=int(self.ticks[tick, run]))
+            bets = np.maximum(np.log(self.held[ticks, runs]), UNDERFLOW).tolist()
+        placed = self.ticks[ticks, runs].tolist()
+        return [
+            wealth._replace(bets=bet, ticks=tick) for wealth, bet, tick in zip(self.before, bets, placed, strict=True)
+        ]
 
 
 @cache
@@ -62,11 +66,12 @@ def _tick_share() -> float:
 
 
 def absolute_increments(design: Design, null: Floats, n: Ints, e: Ints, phi: Floats) -> Floats:
-    """Return ``Design.absolute_steps`` of some ticks, one row each."""
+    """Return ``Design.absolute_steps`` of each tick and run; the alternatives are the last axis."""
     shifts = np.array(geomspace(0.25, logit(0.99) - logit(design.theta), GRID))
-    worse, better = (e / phi)[:, None], ((n - e) / phi)[:, None]
+    worse, better = (e / phi)[..., None], ((n - e) / phi)[..., None]
     bad, good = _against(np.array([design.theta]), shifts)
-    increments: Floats = worse * bad + better * good
+    increments: Floats = worse * bad
+    increments += better * good
     higher = null > design.theta
     if higher.any():
         bad, good = _against(null[higher], shifts)
@@ -75,11 +80,13 @@ def absolute_increments(design: Design, null: Floats, n: Ints, e: Ints, phi: Flo
 
 
 def relative_increments(design: Design, n: Ints, e: Ints, m: Ints, f: Ints, phi: Floats) -> Floats:
-    """Return ``Design.relative_steps`` of some ticks, one row each."""
-    q0 = n * design.rho / (n * design.rho + m)
-    bad, every = (e / phi)[:, None], ((e + f) / phi)[:, None]
-    result: Floats = bad * _EXCESSES - every * np.log1p(q0[:, None] * _EXCESS_FACTORS)
-    return result
+    """Return ``Design.relative_steps`` of each tick and run, of which both sides have requests or neither has."""
+    q0 = n * design.rho / np.maximum(n * design.rho + m, 1.0)
+    increments: Floats = q0[..., None] * _EXCESS_FACTORS
+    np.log1p(increments, out=increments)
+    increments *= ((e + f) / -phi)[..., None]
+    increments += (e / phi)[..., None] * _EXCESSES
+    return increments
 
 
 def log_passing(theta: float, n: Ints, e: Ints, phi: Floats) -> Floats:
