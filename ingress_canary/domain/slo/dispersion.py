@@ -121,6 +121,9 @@ def _sums(requests: Sequence[int], bad: Sequence[int], before: int) -> ErrorSums
     if sum(bad) < FEWEST_ERRORS:
         return ErrorSums.of(ticks)
     ratios = [f / m for m, f in ticks]
+    # no median exceeds the largest ratio
+    if max(requests) * max(ratios) <= INCIDENT and max(ratios) < OUTAGE:
+        return ErrorSums.of(ticks)
     around = _around(ratios)
     usual = min(median(around), median(around[:before]))
     excess = [m * (near - 5 * usual) for (m, _), near in zip(ticks, around, strict=True)]

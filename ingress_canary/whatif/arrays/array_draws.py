@@ -5,9 +5,10 @@ What is left of a chunk when the step ends is dropped. So a rollout that is walk
 in arrays have the same traffic, whatever else is drawn, in whichever process.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,20 +29,44 @@ N, M, ERRORS_E, ERRORS_F, SLOW_E, SLOW_F = range(6)
 ROWS = 6
 
 
+class Chunk(NamedTuple):
+    """What is expected of each tick of a chunk."""
+
+    expected: Floats
+    """In the order of drawn counts: requests a second, then ratios."""
+    seconds: Floats
+    until: float
+    """When the last tick ends, in seconds since the first step began."""
+
+    @classmethod
+    def of(cls, edges: Sequence[float], expected: Iterable[ExpectedTraffic]) -> Self:
+        """Return the chunk of the ticks between some instants."""
+        rows = [
+            (tick.canary_rps, tick.stable_rps, tick.errors.canary, tick.errors.stable, tick.slow.canary,
+             tick.slow.stable)
+            for tick in expected
+        ]  # fmt: skip
+        columns = np.array(rows, np.float64).reshape(len(rows), ROWS).T
+        # a sum of shares may exceed 1 by its rounding
+        columns[M + 1 :] = np.minimum(columns[M + 1 :], 1.0)
+        return cls(columns, np.diff(np.array(edges)), edges[-1])
+
+
 class TrafficExpectations:
     """What is expected of chunks of ticks, kept where it is the same for all runs of a simulation."""
 
     def __init__(self, setup: SimulationSetup) -> None:
         self.setup = setup
         self.of_chunk = lru_cache(maxsize=1024)(self._of_chunk)
-        self.before = _as_rows([setup.traffic.expected_before(*span) for span in pairwise(setup.warm_edges)])
+        edges = setup.warm_edges or [0.0]
+        self.before = Chunk.of(edges, [setup.traffic.expected_before(*span) for span in pairwise(edges)])
 
-    def _of_chunk(self, exposure: tuple[float, bool], step: int, since: float, incident_at: float) -> Floats:
-        """Return what is expected of each tick of a chunk that begins at an instant; the first two tell chunks apart."""
-        del exposure
-        traffic, shown = self.setup.traffic, self.setup.compiled.walk.at(step).exposure
-        edges = edges_from(since, self.setup.interval, CHUNK).tolist()
-        return _as_rows([traffic.expected(shown, *span, incident_at) for span in pairwise(edges)])
+    def _of_chunk(self, step: int, since: float, incident_at: float) -> Chunk:
+        """Return what is expected of each tick of a chunk that begins at an instant."""
+        setup, exposure = self.setup, self.setup.compiled.walk.at(step).exposure
+        # added up as the tick-by-tick path adds them up
+        edges = list(accumulate([since, *[setup.interval] * CHUNK]))
+        return Chunk.of(edges, [setup.traffic.expected(exposure, *span, incident_at) for span in pairwise(edges)])
 
 
 class ArrayDraws:
@@ -52,17 +77,11 @@ class ArrayDraws:
         self.name = f"{seed}:{run}"
         ill = self.setup.traffic.incident.seconds
         self.incident_at = self._generator("incident").uniform(0, self.setup.quickest) if ill else 0.0
-        self.step = 0
-        self.place = 0
-        self.until = 0.0
-        self.drawn: Ints = np.zeros((ROWS, 0), np.int64)
-        self.generator = self._generator("none")
+        self.begin(0, 0.0)
 
     def warm_up(self) -> Ints:
         """Return the counts of the ticks of the warm-up."""
-        expected = self.expectations.before
-        seconds = np.diff(np.array(self.setup.warm_edges)) if expected.size else np.zeros(0)
-        return _drawn(self._generator("warm-up"), expected, seconds, self.setup.traffic.burst)
+        return _drawn(self._generator("warm-up"), self.expectations.before, self.setup.traffic.burst)
 
     def before(self, edges: list[float]) -> Iterator[DrawnCounts]:  # noqa: ARG002
         """Yield the counts of the ticks of the warm-up."""
@@ -71,8 +90,8 @@ class ArrayDraws:
     def begin(self, step: int, since: float) -> None:
         """Go to the beginning of a step, at an instant."""
         self.step, self.place, self.until = step, 0, since
-        self.generator = self._generator(str(step))
-        self.drawn = np.zeros((ROWS, 0), np.int64)
+        self.generator: np.random.Generator | None = None
+        self.drawn: Ints = np.zeros((ROWS, 0), np.int64)
 
     def ahead(self, ticks: int) -> Ints:
         """Return the counts of so many ticks of the present step from the next one on, which stays the next one."""
@@ -94,33 +113,17 @@ class ArrayDraws:
         return _counts(self.drawn[:, at].tolist())
 
     def _extend(self) -> None:
-        setup = self.setup
-        exposure = setup.compiled.walk.at(self.step).exposure
-        expected = self.expectations.of_chunk(
-            (exposure.weight, exposure.forced), self.step, self.until, self.incident_at
-        )
-        edges = edges_from(self.until, setup.interval, CHUNK)
-        chunk = _drawn(self.generator, expected, np.diff(edges), setup.traffic.burst)
-        self.drawn = np.concatenate([self.drawn, chunk], axis=1) if self.drawn.size else chunk
-        self.until = float(edges[-1])
+        """Draw the next chunk."""
+        if self.generator is None:
+            self.generator = self._generator(str(self.step))
+        chunk = self.expectations.of_chunk(self.step, self.until, self.incident_at)
+        counts = _drawn(self.generator, chunk, self.setup.traffic.burst)
+        self.drawn = np.concatenate([self.drawn, counts], axis=1) if self.drawn.size else counts
+        self.until = chunk.until
 
     def _generator(self, purpose: str) -> np.random.Generator:
         name = f"{self.name}:{purpose}"
         return np.random.Generator(np.random.SFC64(int.from_bytes(name.encode())))
-
-
-def edges_from(since: float, interval: float, ticks: int) -> Floats:
-    """Return the instants between which so many ticks lie, added up as the tick-by-tick path adds them up."""
-    return np.add.accumulate(np.array([since, *[interval] * ticks]))
-
-
-def _as_rows(expected: Sequence[ExpectedTraffic]) -> Floats:
-    """Return what is expected of some ticks in the order of drawn counts."""
-    rows = [
-        (tick.canary_rps, tick.stable_rps, tick.errors.canary, tick.errors.stable, tick.slow.canary, tick.slow.stable)
-        for tick in expected
-    ]
-    return np.array(rows, np.float64).reshape(len(rows), ROWS).T
 
 
 def _counts(row: Sequence[int]) -> DrawnCounts:
@@ -128,11 +131,10 @@ def _counts(row: Sequence[int]) -> DrawnCounts:
     return DrawnCounts(Counts(n, errors_e, m, errors_f), Counts(n, slow_e, m, slow_f))
 
 
-def _drawn(generator: np.random.Generator, expected: Floats, seconds: Floats, burst: float) -> Ints:
-    """Draw the counts of some ticks from what is expected of them."""
-    requests = generator.poisson(expected[:2] * seconds)
-    bad = _bad_of(generator, requests[[N, M, N, M]], np.minimum(expected[2:], 1.0), burst)
-    return np.concatenate([requests, bad])
+def _drawn(generator: np.random.Generator, chunk: Chunk, burst: float) -> Ints:
+    """Draw the counts of the ticks of a chunk."""
+    requests = generator.poisson(chunk.expected[:2] * chunk.seconds)
+    return np.concatenate([requests, _bad_of(generator, requests[[N, M, N, M]], chunk.expected[2:], burst)])
 
 
 def _bad_of(generator: np.random.Generator, n: Ints, ratio: Floats, burst: float) -> Ints:

@@ -6,7 +6,6 @@ state of the tick-by-tick path, and the next tick is the daemon's: ``take_eviden
 
 from array import array
 from dataclasses import replace
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ from ingress_canary.whatif.arrays.array_draws import (
     N,
     TrafficExpectations,
 )
-from ingress_canary.whatif.arrays.span_evidence import last_window, spaced
+from ingress_canary.whatif.arrays.span_evidence import stable_marks
 from ingress_canary.whatif.arrays.tick_times import TickTimes
 from ingress_canary.whatif.simulated_rollout import OVER, SimulatedRollout, SimulationSetup
 
@@ -178,28 +177,24 @@ class ArrayRollout(SimulatedRollout):
 
 def _warm(times: TickTimes, track: Accumulator, counts: Ints) -> Accumulator:
     """Return an accumulator after the ticks of the warm-up, of which stable's counts are given."""
-    m, f = counts.tolist()
-    if not m:
+    if not counts.size:
         return track
-    sums_m, sums_f = np.cumsum(counts, axis=1).tolist()
+    sums = np.cumsum(counts, axis=1)
     minute, earlier = (
-        tuple([Mark(times.at[tick], 0, 0, sums_m[tick - 1], sums_f[tick - 1]) if tick else BEGINNING for tick in ticks])
+        tuple([Mark(times.at[tick], 0, 0, *sums[:, tick - 1].tolist()) if tick else BEGINNING for tick in ticks])
         for ticks in times.marks[times.warm]
     )
-    window = track.design.known_requests
-    stable = last_window(spaced(((0, 0),), sums_m, sums_f, window), sums_m[-1], window)
-    return replace(track, dispersion=_dispersion(times, m, f), recent=Recent(minute, earlier, stable))
+    stable = stable_marks(track.recent.stable, *sums, track.design.known_requests)
+    return replace(track, dispersion=_dispersion(times, counts), recent=Recent(minute, earlier, stable))
 
 
-def _dispersion(times: TickTimes, m: list[int], f: list[int]) -> Dispersion:
+def _dispersion(times: TickTimes, counts: Ints) -> Dispersion:
     """Return what the warm-up shows of how errors scatter."""
-    if not all(m):
-        dispersion = Dispersion()
-        for at, requests, bad in zip(times.at[1:], m, f, strict=False):
-            dispersion = dispersion.plus(at, requests, bad)
-        return dispersion
-    # which ticks make an entry depends on their times alone
-    ends = list(accumulate(times.template.requests))
-    entries = list(pairwise([0, *ends]))
-    requests, bad = (array("Q", [sum(row[first:end]) for first, end in entries]) for row in (m, f))
-    return times.template._replace(requests=requests, bad=bad)
+    if counts[0].all():
+        # which ticks make an entry depends on their times alone
+        requests, bad = np.add.reduceat(counts[:, : times.learnt], times.entries, axis=1).astype(np.uint64)
+        return times.template._replace(requests=array("Q", requests.tobytes()), bad=array("Q", bad.tobytes()))
+    dispersion = Dispersion()
+    for at, requests, bad in zip(times.at[1:], *counts.tolist(), strict=False):
+        dispersion = dispersion.plus(at, requests, bad)
+    return dispersion

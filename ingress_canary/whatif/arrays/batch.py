@@ -193,7 +193,7 @@ class StepSpan:
                     read_at=at,
                     last=at if routed else None,
                     settling=not routed,
-                )  # fmt: skip
+                )
             )
         return found
 

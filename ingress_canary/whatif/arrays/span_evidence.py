@@ -281,10 +281,21 @@ class SloSpan:
         column = self.first + tick - place
         counted = self.marks[:, [column + mark for mark in (*earlier, *minute)], run].T.tolist()
         marks = [Mark(times.at[mark], *row) for mark, row in zip((*earlier, *minute), counted, strict=True)]
-        m, f = self.marks[2:, self.first : self.first + tick + 1, run].tolist()
-        window = self.design.known_requests
-        stable = last_window(spaced(self.before[run].recent.stable, m, f, window), m[-1], window)
-        return Recent(tuple(marks[len(earlier) :]), tuple(marks[: len(earlier)]), stable)
+        return Recent(tuple(marks[len(earlier) :]), tuple(marks[: len(earlier)]), self._stable(tick, run))
+
+    def _stable(self, tick: int, run: int) -> tuple[tuple[int, int], ...]:
+        """Return the marks of stable's requests of a run after a tick."""
+        m, f = self.marks[2:, self.first : self.first + tick + 1, run]
+        return stable_marks(self.before[run].recent.stable, m, f, self.design.known_requests)
+
+
+def stable_marks(known: Sequence[tuple[int, int]], m: Ints, f: Ints, window: float) -> tuple[tuple[int, int], ...]:
+    """Return the marks of stable's requests after some ticks: what had been counted of requests and bad ones."""
+    # each of the last two brought a whole window
+    if len(m) > 2 and m[-1] - m[-2] >= window <= m[-2] - m[-3]:
+        return (int(m[-2]), int(f[-2])), (int(m[-1]), int(f[-1]))
+    now = int(m[-1])
+    return last_window(spaced(known, m.tolist(), f.tolist(), window), now, window)
 
 
 def spaced(known: Sequence[tuple[int, int]], m: list[int], f: list[int], window: float) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Tick times: when each tick of a simulation ends, and which earlier ticks its windows reach back to.
 
-They are the same in all runs, because every tick takes one interval: what ``Recent`` does with times alone is done once,
-by ``Recent`` itself, with counts that number the ticks.
+They are the same in all runs, because every tick takes one interval: what ``Recent`` and ``Dispersion`` do with times
+alone is done once, by themselves, with counts that number the ticks.
 """
 
 from datetime import timedelta
@@ -39,11 +39,16 @@ class TickTimes:
         """Microseconds since the first step began."""
         self.marks: list[TickMarks] = [TickMarks((), (0,))]
         self.template = Dispersion()
-        """Of a stable with one request in each tick of the warm-up: which ticks make which entry."""
+        """Of a stable with one request in each tick of the warm-up, which shows what ticks make an entry."""
         self._recent = Recent()
         for until in setup.warm_edges[1:]:
             self._add(until)
             self.template = self.template.plus(self.at[-1], 1, 0)
+        ends = np.cumsum(np.array(self.template.requests, np.int64))
+        self.entries: Places = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        """Where each entry begins, counted in ticks of the warm-up."""
+        self.learnt = int(ends[-1]) if len(ends) else 0
+        """Ticks of the warm-up after which nothing more is learnt."""
         self._arrays = self._as_arrays()
 
     def upto(self, last: int) -> None:

@@ -1,10 +1,10 @@
 """Wealth arrays: the tests of ``domain/slo`` over many ticks of many runs, as ln E after each tick.
 
-The same formulas as ``sequential_tests.py`` and ``wealth.py`` in arrays of shape (ticks, runs). Stakes make the wealth a
-recurrence, so that ticks are gone through one by one, but all runs and alternatives at once, and as plain numbers
+The same formulas as ``sequential_tests.py`` and ``wealth.py`` in arrays of shape (ticks, runs). Stakes make the wealth
+a recurrence, so that ticks are gone through one by one, but all runs and alternatives at once, and as plain numbers
 rather than logarithms: what underflows is less than the next stake by more than a float can tell, and what overflows
-is no longer quiet. The rounding errors of some thousand ticks are below 1e-9, which ``span_evidence.py`` leaves room
-for.
+is no longer quiet. The rounding errors of some thousand ticks are below 1e-9, for which ``span_evidence.py`` leaves
+room.
 """
 
 from collections.abc import Sequence
