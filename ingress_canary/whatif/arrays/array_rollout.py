@@ -89,6 +89,8 @@ class ArrayRollout(SimulatedRollout):
         self.shared = shared
         self.place = shared.times.warm
         """Number of the last tick."""
+        self.sure = True
+        """Whether rounding has had no say so far."""
         self.marks: list[Ints] = []
         """Of each SLO: n, e, m and f as counted at earlier ticks, (4, ticks), up to the last tick."""
         super().__init__(shared.setup, draws)

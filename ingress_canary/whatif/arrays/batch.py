@@ -7,7 +7,7 @@ is decided by the daemon's own code. A run in which rounding might decide, or in
 floats, is walked tick by tick instead, with the same traffic. So outcomes are those of the tick-by-tick path.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -35,24 +35,24 @@ LONGEST = 512
 MICROSECOND = timedelta(microseconds=1)
 
 
-def play(setup: SimulationSetup, seed: int, runs: Iterable[int]) -> list[Outcome]:
+def play(setup: SimulationSetup, seed: int, runs: Sequence[int]) -> list[Outcome]:
     """Return the outcomes of some runs, in their order."""
     shared = ArraySetup(setup)
-    rollouts = {run: ArrayRollout(shared, ArrayDraws(shared.expectations, seed, run)) for run in runs}
-    outcomes: dict[int, Outcome] = {}
-    live = dict(rollouts)
-    while live:
-        for run in [run for run, rollout in live.items() if rollout.over]:
-            outcomes[run] = live.pop(run).outcome
-        if not live:
-            break
-        step = min(rollout.index for rollout in live.values())
-        group = {run: rollout for run, rollout in live.items() if rollout.index == step}
-        for run, sure in zip(group, StepSpan(shared, list(group.values())).play(), strict=True):
-            if not sure:
-                del live[run]
-                outcomes[run] = walk(setup, ArrayDraws(shared.expectations, seed, run))
-    return [outcomes[run] for run in rollouts]
+    return [
+        outcome or walk(setup, ArrayDraws(shared.expectations, seed, run))
+        for run, outcome in zip(runs, play_in_arrays(shared, seed, runs), strict=True)
+    ]
+
+
+def play_in_arrays(shared: ArraySetup, seed: int, runs: Sequence[int]) -> list[Outcome | None]:
+    """Return the outcomes of some runs; None of those that have to be walked."""
+    rollouts = [ArrayRollout(shared, ArrayDraws(shared.expectations, seed, run)) for run in runs]
+    live = rollouts
+    while live := [rollout for rollout in live if rollout.sure and not rollout.over]:
+        # who is behind goes on first, so that all come to the next step together
+        step = min(rollout.index for rollout in live)
+        StepSpan(shared, [rollout for rollout in live if rollout.index == step]).play()
+    return [rollout.outcome if rollout.sure else None for rollout in rollouts]
 
 
 class StepSpan:
@@ -76,19 +76,19 @@ class StepSpan:
         self.routed: Flags = self.unsettled == 0
         self.slos = [self._slo(number) for number in range(len(self.compiled.plan.objectives))]
 
-    def play(self) -> list[bool]:
-        """Let each rollout go on up to its next decision, and decide; return whether that was sure in each."""
+    def play(self) -> None:
+        """Let each rollout go on up to its next decision, and decide; or note that it is not sure where that is."""
         stops, sure = self._stops()
         before = np.maximum(stops - 1, 0)
         sessions, sums = self._sessions(before), self._sums(before)
         for run, (rollout, stop) in enumerate(zip(self.rollouts, stops.tolist(), strict=True)):
-            if not sure[run]:
+            rollout.sure = bool(sure[run])
+            if not rollout.sure:
                 continue
             if stop:
                 rollout.quiet(stop, sessions[run], sums[run])
             rollout.marks = [slo.marks[:, stop + 1 : slo.first + stop + 1, run] for slo in self.slos]
             rollout.tick()
-        return sure
 
     def _slo(self, number: int) -> SloSpan:
         """Return the evidence of one SLO."""

@@ -112,17 +112,17 @@ class SloSpan:
         """Return the dispersion after each tick of a run, and note phi."""
         after: list[Dispersion] = []
         at, ticks = self.span.times.at, self.ticks[:, run].tolist()
-        phi, judged = dispersion.phi, self.judged[:, run].tolist()
-        m, f, places = (row[:, run].tolist() for row in (self.counts.m, self.counts.f, self.span.places))
+        places, judged = self.span.places[:, run].tolist(), self.judged[:, run].tolist()
+        m, f = self.counts.m[:, run].tolist(), self.counts.f[:, run].tolist()
         for tick, place in enumerate(places):
-            self.phi[tick, run] = phi
-            if not dispersion.fixed:
-                dispersion = dispersion.plus(at[place], m[tick], f[tick])
-                if judged[tick] and (dispersion.fixed or (ticks[tick] - 1) % MEASURED_EVERY == 0):
-                    dispersion = dispersion.measured()
-                    phi = dispersion.phi
+            dispersion = dispersion.plus(at[place], m[tick], f[tick])
+            if judged[tick] and (dispersion.fixed or (ticks[tick] - 1) % MEASURED_EVERY == 0):
+                dispersion = dispersion.measured()
+                self.phi[tick + 1 :, run] = dispersion.phi
             after.append(dispersion)
-        return after
+            if dispersion.fixed:
+                break
+        return after + after[-1:] * (len(places) - len(after))
 
     def _find_null(self) -> None:
         """Find theta_t, and whether it leaves room for alternatives."""
@@ -130,8 +130,8 @@ class SloSpan:
         base_m, base_f = self._a_window_before()
         lasting = np.minimum(_ratio(f, m), _ratio(f - base_f, m - base_m))
         allowed = self.design.rho * np.maximum(self.present, lasting)
-        self.null: Floats = np.maximum(self.design.theta, allowed)
         self.bounded: Flags = allowed < LARGEST_THETA
+        self.null: Floats = np.where(self.bounded, np.maximum(self.design.theta, allowed), self.design.theta)
 
     def _a_window_before(self) -> Ints:
         """Return stable's requests and bad ones at the mark from which its last window of requests is counted."""
