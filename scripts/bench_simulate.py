@@ -56,7 +56,9 @@ def measure(baseline: Path | None, runs: int, times: int) -> bool:
         for tree in trees:
             costs[tree].append(cost(tree, runs))
             name = "baseline" if tree == baseline else "this tree"
-            print(f"turn {turn + 1}, {name}: {costs[tree][-1].cpu:.1f} s of CPU, {costs[tree][-1].real:.1f} s", flush=True)
+            print(
+                f"turn {turn + 1}, {name}: {costs[tree][-1].cpu:.1f} s of CPU, {costs[tree][-1].real:.1f} s", flush=True
+            )
     table = Table("", "CPU", "from", "to", "a rollout", "start", "real time")
     medians = []
     for tree in trees:

@@ -106,8 +106,9 @@ def simulate(experiment: Experiment, runs: int, ended: Callable[[int], object] =
             outcomes += _play(experiment, part)
             ended(len(part))
         return Summary.of(outcomes)
-    # spawned, not forked: a progress bar's thread may be running; what is imported is not searched for garbage
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=gc.freeze) as pool:
+    # spawned, not forked: a progress bar's thread may be running; they look for garbage as seldom as the command does
+    context, threshold = get_context("spawn"), gc.get_threshold()
+    with ProcessPoolExecutor(workers, context, initializer=gc.set_threshold, initargs=threshold) as pool:
         for done in as_completed([pool.submit(_play, experiment, part) for part in _parts(runs, workers)]):
             outcomes += done.result()
             ended(len(done.result()))

@@ -30,7 +30,7 @@ from ingress_canary.whatif.arrays.array_draws import (
     N,
     TrafficExpectations,
 )
-from ingress_canary.whatif.arrays.span_evidence import stable_marks
+from ingress_canary.whatif.arrays.stable_marks import stable_marks
 from ingress_canary.whatif.arrays.tick_times import TickTimes
 from ingress_canary.whatif.simulated_rollout import OVER, SimulatedRollout, SimulationSetup
 

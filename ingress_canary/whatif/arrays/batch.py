@@ -56,7 +56,7 @@ def play_in_arrays(shared: ArraySetup, seed: int, runs: Sequence[int]) -> list[O
 
 
 class StepSpan:
-    """A span of ticks of one step, in all runs that are at it."""
+    """A span of ticks of one step, in all runs that are at it. Arrays are of shape (ticks, runs)."""
 
     def __init__(self, shared: ArraySetup, rollouts: Sequence[ArrayRollout]) -> None:
         self.shared, self.rollouts = shared, rollouts
@@ -116,6 +116,7 @@ class StepSpan:
         self.held = _summed([session.held for session in self.sessions], np.where(settled & ~met, elapsed, 0.0))
         decides |= self.routed & (self.baked >= self.step.bake) & met
         decides |= (self.held >= self.compiled.spec.max_hold.total_seconds()) & ~met
+        decides |= self.shared.times.since_begin(self.span.places) >= self.shared.setup.longest
         decides[-1] = True
         stops: Ints = np.argmax(decides, axis=0)
         doubts: Ints = np.where(unsure.any(axis=0), np.argmax(unsure, axis=0), self.ticks)

@@ -5,7 +5,6 @@ exact; E-values are so but for rounding, so that what is nearer to a threshold t
 decided by nobody here. ``after`` makes the accumulator that the tick-by-tick path would have.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -17,10 +16,11 @@ from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import MEASURED_EVERY, OPPOSED_FROM, Accumulator
 from ingress_canary.domain.slo.analysis import Objective
 from ingress_canary.domain.slo.dispersion import Dispersion
-from ingress_canary.domain.slo.recent import PARTS, Mark, Recent
+from ingress_canary.domain.slo.recent import Mark, Recent
 from ingress_canary.domain.slo.sequential_tests import LARGEST_THETA, SharedIncident
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION
 from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard
+from ingress_canary.whatif.arrays.stable_marks import marks_at, spaced, stable_marks
 from ingress_canary.whatif.arrays.tick_times import TickTimes
 from ingress_canary.whatif.arrays.wealth_arrays import (
     WealthArray,
@@ -143,9 +143,8 @@ class SloSpan:
         base = np.empty((2, *self.judged.shape), np.int64)
         m, f = marks[:, 1:]
         for run, track in enumerate(self.before):
-            known = np.array(spaced(track.recent.stable, m[:, run].tolist(), f[:, run].tolist(), window))
-            last = np.searchsorted(known[:, 0], m[:, run] - window, side="right") - 1
-            base[:, :, run] = known[np.maximum(last, 0)].T
+            known = spaced(track.recent.stable, m[:, run].tolist(), f[:, run].tolist(), window)
+            base[:, :, run] = marks_at(known, m[:, run] - window)
         return base
 
     def _bet(self) -> None:
@@ -287,36 +286,6 @@ class SloSpan:
         """Return the marks of stable's requests of a run after a tick."""
         m, f = self.marks[2:, self.first : self.first + tick + 1, run]
         return stable_marks(self.before[run].recent.stable, m, f, self.design.known_requests)
-
-
-def stable_marks(known: Sequence[tuple[int, int]], m: Ints, f: Ints, window: float) -> tuple[tuple[int, int], ...]:
-    """Return the marks of stable's requests after some ticks: what had been counted of requests and bad ones."""
-    # each of the last two brought a whole window
-    if len(m) > 2 and m[-1] - m[-2] >= window <= m[-2] - m[-3]:
-        return (int(m[-2]), int(f[-2])), (int(m[-1]), int(f[-1]))
-    now = int(m[-1])
-    return last_window(spaced(known, m.tolist(), f.tolist(), window), now, window)
-
-
-def spaced(known: Sequence[tuple[int, int]], m: list[int], f: list[int], window: float) -> list[tuple[int, int]]:
-    """Return the marks of stable's requests with those that further ticks make, as ``Recent.plus`` makes them."""
-    marks, apart = list(known), window / PARTS
-    last = marks[-1][0]
-    for requests, bad in zip(m, f, strict=True):
-        if requests - last >= apart:
-            marks.append((requests, bad))
-            last = requests
-    return marks
-
-
-def last_window(marks: Sequence[tuple[int, int]], now: int, window: float) -> tuple[tuple[int, int], ...]:
-    """Return the marks up to ``now`` requests, of which the first one lies a window back or is the oldest."""
-    end = bisect_right(marks, now, key=_requests)
-    return tuple(marks[max(bisect_right(marks, now - window, hi=end, key=_requests) - 1, 0) : end])
-
-
-def _requests(mark: tuple[int, int]) -> int:
-    return mark[0]
 
 
 def _ratio(bad: Ints, requests: Ints) -> Floats:
