@@ -8,7 +8,7 @@ from ingress_canary.api.schedule import Require
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup
 from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic, draw_counts
-from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary, simulate
+from ingress_canary.whatif.simulation_runs import WORTH_A_PROCESS, Experiment, Spread, Summary, simulate
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, below, outcomes, same, schedule, six, summary
 
 INCIDENT, OUTAGE = Incident(180, 0.05), Incident(180, 1.0)
@@ -151,11 +151,11 @@ def test_nothing_waits_for_people_or_other_systems():
 
 
 def test_one_seed_has_one_answer_however_many_processes_share_the_work():
-    spec, traffic = six(5), Traffic(100, Ratios(0.001, 0.02))
+    spec, traffic, runs = six(5), Traffic(100, Ratios(0.001, 0.02)), WORTH_A_PROCESS
     shared: list[int] = []
-    seen = simulate(Experiment(spec, traffic, seed=1), 60, shared.append)
-    assert seen == summary(spec, traffic, 60)
-    assert sum(shared) == 60
+    seen = simulate(Experiment(spec, traffic, seed=1), runs, shared.append)
+    assert seen == summary(spec, traffic, runs)
+    assert sum(shared) == runs
     assert len(shared) > 1
     assert simulate(Experiment(spec, traffic, seed=2), 40) != simulate(Experiment(spec, traffic, seed=1), 40)
 
