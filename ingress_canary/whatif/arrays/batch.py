@@ -21,7 +21,7 @@ from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObservation, judge_effect
 from ingress_canary.whatif.arrays.array_draws import ERRORS_E, SLOW_E, ArrayDraws, M, N
 from ingress_canary.whatif.arrays.array_rollout import ArrayRollout, ArraySetup, Quiet
-from ingress_canary.whatif.arrays.span_evidence import SloCounts, SloSpan, Span
+from ingress_canary.whatif.arrays.span_evidence import SloCounts, SloSpan, TickSpan
 from ingress_canary.whatif.simulated_rollout import BEGIN, Outcome, SimulationSetup, walk
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ class StepSpan:
         self.ticks = min(ceil(least / shared.setup.interval) + 2, LONGEST) if fresh else LATER
         places = np.array([rollout.place for rollout in rollouts]) + np.arange(1, self.ticks + 1)[:, None]
         shared.times.upto(int(places.max()))
-        self.span = Span(shared.times, places, self.step.exposure.weight)
+        self.span = TickSpan(shared.times, places, self.step.exposure.weight)
         self.counts: Ints = np.stack([rollout.draws_of_step(self.ticks) for rollout in rollouts], axis=-1)
         self.stamps: Ints = shared.times.microseconds(places)
         settle = self.compiled.spec.analysis.settle.total_seconds()

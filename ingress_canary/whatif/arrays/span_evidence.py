@@ -39,7 +39,7 @@ ROOM = 1e-6
 """Distance of ln E from a threshold within which rounding might decide."""
 
 
-class Span(NamedTuple):
+class TickSpan(NamedTuple):
     """The ticks of a span in several runs."""
 
     times: TickTimes
@@ -64,7 +64,7 @@ class SloSpan:
     """The evidence of one SLO after each tick of a span, in arrays of shape (ticks, runs)."""
 
     def __init__(
-        self, span: Span, objective: Objective, before: Sequence[Accumulator], counts: SloCounts, settles_in: Floats
+        self, span: TickSpan, objective: Objective, before: Sequence[Accumulator], counts: SloCounts, settles_in: Floats
     ) -> None:
         self.span, self.objective, self.design, self.before = span, objective, objective.design, before
         self.counts, self.settles_in = counts, settles_in
