@@ -186,7 +186,7 @@ def _warm(times: TickTimes, track: Accumulator, counts: Ints) -> Accumulator:
         tuple([Mark(times.at[tick], 0, 0, *sums[:, tick - 1].tolist()) if tick else BEGINNING for tick in ticks])
         for ticks in times.marks[times.warm]
     )
-    stable = stable_marks(track.recent.stable, *sums, track.design.known_requests)
+    stable = stable_marks(track.recent.stable, sums[0], sums[1], track.design.known_requests)
     return replace(track, dispersion=_dispersion(times, counts), recent=Recent(minute, earlier, stable))
 
 

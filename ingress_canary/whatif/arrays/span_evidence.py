@@ -155,7 +155,7 @@ class SloSpan:
         increments = absolute_increments(design, self.null, n * bets, e * bets, phi)
         self.absolute_wealth = WealthArray([track.absolute for track in self.before], increments, bets)
         bets = self.judged & (n > 0) & (m > 0) & (e + f > 0)
-        increments = relative_increments(design, *(row * bets for row in (n, e, m, f)), phi)
+        increments = relative_increments(design, n * bets, e * bets, m * bets, f * bets, phi)
         self.relative_wealth = WealthArray([track.relative for track in self.before], increments, bets)
         self.guarded: Flags = ~self.judged & (n > 0) & self.bounded & (self.null < GUARD_NULL)
         held = np.array([track.guard.bets for track in self.before])
