@@ -121,6 +121,10 @@ bench: $(RUN) ## what a tick costs: a large metrics page, many rollouts
 bench-gates: $(RUN) ## what judging 1,000 rollouts costs at a tick, and a simulated rollout
 	@$(BIN)/python scripts/bench_gates.py
 
+.PHONY: bench-simulate
+bench-simulate: $(TEST) ## what 2,000 simulated rollouts cost in CPU, beside another checkout (ARGS="--baseline TREE")
+	@$(BIN)/python scripts/bench_simulate.py $(ARGS)
+
 .PHONY: bench-cli
 bench-cli: $(TEST) ## what commands cost in CPU, beside another checkout (ARGS="--baseline TREE")
 	@$(BIN)/python scripts/bench_cli.py $(ARGS)

@@ -1,4 +1,4 @@
-"""Random counts for simulated traffic, with the standard library alone: numpy is a dependency of tests only.
+"""Random counts for simulated traffic, with the standard library alone: numpy is an extra.
 
 Python 3.12 has ``random.binomialvariate``; this serves 3.11 as well, and gives the same numbers on every version.
 Used by ``simulated_traffic.py``.

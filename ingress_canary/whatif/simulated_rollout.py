@@ -8,12 +8,14 @@ windows are open, approvals and webhook gates are given, and the weight is appli
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from random import Random
 from typing import NamedTuple, Self
 
 from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
+from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
@@ -37,6 +39,7 @@ from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
+from ingress_canary.whatif.traffic_draws import SequentialDraws, TrafficDraws
 
 BEGIN = datetime(2000, 1, 3, tzinfo=UTC)
 KEY = Key("simulated", "rollout")
@@ -78,9 +81,9 @@ class Outcome(NamedTuple):
     """By how much evidence was discounted at the end; of the SLO of which it was most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SimulationSetup:
-    """What all rollouts of a simulation share."""
+    """What all rollouts of a simulation share. Without slots, so that sums over the steps are made once."""
 
     compiled: CompiledSchedule
     traffic: Traffic
@@ -106,36 +109,46 @@ class SimulationSetup:
             schedule=ScheduleSource.model_construct(inline=self.compiled.spec),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def quickest(self) -> float:
         """Least number of seconds that the steps take."""
         spec = self.compiled.spec
         return sum(spec.least_time(step.bake).total_seconds() + self.interval for step in self.compiled.walk.steps)
 
-    @property
+    @cached_property
+    def warm_edges(self) -> list[float]:
+        """The instants between which the ticks of the warm-up lie."""
+        ticks = int(self.warm_up / self.interval)
+        return [tick * self.interval for tick in range(-ticks, 1)] if ticks else []
+
+    @cached_property
     def longest(self) -> float:
         """Seconds after which each step has been decided or timed out."""
         return self.quickest + len(self.compiled.walk) * (self.compiled.spec.max_hold.total_seconds() + self.interval)
 
 
-def walk(stage: SimulationSetup, rng: Random) -> Outcome:
-    """Return the outcome of one rollout with the traffic that ``rng`` draws."""
-    play, longest = SimulatedRollout(stage, rng), stage.longest
-    while play.status.phase not in OVER and play.now < longest:
+def walk(stage: SimulationSetup, draws: TrafficDraws) -> Outcome:
+    """Return the outcome of one rollout with the traffic that is drawn for it, decided tick by tick."""
+    play = SimulatedRollout(stage, draws)
+    while not play.over:
         play.tick()
     return play.outcome
+
+
+def walk_by(stage: SimulationSetup, rng: Random) -> Outcome:
+    """Return the outcome of one rollout with the traffic that Python's own random numbers draw."""
+    return walk(stage, SequentialDraws(stage.traffic, rng, stage.quickest))
 
 
 class SimulatedRollout:
     """One rollout from its first step on: the status, evaluation and time that the daemon would hold."""
 
-    def __init__(self, stage: SimulationSetup, rng: Random) -> None:
-        self.stage, self.rng = stage, rng
+    def __init__(self, stage: SimulationSetup, draws: TrafficDraws) -> None:
+        self.stage, self.draws = stage, draws
         self.rollout = stage.rollout
         self.slow = stage.compiled.measures.slow
         self.alone = stage.compiled.measures.alone
         self.worse = self._worse()
-        self.incident_at = rng.uniform(0, stage.quickest) if stage.traffic.incident.seconds else 0.0
         self.now, self.judged = 0.0, 0.0
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
@@ -145,23 +158,28 @@ class SimulatedRollout:
         self.session = self._warmed()
         self.remembered = Memo().of
         self.standing = self._assembled()
-        while self.status.phase is Phase.PENDING:
-            self._decide(self.session)
+        self._begin()
 
     def tick(self) -> None:
         """Draw a tick's traffic, judge it and decide."""
-        traffic, interval, since, at = self.stage.traffic, self.stage.interval, self.now, self.standing.tick
+        interval, onset, since, at = self.stage.interval, self.stage.traffic.onset, self.now, self.standing.tick
         assert at is not None
+        assert at.step is not None
         self.now += interval
-        look = traffic.look(self.rng, at.exposure, since, self.now, self.incident_at)
-        if self.now > traffic.onset:
+        look = self.draws.tick(at.step.index, at.exposure, since, self.now)
+        if self.now > onset:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
         counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
         judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
         if not judged.settling:
-            self.judged += min(interval, max(0.0, self.now - traffic.onset))
+            self.judged += min(interval, max(0.0, self.now - onset))
         self._decide(judged)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, or has taken longer than each step can take to be decided or timed out."""
+        return self.status.phase in OVER or self.now >= self.stage.longest
 
     @property
     def outcome(self) -> Outcome:
@@ -188,10 +206,9 @@ class SimulatedRollout:
     def _warmed(self) -> Evaluation:
         """Return an evaluation that has seen stable alone for the time of the warm-up."""
         stage = self.stage
-        analysis = Analysis.of(stage.compiled.plan)
-        for tick in range(-int(stage.warm_up / stage.interval) + 1, 1):
-            look = self._counts(stage.traffic.before(self.rng, stage.interval))
-            analysis = analysis.warm(BEGIN + timedelta(seconds=tick * stage.interval), look)
+        analysis, edges = Analysis.of(stage.compiled.plan), stage.warm_edges
+        for until, look in zip(edges[1:], self.draws.before(edges), strict=True):
+            analysis = analysis.warm(BEGIN + timedelta(seconds=until), self._counts(look))
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
@@ -213,6 +230,11 @@ class SimulatedRollout:
         )  # fmt: skip
         return assemble(inputs, self.remembered)
 
+    def _begin(self) -> None:
+        """Decide until the first step is entered."""
+        while self.status.phase is Phase.PENDING:
+            self._decide(self.session)
+
     def _decide(self, evaluation: Evaluation) -> None:
         """Decide, and let the shadow have the wanted exposure at once."""
         decision = decide(self.standing.seen._replace(status=self.status, evaluation=evaluation), self._at)
@@ -220,8 +242,11 @@ class SimulatedRollout:
         before, self.status = self.status.shadow, decision.status
         self.session = decision.evaluation or evaluation
         # nobody else writes: between two transitions the shadow stays as it was written
-        if decision.moved is None and self.status.shadow == before:
-            return
+        if decision.moved is not None or self.status.shadow != before:
+            self._follow(decision)
+
+    def _follow(self, decision: Decision) -> None:
+        """Write what a decision asks for, and look at what there is to decide about from then on."""
         for write in effects(decision, self.standing, self.status, self.status, self.remembered).writes:
             self._apply(write)
         self.standing = self._assembled()

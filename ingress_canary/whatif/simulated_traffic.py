@@ -28,6 +28,16 @@ class Incident(NamedTuple):
     """Share of requests that fail while it lasts."""
 
 
+class ExpectedTraffic(NamedTuple):
+    """What is expected of a span of time; counts are drawn from it, request by request and independent of others."""
+
+    canary_rps: float
+    """Requests a second."""
+    stable_rps: float
+    errors: Ratios
+    slow: Ratios
+
+
 class DrawnCounts(NamedTuple):
     """The counts of one tick."""
 
@@ -68,27 +78,36 @@ class Traffic:
             return self.rps * exposure.weight / 100, self.rps * (1 - exposure.weight / 100)
         return self.forced_rps if exposure.forced else 0.0, self.rps
 
-    def look(self, rng: Random, exposure: Exposure, since: float, until: float, incident_at: float) -> DrawnCounts:
-        """Draw the counts between two instants; ratios that change in between are weighted by time."""
-        seconds = until - since
-        worse = max(0.0, until - max(since, self.onset)) / seconds
+    def expected(self, exposure: Exposure, since: float, until: float, incident_at: float) -> ExpectedTraffic:
+        """Return what is expected between two instants of the rollout; ratios that change in between are averages."""
+        worse = max(0.0, until - max(since, self.onset)) / (until - since)
         ill = self.incident
-        hit = max(0.0, min(until, incident_at + ill.seconds) - max(since, incident_at)) / seconds
-        canary, stable = self.rates(exposure)
-        n, m = poisson(rng, canary * seconds), poisson(rng, stable * seconds)
-        errors = self._bad(rng, n, m, self.errors, worse, hit)
-        slow = self._bad(rng, n, m, self.slow, worse, 0.0) if any(self.slow) else Counts(n, 0, m, 0)
-        return DrawnCounts(errors, slow)
+        hit = max(0.0, min(until, incident_at + ill.seconds) - max(since, incident_at)) / (until - since)
+        errors = _while_ill(_at_onset(self.errors, worse), ill.ratio, hit)
+        return ExpectedTraffic(*self.rates(exposure), errors, _at_onset(self.slow, worse))
 
-    def before(self, rng: Random, seconds: float) -> DrawnCounts:
-        """Draw the counts of a span before the first step: stable alone, and no incident."""
-        m = poisson(rng, self.rps * seconds)
-        errors, slow = (bad_of(rng, m, ratios.stable, self.burst) for ratios in (self.errors, self.slow))
-        return DrawnCounts(Counts(m=m, f=errors), Counts(m=m, f=slow))
+    def expected_before(self, _since: float, _until: float) -> ExpectedTraffic:
+        """Return what is expected between two instants before the first step: stable alone, and no incident."""
+        return ExpectedTraffic(0.0, self.rps, self.errors, self.slow)
 
-    def _bad(self, rng: Random, n: int, m: int, ratios: Ratios, worse: float, hit: float) -> Counts:
-        stable, canary = ratios.stable, ratios.stable + worse * (ratios.canary - ratios.stable)
-        if hit:
-            stable += hit * max(0.0, self.incident.ratio - stable)
-            canary += hit * max(0.0, self.incident.ratio - canary)
-        return Counts(n, bad_of(rng, n, canary, self.burst), m, bad_of(rng, m, stable, self.burst))
+
+def draw_counts(rng: Random, expected: ExpectedTraffic, seconds: float, burst: float) -> DrawnCounts:
+    """Draw the counts of a span from what is expected of it, with bad requests in runs of ``burst`` on average."""
+    n, m = poisson(rng, expected.canary_rps * seconds), poisson(rng, expected.stable_rps * seconds)
+    errors, slow = (
+        Counts(n, bad_of(rng, n, ratios.canary, burst), m, bad_of(rng, m, ratios.stable, burst))
+        for ratios in (expected.errors, expected.slow)
+    )
+    return DrawnCounts(errors, slow)
+
+
+def _at_onset(ratios: Ratios, worse: float) -> Ratios:
+    """Return the ratios of a span in which the regression has begun for a share ``worse`` of it."""
+    return Ratios(ratios.stable, ratios.stable + worse * (ratios.canary - ratios.stable))
+
+
+def _while_ill(ratios: Ratios, ill: float, hit: float) -> Ratios:
+    """Return the ratios of a span that a share ``hit`` of an incident meets, in which a share ``ill`` is bad."""
+    if not hit:
+        return ratios
+    return Ratios(*(ratio + hit * max(0.0, ill - ratio) for ratio in ratios))

@@ -1,25 +1,30 @@
 """Simulation runs: many simulated rollouts and their summary. Used by ``ingress-canary simulate``.
 
 Each rollout draws its traffic from a seed of its own, so that the answer depends neither on how many processes share
-the work nor on which is faster.
+the work nor on which is faster. Where numpy is installed, spans of ticks are judged in arrays (``arrays/``); without it
+each rollout is walked tick by tick, on other traffic of the same kind.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.util import find_spec
 from math import ceil
 from multiprocessing import get_context
 from random import Random
 from typing import Any, NamedTuple, Self
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup, walk
+from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup, walk_by
 from ingress_canary.whatif.simulated_traffic import Traffic
 
-PART = 25
-"""Rollouts that a process takes at a time: about a second's work."""
-WORTH_A_PROCESS = 50
+HAS_NUMPY = find_spec("numpy") is not None
+"""Whether the extra ``simulate`` is installed."""
+PART = 100 if HAS_NUMPY else 25
+"""Rollouts that a process takes at a time at most: about a second's work."""
+WORTH_A_PROCESS = 200 if HAS_NUMPY else 50
 """Rollouts below which starting other processes takes longer than they save."""
 
 
@@ -102,25 +107,34 @@ class Summary:
 
 def simulate(experiment: Experiment, runs: int, ended: Callable[[int], object] = lambda _: None) -> Summary:
     """Return the summary of that many rollouts, using every core; ``ended`` is called with how many have ended."""
-    parts = [range(first, min(first + PART, runs)) for first in range(0, runs, PART)]
-    outcomes: list[Outcome] = []
-    workers = min(os.cpu_count() or 1, len(parts))
+    workers, outcomes = min(os.cpu_count() or 1, ceil(runs / PART)), list[Outcome]()
     if runs < WORTH_A_PROCESS or workers == 1:
-        for part in parts:
+        for part in _parts(runs, 1):
             outcomes += _play(experiment, part)
             ended(len(part))
         return Summary.of(outcomes)
-    # spawned, not forked: a progress bar's thread may be running
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(_play, experiment, part) for part in parts]):
+    # spawned, not forked: a progress bar's thread may be running; they look for garbage as seldom as the command does
+    context, threshold = get_context("spawn"), gc.get_threshold()
+    with ProcessPoolExecutor(workers, context, initializer=gc.set_threshold, initargs=threshold) as pool:
+        for done in as_completed([pool.submit(_play, experiment, part) for part in _parts(runs, workers)]):
             outcomes += done.result()
             ended(len(done.result()))
     return Summary.of(outcomes)
 
 
+def _parts(runs: int, workers: int) -> list[range]:
+    """Return the rollouts in parts, of which each worker gets several: the last ones end together."""
+    size = max(min(PART, runs // (4 * workers)), 1)
+    return [range(first, min(first + size, runs)) for first in range(0, runs, size)]
+
+
 def _play(experiment: Experiment, part: range) -> list[Outcome]:
-    stage = SimulationSetup.of(experiment.spec, experiment.traffic, experiment.interval, experiment.warm_up)
-    return [walk(stage, Random(f"{experiment.seed}:{run}")) for run in part]
+    setup = SimulationSetup.of(experiment.spec, experiment.traffic, experiment.interval, experiment.warm_up)
+    if HAS_NUMPY:
+        from ingress_canary.whatif.arrays.batch import play  # noqa: PLC0415 - an extra
+
+        return play(setup, experiment.seed, part)
+    return [walk_by(setup, Random(f"{experiment.seed}:{run}")) for run in part]
 
 
 def _percentile(ranked: Sequence[float], share: float) -> float | None:

@@ -1,12 +1,12 @@
 """Schedules and bounds that the tests of whatif share."""
 
-from random import Random
 from typing import Any
 
 from scipy.stats import beta, binom
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.whatif.simulated_rollout import Outcome, SimulationSetup, walk
+from ingress_canary.whatif.arrays.batch import play
+from ingress_canary.whatif.simulated_rollout import Outcome, SimulationSetup
 from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
 from ingress_canary.whatif.simulation_runs import Summary
 
@@ -31,8 +31,7 @@ def same(rps: float, ratio: float, **more: Any) -> Traffic:
 
 
 def outcomes(spec: ScheduleSpec, traffic: Traffic, runs: int, warm_up: float = 1800) -> list[Outcome]:
-    stage = SimulationSetup.of(spec, traffic, 10.0, warm_up)
-    return [walk(stage, Random(f"1:{run}")) for run in range(runs)]
+    return play(SimulationSetup.of(spec, traffic, 10.0, warm_up), 1, range(runs))
 
 
 def summary(spec: ScheduleSpec, traffic: Traffic, runs: int, warm_up: float = 1800) -> Summary:

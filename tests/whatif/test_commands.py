@@ -1,9 +1,12 @@
 """``plan`` and ``simulate`` as a person runs them."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -33,15 +36,17 @@ spec:
       slos: [{name: availability, objective: 99.9, sli: {requests: {}}}]
       paused: null
 """
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 PLAN = ("--rps", "100", "--error-ratio", "0.1%")
 SIMULATE = ("--rps", "100", "--baseline", "0.1%", "--canary", "20%", "--runs", "5")
 
 
-def run(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(*args: str, stdin: str = "", env: Mapping[str, str] = NOTHING_MORE) -> subprocess.CompletedProcess[str]:
     program = "from ingress_canary.cli.main import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", program, *args], input=stdin, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", program, *args],
+        input=stdin, capture_output=True, text=True, check=False, env={**os.environ, **env},
+    )  # fmt: skip
 
 
 def test_a_plan_is_written_as_text(tmp_path: Path) -> None:
@@ -118,6 +123,21 @@ def test_a_simulation_is_written_as_text() -> None:
     assert "rolled back          5  100.00%" in done.stdout
     assert "time to rollback, from the onset and without settling: " in done.stdout
     assert "because stable's bad requests came in bursts: phi " in done.stdout
+
+
+def test_without_numpy_a_simulation_decides_each_tick_and_says_what_would_make_it_faster(tmp_path: Path) -> None:
+    # the processes that it starts must not find it either
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['numpy'] = None\n")
+    many = ("simulate", "-", *SIMULATE[:-1], "200", "-o", "json")
+    without = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    done = run(*many, stdin=SCHEDULE, env=without)
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: each tick was decided one by one; pip install 'ingress-canary[simulate]'")
+    slow, fast = json.loads(done.stdout), json.loads(run(*many, stdin=SCHEDULE).stdout)
+    assert slow["rolledBack"] == fast["rolledBack"] == 200
+    assert slow["rollbackSeconds"]["p50"] == pytest.approx(fast["rollbackSeconds"]["p50"], abs=10)
+    few = run("simulate", "-", *SIMULATE, "-o", "json", stdin=SCHEDULE, env=without)
+    assert (few.returncode, few.stderr) == (0, "")
 
 
 def test_an_inline_schedule_is_taken_from_its_rollout() -> None:

@@ -7,8 +7,8 @@ import pytest
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
-from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary, simulate
+from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic, draw_counts
+from ingress_canary.whatif.simulation_runs import WORTH_A_PROCESS, Experiment, Spread, Summary, simulate
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, below, outcomes, same, schedule, six, summary
 
 INCIDENT, OUTAGE = Incident(180, 0.05), Incident(180, 1.0)
@@ -161,11 +161,11 @@ def test_nothing_waits_for_people_or_other_systems():
 
 
 def test_one_seed_has_one_answer_however_many_processes_share_the_work():
-    spec, traffic = six(5), Traffic(100, Ratios(0.001, 0.02))
+    spec, traffic, runs = six(5), Traffic(100, Ratios(0.001, 0.02)), WORTH_A_PROCESS
     shared: list[int] = []
-    seen = simulate(Experiment(spec, traffic, seed=1), 60, shared.append)
-    assert seen == summary(spec, traffic, 60)
-    assert sum(shared) == 60
+    seen = simulate(Experiment(spec, traffic, seed=1), runs, shared.append)
+    assert seen == summary(spec, traffic, runs)
+    assert sum(shared) == runs
     assert len(shared) > 1
     assert simulate(Experiment(spec, traffic, seed=2), 40) != simulate(Experiment(spec, traffic, seed=1), 40)
 
@@ -196,6 +196,9 @@ def test_a_rollback_before_the_onset_is_not_one_of_the_regression():
 
 def test_ratios_that_change_within_a_tick_count_by_their_share_of_it():
     traffic = Traffic(10_000, Ratios(0.0, 1.0), onset=15, incident=Incident(2.0, 0.5))
-    look = traffic.look(Random(1), Exposure(50), 10.0, 20.0, incident_at=11.0)
+    expected = traffic.expected(Exposure(50), 10.0, 20.0, incident_at=11.0)
+    assert (expected.canary_rps, expected.stable_rps) == (5_000, 5_000)
+    assert expected.errors == pytest.approx((0.1, 0.5))
+    look = draw_counts(Random(1), expected, 10.0, 1.0)
     assert look.errors.e / look.errors.n == pytest.approx(0.5, rel=0.05)
     assert look.errors.f / look.errors.m == pytest.approx(0.1, rel=0.05)

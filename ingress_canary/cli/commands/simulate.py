@@ -18,11 +18,15 @@ from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_sche
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.whatif.advice import pace
 from ingress_canary.whatif.simulated_traffic import NEVER, NO_INCIDENT, Incident, Ratios, Traffic
-from ingress_canary.whatif.simulation_runs import Experiment, Spread, Summary
+from ingress_canary.whatif.simulation_runs import HAS_NUMPY, Experiment, Spread, Summary
 from ingress_canary.whatif.simulation_runs import simulate as simulated
 
 PROMETHEUS = 1800.0
 """Seconds of stable's history that a rollout begins with where Prometheus has it."""
+
+MANY = 200
+"""Rollouts that take a while."""
+SLOW = "each tick was decided one by one; pip install 'ingress-canary[simulate]' makes this about ten times faster"
 
 
 def simulate(
@@ -91,6 +95,8 @@ def simulate(
         print(f"{name}: {count_of(runs, 'rollout')} at {pace(rps)} requests/s, seed {seed}")
         for line in _text(summary):
             print(line)
+    if runs >= MANY and not HAS_NUMPY:
+        print(f"note: {SLOW}", file=sys.stderr)
     for note in assumptions(spec, latency_slow_ratio is not None, forced_rps):
         print(f"note: {note}", file=sys.stderr)
 

@@ -11,7 +11,7 @@ from math import inf
 from ingress_canary.domain.metrics.samples import Counts, Strata
 from ingress_canary.domain.slo.dispersion import Dispersion
 from ingress_canary.domain.slo.recent import Recent, ratio
-from ingress_canary.domain.slo.relative_test import RelativeTest
+from ingress_canary.domain.slo.relative_test import ALL, RelativeTest
 from ingress_canary.domain.slo.sequential_tests import NO_INCIDENT, Design, SharedIncident, log_add
 from ingress_canary.domain.slo.verdicts import SloEvidence
 from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard, Wealth
@@ -23,8 +23,6 @@ MEASURED_EVERY = 6
 LARGEST_COUNT = 10**12
 """Requests of one tick beyond which a counter is not believed."""
 NOTHING = Counts()
-ALL = ""
-"""The stratum of requests that are not told apart."""
 UNKNOWN_DISPERSION = Dispersion()
 NOTHING_RECENT = Recent()
 NO_GUARD = Guard()

@@ -121,7 +121,10 @@ def _sums(requests: Sequence[int], bad: Sequence[int], before: int) -> ErrorSums
     if sum(bad) < FEWEST_ERRORS:
         return ErrorSums.of(ticks)
     ratios = [f / m for m, f in ticks]
-    around = [_around(ratios, place) for place in range(len(ratios))]
+    # no median exceeds the largest ratio
+    if max(requests) * max(ratios) <= INCIDENT and max(ratios) < OUTAGE:
+        return ErrorSums.of(ticks)
+    around = _around(ratios)
     usual = min(median(around), median(around[:before]))
     excess = [m * (near - 5 * usual) for (m, _), near in zip(ticks, around, strict=True)]
     outage = _outage(around)
@@ -141,10 +144,19 @@ def _outage(around: Sequence[float]) -> range:
     return range(first, first + count) if peak >= OUTAGE and at_once and 2 * count <= len(around) else range(0)
 
 
-def _around(ratios: Sequence[float], place: int) -> float:
-    """Return the larger of the medians of the ratios before a tick and after it; at an edge that of the one side.
+def _around(ratios: Sequence[float]) -> list[float]:
+    """Return, for each tick, the larger of the medians of the ratios before it and after it; at an edge the one side's.
 
     A tick's own errors never decide whether it is left out.
     """
-    before, after = ratios[max(0, place - NEIGHBOURS) : place], ratios[place + 1 : place + 1 + NEIGHBOURS]
-    return max(median(before) if before else 0.0, median(after) if after else 0.0)
+    # those that end with each tick; what comes after one tick ends with a later one
+    medians = [_median(ratios[max(0, end - NEIGHBOURS) : end]) for end in range(len(ratios) + NEIGHBOURS + 1)]
+    return [max(before, after) for before, after in zip(medians, medians[NEIGHBOURS + 1 :], strict=False)]
+
+
+def _median(ratios: Sequence[float]) -> float:
+    """Return the median of a few ratios; 0 without any. For so few it is half the work of ``statistics.median``."""
+    ranked, middle = sorted(ratios), len(ratios) // 2
+    if len(ranked) % 2:
+        return ranked[middle]
+    return (ranked[middle - 1] + ranked[middle]) / 2 if ranked else 0.0

@@ -21,6 +21,8 @@ MOST_APART = 32
 MOST_STRATA = 128
 """Strata that are told apart; requests of further ones are not compared."""
 NOTHING = Counts()
+ALL = ""
+"""Name of requests that are not told apart: of what kind they are is not known, nor what is usual for them."""
 
 
 class Stratum(NamedTuple):
@@ -87,7 +89,7 @@ class RelativeTest(NamedTuple):
             return self
         strata = dict(self.strata)
         for name, more in counts.items():
-            if known := _told_apart(strata, name):
+            if name != ALL and (known := _told_apart(strata, name)):
                 strata[name] = known.usually(more)
         return self._replace(strata=strata)
 
@@ -110,7 +112,7 @@ class RelativeTest(NamedTuple):
                 if block.e + block.f:
                     evidence[name] = design.relative_steps(*block, phi)
                 block = NOTHING
-            if learning:
+            if learning and name != ALL:
                 known = known.usually(more) if well else known
                 changed[name] = Stratum(block, known.m, known.f, known.judged.plus(more))
             elif block != known.block:

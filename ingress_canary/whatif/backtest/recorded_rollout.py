@@ -26,6 +26,7 @@ from ingress_canary.whatif.backtest.recording import instant
 from ingress_canary.whatif.random_counts import binomial
 from ingress_canary.whatif.simulated_rollout import OVER, SimulatedEnding, SimulatedRollout, SimulationSetup
 from ingress_canary.whatif.simulated_traffic import NEVER, Traffic
+from ingress_canary.whatif.traffic_draws import SequentialDraws
 
 NOTHING_RECORDED = "nothing was recorded at this time"
 SILENCE = 60
@@ -127,7 +128,7 @@ class RecordedRollout(SimulatedRollout):
         self._why: dict[str, Message | None] = {}
         slow = [name in setup.simulation.compiled.measures.slow for name in setup.traffic.slos]
         self._shown = slow.index(canary.is_slowness) if canary.is_slowness in slow else 0
-        super().__init__(setup.simulation, rng)
+        super().__init__(setup.simulation, SequentialDraws(setup.simulation.traffic, rng, setup.simulation.quickest))
 
     def run(self) -> RecordedOutcome:
         """Return the outcome, after the rollout's end or the recording's."""

@@ -14,7 +14,7 @@ from ingress_canary.domain.metrics.counter_feed import Followed
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase
 from ingress_canary.domain.metrics.kinds.kind import CountedSli
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts, NoData, Side, UnknownBound
+from ingress_canary.domain.metrics.samples import Counts, NoData, Side, UnknownBound, counts_of
 from ingress_canary.domain.slo.accumulator import implausible_counts
 from ingress_canary.whatif.backtest.recording import RecordedTick, RecordingError, RecordingHeader, parsed
 
@@ -145,7 +145,9 @@ class RecordedTraffic:
             places, risen = self._places[name], requests
             if sli.bounds:
                 risen = self._followed(tick.latency, places, classes) if places else None
-            self.slos.setdefault(name, SloColumn()).add(None if risen is None else sli.counts(risen))
+            found = None if risen is None else sli.counts(risen)
+            counts = found if found is None or isinstance(found, NoData) else counts_of(found)
+            self.slos.setdefault(name, SloColumn()).add(counts)
 
     def _followed(
         self, family: Mapping[str, int | Sequence[int]] | None, places: Sequence[int], classes: bool

@@ -1,0 +1,89 @@
+"""Block arrays: the blocks of the relative test over many ticks of many runs, and the gaps that they add up to.
+
+``RelativeTest`` of ``domain/slo`` where requests are not told apart, as in a simulation: one stratum, in arrays of
+shape (ticks, runs). Sums are added up in its order, so that they are equal to the last bit. Used by
+``span_evidence.py``.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.slo.gaps import Gap, Gaps
+from ingress_canary.domain.slo.recent import APART, TEN_MINUTES
+from ingress_canary.domain.slo.relative_test import ALL, NOTHING, UNSEEN, RelativeTest
+from ingress_canary.domain.slo.wealth import Wealth
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class BlockArray:
+    """The blocks of one SLO's relative test over a span."""
+
+    def __init__(self, before: Sequence[RelativeTest], counts: Sequence[Ints], judged: Flags) -> None:
+        """Take the counts n, e, m and f of each tick; those that are not judged are in no block."""
+        self.before = before
+        self.counts: Ints = np.stack(list(counts)) * judged
+        n, _, m, _ = self.counts
+        whole = (n > 0) & (m > 0)
+        self.ended: Ints = self.counts * whole
+        """Counts of the block that ends with a tick; 0 where none does."""
+        self.open: dict[int, list[Counts]] = {}
+        """By run, the block after each tick; without the runs in which each judged tick is a block of its own."""
+        begun = np.array([any(self._block(run)) for run in range(len(before))], bool)
+        for run in np.flatnonzero(begun | ((n + m > 0) & ~whole).any(axis=0)).tolist():
+            self._follow(run)
+        both = self.ended[0] > 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            n, e, m, f = self.ended
+            excess = np.where(both, e - n * f / m, 0.0)
+        first = np.array([[test.gaps.now.excess for test in before]])
+        self.excess: Floats = np.add.accumulate(np.concatenate([first, excess]), axis=0)
+        """Of the rollout, before the span and after each tick."""
+        self.n: Ints = np.cumsum(np.concatenate([[[test.gaps.now.n for test in before]], self.ended[0]]), axis=0)
+
+    def after(self, tick: int, run: int, together: Wealth, instants: Sequence[float]) -> RelativeTest:
+        """Return the test of a run after a tick; ``instants`` are the ends of all ticks of the span."""
+        test, blocks = self.before[run], self.open.get(run)
+        strata = test.strata
+        if blocks is not None and (ALL in strata or any(any(block) for block in blocks[: tick + 1])):
+            strata = {**strata, ALL: strata.get(ALL, UNSEEN)._replace(block=blocks[tick])}
+        return test._replace(together=together, strata=strata, gaps=self._gaps(tick, run, instants))
+
+    def _block(self, run: int) -> Counts:
+        return self.before[run].strata.get(ALL, UNSEEN).block
+
+    def _follow(self, run: int) -> None:
+        """Follow the blocks of a run that last for more than a tick."""
+        block, after = self._block(run), []
+        ended = []
+        for row in self.counts[:, :, run].T.tolist():
+            block = block.plus(Counts(*row))
+            is_over = block.n > 0 and block.m > 0
+            ended.append(block if is_over else NOTHING)
+            block = NOTHING if is_over else block
+            after.append(block)
+        self.open[run] = after
+        self.ended[:, :, run] = np.array(ended).T
+
+    def _gaps(self, tick: int, run: int, instants: Sequence[float]) -> Gaps:
+        """Return the gaps of a run after a tick, with marks as :meth:`Gaps.at` makes them."""
+        gaps, ended = self.before[run].gaps, np.flatnonzero(self.ended[0, : tick + 1, run]).tolist()
+        if not ended:
+            return gaps
+        ends = [instants[place] for place in ended]
+        marks = list(gaps.marks)
+        number = bisect_left(ends, marks[-1][0] + APART)
+        while number < len(ends):
+            place = ended[number]
+            marks.append((ends[number], Gap(float(self.excess[place, run]), int(self.n[place, run]))))
+            number = bisect_left(ends, ends[number] + APART, number)
+        while len(marks) > 1 and marks[1][0] <= ends[-1] - TEN_MINUTES:
+            del marks[0]
+        now = Gap(float(self.excess[tick + 1, run]), int(self.n[tick + 1, run]))
+        return Gaps(now, gaps.step, tuple(marks))

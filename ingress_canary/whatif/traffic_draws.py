@@ -1,0 +1,43 @@
+"""Draws of one rollout's traffic: what a simulated rollout asks for, tick by tick, and its form without numpy.
+
+``simulated_rollout.py`` consumes it; ``arrays/array_draws.py`` is the form with numpy, which draws many ticks at once.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from random import Random
+from typing import Protocol
+
+from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts
+
+
+class TrafficDraws(Protocol):
+    """The traffic of one rollout; each count is drawn once, in order."""
+
+    def before(self, edges: list[float]) -> Iterator[DrawnCounts]:
+        """Yield the counts of the ticks of the warm-up, which lie between these instants."""
+        ...
+
+    def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:
+        """Return the counts of the next tick, which belongs to a step with this exposure."""
+        ...
+
+
+class SequentialDraws:
+    """Draws from Python's own random numbers, a count at a time."""
+
+    def __init__(self, traffic: Traffic, rng: Random, quickest: float) -> None:
+        self.traffic, self.rng = traffic, rng
+        self.incident_at = rng.uniform(0, quickest) if traffic.incident.seconds else 0.0
+
+    def before(self, edges: list[float]) -> Iterator[DrawnCounts]:
+        """Yield the counts of the ticks of the warm-up, which lie between these instants."""
+        for since, until in pairwise(edges):
+            expected = self.traffic.expected_before(since, until)
+            yield draw_counts(self.rng, expected, until - since, self.traffic.burst)
+
+    def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:  # noqa: ARG002
+        """Return the counts of the next tick; of which step it is makes no difference."""
+        expected = self.traffic.expected(exposure, since, until, self.incident_at)
+        return draw_counts(self.rng, expected, until - since, self.traffic.burst)
