@@ -7,7 +7,8 @@ from datetime import timedelta
 import typer
 
 from ingress_canary.api.units import parse_duration
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios
+from ingress_canary.whatif.expected_traffic import Ratios
+from ingress_canary.whatif.simulated_traffic import Incident
 
 
 def ratio(text: str) -> float:
