@@ -21,7 +21,7 @@ from ingress_canary.whatif.expected_traffic import (
     pooled,
 )
 from ingress_canary.whatif.random_counts import bad_of, poisson
-from ingress_canary.whatif.traffic_profiles.profile import Regression, TrafficProfile
+from ingress_canary.whatif.traffic_profiles.profile import RegressionProfile, TrafficProfile
 
 
 class Incident(NamedTuple):
@@ -119,8 +119,8 @@ class Traffic:
         return BadKind.SLOW if size[BadKind.SLOW] > size[BadKind.ERRORS] else BadKind.ERRORS
 
     @property
-    def _regressions(self) -> list[Regression]:
-        return [profile for profile in self.profiles if isinstance(profile, Regression)]
+    def _regressions(self) -> list[RegressionProfile]:
+        return [profile for profile in self.profiles if isinstance(profile, RegressionProfile)]
 
     def _plain(self, exposure: Exposure, since: float, until: float, incident_at: float) -> ExpectedTraffic:
         """Return what is expected without profiles."""

@@ -87,7 +87,7 @@ class TrafficProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Regression(TrafficProfile):
+class RegressionProfile(TrafficProfile):
     """Situation in which the canary is worse than stable for good, from the onset on."""
 
     share: Share = 0.05

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.whatif.expected_traffic import BadKind, Moment, Strata
-from ingress_canary.whatif.traffic_profiles.profile import FromOne, Regression, Share, Span, TrafficProfile
+from ingress_canary.whatif.traffic_profiles.profile import FromOne, RegressionProfile, Share, Span, TrafficProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ColdStart(TrafficProfile):
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenPod(Regression):
+class BrokenPod(RegressionProfile):
     """One of the canary's pods fails.
 
     Of `pods` pods of the canary one answers `share` of its requests with errors (slowly, with `of=slow`) from the onset
@@ -59,7 +59,7 @@ class BrokenPod(Regression):
 
 
 @dataclass(frozen=True, slots=True)
-class SlowGrowth(Regression):
+class SlowGrowth(RegressionProfile):
     """The canary becomes worse little by little.
 
     It leaks memory, or connections: from the onset on the share of its requests that fail (are slow, with `of=slow`)
@@ -76,7 +76,7 @@ class SlowGrowth(Regression):
 
 
 @dataclass(frozen=True, slots=True)
-class RegressionAtWeight(Regression):
+class RegressionAtWeight(RegressionProfile):
     """The canary is worse only from some weight on.
 
     It holds a lock that nobody notices until many want it: while its weight is `weight` or more, `share` of its
