@@ -129,6 +129,10 @@ bench-simulate: $(TEST) ## what 2,000 simulated rollouts cost in CPU, beside ano
 bench-cli: $(TEST) ## what commands cost in CPU, beside another checkout (ARGS="--baseline TREE")
 	@$(BIN)/python scripts/bench_cli.py $(ARGS)
 
+.PHONY: profiles
+profiles: $(TEST) ## the figures of docs/reference/traffic-profiles.md, measured anew (ARGS="--only cold-start" for one of them)
+	@nice $(BIN)/python scripts/measure_profiles.py $(ARGS)
+
 .PHONY: judge
 judge: $(TEST) ## how well a canary is judged: writes docs/reference/judgement.md (ARGS="--runs 2000" for a night)
 	@$(BIN)/python -m tests.judgement $(ARGS) > .judgement.md && mv .judgement.md docs/reference/judgement.md

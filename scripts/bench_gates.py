@@ -11,8 +11,9 @@ from random import Random
 from time import process_time
 
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.simulated_rollout import SimulatedRollout, SimulationSetup, walk_by
-from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+from ingress_canary.whatif.simulated_traffic import Traffic
 from ingress_canary.whatif.traffic_draws import SequentialDraws
 
 MAX_CPU_SECONDS = 0.5
@@ -36,8 +37,7 @@ def tick_cost() -> float:
     """Return the CPU seconds of the cheapest of some ticks of all rollouts: the others were disturbed."""
     many = stage(8, [AVAILABILITY, LATENCY])
     plays = [
-        SimulatedRollout(many, SequentialDraws(many.traffic, Random(number), many.quickest))
-        for number in range(ROLLOUTS)
+        SimulatedRollout(many, SequentialDraws(many.traffic, Random(number), many.times)) for number in range(ROLLOUTS)
     ]
     for play in plays:
         for _ in range(TICKS_BEFORE):

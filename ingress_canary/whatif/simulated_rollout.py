@@ -38,6 +38,7 @@ from ingress_canary.domain.reconcile.memo import Memo
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
+from ingress_canary.whatif.expected_traffic import BadKind, RolloutTimes
 from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
 from ingress_canary.whatif.traffic_draws import SequentialDraws, TrafficDraws
 
@@ -122,6 +123,11 @@ class SimulationSetup:
         return [tick * self.interval for tick in range(-ticks, 1)] if ticks else []
 
     @cached_property
+    def times(self) -> RolloutTimes:
+        """How long a rollout lasts, for what begins at a random time of it."""
+        return RolloutTimes(self.warm_up, self.quickest)
+
+    @cached_property
     def longest(self) -> float:
         """Seconds after which each step has been decided or timed out."""
         return self.quickest + len(self.compiled.walk) * (self.compiled.spec.max_hold.total_seconds() + self.interval)
@@ -137,7 +143,7 @@ def walk(stage: SimulationSetup, draws: TrafficDraws) -> Outcome:
 
 def walk_by(stage: SimulationSetup, rng: Random) -> Outcome:
     """Return the outcome of one rollout with the traffic that Python's own random numbers draw."""
-    return walk(stage, SequentialDraws(stage.traffic, rng, stage.quickest))
+    return walk(stage, SequentialDraws(stage.traffic, rng, stage.times))
 
 
 class SimulatedRollout:
@@ -148,7 +154,7 @@ class SimulatedRollout:
         self.rollout = stage.rollout
         self.slow = stage.compiled.measures.slow
         self.alone = stage.compiled.measures.alone
-        self.worse = self._worse()
+        self.worse = stage.traffic.regression is BadKind.SLOW
         self.now, self.judged = 0.0, 0.0
         self.exposed = self.failed = 0
         self.status = RolloutStatus()
@@ -162,18 +168,19 @@ class SimulatedRollout:
 
     def tick(self) -> None:
         """Draw a tick's traffic, judge it and decide."""
-        interval, onset, since, at = self.stage.interval, self.stage.traffic.onset, self.now, self.standing.tick
+        interval, traffic, since, at = self.stage.interval, self.stage.traffic, self.now, self.standing.tick
         assert at is not None
         assert at.step is not None
         self.now += interval
         look = self.draws.tick(at.step.index, at.exposure, since, self.now)
-        if self.now > onset:
+        regressed = self.now > traffic.onset and traffic.shown_at(at.exposure)
+        if regressed:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
         counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
         judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
-        if not judged.settling:
-            self.judged += min(interval, max(0.0, self.now - onset))
+        if regressed and not judged.settling:
+            self.judged += min(interval, self.now - traffic.onset)
         self._decide(judged)
 
     @property
@@ -197,11 +204,6 @@ class SimulatedRollout:
     @property
     def _at(self) -> datetime:
         return BEGIN + timedelta(seconds=self.now)
-
-    def _worse(self) -> bool:
-        """Return whether the canary's regression is latency rather than errors."""
-        errors, slow = self.stage.traffic.errors, self.stage.traffic.slow
-        return slow.canary - slow.stable > errors.canary - errors.stable
 
     def _warmed(self) -> Evaluation:
         """Return an evaluation that has seen stable alone for the time of the warm-up."""

@@ -4,20 +4,24 @@ Requests arrive as a Poisson process, each is drawn for a side by the weight and
 moment. Errors and slowness are independent of each other, and so are the two sides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.expected_traffic import (
+    BadKind,
+    ExpectedTraffic,
+    Moment,
+    Ratios,
+    RolloutTimes,
+    Strata,
+    changed,
+    pooled,
+)
 from ingress_canary.whatif.random_counts import bad_of, poisson
-
-
-class Ratios(NamedTuple):
-    """Share of bad requests, by side; the canary's once its regression has begun."""
-
-    stable: float
-    canary: float
+from ingress_canary.whatif.traffic_profiles.profile import RegressionProfile, TrafficProfile
 
 
 class Incident(NamedTuple):
@@ -26,16 +30,6 @@ class Incident(NamedTuple):
     seconds: float
     ratio: float
     """Share of requests that fail while it lasts."""
-
-
-class ExpectedTraffic(NamedTuple):
-    """What is expected of a span of time; counts are drawn from it, request by request and independent of others."""
-
-    canary_rps: float
-    """Requests a second."""
-    stable_rps: float
-    errors: Ratios
-    slow: Ratios
 
 
 class DrawnCounts(NamedTuple):
@@ -66,6 +60,8 @@ class Traffic:
     incident: Incident = NO_INCIDENT
     forced_rps: float = 1.0
     """Requests a second that a header or a cookie sends to the canary at steps of weight 0."""
+    profiles: tuple[TrafficProfile, ...] = ()
+    """Named situations, in the order in which they change what is expected."""
 
     @property
     def phi(self) -> float:
@@ -78,17 +74,66 @@ class Traffic:
             return self.rps * exposure.weight / 100, self.rps * (1 - exposure.weight / 100)
         return self.forced_rps if exposure.forced else 0.0, self.rps
 
-    def expected(self, exposure: Exposure, since: float, until: float, incident_at: float) -> ExpectedTraffic:
-        """Return what is expected between two instants of the rollout; ratios that change in between are averages."""
+    def more(self, exposure: Exposure, before: Exposure) -> bool:
+        """Return whether the canary gets more requests than before: a higher weight, or any at all."""
+        return (exposure.weight, self.rates(exposure)[0] > 0) > (before.weight, self.rates(before)[0] > 0)
+
+    def drawn(self, rng: Random, times: RolloutTimes) -> Self:
+        """Return the traffic of one rollout, with what is random about its profiles drawn."""
+        return replace(self, profiles=tuple(profile.drawn(rng, times) for profile in self.profiles))
+
+    def expected(
+        self, exposure: Exposure, since: float, until: float, incident_at: float, raised_at: float | None = None
+    ) -> ExpectedTraffic:
+        """Return what is expected between two instants of the rollout; what changes in between is an average.
+
+        ``raised_at`` is when the canary last began to get more requests; profiles alone ask for it.
+        """
+        if not self.profiles:
+            return self._plain(exposure, since, until, incident_at)
+        return pooled(self.strata(exposure, since, until, incident_at, raised_at))
+
+    def strata(
+        self, exposure: Exposure, since: float, until: float, incident_at: float, raised_at: float | None
+    ) -> Strata:
+        """Return what is expected between two instants, in parts by what the requests are for."""
+        moment = Moment(since, exposure, raised_at, self.onset)
+        return changed(
+            lambda begin, end: self._plain(exposure, begin, end, incident_at), self.profiles, since, until, moment
+        )
+
+    def expected_before(self, since: float, until: float) -> ExpectedTraffic:
+        """Return what is expected between two instants before the first step: stable alone, and no incident of it."""
+        plain = ExpectedTraffic(0.0, self.rps, self.errors, self.slow)
+        if not self.profiles:
+            return plain
+        return pooled(changed(lambda *_: plain, self.profiles, since, until, Moment(since, Exposure())))
+
+    def shown_at(self, exposure: Exposure) -> bool:
+        """Return whether the canary's regression, once it has begun, shows with an exposure."""
+        regressions = self._regressions
+        by_itself = not regressions or _worse(self.errors) > 0 or _worse(self.slow) > 0
+        return by_itself or any(profile.shown_at(exposure) for profile in regressions)
+
+    @property
+    def regression(self) -> BadKind:
+        """What the canary is worse at in the end: where it is both, the larger share of requests."""
+        size = {BadKind.ERRORS: _worse(self.errors), BadKind.SLOW: _worse(self.slow)}
+        for profile in self._regressions:
+            size[profile.kind] += profile.most
+        return BadKind.SLOW if size[BadKind.SLOW] > size[BadKind.ERRORS] else BadKind.ERRORS
+
+    @property
+    def _regressions(self) -> list[RegressionProfile]:
+        return [profile for profile in self.profiles if isinstance(profile, RegressionProfile)]
+
+    def _plain(self, exposure: Exposure, since: float, until: float, incident_at: float) -> ExpectedTraffic:
+        """Return what is expected without profiles."""
         worse = max(0.0, until - max(since, self.onset)) / (until - since)
         ill = self.incident
         hit = max(0.0, min(until, incident_at + ill.seconds) - max(since, incident_at)) / (until - since)
         errors = _while_ill(_at_onset(self.errors, worse), ill.ratio, hit)
         return ExpectedTraffic(*self.rates(exposure), errors, _at_onset(self.slow, worse))
-
-    def expected_before(self, _since: float, _until: float) -> ExpectedTraffic:
-        """Return what is expected between two instants before the first step: stable alone, and no incident."""
-        return ExpectedTraffic(0.0, self.rps, self.errors, self.slow)
 
 
 def draw_counts(rng: Random, expected: ExpectedTraffic, seconds: float, burst: float) -> DrawnCounts:
@@ -99,6 +144,11 @@ def draw_counts(rng: Random, expected: ExpectedTraffic, seconds: float, burst: f
         for ratios in (expected.errors, expected.slow)
     )
     return DrawnCounts(errors, slow)
+
+
+def _worse(ratios: Ratios) -> float:
+    """Return by what share of its requests the canary is worse than stable."""
+    return ratios.canary - ratios.stable
 
 
 def _at_onset(ratios: Ratios, worse: float) -> Ratios:

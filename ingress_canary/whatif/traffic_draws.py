@@ -9,6 +9,7 @@ from random import Random
 from typing import Protocol
 
 from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.expected_traffic import RolloutTimes
 from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts
 
 
@@ -27,9 +28,12 @@ class TrafficDraws(Protocol):
 class SequentialDraws:
     """Draws from Python's own random numbers, a count at a time."""
 
-    def __init__(self, traffic: Traffic, rng: Random, quickest: float) -> None:
-        self.traffic, self.rng = traffic, rng
-        self.incident_at = rng.uniform(0, quickest) if traffic.incident.seconds else 0.0
+    def __init__(self, traffic: Traffic, rng: Random, times: RolloutTimes) -> None:
+        self.rng = rng
+        self.incident_at = rng.uniform(0, times.quickest) if traffic.incident.seconds else 0.0
+        self.traffic = traffic.drawn(rng, times)
+        self.exposure = Exposure()
+        self.raised_at: float | None = None
 
     def before(self, edges: list[float]) -> Iterator[DrawnCounts]:
         """Yield the counts of the ticks of the warm-up, which lie between these instants."""
@@ -39,5 +43,8 @@ class SequentialDraws:
 
     def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:  # noqa: ARG002
         """Return the counts of the next tick; of which step it is makes no difference."""
-        expected = self.traffic.expected(exposure, since, until, self.incident_at)
+        if self.traffic.more(exposure, self.exposure):
+            self.raised_at = since
+        self.exposure = exposure
+        expected = self.traffic.expected(exposure, since, until, self.incident_at, self.raised_at)
         return draw_counts(self.rng, expected, until - since, self.traffic.burst)

@@ -6,8 +6,9 @@ from scipy.stats import beta, binom
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.whatif.arrays.batch import play
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.simulated_rollout import Outcome, SimulationSetup
-from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+from ingress_canary.whatif.simulated_traffic import Traffic
 from ingress_canary.whatif.simulation_runs import Summary
 
 AVAILABILITY = {"name": "availability", "objective": 99.9, "maxBurn": 10, "sli": {"requests": {}}}

@@ -16,9 +16,13 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.whatif.arrays.array_draws import ArrayDraws, TrafficExpectations
 from ingress_canary.whatif.arrays.array_rollout import ArrayRollout, ArraySetup
 from ingress_canary.whatif.arrays.batch import StepSpan, play, play_in_arrays
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulatedRollout, SimulationSetup, walk
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
+from ingress_canary.whatif.simulated_traffic import Incident, Traffic
 from ingress_canary.whatif.traffic_draws import SequentialDraws
+from ingress_canary.whatif.traffic_profiles.incidents import RetryStorm
+from ingress_canary.whatif.traffic_profiles.registry import PROFILES
+from ingress_canary.whatif.traffic_profiles.version import ColdStart, RegressionAtWeight
 from tests.whatif.schedules import AVAILABILITY, LATENCY, same, schedule, six
 
 SAMPLES = Path(__file__).resolve().parents[2] / "config/samples"
@@ -86,6 +90,20 @@ CASES: dict[str, tuple[ScheduleSpec, Traffic, dict[str, float]]] = {
     "ticks of a minute": (schedule(RAMP, BOTH), Traffic(20, Ratios(0.001, 0.03)), {"interval": 60.0}),
     "very much traffic": (six(20), same(1_000_000, 0.001), {}),
     "a difference too small to matter": (six(50), Traffic(2_000, Ratios(0.0010, 0.0017)), {}),
+    "two profiles and a regression": (
+        schedule(RAMP, BOTH),
+        Traffic(50, Ratios(0.001, 0.03), onset=407, profiles=(ColdStart(share=0.4), RetryStorm(size=20))), {},
+    ),
+    "a regression that shows late": (
+        schedule(RAMP), Traffic(50, Ratios(0.001, 0.001), profiles=(RegressionAtWeight(weight=0.8),)), {},
+    ),
+    **{
+        name: (
+            schedule([STAFF, *RAMP], BOTH, maxHold="30m", routing={"header": {"name": "X-Canary"}}),
+            Traffic(50, Ratios(0.001, 0.001), Ratios(0.002, 0.002), profiles=(profile(),)), {},
+        )
+        for name, profile in PROFILES.items()
+    },
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ spec:
 """
 NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 PLAN = ("--rps", "100", "--error-ratio", "0.1%")
+HEALTHY = ("--rps", "100", "--baseline", "0.1%", "--canary", "0.1%", "--runs", "5")
 SIMULATE = ("--rps", "100", "--baseline", "0.1%", "--canary", "20%", "--runs", "5")
 
 
@@ -140,6 +141,34 @@ def test_without_numpy_a_simulation_decides_each_tick_and_says_what_would_make_i
     assert (few.returncode, few.stderr) == (0, "")
 
 
+def test_profiles_of_traffic_are_reported_with_their_sizes() -> None:
+    args = ("--traffic", "broken-pod:pods=4", "--traffic", "retry-storm", "--seed", "7")
+    done = run("simulate", "-", *HEALTHY, *args, "-o", "json", stdin=SCHEDULE)
+    assert (done.returncode, done.stderr) == (0, "")
+    got = json.loads(done.stdout)
+    assert got["rolledBack"] == 5
+    assert [one["profile"] for one in got["traffic"]] == ["broken-pod", "retry-storm"]
+    assert got["traffic"][0]["sizes"] == {"share": "100%", "of": "errors", "pods": "4"}
+    text = run("simulate", "-", *HEALTHY, *args, stdin=SCHEDULE).stdout
+    assert "traffic: broken-pod:share=100%,of=errors,pods=4\n" in text
+    assert json.loads(run("simulate", "-", *HEALTHY, "-o", "json", stdin=SCHEDULE).stdout)["traffic"] == []
+
+
+def test_the_profiles_of_traffic_are_listed_without_a_schedule() -> None:
+    done = run("simulate", "--traffic", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cold-start              A canary that gets more requests answers slowly at first.\n" in done.stdout
+
+
+def test_a_profile_that_changes_nothing_is_refused_with_the_remedy() -> None:
+    done = run("simulate", "-", *HEALTHY, "--traffic", "cold-start", stdin=SCHEDULE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "CanarySchedule six: --traffic cold-start changes nothing: it makes requests slow, which no SLO judges; "
+        "give the schedule a latency SLO\n"
+    )
+
+
 def test_an_inline_schedule_is_taken_from_its_rollout() -> None:
     inline = ROLLOUT.replace("      paused: null\n", "")
     done = run("plan", "-", *PLAN, stdin=inline)
@@ -235,6 +264,8 @@ def test_a_distribution_is_left_out_with_a_note(command: tuple[str, ...]) -> Non
         ("simulate", "-", *SIMULATE, "--latency-slow-ratio", "1%"),
         ("simulate", "-", *SIMULATE, "--runs", "0"),
         ("simulate", "-", *SIMULATE, "--burst", "0"),
+        ("simulate", "-", *SIMULATE, "--traffic", "storm"),
+        ("simulate", "-", *SIMULATE, "--traffic", "cold-start:share=2"),
     ],
 )
 def test_wrong_usage_exits_64(args: tuple[str, ...]) -> None:

@@ -14,10 +14,11 @@ from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.slo.wealth import Guard
 from ingress_canary.whatif.advice import advice
 from ingress_canary.whatif.detection import REGRESSIONS, Rates, regression
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.plan import plan
 from ingress_canary.whatif.proof import Proof, price, proof
 from ingress_canary.whatif.simulated_rollout import SimulatedEnding
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic
+from ingress_canary.whatif.simulated_traffic import Incident, Traffic
 from ingress_canary.whatif.simulation_runs import Spread
 from tests.whatif.schedules import AVAILABILITY, LATENCY, outcomes, same, schedule, six, summary
 

@@ -6,8 +6,9 @@ import pytest
 
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.simulated_rollout import Outcome, SimulatedEnding, SimulationSetup
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios, Traffic, draw_counts
+from ingress_canary.whatif.simulated_traffic import Incident, Traffic, draw_counts
 from ingress_canary.whatif.simulation_runs import WORTH_A_PROCESS, Experiment, Spread, Summary, simulate
 from tests.whatif.schedules import AVAILABILITY, LATENCY, at_most, below, outcomes, same, schedule, six, summary
 

@@ -18,10 +18,11 @@ from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_sche
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.whatif.advice import advice, pace
 from ingress_canary.whatif.detection import Regression
+from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.plan import SchedulePlan, SloPlan, StepPlan
 from ingress_canary.whatif.plan import plan as planned
 from ingress_canary.whatif.proof import Proof
-from ingress_canary.whatif.simulated_traffic import Ratios, Traffic
+from ingress_canary.whatif.simulated_traffic import Traffic
 
 
 def plan(

@@ -15,11 +15,14 @@ from ingress_canary.cli.inputs.amounts import incident as incident_of
 from ingress_canary.cli.inputs.amounts import interval as interval_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule, refused
+from ingress_canary.cli.inputs.traffic_option import idle, option, sizes, traffic_profile
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.whatif.advice import pace
-from ingress_canary.whatif.simulated_traffic import NEVER, NO_INCIDENT, Incident, Ratios, Traffic
+from ingress_canary.whatif.expected_traffic import Ratios
+from ingress_canary.whatif.simulated_traffic import NEVER, NO_INCIDENT, Incident, Traffic
 from ingress_canary.whatif.simulation_runs import HAS_NUMPY, Experiment, Spread, Summary
 from ingress_canary.whatif.simulation_runs import simulate as simulated
+from ingress_canary.whatif.traffic_profiles.profile import TrafficProfile
 
 PROMETHEUS = 1800.0
 """Seconds of stable's history that a rollout begins with where Prometheus has it."""
@@ -57,6 +60,16 @@ def simulate(
         Incident | None,
         typer.Option(parser=incident_of, metavar="SPAN:SHARE", help="Both sides fail, at a random time: 3m:5%."),
     ] = None,
+    traffic: Annotated[
+        list[TrafficProfile] | None,
+        typer.Option(
+            parser=traffic_profile,
+            is_eager=True,
+            metavar="NAME[:SIZE=VALUE,...]",
+            help="A situation that the rollouts meet, such as cold-start:share=20%; several add up. "
+            "--traffic list shows all of them.",
+        ),
+    ] = None,
     warm_up: Annotated[
         float | None,
         typer.Option(parser=seconds, metavar="SPAN", help="Stable's history before (30m, as with Prometheus)."),
@@ -77,11 +90,15 @@ def simulate(
     name, spec = read_schedule(file)
     if not SliSet.of(spec.slos, spec.analysis).counted:
         raise refused(f"{name}: no SLO of it counts events, and for others no traffic can be drawn; use plan")
-    traffic = Traffic(
+    profiles, watched = tuple(traffic or ()), PROMETHEUS if warm_up is None else warm_up
+    for profile in profiles:
+        if why := idle(profile, spec, watched):
+            raise refused(f"{name}: --traffic {profile.name} changes nothing: {why}")
+    expected = Traffic(
         rps=rps, errors=Ratios(baseline, canary), slow=latency_slow_ratio or NEVER, onset=onset or 0.0, burst=burst,
-        incident=incident or NO_INCIDENT, forced_rps=forced_rps,
+        incident=incident or NO_INCIDENT, forced_rps=forced_rps, profiles=profiles,
     )  # fmt: skip
-    experiment = Experiment(spec, traffic, seed, interval or 10.0, PROMETHEUS if warm_up is None else warm_up)
+    experiment = Experiment(spec, expected, seed, interval or 10.0, watched)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),
@@ -90,14 +107,18 @@ def simulate(
         task = bar.add_task("rollouts", total=runs)
         summary = simulated(experiment, runs, lambda ended: bar.advance(task, ended))
     if output is Output.JSON:
-        print(json.dumps(summary.as_json(), indent=2))
+        used = [{"profile": profile.name, "sizes": sizes(profile)} for profile in profiles]
+        print(json.dumps({"traffic": used, **summary.as_json()}, indent=2))
     else:
         print(f"{name}: {count_of(runs, 'rollout')} at {pace(rps)} requests/s, seed {seed}")
+        for profile in profiles:
+            print(f"traffic: {option(profile)}")
         for line in _text(summary):
             print(line)
     if runs >= MANY and not HAS_NUMPY:
         print(f"note: {SLOW}", file=sys.stderr)
-    for note in assumptions(spec, latency_slow_ratio is not None, forced_rps):
+    slow_ratio_said = latency_slow_ratio is not None or any(profile.slows for profile in profiles)
+    for note in assumptions(spec, slow_ratio_said, forced_rps):
         print(f"note: {note}", file=sys.stderr)
 
 

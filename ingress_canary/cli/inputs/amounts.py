@@ -9,7 +9,8 @@ import typer
 from ingress_canary.api.units import parse_duration, parse_points
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.whatif.backtest.canary_regression import CanaryRegression
-from ingress_canary.whatif.simulated_traffic import Incident, Ratios
+from ingress_canary.whatif.expected_traffic import Ratios
+from ingress_canary.whatif.simulated_traffic import Incident
 
 MOST_DAYS = 366
 """Days that may be asked for."""

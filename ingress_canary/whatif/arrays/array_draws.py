@@ -8,6 +8,7 @@ in arrays have the same traffic, whatever else is drawn, in whichever process.
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from random import Random
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.schedule.steps import Exposure
+from ingress_canary.whatif.expected_traffic import ExpectedTraffic
 from ingress_canary.whatif.random_counts import NEVER
 from ingress_canary.whatif.simulated_rollout import SimulationSetup
-from ingress_canary.whatif.simulated_traffic import DrawnCounts, ExpectedTraffic
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -57,16 +59,22 @@ class TrafficExpectations:
 
     def __init__(self, setup: SimulationSetup) -> None:
         self.setup = setup
+        self.before = lru_cache(maxsize=1)(self._before)
         self.of_chunk = lru_cache(maxsize=1024)(self._of_chunk)
-        edges = setup.warm_edges or [0.0]
-        self.before = Chunk.of(edges, [setup.traffic.expected_before(*span) for span in pairwise(edges)])
 
-    def _of_chunk(self, step: int, since: float, incident_at: float) -> Chunk:
+    def _before(self, traffic: Traffic) -> Chunk:
+        """Return what is expected of each tick of the warm-up."""
+        edges = self.setup.warm_edges or [0.0]
+        return Chunk.of(edges, [traffic.expected_before(*span) for span in pairwise(edges)])
+
+    def _of_chunk(
+        self, traffic: Traffic, step: int, since: float, incident_at: float, raised_at: float | None
+    ) -> Chunk:
         """Return what is expected of each tick of a chunk that begins at an instant."""
         setup, exposure = self.setup, self.setup.compiled.walk.at(step).exposure
         # added up as the tick-by-tick path adds them up
         edges = list(accumulate([since, *[setup.interval] * CHUNK]))
-        return Chunk.of(edges, [setup.traffic.expected(exposure, *span, incident_at) for span in pairwise(edges)])
+        return Chunk.of(edges, [traffic.expected(exposure, *span, incident_at, raised_at) for span in pairwise(edges)])
 
 
 class ArrayDraws:
@@ -77,11 +85,14 @@ class ArrayDraws:
         self.name = f"{seed}:{run}"
         ill = self.setup.traffic.incident.seconds
         self.incident_at = self._generator("incident").uniform(0, self.setup.quickest) if ill else 0.0
+        self.traffic = self.setup.traffic.drawn(Random(f"{self.name}:profiles"), self.setup.times)
+        self.step = 0
+        self.raised_at: float | None = None
         self.begin(0, 0.0)
 
     def warm_up(self) -> Ints:
         """Return the counts of the ticks of the warm-up."""
-        return _drawn(self._generator("warm-up"), self.expectations.before, self.setup.traffic.burst)
+        return _drawn(self._generator("warm-up"), self.expectations.before(self.traffic), self.traffic.burst)
 
     def before(self, edges: list[float]) -> Iterator[DrawnCounts]:  # noqa: ARG002
         """Yield the counts of the ticks of the warm-up."""
@@ -89,6 +100,8 @@ class ArrayDraws:
 
     def begin(self, step: int, since: float) -> None:
         """Go to the beginning of a step, at an instant."""
+        if self.traffic.more(self._exposure(step), self._exposure(self.step)):
+            self.raised_at = since
         self.step, self.place, self.until = step, 0, since
         self.generator: np.random.Generator | None = None
         self.drawn: Ints = np.zeros((ROWS, 0), np.int64)
@@ -116,10 +129,16 @@ class ArrayDraws:
         """Draw the next chunk."""
         if self.generator is None:
             self.generator = self._generator(str(self.step))
-        chunk = self.expectations.of_chunk(self.step, self.until, self.incident_at)
-        counts = _drawn(self.generator, chunk, self.setup.traffic.burst)
+        # without profiles a chunk is expected alike whenever the weight rose
+        raised_at = self.raised_at if self.traffic.profiles else None
+        chunk = self.expectations.of_chunk(self.traffic, self.step, self.until, self.incident_at, raised_at)
+        counts = _drawn(self.generator, chunk, self.traffic.burst)
         self.drawn = np.concatenate([self.drawn, counts], axis=1) if self.drawn.size else counts
         self.until = chunk.until
+
+    def _exposure(self, step: int) -> Exposure:
+        """Return the exposure of a step; none before the first."""
+        return self.setup.compiled.walk.at(step).exposure if step else Exposure()
 
     def _generator(self, purpose: str) -> np.random.Generator:
         name = f"{self.name}:{purpose}"

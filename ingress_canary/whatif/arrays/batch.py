@@ -166,6 +166,7 @@ class StepSpan:
         """Return each run's sums after its tick of ``ticks``."""
         traffic, interval, runs = self.shared.setup.traffic, self.shared.setup.interval, np.arange(len(ticks))
         since = np.maximum(0.0, self.shared.times.since_begin(self.span.places) - traffic.onset)
+        since *= traffic.shown_at(self.step.exposure)
         gained = np.where(self.routed, np.minimum(interval, since), 0.0)
         judged = _summed([rollout.judged for rollout in self.rollouts], gained)
         kinds = [N, SLOW_E if self.rollouts[0].worse else ERRORS_E]

@@ -128,7 +128,7 @@ class RecordedRollout(SimulatedRollout):
         self._why: dict[str, Message | None] = {}
         slow = [name in setup.simulation.compiled.measures.slow for name in setup.traffic.slos]
         self._shown = slow.index(canary.is_slowness) if canary.is_slowness in slow else 0
-        super().__init__(setup.simulation, SequentialDraws(setup.simulation.traffic, rng, setup.simulation.quickest))
+        super().__init__(setup.simulation, SequentialDraws(setup.simulation.traffic, rng, setup.simulation.times))
 
     def run(self) -> RecordedOutcome:
         """Return the outcome, after the rollout's end or the recording's."""
