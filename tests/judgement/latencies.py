@@ -80,7 +80,7 @@ class LatencyCanary:
         for _ in np.arange(0, seconds, TICK):
             self.now += TICK
             instant = BEGIN + timedelta(seconds=self.now)
-            self.analysis = self.analysis.warm(instant, {}, {SHAPE: self._drawn(0)})
+            self.analysis = self.analysis.warm(instant, {}, tails={SHAPE: self._drawn(0)})
         return self
 
     def step(self, weight: float, seconds: float) -> Judged:

@@ -40,7 +40,7 @@ def at_step(index: int = 1, plan: Plan = PLAN, warm_up: int = 12) -> Analysis:
     analysis = Analysis.of(plan)
     for number in range(warm_up):
         analysis = analysis.warm(
-            BEGIN + (number - warm_up) * TICK, {}, {"shape": seen(0, (0, 0, 0), 900, (450, 45, 0))}
+            BEGIN + (number - warm_up) * TICK, {}, tails={"shape": seen(0, (0, 0, 0), 900, (450, 45, 0))}
         )
     return analysis.enter_step(index)
 
@@ -193,7 +193,7 @@ def test_latency_that_varies_by_itself_weakens_the_evidence_and_says_so() -> Non
     analysis = Analysis.of(PLAN)
     for number in range(60):
         slow = (450, 400 if number % 5 == 0 else 10, 0)
-        analysis = analysis.warm(BEGIN + (number - 60) * TICK, {}, {"shape": seen(0, (0, 0, 0), 900, slow)})
+        analysis = analysis.warm(BEGIN + (number - 60) * TICK, {}, tails={"shape": seen(0, (0, 0, 0), 900, slow)})
     begun = analysis.enter_step(1)
     (check,) = begun.distributions
     assert [tail.dispersion.phi > 10 for tail in check.tails] == [False, True, False]
@@ -257,7 +257,7 @@ def lived(life: tuple[list[Tails | str], list[tuple[int, Tails | str]]], restart
             analysis = restored
         at = BEGIN + number * TICK
         if not step:
-            analysis = analysis.warm(at, {}, {"shape": tails})
+            analysis = analysis.warm(at, {}, tails={"shape": tails})
             continue
         analysis = analysis if analysis.step == step else analysis.enter_step(step)
         analysis = analysis.tick(at, AnalysisTick({}, tails={"shape": tails}, weight=10))
