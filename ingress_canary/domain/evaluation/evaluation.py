@@ -201,7 +201,7 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
         gained = _credited_seconds(evaluation.read_at, now, at.interval) if reading.error is None else 0.0
-        learnt = evaluation.analysis.warm(now, stable, evidence.strata, _said(evidence.tails))
+        learnt = evaluation.analysis.warm(now, stable, evidence.strata, tails=_said(evidence.tails))
         return evaluation._replace(**common, analysis=learnt, warmed=evaluation.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
     until = now - 2 * reading.sampled_every

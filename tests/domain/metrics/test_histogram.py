@@ -140,6 +140,15 @@ def test_a_value_that_is_no_count_is_no_data() -> None:
     assert "is no count" in why([reading(0, buckets(-5, 1, 2, 3))])
 
 
+def test_series_of_others_and_buckets_without_a_bound_are_left_out() -> None:
+    def mixed(tick: int) -> Reading:
+        mine = [*buckets(10 * tick, 0, tick, 2 * tick), *buckets(5 * tick, 0, 0, 0, bounds=("?", "??", "nan"))[1:]]
+        others = [one._replace(labels={**one.labels, "service": "shop"}) for one in buckets(9 * tick, 0, 0, 0)]
+        return reading(tick, [*mine, *others, Series("requests", "a", mine[0].labels, 10 * tick, BEGIN)])
+
+    assert tails([mixed(1), mixed(2)]) == {0.1: Counts(m=10, f=10), 0.5: Counts(m=10, f=9), 1.0: Counts(m=10, f=8)}
+
+
 def test_of_two_readers_of_one_process_the_newer_one_counts() -> None:
     one, two = (reading(tick, buckets(10 * tick, 0, tick, 2 * tick)) for tick in (1, 2))
     both = two._replace(series=(*two.series, *one.series))

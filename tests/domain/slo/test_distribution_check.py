@@ -1,6 +1,9 @@
 """A whole distribution of latency is judged against stable's: what it says, when, and over a restart."""
 
-from collections.abc import Iterable
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -159,6 +162,19 @@ def test_what_is_unknown_is_neither_good_nor_bad(ticks: list[Tails | str], words
     assert not analysis.proven
 
 
+def test_before_any_bound_is_known_there_are_no_counts() -> None:
+    (status,) = fed(Analysis.of(PLAN).enter_step(1), "timed out").statuses
+    assert (status.verdict, status.message, status.canary) == (Verdict.NO_DATA, "no data: timed out", RequestTally())
+
+
+def test_a_warm_up_without_data_teaches_nothing() -> None:
+    analysis = Analysis.of(PLAN)
+    for tails in ("timed out", {}, seen(0, (0, 0, 0), 9, (10, 0, 0))):
+        analysis = analysis.warm(BEGIN, {}, tails={"shape": tails})
+    assert analysis.distributions == (DistributionCheck(TEST),)
+    assert fed(at_step(), ALIKE, {}).distributions == fed(at_step(), ALIKE).distributions
+
+
 def test_what_was_proven_stays_proven_while_the_source_is_silent() -> None:
     assert fed(at_step(), SLOWER, "timed out").failed == ("shape",)
 
@@ -279,6 +295,7 @@ def test_after_a_restart_nothing_passes_before_a_fresh_reading() -> None:
     after = decode(encode(fed(at_step(), *[ALIKE] * 6)), PLAN)
     assert isinstance(after, Analysis)
     assert (after.verdicts, after.unopposed) == ((Verdict.INCONCLUSIVE,), False)
+    assert sentence(after) == "the weight of this step is not applied yet"
     assert fed(after, ALIKE, start=6).verdicts == (Verdict.PASS,)
 
 
@@ -300,8 +317,43 @@ def test_a_rollout_without_it_stores_nothing_of_it() -> None:
 @pytest.mark.parametrize("step", [0, 1])
 def test_damage_is_no_evidence(step: int) -> None:
     analysis = fed(at_step(), SLOWER) if step else Analysis.of(PLAN)
-    for damage in ("e30=", "!", "eJwDAAAAAAE="):
+    no_mapping = base64.b64encode(zlib.compress(b"[]")).decode()
+    for damage in (no_mapping, "e30=", "!", "eJwDAAAAAAE="):
         assert decode(f"{encode(analysis).rpartition('.')[0]}.{damage}", PLAN) is Unusable.MALFORMED
+
+
+def damaged(change: Callable[[list[Any]], None]) -> object:
+    """Return what becomes of a checkpoint whose evidence of the distribution was changed."""
+    text, _, part = encode(fed(at_step(), SLOWER)).rpartition(".")
+    stored = json.loads(zlib.decompress(base64.b64decode(part)))
+    change(stored["shape"])
+    return decode(f"{text}.{base64.b64encode(zlib.compress(json.dumps(stored).encode())).decode()}", PLAN)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda row: row[0].reverse(),
+        lambda row: row[0].pop(),
+        lambda row: row[3][0][0].__setitem__(0, 0),
+        lambda row: row[3][0][0].__setitem__(0, 4),
+        lambda row: row[3][0][1].pop(),
+        lambda row: row[3][0].__setitem__(2, [1, 2, 3, 3]),
+        lambda row: row[3][0][5][0].append(1),
+        lambda row: row[4].clear(),
+        lambda row: row[4].append([0, [[1, 1, 1, 1]]]),
+        lambda row: row.__setitem__(2, "much"),
+        lambda row: row.__delitem__(slice(3, None)),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_damage(change: Callable[[list[Any]], None]) -> None:
+    assert isinstance(damaged(lambda _: None), Analysis)
+    assert damaged(change) is Unusable.MALFORMED
+
+
+def test_members_that_a_newer_release_adds_are_left_alone() -> None:
+    assert isinstance(damaged(lambda row: row.append("newer")), Analysis)
+    assert isinstance(damaged(lambda row: row[3][0].append("newer")), Analysis)
 
 
 def test_a_healthy_canary_fails_no_more_often_than_alpha_says() -> None:

@@ -195,8 +195,6 @@ class DistributionCheck:
                 MessageKey.DISTRIBUTION_LOOKS_SLOWER, slower=self._slower, evidence=self.log_e,
                 needed=self.test.log_fail, discount=self._discount,
             )  # fmt: skip
-        if not self.fresh:
-            return Message(MessageKey.SLO_NOT_FRESH)
         if not self.ample:
             return Message(MessageKey.DISTRIBUTION_TOO_FEW, seen=self.seen.n, minimum=self._minimum)
         if not self.weight:
