@@ -17,7 +17,7 @@ FEWER = 40
 """Runs of a cell whose latencies are drawn one by one."""
 
 
-@pytest.mark.parametrize("cell", distributions(), ids=lambda cell: cell.name)
+@pytest.mark.parametrize("cell", [*distributions()], ids=lambda cell: cell.name)
 @pytest.mark.slow
 def test_a_distribution_is_judged_as_it_must_be(cell: Cell) -> None:
     made = row(cell, play(cell, SEED, range(FEWER)))
