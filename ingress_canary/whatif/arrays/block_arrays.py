@@ -55,6 +55,19 @@ class BlockArray:
             strata = {**strata, ALL: strata.get(ALL, UNSEEN)._replace(block=blocks[tick])}
         return test._replace(together=together, strata=strata, gaps=self._gaps(tick, run, instants))
 
+    def largest_gaps(self, run: int, instants: Sequence[float]) -> Floats:
+        """Return the largest gap of a run after each tick, by the daemon's own code: few runs need it."""
+        gaps, largest = self.before[run].gaps, []
+        for tick, instant in enumerate(instants):
+            if self.ended[0, tick, run]:
+                gaps = gaps.at(instant, self._gap(tick + 1, run))
+            largest.append(gaps.largest)
+        return np.array(largest)
+
+    def _gap(self, place: int, run: int) -> Gap:
+        """Return the rollout's gap of a run before a tick."""
+        return Gap(float(self.excess[place, run]), int(self.n[place, run]))
+
     def _block(self, run: int) -> Counts:
         return self.before[run].strata.get(ALL, UNSEEN).block
 
@@ -80,10 +93,8 @@ class BlockArray:
         marks = list(gaps.marks)
         number = bisect_left(ends, marks[-1][0] + APART)
         while number < len(ends):
-            place = ended[number]
-            marks.append((ends[number], Gap(float(self.excess[place, run]), int(self.n[place, run]))))
+            marks.append((ends[number], self._gap(ended[number], run)))
             number = bisect_left(ends, ends[number] + APART, number)
         while len(marks) > 1 and marks[1][0] <= ends[-1] - TEN_MINUTES:
             del marks[0]
-        now = Gap(float(self.excess[tick + 1, run]), int(self.n[tick + 1, run]))
-        return Gaps(now, gaps.step, tuple(marks))
+        return Gaps(self._gap(tick + 1, run), gaps.step, tuple(marks))

@@ -163,7 +163,8 @@ class SloSpan:
         held = np.array([track.guard.bets for track in self.before])
         self.guard_bets = guard_bets(held, n, e, phi, self.guarded)
         self.guard: Floats = log_sum_exp(self.guard_bets)
-        self.absolute: Floats = np.logaddexp(self.absolute_wealth.log_e, self.guard)
+        with np.errstate(invalid="ignore"):
+            self.absolute: Floats = np.logaddexp(self.absolute_wealth.log_e, self.guard)
         self.relative: Floats = self.relative_wealth.log_e
         opposed = self.judged & (OPPOSED_FROM <= self.span.weight < 100) & (self.ten_minutes[2] > 0)
         self.opposed: Flags = np.where(self.judged, opposed, [track.opposed for track in self.before])
@@ -179,8 +180,10 @@ class SloSpan:
             | (self.opposed & _near(relative, LOG_SUSPICION))
         )
         unsure |= ~self.absolute_wealth.usable | ~self.relative_wealth.usable
-        # whether the gap matters is the daemon's to say
-        return proven | (relative >= fail), unsure
+        worse = relative >= fail
+        for run in np.flatnonzero(worse.any(axis=0)).tolist():
+            proven[:, run] |= worse[:, run] & (self.blocks.largest_gaps(run, self._instants(run)) >= self.design.delta)
+        return proven, unsure
 
     def passes(self, min_requests: int) -> tuple[Flags, Flags]:
         """Return whether the canary is proven good where it does not fail, and whether that is unsure."""

@@ -46,7 +46,7 @@ class WealthArray:
             self.held = growth
             self.log_e: Floats = np.log(growth.sum(axis=2))
         finite = np.concatenate([np.zeros((1, runs)), self.log_e[:-1]]) < np.inf
-        self.usable: Flags = finite & (self.ticks <= BET_TICKS)
+        self.usable: Flags = finite & ~np.isnan(self.log_e) & (self.ticks <= BET_TICKS)
         """Whether floats could hold it until the tick before, and stakes were still placed."""
 
     def after(self, ticks: Ints) -> list[Wealth]:

@@ -52,10 +52,11 @@ def recent_of_ticks(ticks: object, total: Counts) -> Recent:
     if not known:
         return Recent(earlier=(Mark(-inf, *total),))
     n, m, f = (sum(counts) for counts in zip(*known, strict=True))
+    # stable's before the rollout are among these, and not in the total
+    before = Mark(0, max(0, total.n - n), total.e, max(0, total.m - m), max(0, total.f - f))
     # how many of the canary's were bad in each tick it did not keep
-    minute = _minute(ticks, [0] * len(known), Mark(0, total.n - n, total.e, total.m - m, total.f - f))
-    base = minute[0].at - MINUTE
-    return Recent(minute, (BEGINNING, Mark(base, total.n - n, total.e, total.m - m, total.f - f)))
+    minute = _minute(ticks, [0] * len(known), before)
+    return Recent(minute, (BEGINNING, before._replace(at=minute[0].at - MINUTE)))
 
 
 def _minute(ticks: object, bad: Sequence[int], base: Mark) -> tuple[Mark, ...]:
