@@ -22,7 +22,7 @@ def distributions_of(checks: Sequence[DistributionCheck]) -> dict[str, Any]:
     """Return the evidence of each check by its SLO's name, without those that know no bound yet."""
     return {
         check.test.name: [
-            check.bounds, check.ticks, check.weight, [_tail_row(tail) for tail in check.tails],
+            check.bounds, check.ticks, float(check.weight), [_tail_row(tail) for tail in check.tails],
             [[None if mark.at == -inf else mark.at, mark.totals] for mark in check.marks],
         ]
         for check in checks
