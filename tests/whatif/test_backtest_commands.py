@@ -55,8 +55,8 @@ def test_a_backtest_is_written_as_text(tmp_path: Path) -> None:
         "start 2026-01-01T01:30:00Z, at 2026-01-01T01:55:10Z (25m10s), step 2 (100 %): "
         + done.stdout.partition("step 2 (100 %): ")[2].partition("\n")[0],
         "held at a step beyond its bake from 1 start, for 1m:",
-        "start 2026-01-01T02:30:00Z, for 1m: step 2 (100 %): "
-        + done.stdout.partition("for 1m: step 2 (100 %): ")[2].partition("\n")[0],
+        "start 2026-01-01T02:30:00Z, step 2 (100 %), for 1m: "
+        + done.stdout.partition("for 1m: ")[2].partition("\n")[0],
         "REGRESSION  CAUGHT  PROMOTED  HELD  TIME TO ROLLBACK  CANARY REQUESTS  BAD ONES",
     ]
     assert "availability: canary" in done.stdout

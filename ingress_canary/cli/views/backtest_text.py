@@ -73,7 +73,7 @@ def _holds(outcomes: Sequence[RecordedOutcome]) -> Iterator[str]:
         yield f"  held at a step beyond its bake from {count_of(len(outcomes), 'start')}, for {_times(spread)}:"
     for outcome in longest[:MOST_HOLDS]:
         hold = max(outcome.holds, key=lambda hold: hold.seconds)
-        yield f"    start {utc(outcome.start)}, for {format_seconds(hold.seconds)}: {hold.message}"
+        yield f"    start {utc(outcome.start)}, {hold.step}, for {format_seconds(hold.seconds)}: {hold.message}"
     yield from _more(outcomes, MOST_HOLDS)
 
 

@@ -142,7 +142,7 @@ class RecordedRollout(SimulatedRollout):
         if reason == Reason.SLO_VIOLATED:
             ending = SimulatedEnding.ROLLED_BACK
         is_over = self.status.phase in OVER or self.now >= longest
-        holds = tuple(Hold(step, seconds, str(self._why[step] or "")) for step, seconds in self._seconds.items())
+        holds = tuple(Hold(step, seconds, _why(self._why[step])) for step, seconds in self._seconds.items())
         return RecordedOutcome(
             self._since, ending if is_over else None, self.now, self.exposed, self.failed, self._step, last.message,
             holds,
@@ -224,6 +224,11 @@ class RecordedRollout(SimulatedRollout):
         if not exposure.forced or requests <= 0:
             return 0.0
         return min(1.0, self._setup.forced_rps * self.stage.interval / requests)
+
+
+def _why(told: Message | None) -> str:
+    """Return why a rollout is held, without the step: that has a place of its own."""
+    return "" if told is None else str(told.values.get("evidence", told))
 
 
 def divided(rng: Random, m: int, f: int, share: float, worse: float) -> Counts:
