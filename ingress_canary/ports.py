@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ingress_canary.domain.metrics.samples import Reading, Target
     from ingress_canary.domain.objects.resource import Resource
     from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
-    from ingress_canary.domain.slo.analysis import Plan
+    from ingress_canary.domain.slo.plan import Plan
     from ingress_canary.domain.status.notices import Notice
     from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 

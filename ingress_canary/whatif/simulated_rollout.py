@@ -19,7 +19,7 @@ from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts, Reading
+from ingress_canary.domain.metrics.samples import Counts, Reading, Strata
 from ingress_canary.domain.objects.merge_patch import merged
 from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key
 from ingress_canary.domain.reasons.message import Message
@@ -177,7 +177,8 @@ class SimulatedRollout:
         if regressed:
             self.exposed += look.errors.n
             self.failed += (look.slow if self.worse else look.errors).e
-        counts = ReadingCounts(self._counts(look), Requests(look.errors.n, look.errors.m))
+        requests = Requests(look.errors.n, look.errors.m)
+        counts = ReadingCounts(self._counts(look), requests, strata=self._strata(look))
         judged = take_evidence(self.session, CountedReading(Reading(self._at), counts), at).evaluation
         if regressed and not judged.settling:
             self.judged += min(interval, self.now - traffic.onset)
@@ -210,7 +211,8 @@ class SimulatedRollout:
         stage = self.stage
         analysis, edges = Analysis.of(stage.compiled.plan), stage.warm_edges
         for until, look in zip(edges[1:], self.draws.before(edges), strict=True):
-            analysis = analysis.warm(BEGIN + timedelta(seconds=until), self._counts(look))
+            counts, strata = self._counts(look), self._strata(look)
+            analysis = analysis.warm(BEGIN + timedelta(seconds=until), counts, strata)
         return Evaluation.new(stage.compiled)._replace(analysis=analysis, warmed=stage.warm_up)
 
     def _counts(self, look: DrawnCounts) -> dict[str, Counts]:
@@ -220,6 +222,11 @@ class SimulatedRollout:
             seen = look.slow if objective.name in self.slow else look.errors
             counts[objective.name] = seen._replace(m=0, f=0) if objective.name in self.alone else seen
         return counts
+
+    def _strata(self, look: DrawnCounts) -> dict[str, Strata]:
+        """Return each SLO's counts of a tick by kind of requests; nothing where these are not told apart."""
+        kinds = {name: self._counts(drawn) for name, drawn in look.strata.items()}
+        return {slo: {name: counts[slo] for name, counts in kinds.items()} for slo in next(iter(kinds.values()), ())}
 
     def _assembled(self) -> AssembledPass:
         """Return what there is to decide about, but for the evidence; it stands until the next write."""

@@ -4,11 +4,12 @@ Requests arrive as a Poisson process, each is drawn for a side by the weight and
 moment. Errors and slowness are independent of each other, and so are the two sides.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple, Self
 
-from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.metrics.samples import EMPTY, Counts, counts_of
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.whatif.expected_traffic import (
     BadKind,
@@ -39,6 +40,8 @@ class DrawnCounts(NamedTuple):
     """Bad: answered with an error."""
     slow: Counts
     """Bad: slower than the threshold."""
+    strata: "Mapping[str, DrawnCounts]" = EMPTY
+    """The same by kind of requests, where these are told apart."""
 
 
 NEVER = Ratios(0.0, 0.0)
@@ -68,6 +71,11 @@ class Traffic:
         """The dispersion of bad requests that come in such runs: the mean length of a run, weighted by its length."""
         return 2 * self.burst - 1
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether it has kinds of requests that counters tell apart."""
+        return any(profile.tells_apart for profile in self.profiles)
+
     def rates(self, exposure: Exposure) -> tuple[float, float]:
         """Return the requests a second of canary and stable."""
         if exposure.weight > 0:
@@ -89,14 +97,14 @@ class Traffic:
 
         ``raised_at`` is when the canary last began to get more requests; profiles alone ask for it.
         """
-        if not self.profiles:
-            return self._plain(exposure, since, until, incident_at)
         return pooled(self.strata(exposure, since, until, incident_at, raised_at))
 
     def strata(
         self, exposure: Exposure, since: float, until: float, incident_at: float, raised_at: float | None
     ) -> Strata:
         """Return what is expected between two instants, in parts by what the requests are for."""
+        if not self.profiles:
+            return (self._plain(exposure, since, until, incident_at),)
         moment = Moment(since, exposure, raised_at, self.onset)
         return changed(
             lambda begin, end: self._plain(exposure, begin, end, incident_at), self.profiles, since, until, moment
@@ -104,10 +112,14 @@ class Traffic:
 
     def expected_before(self, since: float, until: float) -> ExpectedTraffic:
         """Return what is expected between two instants before the first step: stable alone, and no incident of it."""
+        return pooled(self.strata_before(since, until))
+
+    def strata_before(self, since: float, until: float) -> Strata:
+        """Return the same in parts by what the requests are for."""
         plain = ExpectedTraffic(0.0, self.rps, self.errors, self.slow)
         if not self.profiles:
-            return plain
-        return pooled(changed(lambda *_: plain, self.profiles, since, until, Moment(since, Exposure())))
+            return (plain,)
+        return changed(lambda *_: plain, self.profiles, since, until, Moment(since, Exposure()))
 
     def shown_at(self, exposure: Exposure) -> bool:
         """Return whether the canary's regression, once it has begun, shows with an exposure."""
@@ -134,6 +146,14 @@ class Traffic:
         hit = max(0.0, min(until, incident_at + ill.seconds) - max(since, incident_at)) / (until - since)
         errors = _while_ill(_at_onset(self.errors, worse), ill.ratio, hit)
         return ExpectedTraffic(*self.rates(exposure), errors, _at_onset(self.slow, worse))
+
+
+def draw_strata(rng: Random, strata: Strata, seconds: float, burst: float) -> DrawnCounts:
+    """Draw the counts of a span by kind of requests, and all together."""
+    drawn = {part.stratum: draw_counts(rng, part, seconds, burst) for part in strata}
+    errors = counts_of({name: kind.errors for name, kind in drawn.items()})
+    slow = counts_of({name: kind.slow for name, kind in drawn.items()})
+    return DrawnCounts(errors, slow, drawn)
 
 
 def draw_counts(rng: Random, expected: ExpectedTraffic, seconds: float, burst: float) -> DrawnCounts:

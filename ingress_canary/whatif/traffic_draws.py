@@ -9,8 +9,8 @@ from random import Random
 from typing import Protocol
 
 from ingress_canary.domain.schedule.steps import Exposure
-from ingress_canary.whatif.expected_traffic import RolloutTimes
-from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts
+from ingress_canary.whatif.expected_traffic import RolloutTimes, Strata, pooled
+from ingress_canary.whatif.simulated_traffic import DrawnCounts, Traffic, draw_counts, draw_strata
 
 
 class TrafficDraws(Protocol):
@@ -38,13 +38,18 @@ class SequentialDraws:
     def before(self, edges: list[float]) -> Iterator[DrawnCounts]:
         """Yield the counts of the ticks of the warm-up, which lie between these instants."""
         for since, until in pairwise(edges):
-            expected = self.traffic.expected_before(since, until)
-            yield draw_counts(self.rng, expected, until - since, self.traffic.burst)
+            yield self._drawn(self.traffic.strata_before(since, until), until - since)
 
     def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:  # noqa: ARG002
         """Return the counts of the next tick; of which step it is makes no difference."""
         if self.traffic.more(exposure, self.exposure):
             self.raised_at = since
         self.exposure = exposure
-        expected = self.traffic.expected(exposure, since, until, self.incident_at, self.raised_at)
-        return draw_counts(self.rng, expected, until - since, self.traffic.burst)
+        strata = self.traffic.strata(exposure, since, until, self.incident_at, self.raised_at)
+        return self._drawn(strata, until - since)
+
+    def _drawn(self, strata: Strata, seconds: float) -> DrawnCounts:
+        """Return the counts of a span, by kind of requests where counters tell them apart."""
+        if self.traffic.told_apart:
+            return draw_strata(self.rng, strata, seconds, self.traffic.burst)
+        return draw_counts(self.rng, pooled(strata), seconds, self.traffic.burst)

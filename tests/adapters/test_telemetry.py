@@ -13,7 +13,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 
 KEY = Key("shop", "checkout")
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)

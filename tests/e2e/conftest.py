@@ -34,6 +34,12 @@ async def until(met: Callable[[], object], within: float = 120.0) -> None:
             await asyncio.sleep(0.02)
 
 
+async def deployed(lab: Lab) -> None:
+    """Wait until both Deployments run: that gives their applications the profiles of their images."""
+    for name in ("checkout", "checkout-canary"):
+        await until(lambda name=name: lab.api.store.get("deployments", manifests.NAMESPACE, name).get("status"))
+
+
 @pytest.fixture
 async def lab() -> AsyncIterator[Lab]:
     """A lab of its own for each test."""

@@ -17,7 +17,7 @@ from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.load import Load, Visitor
 from ingress_canary.lab.manifests import NAMESPACE
 from ingress_canary.lab.process import DaemonProcess
-from tests.e2e.conftest import AVAILABILITY, checkout, until
+from tests.e2e.conftest import AVAILABILITY, checkout, deployed, until
 from tests.e2e.people import Person
 
 pytestmark = pytest.mark.slow
@@ -101,8 +101,8 @@ async def test_staff_are_on_the_canary_at_weight_0_and_at_weight_10_both_rules_h
 async def test_staff_on_a_path_that_fails_on_both_versions_do_not_condemn_the_canary(
     lab: Lab, daemon: DaemonProcess
 ) -> None:
-    for name, side in (("checkout", lab.stable), ("checkout-canary", lab.canary)):
-        await until(lambda name=name: lab.api.store.get("deployments", NAMESPACE, name).get("status"))
+    await deployed(lab)
+    for side in (lab.stable, lab.canary):
         side.profile = replace(side.profile, broken={"/report": 0.3})
     (rule,) = lab.api.store.get("ingresses", NAMESPACE, "checkout")["spec"]["rules"]
     (path,) = rule["http"]["paths"]

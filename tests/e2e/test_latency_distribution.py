@@ -7,7 +7,7 @@ import pytest
 from ingress_canary.lab.application import Profile
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.process import DaemonProcess
-from tests.e2e.conftest import AVAILABILITY, LATENCY, SCHEDULE, checkout, until
+from tests.e2e.conftest import AVAILABILITY, LATENCY, SCHEDULE, checkout, deployed, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shoppers")]
 
@@ -17,11 +17,13 @@ MEDIAN, SPREAD = 0.03, 0.4
 
 def shaped(**slo: Any) -> dict[str, Any]:
     shape = {"name": "shape", "settle": "15s", "sli": {"latencyDistribution": {}}, **slo}
-    return checkout(schedule={**SCHEDULE, "slos": [AVAILABILITY, LATENCY, shape]})
+    # long enough for a proof before all requests are the canary's, when there is nothing left to compare with
+    steps = [{"weight": 50, "bake": "5m"}, {"weight": 100, "bake": "30s"}]
+    return checkout(schedule={**SCHEDULE, "steps": steps, "slos": [AVAILABILITY, LATENCY, shape]})
 
 
-def half_of_them_take(lab: Lab, stable: float, canary: float) -> None:
-    # once the deployments run: that gives their applications the profiles of their images
+async def half_of_them_take(lab: Lab, stable: float, canary: float) -> None:
+    await deployed(lab)
     lab.stable.profile = Profile("v1", latency=stable, spread=SPREAD)
     lab.canary.profile = Profile("v2", latency=canary, spread=SPREAD)
 
@@ -32,7 +34,7 @@ async def test_a_canary_that_takes_twice_as_long_below_the_threshold_is_found(
 ) -> None:
     async with daemon:
         await daemon.ready()
-        half_of_them_take(lab, MEDIAN, 2 * MEDIAN)
+        await half_of_them_take(lab, MEDIAN, 2 * MEDIAN)
         lab.create("canaryrollouts", shaped(**slo))
         await until(lambda: lab.status().get("phase") in ("Paused", "RolledBack", "Promoting"))
         status = lab.status()
@@ -45,7 +47,7 @@ async def test_a_canary_that_takes_twice_as_long_below_the_threshold_is_found(
 async def test_one_that_takes_as_long_as_stable_is_promoted(lab: Lab, daemon: DaemonProcess) -> None:
     async with daemon:
         await daemon.ready()
-        half_of_them_take(lab, MEDIAN, MEDIAN)
+        await half_of_them_take(lab, MEDIAN, MEDIAN)
         lab.create("canaryrollouts", shaped())
         await until(lambda: lab.status().get("phase") in ("Paused", "RolledBack", "Promoting"))
         assert lab.status()["phase"] == "Promoting", lab.status()["message"]

@@ -33,7 +33,9 @@ async def test_the_controllers_are_found_and_all_that_they_count_is_recorded(tmp
     first, *others = entries(out)
     assert first.requests is None
     assert len(others) == 3
-    for tick in others:
+    # a page shows a series a moment after its first request, which may be after the first reading
+    timed = others if others[0].latency is not None else others[1:]
+    for tick in timed:
         assert tick.requests is not None
         assert tick.latency is not None
         # each request is timed, and is within the widest bound

@@ -12,7 +12,8 @@ import numpy as np
 
 from ingress_canary.api.rollout import Verdict
 from ingress_canary.domain.metrics.samples import Counts, Strata, counts_of
-from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Objective, Plan
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
+from ingress_canary.domain.slo.plan import Objective, Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 
 BEGIN = datetime(2026, 3, 2, 10, tzinfo=UTC)

@@ -12,8 +12,9 @@ import numpy as np
 
 from ingress_canary.api.rollout import Verdict
 from ingress_canary.domain.metrics.samples import Counts, Tails
-from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Plan
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
 from ingress_canary.domain.slo.distribution.tails import DistributionTest
+from ingress_canary.domain.slo.plan import Plan
 from tests.judgement.canary import BEGIN, TICK, Judged
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ingress_canary.whatif.backtest.recording import RecordedTick, parsed
+from ingress_canary.whatif.backtest.recording import RecordedTick, RecordingHeader, parsed
 from tests.adapters.test_scrape import CANARY, Controller, Site, site
 from tests.whatif.test_commands import SCHEDULE, run
 from tests.whatif.traces import BUCKETS, HEADER, HOUR, Span, ticks
@@ -165,10 +165,15 @@ async def recorder(site: Site, out: Path, *words: str) -> AsyncIterator[asyncio.
 
 
 def entries(out: Path) -> list[RecordedTick]:
-    header, *rest = out.read_text().splitlines()
-    known = parsed(header, None)
-    found = [parsed(line, known) for line in rest]  # type: ignore[arg-type]
-    return [one for one in found if isinstance(one, RecordedTick)]
+    header: RecordingHeader | None = None
+    found = []
+    for line in out.read_text().splitlines():
+        match parsed(line, header):
+            case RecordingHeader() as later:
+                header = later
+            case tick:
+                found.append(tick)
+    return found
 
 
 async def test_pages_are_recorded_for_as_long_as_wanted(site: Site, tmp_path: Path) -> None:

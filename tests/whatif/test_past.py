@@ -84,7 +84,9 @@ async def test_what_is_given_wins_and_the_settings_hold_how_to_get_in(week: Week
         "--settings", str(tmp_path / "settings.yaml"), schedule=SCHEDULE,
     )  # fmt: skip
     assert code == 0
-    assert json.loads(out)["traffic"] == {"rps": 200.0, "errorRatio": 0.001, "latencySlowRatio": None}
+    assert json.loads(out)["traffic"] == {
+        "rps": 200.0, "errorRatio": 0.001, "latencySlowRatio": None, "burst": 1.0,
+    }  # fmt: skip
     assert set(week.tokens) == {"Bearer secret"}
 
 

@@ -1,5 +1,6 @@
 """What the judge makes of traffic profiles: the healthy go on, the bad are caught, and what is known to go wrong."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,10 +75,12 @@ def test_storms_that_meet_one_side_condemn_the_healthy_where_the_warm_up_was_too
     assert summary(TWO, storms, 12, warm_up=120).rolled_back >= 2
 
 
-def test_staff_condemn_a_healthy_canary_where_counters_do_not_tell_paths_apart() -> None:
+def test_staff_condemn_no_healthy_canary_and_do_not_hide_a_bad_one() -> None:
     light = schedule([{"weight": 1, "bake": "10m"}], routing=STAFF)
-    assert summary(light, traffic(StaffOnAnotherMix()), RUNS).rolled_back == RUNS
-    assert summary(light, traffic(StaffOnAnotherMix(fails=0.0)), RUNS).rolled_back == 0
+    for fails in (0.0, 0.03, 0.3):
+        assert summary(light, traffic(StaffOnAnotherMix(fails=fails)), RUNS).rolled_back == 0
+    worse = replace(traffic(StaffOnAnotherMix()), errors=Ratios(0.001, 0.1))
+    assert summary(light, worse, RUNS).rolled_back == RUNS
 
 
 def test_a_cold_start_is_no_evidence_while_latency_settles_and_would_be_without() -> None:

@@ -13,7 +13,7 @@ from ingress_canary.adapters.telemetry.rollout_series import RolloutSeries
 from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROLLBACK_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from ingress_canary.api.rollout import AT_REST, RolloutStatus, SloStatus, Verdict
 from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 
 ROLLOUT = ("namespace", "name")
 VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.NO_DATA: 2}

@@ -7,7 +7,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
-from math import floor, isfinite
+from math import floor
 
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.http import http_session
@@ -42,15 +42,9 @@ async def page_readings(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopped.set)
             stack.callback(loop.remove_signal_handler, number)
-        target, begin, tick = Target(key.namespace, key.name, ""), loop.time(), 0
+        target, begin, tick = Target(key.namespace, key.name, "", every_bound=True), loop.time(), 0
         while not stopped.is_set():
-            reading = (await source.read([target]))[target]
-            wanted = frozenset(bound for bound in reading.bounds if isfinite(bound))
-            if wanted - target.bounds:
-                # every bucket is recorded, and a page tells which there are
-                target = target._replace(bounds=wanted | target.bounds)
-                reading = (await source.read([target]))[target]
-            yield reading
+            yield (await source.read([target]))[target]
             tick += 1
             if tick * interval > seconds:
                 return

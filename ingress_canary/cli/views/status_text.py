@@ -11,7 +11,7 @@ from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 from ingress_canary.domain.status.condition_types import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 

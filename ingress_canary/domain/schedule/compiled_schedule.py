@@ -7,7 +7,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import Exposure, StepList
 from ingress_canary.domain.schedule.windows import Calendar
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)

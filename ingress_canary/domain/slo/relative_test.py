@@ -182,8 +182,9 @@ class RelativeTest(NamedTuple):
         every = [*evidence.values()]
         steps = every[0] if len(every) == 1 else [sum(of_alternative) for of_alternative in zip(*every, strict=True)]
         apart = dict(self.apart)
-        for name in evidence.keys() & set(self.chosen):
-            apart[name] = apart.get(name, self.single).plus(evidence[name])
+        for name, of_stratum in evidence.items():
+            if name in self.chosen:
+                apart[name] = apart.get(name, self.single).plus(of_stratum)
         return self.together.plus(steps), apart
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObserv
 from ingress_canary.whatif.arrays.array_draws import ERRORS_E, SLOW_E, ArrayDraws, M, N
 from ingress_canary.whatif.arrays.array_rollout import ArrayRollout, ArraySetup, Quiet
 from ingress_canary.whatif.arrays.span_evidence import SloCounts, SloSpan, TickSpan
-from ingress_canary.whatif.simulated_rollout import BEGIN, Outcome, SimulationSetup, walk
+from ingress_canary.whatif.simulated_rollout import BEGIN, Outcome, SimulationSetup, walk, walk_by
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -37,6 +38,9 @@ MICROSECOND = timedelta(microseconds=1)
 
 def play(setup: SimulationSetup, seed: int, runs: Sequence[int]) -> list[Outcome]:
     """Return the outcomes of some runs, in their order."""
+    if setup.traffic.told_apart:
+        # in arrays all requests are of one kind
+        return [walk_by(setup, Random(f"{seed}:{run}")) for run in runs]
     shared = ArraySetup(setup)
     return [
         outcome or walk(setup, ArrayDraws(shared.expectations, seed, run))

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import MEASURED_EVERY, OPPOSED_FROM, Accumulator
-from ingress_canary.domain.slo.analysis import Objective
 from ingress_canary.domain.slo.dispersion import Dispersion
+from ingress_canary.domain.slo.plan import Objective
 from ingress_canary.domain.slo.recent import Mark, Recent
 from ingress_canary.domain.slo.sequential_tests import LARGEST_THETA, SharedIncident
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION

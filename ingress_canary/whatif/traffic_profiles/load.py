@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 from ingress_canary.whatif.expected_traffic import BadKind, Moment, RolloutTimes, Spans, Strata
 from ingress_canary.whatif.traffic_profiles.profile import Later, Number, Share, Span, TrafficProfile
 
-STAFF = "staff"
+EVERYONE, STAFF = "GET simulated.example /", "GET simulated.example /staff"
+"""Kinds of requests, as the counters of a controller tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +73,21 @@ class StaffOnAnotherMix(TrafficProfile):
 
     `rps` requests a second of staff go to the canary by header or cookie at every step that has such a route, on top of
     everything else, all to one path. Everyone else sends `mix` of their requests there. On that path `fails` of the
-    requests fail on both versions alike. Counters that do not tell paths apart show a canary that fails more often than
-    stable does.
+    requests fail on both versions alike, so that the canary as a whole fails more often than stable does. Counters
+    tell paths apart.
     """
 
     name: ClassVar[str] = "staff-on-another-mix"
     touches: ClassVar[BadKind] = BadKind.ERRORS
     by_route: ClassVar[bool] = True
+    tells_apart: ClassVar[bool] = True
     rps: Number = 1.0
     mix: Share = 0.02
     fails: Share = 0.03
 
     def change(self, strata: Strata, moment: Moment) -> Strata:
         """Return the traffic with everyone's requests to the path apart, and those of staff among them."""
-        everyone = [part.times(1 - self.mix) for part in strata]
+        everyone = [part.times(1 - self.mix)._replace(stratum=EVERYONE) for part in strata]
         path = [
             part.times(self.mix).worse(BadKind.ERRORS, self.fails, self.fails)._replace(stratum=STAFF)
             for part in strata

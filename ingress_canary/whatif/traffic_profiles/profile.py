@@ -42,6 +42,8 @@ class TrafficProfile:
     """What it makes more of; None where it changes how many requests there are."""
     by_route: ClassVar[bool] = False
     """Whether it is about requests that a header or a cookie sends to the canary."""
+    tells_apart: ClassVar[bool] = False
+    """Whether it is about kinds of requests that counters tell apart."""
     in_warm_up: ClassVar[bool] = False
     """Whether it is over when the first step begins."""
 

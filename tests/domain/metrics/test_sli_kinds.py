@@ -24,7 +24,7 @@ from ingress_canary.domain.metrics.samples import NoData, Reading, Series, Strat
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList
-from ingress_canary.domain.slo.analysis import Plan
+from ingress_canary.domain.slo.plan import Plan
 from tests.domain.metrics.test_counting import BEGIN, CANARY, SIGNALS, STABLE, TICK, requests
 
 PACKAGE = Path(ingress_canary.__file__).parent

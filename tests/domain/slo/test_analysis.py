@@ -17,8 +17,9 @@ from ingress_canary.api.rollout import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Strata
-from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Objective, Plan
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
 from ingress_canary.domain.slo.checkpoint.checkpoint import VERSION, Unusable, decode, encode
+from ingress_canary.domain.slo.plan import Objective, Plan
 from ingress_canary.domain.slo.recent import Recent
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design
 from ingress_canary.domain.slo.threshold_check import ThresholdBound

@@ -17,10 +17,11 @@ from ingress_canary.api.rollout import LogE, RequestTally, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Tails
-from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick, Plan
+from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
 from ingress_canary.domain.slo.checkpoint.checkpoint import Unusable, decode, encode
 from ingress_canary.domain.slo.distribution.distribution_check import DistributionCheck
 from ingress_canary.domain.slo.distribution.tails import DistributionTest
+from ingress_canary.domain.slo.plan import Plan
 from ingress_canary.domain.slo.sequential_tests import Design, relative_terms
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)

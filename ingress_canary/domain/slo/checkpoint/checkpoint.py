@@ -23,10 +23,11 @@ from types import MappingProxyType
 from typing import Any
 
 from ingress_canary.domain.objects.digest import FIRST, Algorithm, Digest, same
-from ingress_canary.domain.slo.analysis import Analysis, Plan
+from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.domain.slo.checkpoint.distributions import checks_of, distributions_of
 from ingress_canary.domain.slo.checkpoint.row import accumulator_of, additions_of, row_of
 from ingress_canary.domain.slo.checkpoint.values import integers
+from ingress_canary.domain.slo.plan import Plan
 
 VERSION = "v1"
 """The version that is written; one that came later is written one release after its decoder was released."""
