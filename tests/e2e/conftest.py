@@ -36,8 +36,12 @@ async def until(met: Callable[[], object], within: float = 120.0) -> None:
 
 async def deployed(lab: Lab) -> None:
     """Wait until both Deployments run: that gives their applications the profiles of their images."""
-    for name in ("checkout", "checkout-canary"):
-        await until(lambda name=name: lab.api.store.get("deployments", manifests.NAMESPACE, name).get("status"))
+
+    def run() -> bool:
+        both = [lab.api.store.get("deployments", manifests.NAMESPACE, name) for name in ("checkout", "checkout-canary")]
+        return all(deployment.get("status") for deployment in both)
+
+    await until(run)
 
 
 @pytest.fixture

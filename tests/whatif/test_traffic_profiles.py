@@ -18,7 +18,7 @@ from ingress_canary.whatif.traffic_profiles.incidents import (
     SlowSides,
     StormSides,
 )
-from ingress_canary.whatif.traffic_profiles.load import STAFF, DiurnalLoad, QuietHours, StaffOnAnotherMix
+from ingress_canary.whatif.traffic_profiles.load import EVERYONE, STAFF, DiurnalLoad, QuietHours, StaffOnAnotherMix
 from ingress_canary.whatif.traffic_profiles.profile import TrafficProfile
 from ingress_canary.whatif.traffic_profiles.registry import PROFILES
 from ingress_canary.whatif.traffic_profiles.version import BrokenPod, ColdStart, RegressionAtWeight, SlowGrowth
@@ -189,7 +189,7 @@ def test_it_is_quiet_for_hours_and_busy_by_the_hour() -> None:
 def test_staff_send_to_one_path_what_others_send_everywhere() -> None:
     staff = traffic(StaffOnAnotherMix(rps=2, mix=0.1, fails=0.03))
     others, path = staff.strata(Exposure(1, HEADER), 0, 10, 0.0, 0.0)
-    assert (others.stratum, path.stratum) == ("", STAFF)
+    assert (others.stratum, path.stratum) == (EVERYONE, STAFF)
     assert others[:2] == pytest.approx((0.9, 89.1))
     assert others.errors == pytest.approx(GOOD)
     assert path[:2] == pytest.approx((0.1 + 2, 9.9))
