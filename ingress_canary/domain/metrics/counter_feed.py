@@ -7,14 +7,15 @@ from what has risen.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
-from ingress_canary.domain.metrics.samples import NoData, Reading, Series, UnknownBound
+from ingress_canary.domain.metrics.samples import NoData, Reading, Series, Side, UnknownBound
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 
+K = TypeVar("K")
 Samples = Mapping[SeriesKey, Sample] | NoData | UnknownBound
 """The counters of a reading, or why they are not usable."""
 
@@ -68,9 +69,17 @@ def follow(
     return Followed(followed, increases, classes)
 
 
-def is_newer(sample: Sample, than: Sample) -> bool:
-    """Return whether a sample replaces another one of its label set, which another reader of the process gave."""
-    return (than.at, than.values) < (sample.at, sample.values)
+def sample_of(series: Series, side: Side, key: SeriesKey, signals: Signals) -> Sample:
+    """Return the sample of one of the controllers' counters, known by ``key``."""
+    status, stratum = series.labels.get(signals.status, ""), signals.stratum(key[1])
+    return Sample(series.at, side, status, (series.value,), stratum)
+
+
+def enter(samples: dict[K, Sample], key: K, sample: Sample) -> None:
+    """Enter a sample, unless a newer one is there: two jobs or replicas read one process, and are never added up."""
+    known = samples.get(key)
+    if known is None or (known.at, known.values) < (sample.at, sample.values):
+        samples[key] = sample
 
 
 def no_count(series: Series) -> NoData:

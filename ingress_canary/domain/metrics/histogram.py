@@ -8,13 +8,12 @@ controller with other bounds, are left out as in ``kinds/latency.py``.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
-from math import ceil, isfinite, nan
-from typing import NamedTuple, TypeVar
+from math import ceil, isfinite
+from typing import NamedTuple
 
-from ingress_canary.domain.metrics.counter_feed import Followed, follow, is_newer, no_count
+from ingress_canary.domain.metrics.counter_feed import Followed, enter, follow, no_count, sample_of
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey, series_key
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Series, Side, Tails, is_count
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Tails, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
 MOST_BOUNDS = 32
@@ -22,7 +21,6 @@ MOST_BOUNDS = 32
 NO_BUCKETS = "the controllers count the requests whose time they take and export no buckets of it"
 OTHER_SCRAPES = "the counts and the buckets of latency come from different scrapes, which makes no share"
 
-K = TypeVar("K")
 _Buckets = Mapping[float, Sample]
 """Those of one label set by bound, each with its one value."""
 
@@ -119,27 +117,9 @@ def _label_sets(reading: Reading, signals: Signals) -> _LabelSets | NoData:
         if not is_count(series.value):
             return no_count(series)
         if series.family == signals.latency_count:
-            _enter(counts, series_key(series), _sample(series, side, signals))
-        elif isfinite(bound := _bound(series.labels.get(signals.bound, ""))):
-            buckets = every.setdefault(series_key(series, signals.bound), {})
-            _enter(buckets, bound, _sample(series, side, signals))
+            key = series_key(series)
+            enter(counts, key, sample_of(series, side, key, signals))
+        elif isfinite(bound := signals.bound_of(series.labels)):
+            key = series_key(series, signals.bound)
+            enter(every.setdefault(key, {}), bound, sample_of(series, side, key, signals))
     return _LabelSets(counts, {key: buckets for key, buckets in every.items() if key in counts})
-
-
-def _sample(series: Series, side: Side, signals: Signals) -> Sample:
-    return Sample(series.at, side, series.labels.get(signals.status, ""), (series.value,))
-
-
-def _enter(samples: dict[K, Sample], key: K, sample: Sample) -> None:
-    """Enter a sample, unless a newer one is there already."""
-    if key not in samples or is_newer(sample, samples[key]):
-        samples[key] = sample
-
-
-@lru_cache(maxsize=1024)
-def _bound(text: str) -> float:
-    """Return a bucket's bound; ``1`` and ``1.0`` are the same."""
-    try:
-        return float(text)
-    except ValueError:
-        return nan

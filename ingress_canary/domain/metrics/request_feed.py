@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ingress_canary.domain.metrics.counter_feed import CounterFeed, is_newer, no_count
+from ingress_canary.domain.metrics.counter_feed import CounterFeed, enter, no_count, sample_of
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey, series_key
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Strata, is_count
 from ingress_canary.domain.metrics.signals import Signals
@@ -30,11 +30,7 @@ class RequestFeed(CounterFeed):
             if not is_count(series.value):
                 return no_count(series)
             key = series_key(series)
-            status, stratum = series.labels.get(signals.status, ""), signals.stratum(key[1])
-            sample = Sample(series.at, side, status, (series.value,), stratum)
-            # two jobs or replicas that read one process: the newer sample, never the sum
-            if key not in samples or is_newer(sample, samples[key]):
-                samples[key] = sample
+            enter(samples, key, sample_of(series, side, key, signals))
         return samples
 
 

@@ -6,6 +6,7 @@ The engine makes them from the router; ``counting.py`` and the SLI kinds read th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import nan
 
 from ingress_canary.domain.metrics.samples import SeriesIdentity, Side
 
@@ -31,9 +32,22 @@ class Signals:
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the users' own queries may name (``promql.VARIABLES``)."""
 
+    def bound_of(self, labels: Mapping[str, str]) -> float:
+        """Return the upper bound of a bucket by its labels; not a number where they have none."""
+        return _bound(labels.get(self.bound, ""))
+
     def stratum(self, identity: SeriesIdentity) -> str:
         """Return the stratum of a series: the values of its labels for that, apart by a space."""
         return _stratum(identity, self.strata) if self.strata else ""
+
+
+@lru_cache(maxsize=1024)
+def _bound(text: str) -> float:
+    """Return a bound; ``1`` and ``1.0`` are the same."""
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 @lru_cache(maxsize=65_536)

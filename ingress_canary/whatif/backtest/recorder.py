@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import isfinite, nan
+from math import isfinite
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, Samples, follow
 from ingress_canary.domain.metrics.counter_state import CounterState, series_key
@@ -58,7 +58,7 @@ class HistogramFeed(CounterFeed):
                 total = totals.get(key)
                 # a count that is newer than its bucket would make slow requests of the difference
                 if total is not None and total.at == series.at and is_count(series.value):
-                    buckets[key][_bound(series.labels.get(signals.bound, ""))] = series.value
+                    buckets[key][signals.bound_of(series.labels)] = series.value
         whole = {
             key: total._replace(values=(*total.values, *(buckets[key][bound] for bound in self.bounds)))
             for key, total in totals.items()
@@ -135,10 +135,3 @@ def _of(followed: Followed, side: Side) -> dict[str, list[int]]:
             before = sums.get(increase.status)
             sums[increase.status] = [a + b for a, b in zip(before, by, strict=True)] if before else by
     return sums
-
-
-def _bound(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return nan

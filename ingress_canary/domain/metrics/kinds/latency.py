@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import lru_cache
-from math import nan
 from typing import ClassVar, Self
 
 from ingress_canary.api.schedule import LatencySli
 from ingress_canary.domain.metrics.capabilities import Capability
-from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, is_newer, no_count
+from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, enter, no_count, sample_of
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey, series_key
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need
 from ingress_canary.domain.metrics.request_feed import sums_of_sides
@@ -57,7 +55,7 @@ class Latency(CountedSli[LatencySli], CounterFeed):
             if series.family == signals.latency_count:
                 half, bound_label = halves[0], ""
             elif series.family == signals.latency_bucket:
-                bound = _bound(series.labels.get(signals.bound, ""))
+                bound = signals.bound_of(series.labels)
                 bounds.add(bound)
                 if bound != self.threshold:
                     continue
@@ -70,10 +68,7 @@ class Latency(CountedSli[LatencySli], CounterFeed):
             if not is_count(series.value):
                 return no_count(series)
             key = series_key(series, bound_label)
-            status, stratum = series.labels.get(signals.status, ""), signals.stratum(key[1])
-            sample = Sample(series.at, side, status, (series.value,), stratum)
-            if key not in half or is_newer(sample, half[key]):
-                half[key] = sample
+            enter(half, key, sample_of(series, side, key, signals))
         totals, buckets = halves
         if totals and not buckets:
             return self._no_bucket(reading, bounds)
@@ -109,12 +104,3 @@ def _paired(
             "different data share the address, or a deduplication takes them from different replicas"
         )
     return pairs
-
-
-@lru_cache(maxsize=1024)
-def _bound(text: str) -> float:
-    """Return a bucket's bound; ``1`` and ``1.0`` are the same."""
-    try:
-        return float(text)
-    except ValueError:
-        return nan
