@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ from ingress_canary.api.schedule import Require, ScheduleSpec
 from ingress_canary.api.units import format_duration, format_percent, format_seconds
 from ingress_canary.cli.inputs.amounts import count_of, number, ratio
 from ingress_canary.cli.inputs.amounts import interval as interval_of
+from ingress_canary.cli.inputs.forecast_options import ForcedRps, SettingsFile
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.past_traffic import asked
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule
@@ -42,12 +42,7 @@ def plan(
     burst: Annotated[
         float, typer.Option(parser=number(1, 1000), metavar="N", help="Bad requests in a row, on average.")
     ] = 1,
-    forced_rps: Annotated[
-        float,
-        typer.Option(
-            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
-        ),
-    ] = 1,
+    forced_rps: ForcedRps = 1,
     interval: Annotated[
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
     ] = None,
@@ -55,9 +50,7 @@ def plan(
         str | None, typer.Option(metavar="URL", help="Take amounts that are not given from the last 7 days.")
     ] = None,
     ingress: Annotated[str | None, typer.Option(metavar="NS/NAME", help="With --prometheus: whose traffic.")] = None,
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="With --prometheus: the daemon's own file of settings.")
-    ] = None,
+    settings_file: SettingsFile = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:
     """Work out how long each step takes with a healthy canary, and when a worse one is caught."""

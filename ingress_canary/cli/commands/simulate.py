@@ -13,6 +13,7 @@ from ingress_canary.api.units import format_seconds
 from ingress_canary.cli.inputs.amounts import count_of, number, pair, ratio, seconds
 from ingress_canary.cli.inputs.amounts import incident as incident_of
 from ingress_canary.cli.inputs.amounts import interval as interval_of
+from ingress_canary.cli.inputs.forecast_options import ForcedRps, Seed, WarmUp
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule, refused
 from ingress_canary.cli.inputs.traffic_option import idle, option, sizes, traffic_profile
@@ -70,20 +71,12 @@ def simulate(
             "--traffic list shows all of them.",
         ),
     ] = None,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(parser=seconds, metavar="SPAN", help="Stable's history before (30m, as with Prometheus)."),
-    ] = None,
-    forced_rps: Annotated[
-        float,
-        typer.Option(
-            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
-        ),
-    ] = 1,
+    warm_up: WarmUp = None,
+    forced_rps: ForcedRps = 1,
     interval: Annotated[
         float | None, typer.Option(parser=interval_of, metavar="SPAN", help="Between two evaluations (10s).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 1,
+    seed: Seed = 1,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:
     """Roll a schedule out many times in random traffic, and count what becomes of it."""

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.cli.inputs.amounts import days, number, regression
+from ingress_canary.cli.inputs.amounts import days, regression
 from ingress_canary.cli.inputs.amounts import ingress as ingress_of
 from ingress_canary.cli.inputs.amounts import interval as interval_of
-from ingress_canary.cli.inputs.amounts import seconds as seconds_of
+from ingress_canary.cli.inputs.forecast_options import ForcedRps, Seed, SettingsFile, WarmUp
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.recording_file import read_traffic
 from ingress_canary.cli.inputs.schedule_file import File, read_schedule, refused
@@ -55,17 +55,9 @@ def backtest(
             help="A canary that is worse by so much: 1pp, 100%, slow:1pp. May be repeated (0.5pp, 1pp, 5pp, 100%).",
         ),
     ] = None,
-    warm_up: Annotated[
-        float | None,
-        typer.Option(parser=seconds_of, metavar="SPAN", help="Stable's history before (30m, as with Prometheus)."),
-    ] = None,
-    forced_rps: Annotated[
-        float,
-        typer.Option(
-            parser=number(0, 1e6), metavar="N", help="Requests a second by header or cookie, at steps of weight 0."
-        ),
-    ] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 1,
+    warm_up: WarmUp = None,
+    forced_rps: ForcedRps = 1,
+    seed: Seed = 1,
     prometheus: Annotated[str | None, typer.Option(metavar="URL", help="Take the traffic from Prometheus.")] = None,
     ingress: Annotated[
         Key | None, typer.Option(parser=ingress_of, metavar="NS/NAME", help="With --prometheus: whose traffic.")
@@ -80,9 +72,7 @@ def backtest(
         float | None,
         typer.Option(parser=interval_of, metavar="SPAN", help="With --prometheus: between two ticks (a scrape's)."),
     ] = None,
-    settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="With --prometheus: the daemon's own file of settings.")
-    ] = None,
+    settings_file: SettingsFile = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="text or json.")] = Output.TEXT,
 ) -> None:
     """Hold a schedule against recorded traffic: who would have been rolled back, and what would have been caught.
