@@ -36,9 +36,9 @@ def geomspace(first: float, last: float, count: int) -> list[float]:
     return [first * exp(step * i) for i in range(count - 1)] + [last]
 
 
-_EXCESSES = geomspace(0.25, log(1000), GRID)
+EXCESSES = geomspace(0.25, log(1000), GRID)
 """ln(r_j/rho): how far beyond rho the relative test's alternatives lie."""
-_EXCESS_FACTORS = [expm1(excess) for excess in _EXCESSES]
+EXCESS_FACTORS = [expm1(excess) for excess in EXCESSES]
 
 
 class Factors(NamedTuple):
@@ -154,7 +154,7 @@ class Design:
         """
         q0 = n * self.rho / (n * self.rho + m)
         bad, all_bad = e / phi, (e + f) / phi
-        return [bad * x - all_bad * log1p(q0 * y) for x, y in zip(_EXCESSES, _EXCESS_FACTORS, strict=True)]
+        return [bad * x - all_bad * log1p(q0 * y) for x, y in zip(EXCESSES, EXCESS_FACTORS, strict=True)]
 
     def log_passing(self, step: Counts, phi: float, incident: SharedIncident = NO_INCIDENT) -> float:
         """Return the pass test's ln E on a step's counts: the mean of one on all of them, one without the incident.
@@ -222,8 +222,8 @@ def relative_terms(n: int, m: int, ratio: float) -> tuple[Sequence[float], Seque
     The same sums as ``Design.relative_steps``, for tests that share their requests; ``ratio`` is the accepted rho.
     """
     share = n * ratio / (n * ratio + m)
-    less = [log1p(share * y) for y in _EXCESS_FACTORS]
-    return [x - y for x, y in zip(_EXCESSES, less, strict=True)], [-y for y in less]
+    less = [log1p(share * y) for y in EXCESS_FACTORS]
+    return [x - y for x, y in zip(EXCESSES, less, strict=True)], [-y for y in less]
 
 
 def log_sum_exp(values: Sequence[float]) -> float:

@@ -111,11 +111,11 @@ class Guard(NamedTuple):
 
 def _tick_stake(tick: int) -> float:
     """Return ln of what the copy that begins at a tick, from 1, stakes on each alternative."""
-    return log(_tick_share() / (tick + DELAY) / GRID)
+    return log(tick_share() / (tick + DELAY) / GRID)
 
 
 @cache
-def _tick_share() -> float:
+def tick_share() -> float:
     """Return C, with which the stakes of all ticks add up to their share; commands that judge nothing do without."""
     return TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
 

@@ -8,14 +8,21 @@ room.
 """
 
 from collections.abc import Sequence
-from functools import cache
-from math import expm1, log, log1p
+from math import log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingress_canary.domain.slo.sequential_tests import GRID, PASS_FACTORS, Design, geomspace, logit
-from ingress_canary.domain.slo.wealth import BET_TICKS, DELAY, GUARD_ALTERNATIVES, GUARD_NULL, TICKS, Wealth
+from ingress_canary.domain.slo.sequential_tests import (
+    EXCESS_FACTORS,
+    EXCESSES,
+    GRID,
+    PASS_FACTORS,
+    Design,
+    geomspace,
+    logit,
+)
+from ingress_canary.domain.slo.wealth import BET_TICKS, DELAY, GUARD_ALTERNATIVES, GUARD_NULL, Wealth, tick_share
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -23,8 +30,7 @@ Flags = NDArray[np.bool_]
 
 UNDERFLOW = -1e4
 """ln of what is too small for a float: a stake that is added to it is the sum."""
-_EXCESSES = np.array(geomspace(0.25, log(1000), GRID))
-_EXCESS_FACTORS = np.array([expm1(excess) for excess in _EXCESSES.tolist()])
+_EXCESSES, _EXCESS_FACTORS = np.array(EXCESSES), np.array(EXCESS_FACTORS)
 
 
 class WealthArray:
@@ -36,7 +42,7 @@ class WealthArray:
         self.before = before
         self.ticks: Ints = np.array([wealth.ticks for wealth in before]) + np.cumsum(bets, axis=0)
         staked = bets & (self.ticks <= BET_TICKS)
-        stakes = np.where(staked, _tick_share() / (self.ticks + DELAY) / GRID, 0.0)[..., None]
+        stakes = np.where(staked, tick_share() / (self.ticks + DELAY) / GRID, 0.0)[..., None]
         with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             growth = np.exp(increments, out=increments)
             held = np.exp(np.array([wealth.bets for wealth in before]))
@@ -58,11 +64,6 @@ class WealthArray:
         return [
             wealth._replace(bets=bet, ticks=tick) for wealth, bet, tick in zip(self.before, bets, placed, strict=True)
         ]
-
-
-@cache
-def _tick_share() -> float:
-    return TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
 
 
 def absolute_increments(design: Design, null: Floats, n: Ints, e: Ints, phi: Floats) -> Floats:
