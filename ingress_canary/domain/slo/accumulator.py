@@ -187,18 +187,20 @@ class Accumulator:
     @cached_property
     def evidence(self) -> SloEvidence:
         """The evidence that the verdict is derived from; read several times a tick, computed once."""
-        guard = self.guard.log_e
+        guard, relative = self.guard.log_e, self.relative.log_e
+        absolute = log_add(self.absolute.log_e, guard)
         return SloEvidence(
             total=self.total,
             step=self.step,
             phi=self.phi,
-            absolute=log_add(self.absolute.log_e, guard),
-            relative=self.relative.log_e,
+            absolute=absolute,
+            relative=relative,
             passing=self.design.log_passing(self.step, self.phi, self.incident),
             fresh=self.fresh,
             missing=self.missing,
             gaps=self.relative.gaps,
-            worst=self.relative.worst,
+            # asked of every stratum once more, for the sentence of a fail alone
+            worst=self.relative.worst if max(absolute, relative) >= self.design.log_fail else None,
             guard=guard,
             settling=Counts(self.guard.n, self.guard.e),
             incident=self.incident,

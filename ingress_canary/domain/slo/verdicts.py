@@ -52,7 +52,7 @@ class SloEvidence(NamedTuple):
     settles_in: float = 0.0
     """Seconds until ticks are judged; infinite while the weight is not applied."""
     worst: Worst | None = None
-    """The stratum that has most evidence by itself; None where none is bet on by itself."""
+    """The stratum that has most evidence by itself; None where none is bet on by itself, or nothing is proven."""
     opposed: bool = False
     """Whether stable is the smaller side and has traffic: an absolute fail then needs relative evidence beside it."""
 
