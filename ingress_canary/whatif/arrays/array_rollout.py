@@ -4,7 +4,6 @@
 state of the tick-by-tick path, and the next tick is the daemon's: ``take_evidence``, ``decide``, ``effects``.
 """
 
-from array import array
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,10 +15,9 @@ from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.objects.views import Ingress, Json
 from ingress_canary.domain.reconcile.assemble import AssembledPass
-from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.analysis import Analysis
-from ingress_canary.domain.slo.dispersion import Dispersion
-from ingress_canary.domain.slo.recent import BEGINNING, Mark, Recent
+from ingress_canary.spans.tick_times import TickTimes
+from ingress_canary.spans.warm_up import marks_of, warmed
 from ingress_canary.whatif.arrays.array_draws import (
     ERRORS_E,
     ERRORS_F,
@@ -30,9 +28,7 @@ from ingress_canary.whatif.arrays.array_draws import (
     N,
     TrafficExpectations,
 )
-from ingress_canary.whatif.arrays.stable_marks import stable_marks
-from ingress_canary.whatif.arrays.tick_times import TickTimes
-from ingress_canary.whatif.simulated_rollout import OVER, SimulatedRollout, SimulationSetup
+from ingress_canary.whatif.simulated_rollout import BEGIN, OVER, SimulatedRollout, SimulationSetup
 
 Ints = NDArray[np.int64]
 
@@ -55,15 +51,12 @@ class ArraySetup:
 
     def __init__(self, setup: SimulationSetup) -> None:
         self.setup = setup
-        self.times = TickTimes(setup)
+        self.times = TickTimes(BEGIN, setup.warm_edges, setup.interval)
         self.expectations = TrafficExpectations(setup)
         self.passages: dict[Stand, Passage] = {}
         self.opened: RolloutStatus | None = None
         """The status once the shadow is asked for."""
         self.standings: dict[Stand, AssembledPass] = {}
-        # 800 s and what lies between marks, as Recent keeps them
-        self.marks = int(800 / setup.interval) + 5
-        """Earlier ticks that a window may reach back to."""
         slow, alone = setup.compiled.measures.slow, setup.compiled.measures.alone
         names = [objective.name for objective in setup.compiled.plan.objectives]
         self.rows = [[N, SLOW_E, M, SLOW_F] if name in slow else [N, ERRORS_E, M, ERRORS_F] for name in names]
@@ -127,12 +120,9 @@ class ArrayRollout(SimulatedRollout):
         analysis = Analysis.of(self.stage.compiled.plan)
         tracks = []
         for track, rows, seen in zip(analysis.tracks, shared.rows, shared.seen, strict=True):
-            marks = np.cumsum(counts[rows] * seen, axis=1)
-            padded = np.zeros((4, shared.marks), np.int64)
-            known = min(shared.marks, marks.shape[1])
-            padded[:, shared.marks - known :] = marks[:, marks.shape[1] - known :]
-            self.marks.append(padded)
-            tracks.append(_warm(shared.times, track, (counts[rows] * seen)[2:]))
+            of_slo = counts[rows] * seen
+            self.marks.append(marks_of(of_slo, shared.times.reach))
+            tracks.append(warmed(shared.times, track, of_slo[2:]))
         analysis = replace(analysis, tracks=tuple(tracks))
         return Evaluation.new(self.stage.compiled)._replace(analysis=analysis, warmed=self.stage.warm_up)
 
@@ -175,28 +165,3 @@ class ArrayRollout(SimulatedRollout):
     def _stand(self) -> Stand:
         step = self.status.step
         return self.status.phase, step.index if step else 0, self.shadow is None
-
-
-def _warm(times: TickTimes, track: Accumulator, counts: Ints) -> Accumulator:
-    """Return an accumulator after the ticks of the warm-up, of which stable's counts are given."""
-    if not counts.size:
-        return track
-    sums = np.cumsum(counts, axis=1)
-    minute, earlier = (
-        tuple([Mark(times.at[tick], 0, 0, *sums[:, tick - 1].tolist()) if tick else BEGINNING for tick in ticks])
-        for ticks in times.marks[times.warm]
-    )
-    stable = stable_marks(track.recent.stable, sums[0], sums[1], track.design.known_requests)
-    return replace(track, dispersion=_dispersion(times, counts), recent=Recent(minute, earlier, stable))
-
-
-def _dispersion(times: TickTimes, counts: Ints) -> Dispersion:
-    """Return what the warm-up shows of how errors scatter."""
-    if counts[0].all():
-        # which ticks make an entry depends on their times alone
-        requests, bad = np.add.reduceat(counts[:, : times.learnt], times.entries, axis=1).astype(np.uint64)
-        return times.template._replace(requests=array("Q", requests.tobytes()), bad=array("Q", bad.tobytes()))
-    dispersion = Dispersion()
-    for at, requests, bad in zip(times.at[1:], *counts.tolist(), strict=False):
-        dispersion = dispersion.plus(at, requests, bad)
-    return dispersion

@@ -20,9 +20,9 @@ from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.schedule.steps import PlannedStep
 from ingress_canary.domain.traffic.effectiveness import EffectState, ShareObservation, judge_effect
+from ingress_canary.spans.span_evidence import SloCounts, SloSpan, TickSpan
 from ingress_canary.whatif.arrays.array_draws import ERRORS_E, SLOW_E, ArrayDraws, M, N
 from ingress_canary.whatif.arrays.array_rollout import ArrayRollout, ArraySetup, Quiet
-from ingress_canary.whatif.arrays.span_evidence import SloCounts, SloSpan, TickSpan
 from ingress_canary.whatif.simulated_rollout import BEGIN, Outcome, SimulationSetup, walk, walk_by
 
 Ints = NDArray[np.int64]

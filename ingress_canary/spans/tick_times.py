@@ -1,10 +1,11 @@
-"""Tick times: when each tick of a simulation ends, and which earlier ticks its windows reach back to.
+"""Tick times: when each tick ends, and which earlier ticks its windows reach back to.
 
 They are the same in all runs, because every tick takes one interval: what ``Recent`` and ``Dispersion`` do with times
 alone is done once, by themselves, with counts that number the ticks.
 """
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,6 @@ from numpy.typing import NDArray
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.dispersion import Dispersion
 from ingress_canary.domain.slo.recent import Recent
-from ingress_canary.whatif.simulated_rollout import BEGIN, SimulationSetup
 
 Places = NDArray[np.int64]
 
@@ -26,11 +26,15 @@ class TickMarks(NamedTuple):
 
 
 class TickTimes:
-    """The ticks of a simulation by their number: 0 is the beginning, then those of the warm-up, then the rollout's."""
+    """Ticks by their number: 0 is the beginning, then those of the warm-up, then the rollout's."""
 
-    def __init__(self, setup: SimulationSetup) -> None:
-        self.interval = setup.interval
-        self.warm = len(setup.warm_edges[1:])
+    def __init__(self, begin: datetime, warm_edges: Sequence[float], interval: float) -> None:
+        """Know the ticks of the warm-up: when it begins and when each tick ends, in seconds since ``begin``."""
+        self.begin, self.interval = begin, interval
+        self.warm = len(warm_edges[1:])
+        # 800 s and what lies between marks, as Recent keeps them
+        self.reach = int(800 / interval) + 5
+        """Earlier ticks that a window may reach back to."""
         self.seconds: list[float] = [0.0] * (self.warm + 1)
         """Since the first step began; 0 up to there."""
         self.at: list[float] = [float("-inf")]
@@ -41,7 +45,7 @@ class TickTimes:
         self.template = Dispersion()
         """Of a stable with one request in each tick of the warm-up, which shows what ticks make an entry."""
         self._recent = Recent()
-        for until in setup.warm_edges[1:]:
+        for until in warm_edges[1:]:
             self._add(until)
             self.template = self.template.plus(self.at[-1], 1, 0)
         ends = np.cumsum(np.array(self.template.requests, np.int64))
@@ -79,7 +83,7 @@ class TickTimes:
         return self._seconds[ticks]
 
     def _add(self, until: float) -> None:
-        self.at.append((BEGIN + timedelta(seconds=until)).timestamp())
+        self.at.append((self.begin + timedelta(seconds=until)).timestamp())
         self._recent = self._recent.plus(self.at[-1], Counts(n=1), window=1.0)
         minute, earlier = (tuple(mark.n for mark in marks) for marks in (self._recent.minute, self._recent.earlier))
         self.marks.append(TickMarks(minute, earlier))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.gaps import Gap, Gaps
 from ingress_canary.domain.slo.recent import APART, TEN_MINUTES
-from ingress_canary.domain.slo.relative_test import ALL, NOTHING, UNSEEN, RelativeTest
+from ingress_canary.domain.slo.relative_test import ALL, UNSEEN, RelativeTest
 from ingress_canary.domain.slo.wealth import Wealth
 
 Ints = NDArray[np.int64]
@@ -33,11 +33,12 @@ class BlockArray:
         whole = (n > 0) & (m > 0)
         self.ended: Ints = self.counts * whole
         """Counts of the block that ends with a tick; 0 where none does."""
-        self.open: dict[int, list[Counts]] = {}
-        """By run, the block after each tick; without the runs in which each judged tick is a block of its own."""
+        self.open: dict[int, Ints] = {}
+        """By run, the block after each tick, (4, ticks); without the runs in which each judged tick is a block."""
         begun = np.array([any(self._block(run)) for run in range(len(before))], bool)
-        for run in np.flatnonzero(begun | ((n + m > 0) & ~whole).any(axis=0)).tolist():
-            self._follow(run)
+        lasting = np.flatnonzero(begun | ((n + m > 0) & ~whole).any(axis=0))
+        if lasting.size:
+            self._follow(lasting)
         both = self.ended[0] > 0
         with np.errstate(invalid="ignore", divide="ignore"):
             n, e, m, f = self.ended
@@ -51,8 +52,9 @@ class BlockArray:
         """Return the test of a run after a tick; ``instants`` are the ends of all ticks of the span."""
         test, blocks = self.before[run], self.open.get(run)
         strata = test.strata
-        if blocks is not None and (ALL in strata or any(any(block) for block in blocks[: tick + 1])):
-            strata = {**strata, ALL: strata.get(ALL, UNSEEN)._replace(block=blocks[tick])}
+        if blocks is not None and (ALL in strata or blocks[:, : tick + 1].any()):
+            block = Counts(*blocks[:, tick].tolist())
+            strata = {**strata, ALL: strata.get(ALL, UNSEEN)._replace(block=block)}
         return test._replace(together=together, strata=strata, gaps=self._gaps(tick, run, instants))
 
     def largest_gaps(self, run: int, instants: Sequence[float]) -> Floats:
@@ -71,18 +73,17 @@ class BlockArray:
     def _block(self, run: int) -> Counts:
         return self.before[run].strata.get(ALL, UNSEEN).block
 
-    def _follow(self, run: int) -> None:
-        """Follow the blocks of a run that last for more than a tick."""
-        block, after = self._block(run), []
-        ended = []
-        for row in self.counts[:, :, run].T.tolist():
-            block = block.plus(Counts(*row))
-            is_over = block.n > 0 and block.m > 0
-            ended.append(block if is_over else NOTHING)
-            block = NOTHING if is_over else block
-            after.append(block)
-        self.open[run] = after
-        self.ended[:, :, run] = np.array(ended).T
+    def _follow(self, runs: Ints) -> None:
+        """Follow the blocks of some runs, in which they last for more than a tick."""
+        counts, block = self.counts[:, :, runs], np.array([self._block(run) for run in runs.tolist()], np.int64).T
+        after, ended = np.empty_like(counts), np.empty_like(counts)
+        for tick in range(counts.shape[1]):
+            block = block + counts[:, tick]
+            is_over = (block[0] > 0) & (block[2] > 0)
+            ended[:, tick] = block * is_over
+            after[:, tick] = block = block * ~is_over
+        self.ended[:, :, runs] = ended
+        self.open = dict(zip(runs.tolist(), np.moveaxis(after, 2, 0), strict=True))
 
     def _gaps(self, tick: int, run: int, instants: Sequence[float]) -> Gaps:
         """Return the gaps of a run after a tick, with marks as :meth:`Gaps.at` makes them."""

@@ -20,10 +20,10 @@ from ingress_canary.domain.slo.recent import Mark, Recent
 from ingress_canary.domain.slo.sequential_tests import LARGEST_THETA, SharedIncident
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION
 from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard
-from ingress_canary.whatif.arrays.block_arrays import BlockArray
-from ingress_canary.whatif.arrays.stable_marks import marks_at, spaced, stable_marks
-from ingress_canary.whatif.arrays.tick_times import TickTimes
-from ingress_canary.whatif.arrays.wealth_arrays import (
+from ingress_canary.spans.block_arrays import BlockArray
+from ingress_canary.spans.stable_marks import marks_at, spaced, stable_marks
+from ingress_canary.spans.tick_times import TickTimes
+from ingress_canary.spans.wealth_arrays import (
     WealthArray,
     absolute_increments,
     guard_bets,
@@ -201,12 +201,12 @@ class SloSpan:
         n, e, _, _ = self.step
         theta = self.design.theta
         every = log_passing(theta, n, e, self.phi_after)
-        incident_n, incident_e, over = self._incidents()
+        incident_n, incident_e, over = self.incident
         if not incident_n.any():
             return every
         rest = log_passing(theta, n - incident_n, e - incident_e, self.phi_after)
         both = np.logaddexp(every, rest) - np.log(2)
-        return np.where(incident_n > 0, np.where(over, both, every - np.log(2)), every)
+        return np.where(incident_n > 0, np.where(over > 0, both, every - np.log(2)), every)
 
     @property
     def phi_after(self) -> Floats:
@@ -217,33 +217,22 @@ class SloSpan:
             phi[-1, run] = learnt[-1].phi if learnt else track.phi
         return phi
 
-    def _incidents(self) -> tuple[Ints, Ints, Flags]:
-        """Return the step's first incident after each tick: its canary requests, bad ones, and whether it is over."""
-        shape = self.judged.shape
-        n, e, over = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape, bool)
-        for run, incidents in self.incidents.items():
-            n[:, run], e[:, run], over[:, run] = np.array(incidents).T
-        return n, e, over
-
     def _follow_incidents(self) -> None:
-        """Follow the step's first incident, in the runs that have one."""
+        """Follow the step's first incident: ill ticks count up to the first well one after a request in one."""
         ill = self.judged & (self.design.rho * self.present >= self.design.theta)
-        self.incidents: dict[int, list[SharedIncident]] = {}
-        for run, track in enumerate(self.before):
-            if not (track.incident.n or ill[:, run].any()):
-                continue
-            incident, after = track.incident, []
-            columns = (self.judged[:, run], ill[:, run], self.counts.n[:, run], self.counts.e[:, run])
-            for judged, is_ill, n, e in zip(*(column.tolist() for column in columns), strict=True):
-                incident = incident.plus(Counts(n, e), ill=is_ill) if judged else incident
-                after.append(incident)
-            self.incidents[run] = after
+        before = np.array([track.incident for track in self.before], np.int64).T[:, None]
+        begun = before[0] + np.cumsum(self.counts.n * ill, axis=0) > 0
+        over = np.logical_or.accumulate(self.judged & ~ill & begun, axis=0) | (before[2] > 0)
+        grown = np.stack([self.counts.n, self.counts.e]) * (ill & ~over)
+        self.incident: Ints = np.concatenate([before[:2] + np.cumsum(grown, axis=1), over[None]])
+        """After each tick: canary requests in it, bad ones, and whether it is over."""
 
     def after(self, ticks: Ints) -> list[Accumulator]:
         """Return the accumulator of each run after its tick of ``ticks``, as the tick-by-tick path has it."""
         runs = np.arange(len(ticks))
         absolute, together = self.absolute_wealth.after(ticks), self.relative_wealth.after(ticks)
         total, step = (counts[:, ticks, runs].T.tolist() for counts in (self.total, self.step))
+        incidents = [SharedIncident(n, e, bool(over)) for n, e, over in self.incident[:, ticks, runs].T.tolist()]
         judged, settles_in, opposed = (row[ticks, runs].tolist() for row in (self.ticks, self.settles_in, self.opposed))
         return [
             replace(
@@ -254,7 +243,7 @@ class SloSpan:
                 dispersion=learnt[tick] if learnt else before.dispersion,
                 total=Counts(*total[run]),
                 step=Counts(*step[run]),
-                incident=self.incidents[run][tick] if run in self.incidents else before.incident,
+                incident=incidents[run],
                 ticks=judged[run],
                 recent=self._recent(tick, run),
                 fresh=True,
