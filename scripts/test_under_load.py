@@ -2,9 +2,9 @@
 
     python scripts/test_under_load.py --quick 10 --clusters 2
 
-Clusters run two at a time here, because the burners take half of each core. Each burner has a session of its own, which
-Linux's scheduler may count as one competitor however many processes are in it. Burners and tests end with this program,
-however that ends. Prints each run's seconds and how it ended; exit code 1 when one failed.
+Clusters run two at a time here, because the burners take half of each core. Both are in one session of their own, which
+Linux's scheduler may count as one competitor however many processes are in it; the tests are another. Burners and tests
+end with this program, however that ends. Prints each run's seconds and how it ended; exit code 1 when one failed.
 """
 
 import argparse
@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
-BURNERS = 2
-BURNER = """
+BURNERS = """
 import os, sys
-while os.getppid() == int(sys.argv[1]):
+parent = int(sys.argv[1])
+if not os.fork():
+    parent = os.getsid(0)
+while os.getppid() == parent:
     for _ in range(1_000_000):
         pass
 """
-"""Also ends by itself once its parent is gone: that may be killed."""
+"""Two processes in one session, which end by themselves once this one is gone: it may be killed."""
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - |$)", re.MULTILINE)
 
 
@@ -43,17 +45,15 @@ class Run(NamedTuple):
 
 @contextmanager
 def busy() -> Iterator[None]:
-    """Keep both cores busy meanwhile."""
-    command = [sys.executable, "-c", BURNER, str(os.getpid())]
-    burners = [subprocess.Popen(command, start_new_session=True) for _ in range(BURNERS)]
+    """Keep two cores busy meanwhile."""
+    burners = subprocess.Popen([sys.executable, "-c", BURNERS, str(os.getpid())], start_new_session=True)
     try:
         yield
         # what has ended early has burnt nothing
-        assert all(burner.poll() is None for burner in burners), "a burner has ended"
+        assert burners.poll() is None, "the burners have ended"
     finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
+        os.killpg(burners.pid, signal.SIGKILL)
+        burners.wait()
 
 
 def ran(target: str) -> Run:
