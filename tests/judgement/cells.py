@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from math import exp
 from typing import NamedTuple
 
-import numpy as np
-
 from ingress_canary.api.rollout import Verdict
-from tests.judgement.canary import HEALTHY, Canary, Judged, Kind, Ratio, always, between
-from tests.judgement.latencies import Latency, LatencyCanary, Wandering, lognormal, mixed
+from tests.judgement.latencies import Latency, LatencySituation, lognormal, mixed
+from tests.judgement.traffic import HEALTHY, Judged, Kind, Ratio, Situation, Step, always, between
 
 HOUR = 3600.0
-Play = Callable[[np.random.Generator], Judged]
+Case = Situation | LatencySituation
 
 
 class Answer(NamedTuple):
@@ -26,7 +24,7 @@ class Cell(NamedTuple):
     """One situation."""
 
     name: str
-    play: Play
+    case: Case
     ask: Callable[[Sequence[Judged]], Answer]
     most: float
     """Largest number that is accepted."""
@@ -79,21 +77,17 @@ def one_step(
     rate: float, weight: float, canary: Ratio, stable: Ratio, seconds: float, *, warm_up: Ratio | None = None,
     warm_seconds: float = 1800.0, bake: float = 0.0, theta: float = 0.01, settle: float = 15.0,
     until: Verdict | None = None, kinds: tuple[Kind, ...] = (Kind(),),
-) -> Play:  # fmt: skip
+) -> Situation:  # fmt: skip
     """Return a step of ``weight`` after a warm-up in which stable is as at the step's start, unless said otherwise."""
-
-    def play(rng: np.random.Generator) -> Judged:
-        one = Canary(rng, rate, theta, settle=settle, kinds=kinds).warm_up(warm_up or always(stable(0)), warm_seconds)
-        return one.step(1, weight, canary, stable, seconds, bake, until)
-
-    return play
+    steps = (Step(weight, canary, stable, seconds, bake, until),)
+    return Situation(rate, warm_up or always(stable(0)), steps, warm_seconds, theta, settle, kinds)
 
 
-def after_an_incident(rng: np.random.Generator) -> Judged:
-    """Pass a step of 50 % at whose end both sides have an incident, then fail at 100 %."""
-    one, incident = Canary(rng, 100).warm_up(always(HEALTHY)), between(540, 600, 0.3)
-    one.step(1, 0.5, incident, incident, HOUR, bake=600, until=Verdict.PASS)
-    return one.step(2, 1.0, always(0.2), always(HEALTHY), 600)
+def after_an_incident() -> Situation:
+    """Return a step of 50 % that is passed and at whose end both sides have an incident, then a bad one at 100 %."""
+    incident = between(540, 600, 0.3)
+    first = Step(0.5, incident, incident, HOUR, bake=600, until=Verdict.PASS)
+    return Situation(100, always(HEALTHY), (first, Step(1.0, always(0.2), always(HEALTHY), 600)))
 
 
 def cold(share: float) -> Ratio:
@@ -161,7 +155,7 @@ def cells() -> Iterator[Cell]:
             one_step(rate, weight, incident, incident, 2 * HOUR), false, 0.015, share=True,
         )  # fmt: skip
     yield Cell(
-        "20 % bad at 100 % after an incident at the end of a step of 50 %, 100/s", after_an_incident, failed(), 30,
+        "20 % bad at 100 % after an incident at the end of a step of 50 %, 100/s", after_an_incident(), failed(), 30,
         share=False,
     )  # fmt: skip
     yield Cell(
@@ -211,7 +205,7 @@ def strata() -> Iterator[Cell]:
     )  # fmt: skip
     yield Cell(
         "healthy, 32 kinds of requests, 10/s x 50 %",
-        one_step(10, 0.5, WELL, WELL, 6 * HOUR, kinds=alike(32)), false, 0.01, share=True,
+        one_step(10, 0.5, WELL, WELL, 2 * HOUR, kinds=alike(32)), false, 0.01, share=True,
     )  # fmt: skip
 
 
@@ -234,15 +228,9 @@ TWICE = lognormal(0.16, 0.5)
 
 def distribution(
     canary: Latency, stable: Latency = USUAL, seconds: float = HOUR / 2, each: float = 0.0, together: float = 0.0
-) -> Play:
+) -> LatencySituation:
     """Return a step of 10 % at 100 requests/s; latencies wander on each side by itself, or on both together."""
-
-    def play(rng: np.random.Generator) -> Judged:
-        shared = Wandering(together)
-        apart = (Wandering(each), Wandering(each)) if each else (shared, shared)
-        return LatencyCanary(rng, 100, stable, canary, wandering=apart).warm_up().step(0.1, seconds)
-
-    return play
+    return LatencySituation(100, stable, canary, 0.1, seconds, each or together, shared=not each)
 
 
 def distributions() -> Iterator[Cell]:
