@@ -167,7 +167,8 @@ class RelativeTest(NamedTuple):
         known = {name: stratum.m for name, stratum in self.strata.items() if stratum.m}
         chosen = tuple(sorted(known, key=lambda name: (-known[name], name))[:MOST_APART]) if len(known) > 1 else ()
         test = self._replace(chosen=chosen)
-        return test._replace(together=test.unbet)
+        # copies that have begun have begun, also where the step is an earlier one
+        return test._replace(together=test.unbet.begin(self.together.begun))
 
     @property
     def worst(self) -> Worst | None:

@@ -307,7 +307,12 @@ def lived(life: Life) -> Analysis:
     return analysis
 
 
+BACK_AT_AN_EARLIER_STEP: Life = ([], [(2, {"latency": Counts(0, 0, 3, 0)}), (1, {})])
+"""What is bet on by itself is chosen at the second entering, after the copies of both steps have begun."""
+
+
 @given(LIVES, LOOKS)
+@example(BACK_AT_AN_EARLIER_STEP, {})
 def test_a_checkpoint_goes_on_as_if_there_had_been_no_restart(life: Life, look: Look) -> None:
     before = lived(life)
     after = decode(encode(before), TWO_SLOS)
