@@ -78,7 +78,7 @@ class Accumulator:
         """Return an accumulator without evidence."""
         return cls(design, Wealth.of(design.steps), RelativeTest.of(design.steps))
 
-    @property
+    @cached_property
     def phi(self) -> float:
         """How much less a bad request proves because they come in bursts."""
         return self.dispersion.phi
@@ -187,15 +187,15 @@ class Accumulator:
     @cached_property
     def evidence(self) -> SloEvidence:
         """The evidence that the verdict is derived from; read several times a tick, computed once."""
-        guard, relative = self.guard.log_e, self.relative.log_e
+        guard, relative, phi = self.guard.log_e, self.relative.log_e, self.phi
         absolute = log_add(self.absolute.log_e, guard)
         return SloEvidence(
             total=self.total,
             step=self.step,
-            phi=self.phi,
+            phi=phi,
             absolute=absolute,
             relative=relative,
-            passing=self.design.log_passing(self.step, self.phi, self.incident),
+            passing=self.design.log_passing(self.step, phi, self.incident),
             fresh=self.fresh,
             missing=self.missing,
             gaps=self.relative.gaps,

@@ -6,10 +6,10 @@ the E-value.
 
 from collections.abc import Sequence
 from functools import cache
-from math import inf, log
+from math import exp, inf, log, log1p
 from typing import NamedTuple, Self
 
-from ingress_canary.domain.slo.sequential_tests import GRID, Factors, log_add, log_sum_exp
+from ingress_canary.domain.slo.sequential_tests import GRID, Factors, log_sum_exp
 
 FIRST, STEPS, TICKS, GUARD = 0.6, 0.2, 0.17, 0.03
 """Shares of a fail test's initial wealth: bet at once, at the starts of steps, at each tick, and by the guard."""
@@ -121,5 +121,5 @@ def tick_share() -> float:
 
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:
-    """Return bets with a stake added to each, all as logarithms."""
-    return [log_add(bet, stake) for bet in bets]
+    """Return bets with a stake added to each, all as logarithms: ``log_add`` of each, without 16 calls a tick."""
+    return [bet + log1p(exp(stake - bet)) if bet > stake else stake + log1p(exp(bet - stake)) for bet in bets]
