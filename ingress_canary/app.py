@@ -77,6 +77,7 @@ def options_of(settings: Settings) -> Options:
         inline_schedules=settings.inline_schedules,
         accept_unchecked=settings.accept_unchecked,
         controllers=frozenset(settings.controllers),
+        restarts=settings.restart_annotations,
         sources=((PrometheusSource if settings.source == "prometheus" else ControllerScrape).capabilities,),
         interval=settings.interval.total_seconds(),
         warm_up=settings.warm_up.total_seconds(),

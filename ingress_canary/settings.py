@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ingress_canary.api.units import Duration, format_duration
+from ingress_canary.domain.objects.revision import RESTART_ANNOTATIONS
 from ingress_canary.lint.findings import did_you_mean
 
 PREFIX = "INGRESS_CANARY_"
@@ -62,6 +63,8 @@ class Settings(BaseSettings):
     """The controllers' own ConfigMap, as namespace/name, for the preflight rules that read it; empty for none."""
     annotation_prefix: str = "nginx.ingress.kubernetes.io"
     """Prefix of the controller's annotations."""
+    restart_annotations: tuple[str, ...] = RESTART_ANNOTATIONS
+    """Annotations of a pod template that restart its pods and make no other version of it."""
     interval: Annotated[Duration, Field(ge=timedelta(seconds=2), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Time between two evaluations, one tick for all rollouts."""
     warm_up: Annotated[Duration, Field(le=timedelta(hours=1))] = timedelta(minutes=2)

@@ -88,7 +88,9 @@ def gather(
         routes=(RouteInputs(router, primary, shadow, status.shadow),),
         view=view,
         compiled=compiled,
-        options=PassOptions(options.interval, options.warm_up, options.accept_unchecked, options.controllers),
+        options=PassOptions(
+            options.interval, options.warm_up, options.accept_unchecked, options.controllers, options.restarts
+        ),
         spec_problem=state.spec_problem,
         obstacles=tuple(obstacles),
         shared_in=shared_in(spec, status, options),

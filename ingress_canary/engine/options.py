@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ingress_canary.api.notification import Notification
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
+from ingress_canary.domain.objects.revision import RESTART_ANNOTATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Options:
     """Begin although rights are missing to check some preflight rules."""
     controllers: frozenset[str] = field(default_factory=frozenset)
     """Further values of IngressClass spec.controller that behave like ingress-nginx."""
+    restarts: tuple[str, ...] = RESTART_ANNOTATIONS
+    """Annotations of a pod template that make no version."""
     sources: tuple[Capabilities, ...] = (OF_CONTROLLERS,)
     """What each metrics source can answer, in order of preference."""
     interval: float = 10

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, SecretKey
 from ingress_canary.api.rollout import RolloutStatus, SloStatus
-from ingress_canary.domain.objects.revision import template_hash
-from ingress_canary.domain.objects.views import Key, Workload
+from ingress_canary.domain.objects.views import Key
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 
 VERSION = "v1"
@@ -60,8 +59,8 @@ class AskedRollout(Protocol):
         """The compiled schedule, where there must be one."""
 
     @property
-    def canary(self) -> Workload | None:
-        """The canary's workload."""
+    def canary_hash(self) -> str | None:
+        """The hash of the canary's pod template; None without a workload."""
 
 
 def gate_calls(seen: AskedRollout, status: RolloutStatus) -> Iterator[GateCall]:
@@ -90,7 +89,7 @@ def _body(seen: AskedRollout, status: RolloutStatus, gate: Gate, record: GateSta
         "name": seen.key.name,
         "revision": status.revision,
         "stableRevision": status.stable_revision,
-        "checksum": template_hash(seen.canary) if seen.canary is not None else None,
+        "checksum": seen.canary_hash,
         "phase": status.phase,
         "reason": status.history[-1].reason if gate.when is GateWhen.AFTER_FINISH else status.reason,
         "step": {"index": step.index, "name": step.name, "weight": step.exposure.weight} if step else None,

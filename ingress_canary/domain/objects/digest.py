@@ -28,16 +28,20 @@ ALGORITHMS: Mapping[str, Algorithm] = MappingProxyType({FIRST: sha256_ten})
 class Digest(str):
     """A digest by the newest algorithm, which can be made again by an older one."""
 
-    __slots__ = ("_algorithms", "value")
+    __slots__ = ("_algorithms", "_formerly", "value")
     value: Any
+    _formerly: Any
     _algorithms: Mapping[str, Algorithm]
 
     @classmethod
-    def of(cls, value: Any, algorithms: Mapping[str, Algorithm] = ALGORITHMS) -> Self:
-        """Return the digest of a value by the last of these algorithms."""
+    def of(cls, value: Any, algorithms: Mapping[str, Algorithm] = ALGORITHMS, *, formerly: Any = None) -> Self:
+        """Return the digest of a value by the last of these algorithms.
+
+        ``formerly`` is what an earlier release digested instead, where that is another value.
+        """
         *_, name = algorithms
         digest = cls(_tagged(name, algorithms[name](value)))
-        digest.value, digest._algorithms = value, algorithms
+        digest.value, digest._formerly, digest._algorithms = value, formerly, algorithms
         return digest
 
     def is_stored_as(self, stored: str) -> bool | None:
@@ -45,7 +49,10 @@ class Digest(str):
         if stored == self:
             return True
         name, _, _ = stored.rpartition(":")
-        return stored == _tagged(name, self._algorithms[name](self.value)) if name in self._algorithms else None
+        if name not in self._algorithms:
+            return None
+        values = (self.value,) if self._formerly is None else (self.value, self._formerly)
+        return stored in {_tagged(name, self._algorithms[name](value)) for value in values}
 
 
 def same(stored: str | None, present: str | None) -> bool | None:

@@ -1,12 +1,30 @@
-"""Revision of a workload: the hash of its whole pod template; equality with stable is the pod spec's alone."""
+"""Revision of a workload: the hash of its pod template; equality with stable is the pod spec's alone."""
+
+from collections.abc import Collection
 
 from ingress_canary.domain.objects.digest import Digest
 from ingress_canary.domain.objects.views import Json, Workload
 
+RESTART_ANNOTATIONS = ("kubectl.kubernetes.io/restartedAt", "cattle.io/timestamp")
+"""Annotations of a pod template that restart its pods and change nothing else: ``kubectl rollout restart`` (1.36,
+polymorphichelpers/objectrestarter.go) and Rancher's redeploy."""
 
-def template_hash(workload: Workload) -> Digest:
-    """Return the hash of a workload's whole pod template: a change of configuration alone is a new revision."""
-    return Digest.of(workload.template)
+
+def template_hash(workload: Workload, restarts: Collection[str] = RESTART_ANNOTATIONS) -> Digest:
+    """Return the hash of a workload's pod template: a change of configuration alone is a new revision.
+
+    A restart is none, which would let a condemned revision begin anew: annotations named in ``restarts`` are left out.
+    """
+    template = workload.template
+    metadata = template.get("metadata") or {}
+    annotations: Json = metadata.get("annotations") or {}
+    kept = {name: value for name, value in annotations.items() if name not in restarts}
+    if len(kept) == len(annotations):
+        return Digest.of(template)
+    others = {name: value for name, value in metadata.items() if name != "annotations"}
+    versioned = {**template, "metadata": {**others, "annotations": kept} if kept else others}
+    # the first release hashed all of it
+    return Digest.of(versioned, formerly=template)
 
 
 def pod_spec(workload: Workload) -> Json:

@@ -3,6 +3,7 @@
 Derived by ``assemble.py``, which has it remembered: it changes with the workloads, the primary and the spec only.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,23 +27,29 @@ class Versions(NamedTuple):
     same: bool
 
 
-def versions_of(spec: RolloutSpec, canary: Workload | None, stable: Workload | None) -> Versions:
-    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version."""
+def versions_of(
+    spec: RolloutSpec, canary: Workload | None, stable: Workload | None, restarts: Collection[str]
+) -> Versions:
+    """Return the revision, the hashes of stable's and the canary's pod templates, and whether both run one version.
+
+    Annotations named in ``restarts`` make no version.
+    """
+    of_canary = template_hash(canary, restarts) if canary else None
     return Versions(
-        revision=_revision(spec, canary),
-        stable=template_hash(stable) if stable else None,
-        canary=template_hash(canary) if canary else None,
+        revision=_revision(spec, of_canary),
+        stable=template_hash(stable, restarts) if stable else None,
+        canary=of_canary,
         same=canary is not None and stable is not None and same_version(canary, stable),
     )
 
 
-def _revision(spec: RolloutSpec, canary: Workload | None) -> str | None:
-    """Return the revision: ``spec.revision`` from CI, or the pod template's hash, or a constant without either."""
+def _revision(spec: RolloutSpec, canary: str | None) -> str | None:
+    """Return the revision: ``spec.revision`` from CI, or the canary's hash, or a constant without either."""
     if spec.workload.canary is not None and canary is None:
         return None
     if spec.revision is not None:
         return spec.revision
-    return template_hash(canary) if canary is not None else "initial"
+    return canary if canary is not None else "initial"
 
 
 def signals_of(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:

@@ -15,6 +15,7 @@ from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
+from ingress_canary.domain.objects.revision import RESTART_ANNOTATIONS
 from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, ShadowObject, Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Problem
@@ -55,6 +56,8 @@ class PassOptions(NamedTuple):
     """Begin although rights are missing to check some preflight rules."""
     controllers: frozenset[str] = frozenset()
     """Further values of IngressClass spec.controller that behave like ingress-nginx."""
+    restarts: tuple[str, ...] = RESTART_ANNOTATIONS
+    """Annotations of a pod template that make no version."""
 
 
 class PassMemory(NamedTuple):
