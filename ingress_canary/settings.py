@@ -4,6 +4,7 @@ Precedence: flag, then environment (``INGRESS_CANARY_*``), then file, then defau
 no setting are passed over: Kubernetes gives every pod some for a Service called ``ingress-canary``.
 """
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -134,11 +135,7 @@ class Settings(BaseSettings):
         if not isinstance(values, dict):
             return values
         lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
-        split = {
-            key: tuple(part.strip() for part in value.split(",") if part.strip())
-            for key, value in values.items()
-            if key in lists and isinstance(value, str)
-        }
+        split = {key: _parts(value) for key, value in values.items() if key in lists and isinstance(value, str)}
         empty = {"scrape_namespace": None} if values.get("scrape_namespace") == "" else {}
         return {**values, **split, **empty}
 
@@ -175,6 +172,16 @@ class Settings(BaseSettings):
         flags = dict(init_settings.init_kwargs)
         document = flags.pop("file_values", {})
         return InitSettingsSource(settings_cls, flags), env_settings, InitSettingsSource(settings_cls, document)
+
+
+def _parts(text: str) -> Any:
+    """Return the parts of a list in one text: separated by commas, or written as JSON."""
+    if not text.lstrip().startswith("["):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return tuple(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
 
 
 def load(flags: dict[str, Any], file: Path | None) -> Settings:

@@ -121,6 +121,10 @@ def test_a_list_is_written_as_one_or_separated_by_commas(tmp_path: Path, monkeyp
     assert load({}, None).namespaces == ("shop", "search")
     assert load(flags(["--namespaces", "a,b"]), None).namespaces == ("a", "b")
     assert load(flags(["--namespaces="]), None).namespaces == ()
+    assert load(flags(["--namespaces", '["shop", "search"]']), None).namespaces == ("shop", "search")
+    assert load(flags(["--namespaces", "[]"]), None).namespaces == ()
+    wrong = "--namespaces: [shop] is not what it takes; write a list, or several separated by commas"
+    assert refused(flags(["--namespaces", "[shop]"]), None) == wrong
 
 
 def test_an_empty_scrape_namespace_means_all() -> None:

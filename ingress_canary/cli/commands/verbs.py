@@ -20,6 +20,7 @@ from ingress_canary.domain.objects.views import Json
 from ingress_canary.domain.reasons.action_results import ActionOutcome, Refusal, no_effect, parse_result, render_result
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.verbs import NOTE, Verb, VerbTarget
 from ingress_canary.ports import ClusterError
 
@@ -143,7 +144,7 @@ def check(request: ActionRequest) -> None:
 def format_answer(answer: ActionAnswer) -> str:
     """Return an answer in one line."""
     document = answer.document
-    return f"{document['verb']} {document['namespace']}/{document['name']}: {document['result']}"
+    return printable(f"{document['verb']} {document['namespace']}/{document['name']}: {document['result']}")
 
 
 async def _ask(

@@ -16,6 +16,7 @@ from ingress_canary.cli.inputs.amounts import patience
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused
 
@@ -80,7 +81,8 @@ def wait(
         print(json.dumps({"namespace": namespace, "name": name, "for": goal} | asdict(ended)))
     else:
         what = f"revision {ended.revision}: " if ended.revision else ""
-        print(f"{ended.result} {namespace}/{name}: {what}{ended.phase}, {ended.reason or '-'}: {ended.message or '-'}")
+        found = f"{what}{ended.phase}, {ended.reason or '-'}: {ended.message or '-'}"
+        print(f"{ended.result} {namespace}/{name}: {printable(found)}")
     raise typer.Exit(CODES[ended.result])
 
 
@@ -162,7 +164,7 @@ async def _waited(
                 last = out_of_time(body, revision)
                 line = f"{last.phase}, {last.reason or '-'}"
             if line != printed:
-                print(f"{namespace}/{name}: {line}", file=sys.stderr)
+                print(f"{namespace}/{name}: {printable(line)}", file=sys.stderr)
                 printed = line
             left = deadline - clock()
             if left <= 0:

@@ -9,6 +9,7 @@ from ingress_canary.api.rollout import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_percent
 from ingress_canary.domain.objects.views import Json, Meta
+from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.schedule.steps import StepList
 
 COLUMNS = ("NAMESPACE", "NAME", "PHASE", "REASON", "STEP", "WEIGHT", "SHARE", "REVISION", "AGE")
@@ -63,6 +64,7 @@ def schedule_of(status: RolloutStatus) -> ScheduleSpec | None:
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as a table, each column as wide as its widest cell."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("   ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)

@@ -8,6 +8,7 @@ from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_percent, format_seconds
 from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
@@ -33,7 +34,8 @@ def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) ->
     for section in sections:
         if part := list(section):
             lines += ["", *part]
-    return "\n".join(lines)
+    # objects may have been written by anybody
+    return "\n".join(map(printable, lines))
 
 
 def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:

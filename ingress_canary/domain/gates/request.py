@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, SecretKey
 from ingress_canary.api.rollout import RolloutStatus, SloStatus
 from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 
 VERSION = "v1"
@@ -135,6 +136,5 @@ def _shown_text(text: str) -> str:
         document = None
     if isinstance(document, dict) and isinstance(document.get("message"), str):
         text = document["message"]
-    clean = "".join(char if char.isprintable() else " " for char in text)
-    line = " ".join(clean.split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 3]}..."

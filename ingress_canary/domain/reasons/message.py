@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from ingress_canary.api.units import MESSAGE_LENGTH, format_duration, format_percent, format_points, format_seconds
 from ingress_canary.domain.reasons.message_key import CUT, LIST, MessageKey
+from ingress_canary.domain.reasons.printable import printable
 
 Substance = tuple[MessageKey, tuple[object, ...]]
 """A message without its measurements: what it says apart from numbers that change with every tick."""
@@ -87,13 +88,15 @@ def verbatim(text: str) -> Message:
 
 
 def _field(value: object, form: str) -> str:
-    if form == CUT:
-        return format(value)
     if form.startswith(LIST):
         assert isinstance(value, tuple)
-        return form.removeprefix(LIST).join(format(part) for part in value)
+        return form.removeprefix(LIST).join(_field(part, "") for part in value)
     unit = UNITS.get(form)
-    return unit(value) if unit is not None else format(value, form)
+    if unit is not None:
+        return unit(value)
+    text = format(value, "" if form == CUT else form)
+    # a message is made of such fields already
+    return text if isinstance(value, Message) else printable(text)
 
 
 def _substance(value: object) -> object:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Self
 
+from ingress_canary.domain.reasons.printable import printable
+
 
 class VerbTarget(Enum):
     """The revision and step that an action must name; the command line takes them from the present status."""
@@ -102,7 +104,7 @@ class Action:
         """Return the action of an annotation's text; never raises, because anybody can write the annotation."""
         request, mark, rest = text.strip().partition("#")
         ident, _, note = rest.partition("#")
-        ident, note = ident.strip()[:128], " ".join(note.split())[:NOTE]
+        ident, note = ident.strip()[:128], " ".join(printable(note).split())[:NOTE]
         if not mark or not ident:
             return cls(f"malformed:{text[:64]}", text, problem="an id is missing: write <verb>[:<revision>]#<id>")
         verb, _, target = request.strip().partition(":")

@@ -73,7 +73,7 @@ def test_a_rollout_without_workloads_has_no_checksum() -> None:
         (200, "application/json", b'{"message": "expand\\n applied"}', PASSED, "expand applied"),
         (200, "application/json", b'{"ok": true}', PASSED, '{"ok": true}'),
         (200, "text/plain", b"", PASSED, "200"),
-        (202, "application/octet-stream", b"\xff\x00ok\x1b[31m", PASSED, "\ufffd ok [31m"),
+        (202, "application/octet-stream", b"\xff\x00ok\x1b[31m", PASSED, "\ufffd\\x00ok\\x1b[31m"),
         (204, "application/octet-stream", b"", PASSED, "204"),
         (409, "text/plain", b"schema is behind", REJECTED, "schema is behind"),
         (409, "application/json", b"", REJECTED, "409"),
