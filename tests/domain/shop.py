@@ -118,11 +118,16 @@ def service(name: str, namespace: str = "shop", plain: Manifest | None = None, *
     return body
 
 
-def pods(name: str, *addresses: str, ready: bool = True) -> Manifest:
+def pods(name: str, *addresses: str, ready: bool = True, ports: Sequence[str] = ("http",)) -> Manifest:
     metadata = meta(f"{name}-1")
     metadata["labels"] = {"kubernetes.io/service-name": name}
     endpoints = [{"addresses": [address], "conditions": {"ready": ready}} for address in addresses]
-    return {"kind": "EndpointSlice", "metadata": metadata, "endpoints": endpoints, "ports": [{"name": "http"}]}
+    return {
+        "kind": "EndpointSlice",
+        "metadata": metadata,
+        "endpoints": endpoints,
+        "ports": [{"name": port} for port in ports],
+    }
 
 
 def ingress_class(name: str = "nginx", controller: str = "k8s.io/ingress-nginx", default: bool = False) -> Manifest:

@@ -299,16 +299,29 @@ class Endpoints:
 
     ready: frozenset[str] = frozenset()
     unready: frozenset[str] = frozenset()
+    ports: frozenset[str] = frozenset()
+    """Names of the Service's ports that the ready ones have."""
 
     @classmethod
     def of(cls, slices: Iterable[EndpointSlice]) -> Self:
         """Return the union of ``slices``."""
         ready: set[str] = set()
         unready: set[str] = set()
+        ports: set[str] = set()
         for part in slices:
             ready |= part.ready
             unready |= part.unready
-        return cls(frozenset(ready), frozenset(unready - ready))
+            if part.ready:
+                ports.update(part.ports)
+        return cls(frozenset(ready), frozenset(unready - ready), frozenset(ports))
+
+    def has_port(self, port: ServicePort) -> bool:
+        """Return whether a ready endpoint has the port that a named targetPort means.
+
+        A pod without a port of that name is ready all the same, in a slice without the port. The only port of a Service
+        may go without a name, and means any (ingress-nginx 1.15, controller/endpointslices.go).
+        """
+        return port.name in self.ports or bool(self.ports and not port.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ingress_canary.domain.objects.views import Key, Service, Workload
+from ingress_canary.domain.objects.views import Key, Service, ServicePort, Workload
 from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity, RuleFlag
@@ -15,7 +15,7 @@ MOST_NAMED = 3
 
 @rule(14)
 def canary_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
-    """The canary Service has the ports that the primary uses for stable, and its pods have those that it names.
+    """The canary Service has the ports that the primary uses for stable, and its pods have those that it targets.
 
     Remedy: add the port to the canary Service; target a port that a container of the canary workload has.
     """
@@ -31,15 +31,26 @@ def canary_port_resolves(subject: PreflightInputs) -> Iterator[RuleFinding]:
                 f"it has no port {port}, by which the primary reaches stable and the shadow will reach the canary",
                 f"add the port {port} to it",
             )
-        elif found.is_target_named and (workload := _without_ready_endpoint(subject)) is not None:
-            names = workload.port_names
-            if names and found.target not in names:
-                yield RuleFinding(
-                    f"Service {subject.canary}",
-                    "spec.ports",
-                    f"no container of {workload.title} has a port named {found.target}, which its port {port} targets",
-                    f"target one of {', '.join(sorted(names))}, or a number",
-                )
+        elif found.is_target_named and (pods := _without_target(subject, found)):
+            workload = _canary_workload(subject)
+            names = workload.port_names if workload is not None else frozenset()
+            yield RuleFinding(
+                f"Service {subject.canary}",
+                "spec.ports",
+                f"{pods} has a port named {found.target}, which its port {port} targets: the shadow would reach none",
+                f"target {'one of ' + ', '.join(sorted(names)) + ', or ' if names else ''}a number",
+            )
+
+
+def _without_target(subject: PreflightInputs, port: ServicePort) -> str:
+    """Return of which pods none has the port that a targetPort names; empty where one has it, or may have it."""
+    endpoints = subject.view.endpoints(subject.canary)
+    if endpoints.ready:
+        return "" if endpoints.has_port(port) else "no ready pod behind it"
+    workload = _canary_workload(subject)
+    if workload is None or not workload.port_names or port.target in workload.port_names:
+        return ""
+    return f"no container of {workload.title}"
 
 
 @rule(14)
@@ -76,12 +87,15 @@ def canary_service_selects_workload(subject: PreflightInputs) -> Iterator[RuleFi
         )
 
 
+def _canary_workload(subject: PreflightInputs) -> Workload | None:
+    """Return the canary workload; None where it is not known."""
+    ref = subject.spec.workload.canary
+    return subject.view.workload(ref.kind, Key(subject.key.namespace, ref.name)) if ref is not None else None
+
+
 def _without_ready_endpoint(subject: PreflightInputs) -> Workload | None:
     """Return the canary workload while none of its pods is a ready endpoint; None where it is not known."""
-    ref = subject.spec.workload.canary
-    if ref is None or subject.view.endpoints(subject.canary).ready:
-        return None
-    return subject.view.workload(ref.kind, Key(subject.key.namespace, ref.name))
+    return None if subject.view.endpoints(subject.canary).ready else _canary_workload(subject)
 
 
 @rule(14, flags=RuleFlag.CURED_BY_SCALING)

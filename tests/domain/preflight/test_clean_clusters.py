@@ -78,6 +78,17 @@ CLEAN: dict[str, Row] = {
     "12: low risk level, but no routes": row(facts=ControllerFacts(annotations_risk_level="Low")),
     "12: high risk level": row(routes=FORCED, facts=ControllerFacts(annotations_risk_level="High")),
     "14: a port found by its target": row(*BY_TARGET),
+    "14: a port by a name that pods have": row(
+        service("checkout-canary", ports=[{"name": "http", "port": 80, "targetPort": "web"}])
+    ),
+    "14: the only port, without a name": row(
+        service("checkout-canary", ports=[{"port": 80, "targetPort": "web"}]),
+        pods("checkout-canary", "10.0.1.1", ports=["web"]),
+    ),
+    "14: endpoints without a port, and one by its number": row(
+        service("checkout-canary", ports=[{"name": "http", "port": 80, "targetPort": 8080}]),
+        pods("checkout-canary", "10.0.1.1", ports=[]),
+    ),
     "15: a default backend takes over": row(pods("checkout"), primary(default_backend="sorry")),
     "15: an ExternalName has no endpoints": row(pods("checkout"), service("checkout", type="ExternalName", ports=[])),
     "17: what takes effect": row(shadow(affinity="cookie", session_cookie_name="s", plain={"team": "a"})),

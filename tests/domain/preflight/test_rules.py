@@ -92,6 +92,7 @@ PASSES_TLS = ingress(meta("tls", minute=30, ssl_passthrough="true"), rule(HOST, 
 SECOND_CANARY = foreign_canary("checkout-canary", rule("other.example", path("checkout-canary")))
 SHARING = other("api", rule("api.example", path("checkout"), path("checkout", "/v2")))
 SUBSET = primary(upstream_hash_by="$request_uri", upstream_hash_by_subset="true")
+TARGETS_WEB = service("checkout-canary", ports=[{"name": "http", "port": 80, "targetPort": "web"}])
 NO_PORT_80 = [{"name": "web", "port": 8080}]
 ZONED = {"service.kubernetes.io/topology-mode": "Auto"}
 HEADER = HeaderRoute(name="X-Canary")
@@ -169,6 +170,22 @@ CASES = [
     found(13, PRIMARY, on("upstream-hash-by-subset"), "never takes a changed weight", SUBSET),
     found(13, SHADOW, on("upstream-hash-by-subset"), "changed weight", shadow(upstream_hash_by_subset="true")),
     found(14, CANARY, "spec.ports", "has no port 80", service("checkout-canary", ports=NO_PORT_80)),
+    found(
+        14,
+        CANARY,
+        "spec.ports",
+        "no ready pod behind it has a port named web",
+        TARGETS_WEB,
+        pods("checkout-canary", "10.0.1.1", ports=[]),
+    ),
+    found(
+        14,
+        CANARY,
+        "spec.ports",
+        "no ready pod behind it has a port named web",
+        TARGETS_WEB,
+        pods("checkout-canary", "10.0.1.1", ports=["admin"]),
+    ),
     found(14, CANARY, SELECTOR, "no ready endpoint", pods("checkout-canary", "10.0.1.1", ready=False)),
     found(15, STABLE, SELECTOR, "an outage of stable: all", pods("checkout")),
     found(15, STABLE, SELECTOR, "while the canary carries", pods("checkout"), shadow(), phase=Phase.PROGRESSING),
