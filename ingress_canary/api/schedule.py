@@ -567,8 +567,8 @@ class AnalysisSettings(Model):
     baseline: Baseline = Baseline()
     exclude_statuses: Annotated[
         list[Annotated[str, Field(max_length=3, pattern=r"^[1-5][0-9]{2}$")]], Field(max_length=16)
-    ] = ["308"]
-    """Statuses that count on neither side."""
+    ] = ["101", "308"]
+    """Statuses that count on neither side: sockets, which are counted when they close, and redirects to HTTPS."""
     settle: Annotated[Duration, between("0s", "10m")] = timedelta(seconds=15)
     """Evidence dropped after each change of weight, at most 10m."""
     no_data_timeout: Annotated[Duration, LONG] = timedelta(minutes=15)

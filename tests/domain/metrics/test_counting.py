@@ -393,7 +393,7 @@ def test_measures_are_made_from_slos() -> None:
     own = Counters("g", "t", part_is_good=True)
     assert measures == SliSet(
         {"availability": Availability(("5..",)), "slow": Latency(0.5), "good": own},
-        frozenset({"308"}),
+        frozenset({"101", "308"}),
         {"gauge": Gauge("up", AcceptedRange(None, 1, 60, 3))},
     )
     assert measures.thresholds == {"slow": 0.5}

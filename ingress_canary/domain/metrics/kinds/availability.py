@@ -60,7 +60,7 @@ class Availability(CountedSli[RequestsSli]):
         bad = document.get("bad")
         for place, status in enumerate(bad if isinstance(bad, list) else ()):
             if status in excluded:
-                remedy = "remove it here, or from analysis.excludeStatuses (308 by default)"
+                remedy = "remove it here, or from analysis.excludeStatuses (101 and 308 by default)"
                 yield ("bad", place), f"{status} is excluded and never counts as bad", remedy
 
 
