@@ -45,6 +45,7 @@ class Visitor(NamedTuple):
     """Its part of the requests, relative to the other visitors' shares."""
     headers: Mapping[str, str] = {}
     cookies: Mapping[str, str] = {}
+    method: str = hdrs.METH_GET
 
 
 @dataclass
@@ -149,7 +150,7 @@ class Load:
         url = URL(self.urls[number % len(self.urls)] + self.paths[number % len(self.paths)], encoded=True)
         version, status = "", NO_ANSWER
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with session.get(url, headers=headers, allow_redirects=False) as response:
+            async with session.request(visitor.method, url, headers=headers, allow_redirects=False) as response:
                 await response.read()
                 version, status = response.headers.get(VERSION_HEADER, ""), response.status
         self.tally.answers[version, status] += 1

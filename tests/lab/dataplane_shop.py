@@ -110,10 +110,17 @@ class Shop:
         self.plane.apply(Kind.ENDPOINT_SLICE, [*found, other])
 
     async def get(
-        self, at: str = "/", *, host: str = HOST, headers: Mapping[str, str] | None = None, pod: int = 0
+        self,
+        at: str = "/",
+        *,
+        host: str = HOST,
+        headers: Mapping[str, str] | None = None,
+        pod: int = 0,
+        method: str = "GET",
     ) -> aiohttp.ClientResponse:
         sent = {"Host": host} | dict(headers or {})
-        async with self.client.get(self.plane.urls[pod] + at, headers=sent, allow_redirects=False) as response:
+        url = self.plane.urls[pod] + at
+        async with self.client.request(method, url, headers=sent, allow_redirects=False) as response:
             await response.read()
             return response
 

@@ -67,6 +67,21 @@ async def test_redirects_to_https_come_before_the_draw() -> None:
         assert await requests(shop) == {("", "308"): 1, ("shop-canary-80", "200"): 1}
 
 
+async def test_preflights_of_cors_come_before_the_draw() -> None:
+    async with open_shop() as shop:
+        await shop.settle(ingress("web", path("stable"), enable_cors="true"), canary_ingress())
+        assert (await shop.get(method="OPTIONS")).status == 204
+        assert (await shop.get()).headers["X-Version"] == "v2"
+        assert await requests(shop) == {("", "204"): 1, ("shop-canary-80", "200"): 1}
+
+
+async def test_without_cors_options_are_drawn_like_others() -> None:
+    async with open_shop() as shop:
+        await shop.settle(WEB, canary_ingress())
+        assert (await shop.get(method="OPTIONS")).headers["X-Version"] == "v2"
+        assert await requests(shop) == {("shop-canary-80", "200"): 1}
+
+
 async def test_a_stable_side_without_endpoints_is_nobodys_503() -> None:
     async with open_shop() as shop:
         shop.endpoints(stable=0)

@@ -50,6 +50,8 @@ class Annotations:
     hash_by_subset: bool
     redirect: Redirect | None
     force_ssl_redirect: bool
+    cors: bool
+    """Answers every OPTIONS request, before a backend is looked for."""
     ssl_passthrough: bool
     default_backend: str
     """Service that stands in when an upstream has no endpoints; "" for none."""
@@ -66,6 +68,7 @@ class Annotations:
             hash_by_subset=bool(own.get("upstream-hash-by")) and _bool(own, "upstream-hash-by-subset"),
             redirect=_redirect(own),
             force_ssl_redirect=_bool(own, "force-ssl-redirect"),
+            cors=_bool(own, "enable-cors"),
             ssl_passthrough=_bool(own, "ssl-passthrough"),
             default_backend=own.get("default-backend", "").strip(),
             aliases=tuple(alias for name in own.get("server-alias", "").split(",") if (alias := name.strip().lower())),

@@ -191,6 +191,7 @@ class _Compiler:
 def _annotate(location: Location, anns: Annotations) -> None:
     location.redirect = anns.redirect
     location.force_ssl_redirect = anns.force_ssl_redirect
+    location.cors = anns.cors
     location.default_backend = anns.default_backend
 
 

@@ -60,6 +60,7 @@ class Location:
     """The root that each server has until an Ingress claims it."""
     redirect: Redirect | None = None
     force_ssl_redirect: bool = False
+    cors: bool = False
     default_backend: str = ""
 
 

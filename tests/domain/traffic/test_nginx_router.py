@@ -324,6 +324,23 @@ def test_the_canary_label_distinguishes_the_sides(labels: dict[str, str], side: 
     assert signals.side({"namespace": "shop", "ingress": "checkout", "service": "checkout"} | labels) is side
 
 
+@pytest.mark.parametrize(
+    ("value", "method", "side"),
+    [
+        ("true", "OPTIONS", None),
+        ("t", "OPTIONS", None),
+        ("true", "GET", Side.STABLE),
+        ("yes", "OPTIONS", Side.STABLE),
+        (None, "OPTIONS", Side.STABLE),
+    ],
+)
+def test_what_nginx_answers_to_cors_is_nobodys(value: str | None, method: str, side: Side | None) -> None:
+    annotations = {} if value is None else {f"{PREFIX}/enable-cors": value}
+    signals = ROUTER.signals(_primary([_rule("a.example", _path("checkout"))], annotations), rollout())
+    labels = {"namespace": "shop", "ingress": "checkout", "service": "checkout", "method": method}
+    assert signals.side(labels) is side
+
+
 @pytest.mark.parametrize(("value", "sticky"), [(None, False), ("cookie", True), ("", False)])
 def test_cookie_affinity_makes_clients_stick(value: str | None, sticky: bool) -> None:
     annotations = {} if value is None else {f"{PREFIX}/affinity": value}

@@ -19,7 +19,7 @@ from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
 from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
-from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, takes_effect
+from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, TRUE, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS, STRATA
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
@@ -131,9 +131,13 @@ class NginxRouter(IngressShadow):
         ports = {b.port for b in primary.backends() if b.service == spec.stable_service}
         upstreams = frozenset(f"{namespace}-{spec.canary_service}-{port}" for port in ports)
         wanted = (namespace, name, spec.stable_service)
+        # nginx answers them before a side is drawn, and counts them as stable's (rootfs/etc/nginx/template, v1.15)
+        preflights = primary.meta.annotations.get(f"{self.prefix}/enable-cors") in TRUE
 
         def side(labels: Mapping[str, str]) -> Side | None:
             if (labels.get("namespace"), labels.get("ingress"), labels.get("service")) != wanted:
+                return None
+            if preflights and labels.get("method") == "OPTIONS":
                 return None
             upstream = labels.get("canary", "")
             if not upstream:
