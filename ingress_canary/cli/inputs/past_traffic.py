@@ -40,15 +40,15 @@ async def _ask(settings: Settings, key: Key, measures: SliSet) -> "PastTraffic":
     from ingress_canary.adapters.prometheus.past_traffic import last_week  # noqa: PLC0415
     from ingress_canary.sources import client_of, dialect_of  # noqa: PLC0415
 
-    bad = [status for sli in measures.counted.values() for status in sli.bad_statuses]
     slow = list(measures.thresholds.values())
     client, http = client_of(settings)
     async with http:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await last_week(
-                    client, dialect_of(settings), Target(key.namespace, key.name, ""), "|".join(bad or ["5.."]),
-                    "|".join(sorted(measures.excluded)), slow[0] if slow else None,
+                    client, dialect_of(settings), Target(key.namespace, key.name, ""),
+                    "|".join(measures.bad_statuses or ["5.."]), "|".join(sorted(measures.excluded)),
+                    slow[0] if slow else None,
                 )  # fmt: skip
         except TimeoutError:
             raise PrometheusError(f"no answer within {PATIENCE:g} s") from None

@@ -52,6 +52,10 @@ class ControllerFacts(NamedTuple):
     """Whether requests for a host that no rule names literally are counted."""
     topology: bool | None = None
     """Whether topology-aware routing is on."""
+    custom_http_errors: str | None = None
+    """Statuses that an error backend answers instead, for every Ingress that says none of its own."""
+    service_upstream: bool | None = None
+    """Whether requests are sent to Services instead of their endpoints."""
     pods: int | None = None
     orphaned: bool | None = None
     """Their own word that the shadow is inert."""
@@ -79,6 +83,8 @@ class PreflightInputs(NamedTuple):
     controllers: frozenset[str] = frozenset()
     """Further ``spec.controller`` values that the settings call known."""
     facts: ControllerFacts = ControllerFacts()
+    bad_statuses: tuple[str, ...] = ()
+    """Statuses that SLOs call bad, as patterns such as ``5..``."""
 
     @property
     def ingress(self) -> Ingress:

@@ -43,6 +43,7 @@ def _subject(
         rivals=inputs.rivals, next_weight=compiled.next_weight(status.step.index if status.step else 0),
         controllers=inputs.options.controllers,
         facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
+        bad_statuses=compiled.measures.bad_statuses,
     )  # fmt: skip
 
 

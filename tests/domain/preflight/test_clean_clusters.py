@@ -49,6 +49,8 @@ TWO_HOSTS = ingress(meta("checkout"), rule(HOST, path("checkout")), rule("two.ex
 WILDCARD = ingress(meta("checkout"), rule("*.example", path("checkout")))
 SHARING = other("api", rule("api.example", path("checkout")))
 CATCH_ALL_CANARY = ingress(meta("all", canary="true"), defaultBackend=backend("x"))
+MESHED = primary(service_upstream="true", upstream_vhost="$service_name.$namespace.svc.cluster.local")
+PROBE = {"url": "https://shop.example/", "header": "X-Version", "value": "v2"}
 BY_TARGET = [service(name, ports=[{"port": 8000, "targetPort": 80}]) for name in ("checkout", "checkout-canary")]
 FORCED = (Exposed(0, HeaderRoute(name="X-Canary", pattern="^v2$"), "canary"),)
 
@@ -97,6 +99,16 @@ CLEAN: dict[str, Row] = {
         service("checkout", trafficDistribution="PreferClose"), facts=ControllerFacts(topology=False)
     ),
     "23: one pod": row(facts=ControllerFacts(pods=1)),
+    "27: an error backend for what no SLO calls bad": row(
+        primary(custom_http_errors="404,503"), bad_statuses=("500", "502")
+    ),
+    "27: the Ingress has fewer than the controllers": row(
+        primary(custom_http_errors="404"), bad_statuses=("5..",), facts=ControllerFacts(custom_http_errors="503")
+    ),
+    "28: a probe shows it": row(MESHED, spec=rollout_spec(probe=PROBE)),
+    "28: endpoints, whatever the controllers do": row(
+        primary(service_upstream="false", upstream_vhost="x"), facts=ControllerFacts(service_upstream=True)
+    ),
     "25: half of what is asked": row(pods("checkout", "a", "b", "c"), next_weight=50),
 }
 

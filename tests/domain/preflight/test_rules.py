@@ -92,6 +92,7 @@ PASSES_TLS = ingress(meta("tls", minute=30, ssl_passthrough="true"), rule(HOST, 
 SECOND_CANARY = foreign_canary("checkout-canary", rule("other.example", path("checkout-canary")))
 SHARING = other("api", rule("api.example", path("checkout"), path("checkout", "/v2")))
 SUBSET = primary(upstream_hash_by="$request_uri", upstream_hash_by_subset="true")
+MESHED = primary(service_upstream="true", upstream_vhost="$service_name.$namespace.svc.cluster.local")
 TARGETS_WEB = service("checkout-canary", ports=[{"name": "http", "port": 80, "targetPort": "web"}])
 NO_PORT_80 = [{"name": "web", "port": 8080}]
 ZONED = {"service.kubernetes.io/topology-mode": "Auto"}
@@ -218,6 +219,31 @@ CASES = [
     found(25, CANARY, SELECTOR, "1 of 10 ready", pods("checkout", *many("9", 9)), next_weight=50),
     found(26, PRIMARY, on("backend-protocol"), "HTTP 200", primary(backend_protocol="GRPC")),
     found(26, PRIMARY, on("backend-protocol"), "GRPCS errors", primary(backend_protocol="grpcs")),
+    found(
+        27,
+        PRIMARY,
+        on("custom-http-errors"),
+        "instead of 500, 503, and",
+        primary(custom_http_errors="404,503,500"),
+        bad_statuses=("5..",),
+    ),
+    found(
+        27,
+        "ConfigMap of the controllers",
+        "data.custom-http-errors",
+        "instead of 499",
+        bad_statuses=("50.", "499"),
+        facts=ControllerFacts(custom_http_errors="404, 499,510"),
+    ),
+    found(28, PRIMARY, on("upstream-vhost"), "by which a mesh", MESHED),
+    found(
+        28,
+        PRIMARY,
+        on("upstream-vhost"),
+        "by which a mesh",
+        primary(upstream_vhost="checkout.shop.svc"),
+        facts=ControllerFacts(service_upstream=True),
+    ),
 ]
 
 WARNINGS = {16, 17, 19, 20, 21, 22, 23, 25, 26}
@@ -258,7 +284,7 @@ def test_a_value_that_the_controller_would_drop_is_found_once_however_many_steps
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 27))
+    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 29))
 
 
 def test_of_two_ingresses_of_one_second_the_later_name_owns_the_path() -> None:

@@ -7,18 +7,32 @@ from ingress_canary.domain.traffic.router.nginx.controller_config import facts_o
 
 PLAIN = ("/nginx-ingress-controller", "--ingress-class=nginx")
 
+OFF = ControllerFacts(service_upstream=False)
+"""Of a ConfigMap that says nothing."""
+
 
 @pytest.mark.parametrize(
     ("config", "arguments", "facts"),
     [
         (None, None, ControllerFacts()),
-        ({}, (), ControllerFacts()),
-        ({"annotations-risk-level": "Low"}, None, ControllerFacts(annotations_risk_level="Low")),
-        ({}, PLAIN, ControllerFacts(metrics=False, undefined_hosts=False, topology=False)),
+        ({}, (), OFF),
+        (
+            {"custom-http-errors": "404,503", "service-upstream": "true"},
+            None,
+            ControllerFacts(custom_http_errors="404,503", service_upstream=True),
+        ),
+        (
+            {"annotations-risk-level": "Low"},
+            None,
+            OFF._replace(annotations_risk_level="Low"),
+        ),
+        ({}, PLAIN, OFF._replace(metrics=False, undefined_hosts=False, topology=False)),
         (
             {"annotations-risk-level": "High"},
             (*PLAIN, "--enable-metrics", "-metrics-per-undefined-host=true", "--enable-topology-aware-routing=1"),
-            ControllerFacts(annotations_risk_level="High", metrics=True, undefined_hosts=True, topology=True),
+            ControllerFacts(
+                annotations_risk_level="High", metrics=True, undefined_hosts=True, topology=True, service_upstream=False
+            ),
         ),
         (
             None,

@@ -41,6 +41,11 @@ class SliSet:
         return tuple(name for name, sli in self.counted.items() if sli.is_slowness)
 
     @property
+    def bad_statuses(self) -> tuple[str, ...]:
+        """The statuses that SLOs call bad, as patterns such as ``5..``, each once."""
+        return tuple(dict.fromkeys(status for sli in self.counted.values() for status in sli.bad_statuses))
+
+    @property
     def thresholds(self) -> Mapping[str, float]:
         """The latency threshold of each SLO that has one, in seconds, in the schedule's order."""
         return {name: bound for name, sli in self.counted.items() for bound in sli.bounds}

@@ -1,6 +1,6 @@
 """Configuration of ingress-nginx itself: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
-Rules 12, 20 and 22 speak of it. What cannot be read is unknown, and found neither good nor bad.
+Rules 12, 20, 22, 27 and 28 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,16 @@ from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
 
 def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
     """Return the known facts. Absent flags have the defaults of v1.9 and later: all three are off."""
-    level = (config or {}).get("annotations-risk-level")
+    known = ControllerFacts()
+    if config is not None:
+        known = ControllerFacts(
+            annotations_risk_level=config.get("annotations-risk-level"),
+            custom_http_errors=config.get("custom-http-errors"),
+            service_upstream=config.get("service-upstream") in TRUE,
+        )
     if not arguments:
-        return ControllerFacts(annotations_risk_level=level)
-    return ControllerFacts(
-        annotations_risk_level=level,
+        return known
+    return known._replace(
         metrics=_flag(arguments, "enable-metrics"),
         undefined_hosts=_flag(arguments, "metrics-per-undefined-host"),
         topology=_flag(arguments, "enable-topology-aware-routing"),

@@ -59,7 +59,7 @@ class NginxRouter(IngressShadow):
 
     @property
     def rules(self) -> tuple[PreflightRule, ...]:
-        """The 26 rules, and what must exist first."""
+        """The rules of ``docs/reference/preflight.md``, and what must exist first."""
         return RULES
 
     def shadow(self, primary: Ingress, spec: RolloutSpec, owner: Owner, exposure: Exposure) -> Json:

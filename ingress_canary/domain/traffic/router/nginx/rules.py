@@ -12,6 +12,7 @@ from ingress_canary.domain.preflight.inputs import CARRYING, PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
 from ingress_canary.domain.traffic.router.nginx import conflict_rules as claims
+from ingress_canary.domain.traffic.router.nginx import counting_rules
 from ingress_canary.domain.traffic.router.nginx import shadow_rules as shadows
 from ingress_canary.domain.traffic.router.nginx.annotations import (
     annotation_field,
@@ -156,34 +157,6 @@ def clients_are_not_sticky(subject: PreflightInputs) -> Iterator[RuleFinding]:
     )
 
 
-@rule(20, ProblemSeverity.WARNING)
-def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
-    """The controllers count the primary's requests.
-
-    Metrics are off by default, and requests of wildcard and hostless rules are dropped from them by default.
-
-    Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
-    """
-    if subject.facts.metrics is False:
-        yield RuleFinding(
-            "ingress controllers",
-            "--enable-metrics",
-            "request metrics are off, so no step can be judged",
-            "start the controllers with --enable-metrics=true",
-        )
-    if subject.facts.undefined_hosts:
-        return
-    for location, field in claims.stable_locations(subject).items():
-        if not location.host or location.host.startswith("*"):
-            yield RuleFinding(
-                ingress_label(subject.ingress),
-                field,
-                f"requests to {location} are not counted by default, so no step can be judged by them",
-                "start the controllers with --metrics-per-undefined-host=true",
-            )
-            return
-
-
 @rule(23, ProblemSeverity.WARNING)
 def one_controller_pod(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """One controller pod, or patience: several apply a change at different moments.
@@ -196,24 +169,6 @@ def one_controller_pod(subject: PreflightInputs) -> Iterator[RuleFinding]:
             "replicas",
             f"{subject.facts.pods} pods apply a change of weight at different moments",
             "keep the schedule's analysis.settle at 15s or more",
-        )
-
-
-@rule(26, ProblemSeverity.WARNING)
-def errors_are_visible(subject: PreflightInputs) -> Iterator[RuleFinding]:
-    """The backend protocol is not GRPC.
-
-    Its errors travel as HTTP 200, which the built-in availability SLI does not see.
-
-    Remedy: judge by the application's own counters (sli.prometheus).
-    """
-    protocol = annotation_value(subject, subject.ingress, "backend-protocol").strip().upper()
-    if protocol in {"GRPC", "GRPCS"}:
-        yield RuleFinding(
-            ingress_label(subject.ingress),
-            annotation_field(subject, "backend-protocol"),
-            f"{protocol} errors travel as HTTP 200 and are not seen by an SLO on requests",
-            "judge by the application's own counters (sli.prometheus)",
         )
 
 
@@ -246,11 +201,13 @@ RULES = (
     shadows.shadow_carries_only_what_takes_effect,
     shadows.shadow_is_marked,
     endpoint_rules.canary_is_in_the_cluster,
-    requests_are_counted,
+    counting_rules.requests_are_counted,
     claims.upstream_name_is_unique,
     endpoint_rules.routing_ignores_zones,
     one_controller_pod,
     endpoint_rules.sides_are_disjoint,
     endpoint_rules.canary_can_carry_its_share,
-    errors_are_visible,
+    counting_rules.errors_are_visible,
+    counting_rules.errors_are_counted,
+    counting_rules.requests_reach_the_canary,
 )

@@ -1,0 +1,110 @@
+"""Counting rules: whether the controllers count what the canary answered as the canary's. Part of ``rules.py``."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ingress_canary.domain.preflight.inputs import PreflightInputs
+from ingress_canary.domain.preflight.problem import ProblemSeverity
+from ingress_canary.domain.preflight.rule import RuleFinding, rule
+from ingress_canary.domain.traffic.router.nginx import conflict_rules as claims
+from ingress_canary.domain.traffic.router.nginx.annotations import (
+    TRUE,
+    annotation_field,
+    annotation_value,
+    ingress_label,
+)
+
+_STATUS = re.compile("[1-5][0-9]{2}")
+
+
+@rule(20, ProblemSeverity.WARNING)
+def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """The controllers count the primary's requests.
+
+    Metrics are off by default, and requests of wildcard and hostless rules are dropped from them by default.
+
+    Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
+    """
+    if subject.facts.metrics is False:
+        yield RuleFinding(
+            "ingress controllers",
+            "--enable-metrics",
+            "request metrics are off, so no step can be judged",
+            "start the controllers with --enable-metrics=true",
+        )
+    if subject.facts.undefined_hosts:
+        return
+    for location, field in claims.stable_locations(subject).items():
+        if not location.host or location.host.startswith("*"):
+            yield RuleFinding(
+                ingress_label(subject.ingress),
+                field,
+                f"requests to {location} are not counted by default, so no step can be judged by them",
+                "start the controllers with --metrics-per-undefined-host=true",
+            )
+            return
+
+
+@rule(26, ProblemSeverity.WARNING)
+def errors_are_visible(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """The backend protocol is not GRPC.
+
+    Its errors travel as HTTP 200, which the built-in availability SLI does not see.
+
+    Remedy: judge by the application's own counters (sli.prometheus).
+    """
+    protocol = annotation_value(subject, subject.ingress, "backend-protocol").strip().upper()
+    if protocol in {"GRPC", "GRPCS"}:
+        yield RuleFinding(
+            ingress_label(subject.ingress),
+            annotation_field(subject, "backend-protocol"),
+            f"{protocol} errors travel as HTTP 200 and are not seen by an SLO on requests",
+            "judge by the application's own counters (sli.prometheus)",
+        )
+
+
+@rule(27)
+def errors_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """No error backend answers in place of a status that an SLO calls bad.
+
+    With custom-http-errors the error backend's status is counted, so that a canary which only fails looks good.
+
+    Remedy: remove these statuses from custom-http-errors, or judge by the application's own counters (sli.prometheus).
+    """
+    own = annotation_value(subject, subject.ingress, "custom-http-errors")
+    said = own or subject.facts.custom_http_errors or ""
+    hidden = sorted({code for code in _STATUS.findall(said) if _is_bad(code, subject.bad_statuses)})
+    if hidden:
+        place = (ingress_label(subject.ingress), annotation_field(subject, "custom-http-errors"))
+        yield RuleFinding(
+            *(place if own else ("ConfigMap of the controllers", "data.custom-http-errors")),
+            f"an error backend answers instead of {', '.join(hidden)}, and its status is the one that is counted",
+            "remove them there, or judge by the application's own counters (sli.prometheus)",
+        )
+
+
+def _is_bad(code: str, patterns: Iterable[str]) -> bool:
+    """Return whether one of some patterns, such as ``5..``, matches a status."""
+    return any(all(wanted in (".", digit) for wanted, digit in zip(pattern, code, strict=True)) for pattern in patterns)
+
+
+@rule(28)
+def requests_reach_the_canary(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """Where a mesh routes by the Host that the primary sends, a probe shows that the canary is reached.
+
+    With service-upstream and upstream-vhost requests of the canary carry stable's Host as well, and are counted as the
+    canary's wherever the mesh sends them.
+
+    Remedy: add spec.probe, a request that shows which version answers.
+    """
+    primary = subject.ingress
+    vhost = annotation_value(subject, primary, "upstream-vhost")
+    own = annotation_value(subject, primary, "service-upstream")
+    by_service = own in TRUE if own else bool(subject.facts.service_upstream)
+    if vhost and by_service and subject.spec.probe is None:
+        yield RuleFinding(
+            ingress_label(primary),
+            annotation_field(subject, "upstream-vhost"),
+            f"the canary's requests carry the Host {vhost} too, by which a mesh may send them to stable unseen",
+            "add spec.probe, which shows that the canary answers",
+        )
