@@ -72,8 +72,9 @@ class Promotion(Model):
 class Probe(Model):
     """A request that only the canary may answer: sent each tick with the step's header or cookie, where it has one."""
 
-    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+[^\s]*$")]
-    """URL to request, through the ingress controller: the public address, or its Service with ``host``."""
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#@\s]+([/?#][^\s]*)?$")]
+    """URL to request, through the ingress controller: the public address, or its Service with ``host``. Messages repeat
+    it, so it takes no user and password."""
     host: Annotated[str, Field(min_length=1, max_length=253)] | None = None
     """Host header of the request, a host that the primary serves; the URL's host by default."""
     send: HeaderToken | None = None

@@ -382,6 +382,14 @@ def test_what_is_wrong_with_a_users_promql_is_reported_where_it_stands() -> None
     assert all(one.remedy for one in rest)
 
 
+def test_a_probe_takes_no_credentials_because_messages_repeat_its_address() -> None:
+    probe = '  probe: {url: "http://user:secret@shop.example/", header: X-Version, value: v2}\n'
+    schedule = "  schedule: {ref: {name: standard}}\n"
+    (found,) = lint(f"{ROLLOUT}  canaryService: c\n{probe}{schedule}")
+    assert found.field == "spec.probe.url"
+    assert "without credentials" in found.remedy
+
+
 def test_a_probe_that_could_not_match_a_steps_pattern_is_reported() -> None:
     text = f"""{ROLLOUT}  canaryService: c
   probe: {{url: "http://shop.example/", header: X-Version, value: v2}}
