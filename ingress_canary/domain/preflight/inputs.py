@@ -85,6 +85,8 @@ class PreflightInputs(NamedTuple):
     facts: ControllerFacts = ControllerFacts()
     bad_statuses: tuple[str, ...] = ()
     """Statuses that SLOs call bad, as patterns such as ``5..``."""
+    judged_by_controllers: bool = False
+    """Whether an SLO is judged by what the controllers count."""
 
     @property
     def ingress(self) -> Ingress:

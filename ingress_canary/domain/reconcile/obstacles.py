@@ -44,6 +44,7 @@ def _subject(
         controllers=inputs.options.controllers,
         facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
         bad_statuses=compiled.measures.bad_statuses,
+        judged_by_controllers=compiled.measures.by_controllers,
     )  # fmt: skip
 
 

@@ -92,6 +92,7 @@ PASSES_TLS = ingress(meta("tls", minute=30, ssl_passthrough="true"), rule(HOST, 
 SECOND_CANARY = foreign_canary("checkout-canary", rule("other.example", path("checkout-canary")))
 SHARING = other("api", rule("api.example", path("checkout"), path("checkout", "/v2")))
 SUBSET = primary(upstream_hash_by="$request_uri", upstream_hash_by_subset="true")
+COUNTS_NAMED_HOSTS = ControllerFacts(metrics=True, undefined_hosts=False)
 MESHED = primary(service_upstream="true", upstream_vhost="$service_name.$namespace.svc.cluster.local")
 TARGETS_WEB = service("checkout-canary", ports=[{"name": "http", "port": 80, "targetPort": "web"}])
 NO_PORT_80 = [{"name": "web", "port": 8080}]
@@ -235,6 +236,44 @@ CASES = [
         bad_statuses=("50.", "499"),
         facts=ControllerFacts(custom_http_errors="404, 499,510"),
     ),
+    found(
+        29,
+        CONTROLLERS,
+        "--enable-metrics",
+        "are off",
+        facts=ControllerFacts(metrics=False),
+        next_weight=10,
+        judged_by_controllers=True,
+    ),
+    found(
+        29,
+        PRIMARY,
+        PATH,
+        "*.shop.example/ (Prefix) are not counted",
+        WILDCARD,
+        facts=COUNTS_NAMED_HOSTS,
+        next_weight=1,
+        judged_by_controllers=True,
+    ),
+    found(
+        20,
+        PRIMARY,
+        PATH,
+        "*.shop.example/ (Prefix) are not counted",
+        WILDCARD,
+        facts=COUNTS_NAMED_HOSTS,
+        next_weight=0,
+        judged_by_controllers=True,
+    ),
+    found(
+        20,
+        PRIMARY,
+        PATH,
+        "*.shop.example/ (Prefix) are not counted",
+        WILDCARD,
+        facts=COUNTS_NAMED_HOSTS,
+        next_weight=1,
+    ),
     found(28, PRIMARY, on("upstream-vhost"), "by which a mesh", MESHED),
     found(
         28,
@@ -284,7 +323,7 @@ def test_a_value_that_the_controller_would_drop_is_found_once_however_many_steps
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 29))
+    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 30))
 
 
 def test_of_two_ingresses_of_one_second_the_later_name_owns_the_path() -> None:

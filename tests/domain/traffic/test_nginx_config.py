@@ -26,6 +26,11 @@ OFF = ControllerFacts(service_upstream=False)
             None,
             OFF._replace(annotations_risk_level="Low"),
         ),
+        (
+            None,
+            (*PLAIN, "--enable-metrics", "--metrics-per-host=false"),
+            ControllerFacts(metrics=True, undefined_hosts=True, topology=False),
+        ),
         ({}, PLAIN, OFF._replace(metrics=False, undefined_hosts=False, topology=False)),
         (
             {"annotations-risk-level": "High"},

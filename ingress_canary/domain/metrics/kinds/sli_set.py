@@ -36,6 +36,11 @@ class SliSet:
         return frozenset(name for name, sli in self.counted.items() if not sli.counts_stable)
 
     @property
+    def by_controllers(self) -> bool:
+        """Whether an SLO is judged by what the controllers count."""
+        return bool(self.counted.keys() - self.alone or self.distributions)
+
+    @property
     def slow(self) -> tuple[str, ...]:
         """The SLOs whose bad events are slow ones, in the schedule's order."""
         return tuple(name for name, sli in self.counted.items() if sli.is_slowness)

@@ -1,6 +1,6 @@
 """Configuration of ingress-nginx itself: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
-Rules 12, 20, 22, 27 and 28 speak of it. What cannot be read is unknown, and found neither good nor bad.
+Rules 12, 20, 22, 27, 28 and 29 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,16 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
         return known
     return known._replace(
         metrics=_flag(arguments, "enable-metrics"),
-        undefined_hosts=_flag(arguments, "metrics-per-undefined-host"),
+        # without a host among the labels all hosts are counted, and the other flag is refused at the start
+        undefined_hosts=_flag(arguments, "metrics-per-undefined-host")
+        or not _flag(arguments, "metrics-per-host", default=True),
         topology=_flag(arguments, "enable-topology-aware-routing"),
     )
 
 
-def _flag(arguments: Sequence[str], name: str) -> bool:
+def _flag(arguments: Sequence[str], name: str, *, default: bool = False) -> bool:
     """Return a flag as Go parses it: with one dash or two, alone or with ``=value``; the last one counts."""
-    enabled = False
+    enabled = default
     for argument in arguments:
         key, _, value = argument.lstrip("-").partition("=")
         if key == name and argument.startswith("-"):

@@ -25,6 +25,24 @@ def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
 
     Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
     """
+    if not _rises_unjudged(subject):
+        yield from _uncounted(subject)
+
+
+@rule(29)
+def weight_is_judged(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """Where it is known that the controllers count none of the primary's requests, no weight above 0 is reached.
+
+    A step of weight 0 may begin: whom its header or cookie sends knows of the canary.
+
+    Remedy: as for rule 20, or judge by the application's own counters (sli.prometheus).
+    """
+    if _rises_unjudged(subject):
+        yield from _uncounted(subject)
+
+
+def _uncounted(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """Yield what keeps requests of the primary out of the controllers' metrics."""
     if subject.facts.metrics is False:
         yield RuleFinding(
             "ingress controllers",
@@ -35,7 +53,7 @@ def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
     if subject.facts.undefined_hosts:
         return
     for location, field in claims.stable_locations(subject).items():
-        if not location.host or location.host.startswith("*"):
+        if _is_undefined(location.host):
             yield RuleFinding(
                 ingress_label(subject.ingress),
                 field,
@@ -43,6 +61,20 @@ def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
                 "start the controllers with --metrics-per-undefined-host=true",
             )
             return
+
+
+def _rises_unjudged(subject: PreflightInputs) -> bool:
+    """Return whether the weight is about to rise though no request is counted that an SLO needs, for all is known."""
+    if not subject.next_weight or not subject.judged_by_controllers:
+        return False
+    facts = subject.facts
+    hosts = [location.host for location in claims.stable_locations(subject)]
+    return facts.metrics is False or (facts.undefined_hosts is False and all(map(_is_undefined, hosts)))
+
+
+def _is_undefined(host: str) -> bool:
+    """Return whether requests for a host of a rule are for no host that a rule names literally."""
+    return not host or host.startswith("*")
 
 
 @rule(26, ProblemSeverity.WARNING)
