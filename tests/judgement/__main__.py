@@ -34,8 +34,8 @@ QUIET_CELLS = """
 ## How far from what could be reached
 
 A canary that is bad from its first request on, and nothing else happens. `bound`: the seconds of traffic that a test
-needs in the mean which fails a healthy canary with a chance of 1 % at most, sees one regression only, knows its size
-beforehand, and neither waits 15 s nor looks each 10 s: ln(1/alpha) divided by the information of a second of traffic
+needs in the mean which fails a healthy canary with a chance of 1 % at most, expects exactly this regression, and
+neither waits 15 s nor looks each 10 s only: ln(1/alpha) divided by the information of a second of traffic
 (Wald). The first release (commit 3fdf44c) was measured with {first_release_runs:,} runs of the same law; at most 1.1
 times its median is accepted.
 

@@ -1,7 +1,7 @@
 """Quiet cells: how long a canary that is bad from the first request on is let live, next to what could be reached.
 
-Next to it stand the first release, with the same traffic drawn by the same law, and the bound that no test can beat
-which knows neither side's ratio and fails a healthy canary with a chance of alpha at most.
+Next to it stand the first release, with traffic of the same law, and a bound that no test beats which fails a healthy
+canary with a chance of alpha at most, not even one that expects exactly this regression.
 """
 
 from collections.abc import Sequence

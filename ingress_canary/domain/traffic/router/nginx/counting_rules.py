@@ -104,8 +104,8 @@ def errors_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
     Remedy: remove these statuses from custom-http-errors, or judge by the application's own counters (sli.prometheus).
     """
     own = annotation_value(subject, subject.ingress, "custom-http-errors")
-    said = own or subject.facts.custom_http_errors or ""
-    hidden = sorted({code for code in _STATUS.findall(said) if _is_bad(code, subject.bad_statuses)})
+    statuses = own or subject.facts.custom_http_errors or ""
+    hidden = sorted({code for code in _STATUS.findall(statuses) if _is_bad(code, subject.bad_statuses)})
     if hidden:
         place = (ingress_label(subject.ingress), annotation_field(subject, "custom-http-errors"))
         yield RuleFinding(
