@@ -134,7 +134,7 @@ profiles: $(TEST) ## the figures of docs/reference/traffic-profiles.md, measured
 	@nice $(BIN)/python scripts/measure_profiles.py $(ARGS)
 
 .PHONY: judge
-judge: $(TEST) ## how well a canary is judged: writes docs/reference/judgement.md (ARGS="--runs 2000" for a night)
+judge: $(TEST) ## how well a canary is judged: writes docs/reference/judgement.md (ARGS="--runs 2000" for half an hour)
 	@$(BIN)/python -m tests.judgement $(ARGS) > .judgement.md && mv .judgement.md docs/reference/judgement.md
 
 .PHONY: ci
