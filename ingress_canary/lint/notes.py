@@ -1,10 +1,10 @@
 """Lint notes: what a valid schedule means that its author may not expect. A note fails no run. Used by ``check.py``."""
 
-import re
 from collections.abc import Callable, Iterator
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
+from ingress_canary.domain.metrics.request_feed import status_matcher
 from ingress_canary.lint.findings import LintProblem
 
 LintNote = Callable[[ScheduleSpec], Iterator[LintProblem]]
@@ -27,7 +27,7 @@ def hanging_is_bad(schedule: ScheduleSpec) -> Iterator[LintProblem]:
     counted = GIVEN_UP not in slis.excluded
     for number, slo in enumerate(schedule.slos):
         statuses = slis.counted[slo.name].bad_statuses if slo.name in slis.counted else ()
-        if not statuses or (counted and any(re.fullmatch(bad, GIVEN_UP) for bad in statuses)):
+        if not statuses or (counted and status_matcher(statuses).fullmatch(GIVEN_UP)):
             continue
         patterns = ", ".join(f'"{bad}"' for bad in (*statuses, GIVEN_UP))
         remedy = f"add an SLO on latency, or write bad: [{patterns}]"

@@ -1,7 +1,9 @@
 """Request feed: the controllers' own request counters, which the share of requests is taken from and some SLIs too."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, enter, no_count, sample_of
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey, series_key
@@ -62,3 +64,9 @@ def sums_of_sides(increases: Iterable[Increase], bad: Callable[[Increase], int])
         of_stratum[first] += round(increase.by[0])
         of_stratum[first + 1] += bad(increase)
     return {stratum: Counts(*counts) for stratum, counts in sums.items()}
+
+
+@lru_cache(maxsize=256)
+def status_matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of bad statuses: ``5..`` also matches the class ``5xx``, ``50.`` does not."""
+    return re.compile("|".join(pattern.replace(".", "[0-9x]") for pattern in patterns))

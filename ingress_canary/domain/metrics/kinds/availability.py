@@ -1,16 +1,14 @@
 """Availability: counts requests whose status is bad (``sli.requests``)."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Self
 
 from ingress_canary.api.schedule import RequestsSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, DocumentFault, Need
-from ingress_canary.domain.metrics.request_feed import REQUESTS, sums_of_sides
+from ingress_canary.domain.metrics.request_feed import REQUESTS, status_matcher, sums_of_sides
 from ingress_canary.domain.metrics.samples import NoData, Strata
 
 
@@ -49,7 +47,7 @@ class Availability(CountedSli[RequestsSli]):
                 f"the controllers report status classes only, so {', '.join(narrow)} cannot be told apart: "
                 "remove --report-status-classes, or count a whole class such as 5.."
             )
-        matches = _matcher(self.bad).fullmatch
+        matches = status_matcher(self.bad).fullmatch
         return sums_of_sides(
             followed.increases, lambda increase: round(increase.by[0]) if matches(increase.status) else 0
         )
@@ -62,9 +60,3 @@ class Availability(CountedSli[RequestsSli]):
             if status in excluded:
                 remedy = "remove it here, or from analysis.excludeStatuses (101 and 308 by default)"
                 yield ("bad", place), f"{status} is excluded and never counts as bad", remedy
-
-
-@lru_cache(maxsize=256)
-def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    """Return the pattern of bad statuses: ``5..`` also matches the class ``5xx``, ``50.`` does not."""
-    return re.compile("|".join(pattern.replace(".", "[0-9x]") for pattern in patterns))

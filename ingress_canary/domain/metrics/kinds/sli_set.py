@@ -25,10 +25,18 @@ class SliSet:
     """Those whose histogram is compared with stable's."""
     feeds: tuple[CounterFeed, ...] = field(init=False)
     """The counters to follow, each once."""
+    bad_statuses: tuple[str, ...] = field(init=False)
+    """The statuses that SLOs call bad, as patterns such as ``5..``, each once."""
+    by_controllers: bool = field(init=False)
+    """Whether an SLO is judged by what the controllers count."""
 
     def __post_init__(self) -> None:
-        """Note the feeds."""
-        object.__setattr__(self, "feeds", tuple(dict.fromkeys(sli.feed for sli in self.counted.values())))
+        """Note once what each pass asks."""
+        slis = self.counted.values()
+        object.__setattr__(self, "feeds", tuple(dict.fromkeys(sli.feed for sli in slis)))
+        statuses = dict.fromkeys(status for sli in slis for status in sli.bad_statuses)
+        object.__setattr__(self, "bad_statuses", tuple(statuses))
+        object.__setattr__(self, "by_controllers", bool(self.counted.keys() - self.alone or self.distributions))
 
     @property
     def alone(self) -> frozenset[str]:
@@ -36,19 +44,9 @@ class SliSet:
         return frozenset(name for name, sli in self.counted.items() if not sli.counts_stable)
 
     @property
-    def by_controllers(self) -> bool:
-        """Whether an SLO is judged by what the controllers count."""
-        return bool(self.counted.keys() - self.alone or self.distributions)
-
-    @property
     def slow(self) -> tuple[str, ...]:
         """The SLOs whose bad events are slow ones, in the schedule's order."""
         return tuple(name for name, sli in self.counted.items() if sli.is_slowness)
-
-    @property
-    def bad_statuses(self) -> tuple[str, ...]:
-        """The statuses that SLOs call bad, as patterns such as ``5..``, each once."""
-        return tuple(dict.fromkeys(status for sli in self.counted.values() for status in sli.bad_statuses))
 
     @property
     def thresholds(self) -> Mapping[str, float]:

@@ -1,8 +1,9 @@
 """Counting rules: whether the controllers count what the canary answered as the canary's. Part of ``rules.py``."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from ingress_canary.domain.metrics.request_feed import status_matcher
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
@@ -105,7 +106,8 @@ def errors_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """
     own = annotation_value(subject, subject.ingress, "custom-http-errors")
     statuses = own or subject.facts.custom_http_errors or ""
-    hidden = sorted({code for code in _STATUS.findall(statuses) if _is_bad(code, subject.bad_statuses)})
+    is_bad = status_matcher(subject.bad_statuses).fullmatch
+    hidden = sorted({code for code in _STATUS.findall(statuses) if is_bad(code)})
     if hidden:
         place = (ingress_label(subject.ingress), annotation_field(subject, "custom-http-errors"))
         yield RuleFinding(
@@ -113,11 +115,6 @@ def errors_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
             f"an error backend answers instead of {', '.join(hidden)}, and its status is the one that is counted",
             "remove them there, or judge by the application's own counters (sli.prometheus)",
         )
-
-
-def _is_bad(code: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of some patterns, such as ``5..``, matches a status."""
-    return any(all(wanted in (".", digit) for wanted, digit in zip(pattern, code, strict=True)) for pattern in patterns)
 
 
 @rule(28)
