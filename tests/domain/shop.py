@@ -85,6 +85,10 @@ def deleted(body: Manifest) -> Manifest:
     return {**body, "metadata": {**body["metadata"], "deletionTimestamp": at(50)}}
 
 
+MESHED = primary(service_upstream="true", upstream_vhost="$service_name.$namespace.svc.cluster.local")
+"""A primary whose requests a mesh routes by the Host that it sends."""
+
+
 def shadow(
     *rules: Manifest,
     owner: str = OURS,

@@ -10,6 +10,7 @@ from ingress_canary.domain.objects.views import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from tests.domain.shop import (
     HOST,
+    MESHED,
     Exposed,
     Manifest,
     at,
@@ -49,7 +50,6 @@ TWO_HOSTS = ingress(meta("checkout"), rule(HOST, path("checkout")), rule("two.ex
 WILDCARD = ingress(meta("checkout"), rule("*.example", path("checkout")))
 SHARING = other("api", rule("api.example", path("checkout")))
 CATCH_ALL_CANARY = ingress(meta("all", canary="true"), defaultBackend=backend("x"))
-MESHED = primary(service_upstream="true", upstream_vhost="$service_name.$namespace.svc.cluster.local")
 PROBE = {"url": "https://shop.example/", "header": "X-Version", "value": "v2"}
 BY_TARGET = [service(name, ports=[{"port": 8000, "targetPort": 80}]) for name in ("checkout", "checkout-canary")]
 FORCED = (Exposed(0, HeaderRoute(name="X-Canary", pattern="^v2$"), "canary"),)
