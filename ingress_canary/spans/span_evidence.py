@@ -36,8 +36,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-ROOM = 1e-6
-"""Distance of ln E from a threshold within which rounding might decide."""
+ROOM = 1e-5
+"""Distance of ln E from a threshold within which rounding might decide, also that of ten thousand ticks down."""
 
 
 class TickSpan(NamedTuple):

@@ -3,8 +3,7 @@
 The same formulas as ``sequential_tests.py`` and ``wealth.py`` in arrays of shape (ticks, runs). Stakes make the wealth
 a recurrence, so that ticks are gone through one by one, but all runs and alternatives at once, and as plain numbers
 rather than logarithms: what underflows is less than the next stake by more than a float can tell, and what overflows
-is no longer quiet. The rounding errors of some thousand ticks are below 1e-9, for which ``span_evidence.py`` leaves
-room.
+is no longer quiet. Nothing is rounded down here; by how much that differs, ``span_evidence.py`` leaves room for.
 """
 
 from collections.abc import Sequence
@@ -22,7 +21,15 @@ from ingress_canary.domain.slo.sequential_tests import (
     geomspace,
     logit,
 )
-from ingress_canary.domain.slo.wealth import BET_TICKS, DELAY, GUARD_ALTERNATIVES, GUARD_NULL, Wealth, tick_share
+from ingress_canary.domain.slo.wealth import (
+    BET_TICKS,
+    DELAY,
+    GUARD_ALTERNATIVES,
+    GUARD_NULL,
+    PLACES,
+    Wealth,
+    tick_share,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -104,9 +111,13 @@ def guard_bets(before: Floats, n: Ints, e: Ints, phi: Floats, bets: Flags) -> Fl
     """Return ln of what the guard has on each alternative after each tick, from what it has ``before``, by run."""
     bad = np.array([log(share / GUARD_NULL) for share in GUARD_ALTERNATIVES])
     good = np.array([log((1 - share) / (1 - GUARD_NULL)) for share in GUARD_ALTERNATIVES])
-    worse, better = np.where(bets, e / phi, 0.0), np.where(bets, (n - e) / phi, 0.0)
-    increments = worse[..., None] * bad + better[..., None] * good
-    return np.add.accumulate(np.concatenate([before[None], increments]), axis=0)[1:]
+    increments: Floats = (e / phi)[..., None] * bad + ((n - e) / phi)[..., None] * good
+    after, held = np.empty_like(increments), before
+    for tick, betted in enumerate(bets):
+        if betted.any():
+            held = np.where(betted[:, None], np.floor((held + increments[tick]) * PLACES) / PLACES, held)
+        after[tick] = held
+    return after
 
 
 def log_sum_exp(values: Floats) -> Floats:

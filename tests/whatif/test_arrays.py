@@ -197,7 +197,8 @@ def test_the_state_that_is_handed_over_is_that_of_each_tick(case: str) -> None:
         assert array.outcome == walked.outcome
         assert exact(array.session) == exact(walked.session)
         for one, other in zip(evidence(array.session), evidence(walked.session), strict=True):
-            assert one == pytest.approx(other, abs=1e-9)
+            # the ticks round down by 1e-9 each, and the arrays do not
+            assert -1e-9 <= one - other <= 1e-9 * (array.place + 1)
 
 
 def exact(session: Evaluation) -> object:

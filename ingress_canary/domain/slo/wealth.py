@@ -6,7 +6,7 @@ the E-value.
 
 from collections.abc import Sequence
 from functools import cache
-from math import exp, inf, log, log1p
+from math import exp, floor, inf, log, log1p
 from typing import NamedTuple, Self
 
 from ingress_canary.domain.slo.sequential_tests import GRID, Factors, log_sum_exp
@@ -19,6 +19,8 @@ GUARD_NULL = 0.5
 """Share of bad requests that is accepted of a canary while it settles."""
 GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
 """Shares that the guard tests against it."""
+PLACES = 1e9
+"""By one in so many each tick lowers ln of a bet at most, so that a checkpoint stores half as many digits."""
 _AGAINST_HALF = Factors(
     [log(share / GUARD_NULL) for share in GUARD_ALTERNATIVES],
     [log((1 - share) / (1 - GUARD_NULL)) for share in GUARD_ALTERNATIVES],
@@ -56,8 +58,7 @@ class Wealth(NamedTuple):
         bets = self.bets
         if self.ticks < BET_TICKS:
             bets = _added(bets, _tick_stake(self.ticks + 1) + self.log_share)
-        after = [bet + step for bet, step in zip(bets, increments, strict=True)]
-        return type(self)(after, self.begun, self.steps, self.ticks + 1, self.log_share)
+        return type(self)(_grown(bets, increments), self.begun, self.steps, self.ticks + 1, self.log_share)
 
     def begin(self, steps: int) -> Self:
         """Return the wealth with the copies of so many steps begun; missing ones begin now."""
@@ -105,8 +106,7 @@ class Guard(NamedTuple):
     def plus(self, n: int, e: int, phi: float) -> Self:
         """Return the guard after a settling tick with canary ``e`` of ``n``."""
         increments = _AGAINST_HALF.steps(n, e, phi)
-        bets = [bet + step for bet, step in zip(self.bets, increments, strict=True)]
-        return self.of(bets, self.begun, self.n + n, self.e + e)
+        return self.of(_grown(self.bets, increments), self.begun, self.n + n, self.e + e)
 
 
 def _tick_stake(tick: int) -> float:
@@ -118,6 +118,11 @@ def _tick_stake(tick: int) -> float:
 def tick_share() -> float:
     """Return C, with which the stakes of all ticks add up to their share; commands that judge nothing do without."""
     return TICKS / sum(1 / (tick + DELAY) for tick in range(1, BET_TICKS + 1))
+
+
+def _grown(bets: Sequence[float], increments: Sequence[float]) -> list[float]:
+    """Return bets after the increments of a tick, rounded down to :data:`PLACES`."""
+    return [floor((bet + step) * PLACES) / PLACES for bet, step in zip(bets, increments, strict=True)]
 
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:

@@ -162,7 +162,8 @@ def test_one_sum_for_each_alternative_equals_the_sum_over_all_copies(
         gained += [np.zeros(GRID)] * (len(stakes) - len(gained))
         gained = [sums + steps for sums in gained]
     expected = logsumexp([logsumexp(sums) - log(GRID) for sums in gained], b=stakes)
-    assert wealth.log_e == pytest.approx(expected, abs=1e-9)
+    # each tick rounds down, and floats have an error of their own
+    assert -1e-9 * (len(moves) + 1) <= wealth.log_e - expected <= 1e-9
 
 
 def test_all_that_is_ever_staked_adds_up_to_one() -> None:
@@ -172,7 +173,8 @@ def test_all_that_is_ever_staked_adds_up_to_one() -> None:
         wealth, guard = wealth.begin(step), guard.begin(step, 5)
         for _ in range(12_096):
             wealth = wealth.plus(nothing)
-    assert exp(wealth.log_e) + exp(guard.log_e) == pytest.approx(1)
+    together = exp(wealth.log_e) + exp(guard.log_e)
+    assert 1 - 60_480e-9 - 1e-9 <= together <= 1 + 1e-9
     assert wealth.plus(nothing).log_e == pytest.approx(wealth.log_e), "after a week of ticks all is staked"
 
 
