@@ -24,6 +24,7 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.problem import ProblemSeverity, blocking
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
@@ -58,11 +59,11 @@ class Faulty(ToyRouter):
     mended = False
     failed = 0
 
-    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
+    def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> Signals:
         if not self.mended:
             self.failed += 1
             raise RuntimeError("no series of this kind")
-        return super().signals(primary, spec)
+        return super().signals(primary, spec, facts)
 
 
 @asynccontextmanager

@@ -74,7 +74,7 @@ class ToyRouter(IngressShadow):
     def settings(self, shadow: ShadowObject) -> Mapping[str, str]:
         return {key: value for key, value in shadow.meta.annotations.items() if key in (SHARE, FORCE)}
 
-    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
+    def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> Signals:
         sides = {spec.stable_service: Side.STABLE, spec.canary_service: Side.CANARY}
         return Signals(
             ingress=str(primary.meta.key), requests=REQUESTS, latency_bucket="", latency_count="",

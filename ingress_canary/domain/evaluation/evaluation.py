@@ -216,8 +216,9 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
     settled = settled_from + settle + 2 * reading.sampled_every
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
     seen = ShareObservation(
-        at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe
-    )
+        at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe,
+        evidence.undrawn,
+    )  # fmt: skip
     shown = judge_effect(seen)
     # a step without requests cannot be judged, however long it lasts
     ineffective = shown.state is EffectState.NOT_EFFECTIVE
@@ -250,7 +251,7 @@ def _analysis_tick(
         age=inf if raised is None or (unsettled and judged) else (until - raised).total_seconds(),
         unsettled=0.0 if judged else unsettled,
         weight=at.exposure.weight,
-        relative=not evidence.classes_only,
+        relative=not (evidence.classes_only or evidence.undrawn),
         strata=evidence.strata,
         tails=_said(evidence.tails),
     )

@@ -47,6 +47,8 @@ class ReadingCounts(NamedTuple):
     """Zero also where the request counters are not usable."""
     classes_only: bool = False
     """Excluded statuses cannot be distinguished, because the controllers report classes: the relative test is off."""
+    undrawn: bool = False
+    """Requests that no side was drawn for are among stable's and cannot be told apart: the relative test is off."""
     values: Mapping[str, float | NoData] = EMPTY
     """By SLO that holds a number against a bound."""
     strata: Mapping[str, Strata] = EMPTY
@@ -121,17 +123,19 @@ def advance(
     others = {feed: after(feed, book.others.get(feed, CounterState())) for feed in measures.feeds if feed != REQUESTS}
     followed = {REQUESTS: requests, **others}
     # what is excluded counts on neither side
-    risen = {feed: one.without(measures.excluded) for feed, one in followed.items()} if measures.excluded else followed
+    excluded = measures.left_out(signals.own_answers)
+    risen = {feed: one.without(excluded) for feed, one in followed.items()} if excluded else followed
     histogram, tails = book.histogram, dict[str, Tails | NoData]()
     if measures.distributions:
         histogram, followed_buckets = histogram.follow(reading, signals, oldest, no_requests)
-        tails = dict.fromkeys(measures.distributions, _tails(histogram, followed_buckets, measures.excluded))
+        tails = dict.fromkeys(measures.distributions, _tails(histogram, followed_buckets, excluded))
     everything = counts_of(sums_of_sides(risen[REQUESTS].increases, lambda _: 0))
     seen = {slo: _strata(sli, risen[sli.feed]) for slo, sli in measures.counted.items()}
     evidence = ReadingCounts(
         {slo: found if isinstance(found, NoData | UnknownBound) else counts_of(found) for slo, found in seen.items()},
         Requests(everything.n, everything.m),
-        classes_only=bool(measures.excluded) and any(one.classes for one in followed.values()),
+        classes_only=bool(excluded) and any(one.classes for one in followed.values()),
+        undrawn=not signals.own_answers <= excluded,
         values=values,
         strata={slo: found for slo, found in seen.items() if not isinstance(found, NoData | UnknownBound)},
         tails=tails,

@@ -66,6 +66,14 @@ def sums_of_sides(increases: Iterable[Increase], bad: Callable[[Increase], int])
     return {stratum: Counts(*counts) for stratum, counts in sums.items()}
 
 
+def is_told_apart(status: str, bad: tuple[str, ...]) -> bool:
+    """Return whether leaving out a status, which a controller answers itself, leaves what the versions answered.
+
+    A success of its own is like any other, and without what an SLO calls bad a fault of the canary would be unseen.
+    """
+    return status[:1] in ("3", "4") and not status_matcher(bad).fullmatch(status)
+
+
 @lru_cache(maxsize=256)
 def status_matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """Return the pattern of bad statuses: ``5..`` also matches the class ``5xx``, ``50.`` does not."""

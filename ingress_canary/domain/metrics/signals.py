@@ -29,6 +29,8 @@ class Signals:
     """Label that holds a bucket's upper bound."""
     strata: tuple[str, ...] = ()
     """Labels whose values together name a stratum: requests that only compare with their like."""
+    own_answers: frozenset[str] = frozenset()
+    """Statuses of requests that a controller answered itself and counted as stable's; "" for one that is not known."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the users' own queries may name (``promql.VARIABLES``)."""
 

@@ -56,9 +56,14 @@ class ControllerFacts(NamedTuple):
     """Statuses that an error backend answers instead, for every Ingress that says none of its own."""
     service_upstream: bool | None = None
     """Whether requests are sent to Services instead of their endpoints."""
+    own_answers: frozenset[str] = frozenset()
+    """Statuses that they answer themselves, for any Ingress, and count as stable's; "" for one that is not known."""
     pods: int | None = None
     orphaned: bool | None = None
     """Their own word that the shadow is inert."""
+
+
+UNKNOWN_FACTS = ControllerFacts()
 
 
 class PreflightInputs(NamedTuple):
@@ -82,7 +87,7 @@ class PreflightInputs(NamedTuple):
     """Percent of the step that is about to be entered."""
     controllers: frozenset[str] = frozenset()
     """Further ``spec.controller`` values that the settings call known."""
-    facts: ControllerFacts = ControllerFacts()
+    facts: ControllerFacts = UNKNOWN_FACTS
     bad_statuses: tuple[str, ...] = ()
     """Statuses that SLOs call bad, as patterns such as ``5..``."""
     judged_by_controllers: bool = False

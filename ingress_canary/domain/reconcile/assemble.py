@@ -36,7 +36,7 @@ from ingress_canary.domain.reconcile.inputs import (
     StepBeginning,
     call,
 )
-from ingress_canary.domain.reconcile.obstacles import findings_of, obstacles_of
+from ingress_canary.domain.reconcile.obstacles import configured_facts, findings_of, obstacles_of
 from ingress_canary.domain.reconcile.routes import first_held, leftovers_of, route_state
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import wanted_exposure
@@ -84,7 +84,10 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     facts = _facts_of_reading(inputs)
     findings = findings_of(inputs, routes, facts, remembered, check)
     versions = remembered(versions_of, spec, inputs.canary, inputs.stable, options.restarts)
-    signals = remembered(signals_of, router, primary, spec, versions.revision) if primary is not None else None
+    signals = None
+    if primary is not None:
+        configured = configured_facts(inputs.view, router, remembered)
+        signals = remembered(signals_of, router, primary, spec, configured, versions.revision)
     tick = _tick(inputs, compiled, signals, routes) if compiled is not None and signals else None
     evaluation, fault = _evaluation(inputs, routes), None
     has_evidence = evaluation is not None and tick is not None and inputs.evidence is not None

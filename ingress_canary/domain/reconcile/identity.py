@@ -12,6 +12,7 @@ from ingress_canary.domain.metrics.samples import Target
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.revision import same_version, template_hash
 from ingress_canary.domain.objects.views import Ingress, Key, Workload
+from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.traffic.router.router import Router
 
@@ -52,9 +53,11 @@ def _revision(spec: RolloutSpec, canary: str | None) -> str | None:
     return canary if canary is not None else "initial"
 
 
-def signals_of(router: Router, primary: Ingress, spec: RolloutSpec, revision: str | None) -> Signals:
+def signals_of(
+    router: Router, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts, revision: str | None
+) -> Signals:
     """Return the router's series of this rollout, with all variables that users' queries may name."""
-    signals = router.signals(primary, spec)
+    signals = router.signals(primary, spec, facts)
     also = {
         "namespace": primary.meta.namespace, "ingress": spec.primary, "stableService": spec.stable_service,
         "canaryService": spec.canary_service, "revision": revision or "",

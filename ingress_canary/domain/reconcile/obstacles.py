@@ -6,13 +6,14 @@ from ingress_canary.api.rollout import AT_REST
 from ingress_canary.domain.decision.observation import Obstacle, preflight_obstacle
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.objects.views import ClusterView, Ingress
-from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
+from ingress_canary.domain.preflight.inputs import UNKNOWN_FACTS, ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.problem import Findings, Problem
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.inputs import CheckRules, PassInputs, Remember
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.status.unsupported import unsupported_rollout
 from ingress_canary.domain.traffic.probe import unaskable_probe
+from ingress_canary.domain.traffic.router.router import Router
 
 
 def findings_of(
@@ -24,8 +25,16 @@ def findings_of(
         return None
     problems: tuple[Problem, ...] = ()
     for route in routes:
-        problems += check(_subject(inputs, view, compiled, route, facts), route.router.rules)
+        known = configured_facts(view, route.router, remembered)._replace(pods=facts.pods, orphaned=facts.orphaned)
+        problems += check(_subject(inputs, view, compiled, route, known), route.router.rules)
     return remembered(Findings, problems, inputs.options.accept_unchecked)
+
+
+def configured_facts(view: ClusterView | None, router: Router, remembered: Remember) -> ControllerFacts:
+    """Return what the configuration of a router's controllers says, as far as it can be read."""
+    if view is None:
+        return UNKNOWN_FACTS
+    return remembered(router.facts, view.controller_config, view.controller_arguments)
 
 
 def _subject(
@@ -35,14 +44,12 @@ def _subject(
     status, router = inputs.status, route.router
     # rules that read shadows are those of routers by annotations
     shadow = route.shadow if isinstance(route.shadow, Ingress) else None
-    # their configuration, and what the last reading of the source showed
-    configured = router.facts(view.controller_config, view.controller_arguments)
     return PreflightInputs(
         key=inputs.key, uid=inputs.uid, created=inputs.created, phase=status.phase, spec=inputs.spec,
         routes=compiled.routes, primary=route.primary, shadow=shadow, view=view, prefix=router.prefix,
         rivals=inputs.rivals, next_weight=compiled.next_weight(status.step.index if status.step else 0),
         controllers=inputs.options.controllers,
-        facts=configured._replace(pods=facts.pods, orphaned=facts.orphaned),
+        facts=facts,
         bad_statuses=compiled.measures.bad_statuses,
         judged_by_controllers=compiled.measures.by_controllers,
     )  # fmt: skip

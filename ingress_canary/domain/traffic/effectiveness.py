@@ -56,6 +56,8 @@ class ShareObservation(NamedTuple):
     """The controllers' own word that the shadow is inert; None when they do not say."""
     probe: ProbeAnswer | None = None
     """What a forced request showed, when one has been sent since the step settled."""
+    undrawn: bool = False
+    """Among stable's are requests that no side was drawn for, which lowers the share."""
 
 
 def judge_effect(seen: ShareObservation) -> Effect:
@@ -81,7 +83,9 @@ def _by_share(seen: ShareObservation) -> Effect:
     if weight <= 0:
         return Effect(EffectState.UNKNOWN, _untested(seen))
 
-    low, high = weight / TOLERANCE, min(1.0, weight * TOLERANCE)
+    # routes raise the share, clients that stick to a side and requests without a draw lower it
+    low = 0.0 if seen.sticky or seen.undrawn else weight / TOLERANCE
+    high = 1.0 if seen.forced else min(1.0, weight * TOLERANCE)
     expected = weight * total
 
     # the controllers themselves say that nothing is drawn for the canary
@@ -95,16 +99,14 @@ def _by_share(seen: ShareObservation) -> Effect:
         return Effect(EffectState.NOT_EFFECTIVE, message)
 
     share = canary / total
-    if share > high and canary == total:
+    if canary == total and weight * TOLERANCE < 1:
         return Effect(EffectState.UNKNOWN, Message(MessageKey.EFFECT_WITHOUT_STABLE, canary=canary, total=total))
 
-    too_low = share < low and not seen.sticky
-    too_high = share > high and not seen.forced
-    if too_high and seen.sticky:
+    if share > high and seen.sticky:
         return _by_clients(seen, high)
-    if too_low or too_high:
+    if not low <= share <= high:
         least, most = binomial_interval(canary, total)
-        off = (too_low and most < low) or (too_high and least > high)
+        off = most < low or least > high
         message = Message(
             MessageKey.EFFECT_OFF, canary=canary, total=total, share=share, confidence=CONFIDENCE, least=least,
             most=most, weight=weight, low=low, high=high,
@@ -123,6 +125,8 @@ def _by_share(seen: ShareObservation) -> Effect:
 
 def _none_is_no_chance(seen: ShareObservation) -> bool:
     """Return whether no canary request can be chance: all of so many draws would have been for stable."""
+    if seen.undrawn:
+        return False
     if not seen.sticky:
         return seen.weight * seen.total >= ENOUGH_EXPECTED
     # at least so many clients have sent them, each drawn once

@@ -14,6 +14,7 @@ PREFIX = "nginx.ingress.kubernetes.io/"
 _BASIC = re.compile(r"[/\-._~a-zA-Z0-9:]*")
 _PATTERN = re.compile(r"[/\-._~a-zA-Z0-9:^$\[\](){}*+?|&=\\]*")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_RETURN = re.compile(r"if \(\$http_(\w+)\) \{ return ([0-9]{3}); \}")
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 
 
@@ -52,6 +53,8 @@ class Annotations:
     force_ssl_redirect: bool
     cors: bool
     """Answers every OPTIONS request, before a backend is looked for."""
+    returns: tuple[tuple[str, int], ...]
+    """Of a configuration-snippet, statuses that are answered before a backend is looked for, each by a header."""
     ssl_passthrough: bool
     default_backend: str
     """Service that stands in when an upstream has no endpoints; "" for none."""
@@ -61,6 +64,7 @@ class Annotations:
     def of(cls, raw: Mapping[str, str]) -> "Annotations":
         """Return the meaning of an Ingress's annotations."""
         own = {key.removeprefix(PREFIX): value for key, value in raw.items() if key.startswith(PREFIX)}
+        snippet = own.get("configuration-snippet", "")
         return cls(
             canary=_policy(own) if _bool(own, "canary") else None,
             affinity_cookie=_affinity(own),
@@ -69,6 +73,7 @@ class Annotations:
             redirect=_redirect(own),
             force_ssl_redirect=_bool(own, "force-ssl-redirect"),
             cors=_bool(own, "enable-cors"),
+            returns=tuple((name.replace("_", "-"), int(status)) for name, status in _RETURN.findall(snippet)),
             ssl_passthrough=_bool(own, "ssl-passthrough"),
             default_backend=own.get("default-backend", "").strip(),
             aliases=tuple(alias for name in own.get("server-alias", "").split(",") if (alias := name.strip().lower())),

@@ -192,6 +192,7 @@ def _annotate(location: Location, anns: Annotations) -> None:
     location.redirect = anns.redirect
     location.force_ssl_redirect = anns.force_ssl_redirect
     location.cors = anns.cors
+    location.returns = anns.returns
     location.default_backend = anns.default_backend
 
 

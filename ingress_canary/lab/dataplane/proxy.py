@@ -1,7 +1,8 @@
 """Proxy: forwards requests to the side that the balancer draws, and counts them as ingress-nginx does.
 
-One per controller pod. What is counted against which side follows the order of nginx's phases: CORS preflights,
-redirects and a missing stable side come before the draw; a backend that refuses or is slow comes after it.
+One per controller pod. What is counted against which side follows the order of nginx's phases: CORS preflights, what
+a snippet returns, redirects and a missing stable side come before the draw; a backend that refuses or is slow comes
+after it.
 """
 
 import asyncio
@@ -101,6 +102,9 @@ class _Exchange:
         location = self._location
         if location.cors and self._request.method == hdrs.METH_OPTIONS:
             return web.Response(status=HTTPStatus.NO_CONTENT)
+        for header, status in location.returns:
+            if header in self._request.headers:
+                return web.Response(status=status)
         if location.redirect:
             return _redirect(location.redirect.status, location.redirect.url)
         if location.force_ssl_redirect and self._request.headers.get(hdrs.X_FORWARDED_PROTO, "http") == "http":

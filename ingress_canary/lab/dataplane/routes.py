@@ -61,6 +61,7 @@ class Location:
     redirect: Redirect | None = None
     force_ssl_redirect: bool = False
     cors: bool = False
+    returns: tuple[tuple[str, int], ...] = ()
     default_backend: str = ""
 
 

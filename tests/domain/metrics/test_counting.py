@@ -1,6 +1,7 @@
 """Samples become counts by the data rules of judging.md."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 
@@ -322,6 +323,26 @@ def test_status_classes_with_excluded_statuses_turn_the_relative_test_off(
 ) -> None:
     measures = SliSet(MEASURES.counted, frozenset(excluded))
     assert counts_of([reading(0, [requests(5, status)])], measures)[-1].classes_only is off
+
+
+@pytest.mark.parametrize(
+    ("own_answers", "counted", "undrawn"),
+    [({"301", "403"}, 4, False), ({"301"}, 7, False), ({"204"}, 9, True), ({"301", ""}, 7, True), (set(), 9, False)],
+)
+def test_what_a_controller_answers_itself_counts_on_neither_side(
+    own_answers: set[str], counted: int, undrawn: bool
+) -> None:
+    before = reading(0, [requests(5), requests(0, "301"), requests(0, "403")])
+    after = reading(1, [requests(9), requests(2, "301"), requests(3, "403")])
+    signals, interval = replace(SIGNALS, own_answers=frozenset(own_answers)), timedelta(seconds=10)
+    book, _ = advance(CounterBook(), before, signals, MEASURES, interval)
+    _, evidence = advance(book, after, signals, MEASURES, interval)
+    assert (evidence.requests.stable, evidence.undrawn) == (counted, undrawn)
+
+
+def test_a_bad_status_of_a_controllers_own_is_not_left_out() -> None:
+    measures = SliSet({"availability": Availability(("403",))})
+    assert measures.left_out(frozenset({"301", "403", "200", "503"})) == {"301"}
 
 
 def test_requests_for_the_share_leave_excluded_statuses_out() -> None:

@@ -258,6 +258,21 @@ CASES = [
     uncounted(20, next_weight=1),
     found(28, PRIMARY, on("upstream-vhost"), "by which a mesh", MESHED),
     found(
+        30,
+        PRIMARY,
+        on("configuration-snippet"),
+        "answers 204, a status itself",
+        primary(configuration_snippet="if ($a) { return 204; } if ($b) { return 403; } return $c;"),
+    ),
+    found(
+        30,
+        "ConfigMap of the controllers",
+        "data",
+        "answers 403 itself",
+        bad_statuses=("4..",),
+        facts=ControllerFacts(own_answers=frozenset({"301", "403"})),
+    ),
+    found(
         28,
         PRIMARY,
         on("upstream-vhost"),
@@ -267,7 +282,7 @@ CASES = [
     ),
 ]
 
-WARNINGS = {16, 17, 19, 20, 21, 22, 23, 25, 26}
+WARNINGS = {16, 17, 19, 20, 21, 22, 23, 25, 26, 30}
 
 
 @pytest.mark.parametrize("case", BASICS, ids=str)
@@ -305,7 +320,7 @@ def test_a_value_that_the_controller_would_drop_is_found_once_however_many_steps
 
 
 def test_every_rule_has_a_case() -> None:
-    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 30))
+    assert {case.rule for case in CASES} == {one.number for one in RULES} - {0} == set(range(1, 31))
 
 
 def test_of_two_ingresses_of_one_second_the_later_name_owns_the_path() -> None:

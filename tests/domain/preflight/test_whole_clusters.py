@@ -37,7 +37,7 @@ from tests.domain.shop import (
 def test_the_rules_are_in_the_references_order_and_all_there() -> None:
     numbers = [one.number for one in RULES]
     assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(30))
+    assert set(numbers) == set(range(31))
     assert len({one.id for one in RULES}) == len(RULES)
 
 

@@ -64,7 +64,7 @@ CASES = {
     "a share far too low, with affinity": (
         ShareObservation(0.5, 100, 1000, sticky=True),
         EFFECTIVE,
-        "canary got 100 of 1,000 requests (10%), and a weight of 50% stands for 25% to 100%",
+        "canary got 100 of 1,000 requests (10%), and a weight of 50% stands for 0% to 100%",
     ),
     "a share far too high": (
         ShareObservation(0.05, 300, 1000),
@@ -77,7 +77,7 @@ CASES = {
     "a share far too high, with a header route": (
         ShareObservation(0.05, 300, 1000, forced=True),
         EFFECTIVE,
-        "canary got 300 of 1,000 requests (30%), and a weight of 5% stands for 2.5% to 10%",
+        "canary got 300 of 1,000 requests (30%), and a weight of 5% stands for 2.5% to 100%",
     ),
     "a share that a few clients explain": (
         ShareObservation(0.05, 300, 1000, sticky=True),
@@ -109,6 +109,21 @@ CASES = {
         ShareObservation(0.01, 10_000, 10_000, forced=True),
         UNKNOWN,
         "canary got 10,000 of 10,000 requests: without stable traffic the share says nothing",
+    ),
+    "so many that no side was drawn for": (
+        ShareObservation(0.5, 100, 1000, undrawn=True),
+        EFFECTIVE,
+        "canary got 100 of 1,000 requests (10%), and a weight of 50% stands for 0% to 100%",
+    ),
+    "none where nobody knows how many were drawn": (
+        ShareObservation(0.5, 0, 1000, undrawn=True),
+        UNKNOWN,
+        "canary got 0 of 1,000 requests, too few to tell at a weight of 50%",
+    ),
+    "too many in spite of them": (
+        ShareObservation(0.05, 300, 1000, undrawn=True),
+        NOT_EFFECTIVE,
+        "canary got 300 of 1,000 requests (30%, 99.9% interval 25.3% to 35%), and a weight of 5% stands for 0% to 10%",
     ),
     "no traffic": (ShareObservation(0.05, 0, 0), UNKNOWN, "no request of either side seen yet"),
     "orphaned": (

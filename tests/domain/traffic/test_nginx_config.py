@@ -4,6 +4,7 @@ import pytest
 
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
+from ingress_canary.domain.traffic.router.nginx.own_answers import UNREAD, statuses_of
 
 PLAIN = ("/nginx-ingress-controller", "--ingress-class=nginx")
 
@@ -21,6 +22,13 @@ OFF = ControllerFacts(service_upstream=False)
             None,
             ControllerFacts(custom_http_errors="404,503", service_upstream=True),
         ),
+        (
+            {"http-redirect-code": "301", "location-snippet": "if ($bot) { return 403; }"},
+            None,
+            OFF._replace(own_answers=frozenset({"301", "403"})),
+        ),
+        ({"http-redirect-code": "308"}, None, OFF),
+        ({"http-redirect-code": "200"}, None, OFF),
         (
             {"annotations-risk-level": "Low"},
             None,
@@ -50,3 +58,26 @@ def test_what_is_not_set_is_off_and_what_cannot_be_read_is_unknown(
     config: dict[str, str] | None, arguments: tuple[str, ...] | None, facts: ControllerFacts
 ) -> None:
     assert facts_of(config, arguments) == facts
+
+
+@pytest.mark.parametrize(
+    ("snippet", "statuses"),
+    [
+        ("", []),
+        ("more_set_headers 'Server: shop';", []),
+        ("return 403;", ["403"]),
+        ("if ($http_x_bot) { return 403; }\nreturn 200 'fine';", ["200", "403"]),
+        ("if ($a){return 301 https://$host$uri;}", ["301"]),
+        ("return https://shop.example;", ["302"]),
+        ("return $scheme://shop.example;", ["302"]),
+        ('return "204";', ["204"]),
+        ("return $code;", [UNREAD]),
+        ("# return 403;\nset $returned 1; # return 500;", []),
+        ("rewrite ^/old/(.{2})$ /new/$1 permanent;", ["301"]),
+        ("rewrite ^ /login redirect;", ["302"]),
+        ("rewrite ^/(.*)$ https://shop.example/$1;", ["302"]),
+        ("rewrite ^/a /b break; proxy_set_header X-Return 1;", []),
+    ],
+)
+def test_what_a_snippet_of_a_location_answers(snippet: str, statuses: list[str]) -> None:
+    assert sorted(statuses_of(snippet)) == statuses

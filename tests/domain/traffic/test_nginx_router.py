@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.objects.views import Ingress, Owner
+from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
 from ingress_canary.domain.traffic.router.nginx.annotations import takes_effect
@@ -339,6 +340,14 @@ def test_what_nginx_answers_to_cors_is_nobodys(value: str | None, method: str, s
     signals = ROUTER.signals(_primary([_rule("a.example", _path("checkout"))], annotations), rollout())
     labels = {"namespace": "shop", "ingress": "checkout", "service": "checkout", "method": method}
     assert signals.side(labels) is side
+
+
+def test_the_controllers_own_answers_are_those_of_the_primary_and_of_all() -> None:
+    annotations = {f"{PREFIX}/configuration-snippet": "return 403;", f"{PREFIX}/server-snippet": "return 404;"}
+    primary = _primary([_rule("a.example", _path("checkout"))], annotations)
+    facts = ControllerFacts(own_answers=frozenset({"301"}))
+    assert ROUTER.signals(primary, rollout(), facts).own_answers == {"301", "403"}
+    assert ROUTER.signals(primary, rollout()).own_answers == {"403"}
 
 
 @pytest.mark.parametrize(("value", "sticky"), [(None, False), ("cookie", True), ("", False)])

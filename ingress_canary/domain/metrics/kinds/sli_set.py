@@ -9,6 +9,7 @@ from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed
 from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, DistributionSli, Questions, SliKind
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS, SliKinds, kind_of
+from ingress_canary.domain.metrics.request_feed import is_told_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class SliSet:
         """What a source must answer; the share of requests is taken of every rollout."""
         every = (need.capability for sli in self._every for need in sli.needs)
         return frozenset({Capability.REQUESTS, *every})
+
+    def left_out(self, own_answers: frozenset[str]) -> frozenset[str]:
+        """Return which statuses count on neither side, where a controller answers some itself."""
+        return self.excluded | {status for status in own_answers if is_told_apart(status, self.bad_statuses)}
 
     def questions(self, variables: Mapping[str, str]) -> Questions:
         """Return the queries of all of them: each once, sorted."""

@@ -73,8 +73,8 @@ class Router(Protocol):
     def served(self, shadow: ShadowObject) -> bool:
         """Return whether a controller may serve a shadow."""
 
-    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
-        """Return the metric series of both sides."""
+    def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> Signals:
+        """Return the metric series of both sides, by what is known of the controllers."""
 
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
         """Return the request headers that route a request to the canary; empty when only the weight does.

@@ -1,12 +1,15 @@
 """Configuration of ingress-nginx itself: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
-Rules 12, 20, 22, 27, 28 and 29 speak of it. What cannot be read is unknown, and found neither good nor bad.
+Rules 12, 20, 22 and 27 to 30 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """
 
 from collections.abc import Mapping, Sequence
 
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
+from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
+
+_REDIRECT_CODES = frozenset({"301", "302", "307"})
 
 
 def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
@@ -17,6 +20,7 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
             annotations_risk_level=config.get("annotations-risk-level"),
             custom_http_errors=config.get("custom-http-errors"),
             service_upstream=config.get("service-upstream") in TRUE,
+            own_answers=statuses_of(config.get("location-snippet", "")) | _redirects(config),
         )
     if not arguments:
         return known
@@ -27,6 +31,12 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
         or not _flag(arguments, "metrics-per-host", default=True),
         topology=_flag(arguments, "enable-topology-aware-routing"),
     )
+
+
+def _redirects(config: Mapping[str, str]) -> frozenset[str]:
+    """Return the status of redirects to HTTPS where it is not the usual one, which schedules exclude by default."""
+    code = config.get("http-redirect-code", "")
+    return frozenset({code} if code in _REDIRECT_CODES else ())
 
 
 def _flag(arguments: Sequence[str], name: str, *, default: bool = False) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ingress_canary.domain.metrics.request_feed import status_matcher
+from ingress_canary.domain.metrics.request_feed import is_told_apart, status_matcher
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
@@ -14,6 +14,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import (
     annotation_value,
     ingress_label,
 )
+from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
 
 _STATUS = re.compile("[1-5][0-9]{2}")
 
@@ -137,3 +138,29 @@ def requests_reach_the_canary(subject: PreflightInputs) -> Iterator[RuleFinding]
             f"the canary's requests carry the Host {vhost} too, by which a mesh may send them to stable unseen",
             "add spec.probe, which shows that the canary answers",
         )
+
+
+@rule(30, ProblemSeverity.WARNING)
+def answers_are_told_apart(subject: PreflightInputs) -> Iterator[RuleFinding]:
+    """What a controller answers itself differs by its status from what stable answers.
+
+    A configuration-snippet or location-snippet with return answers before a side is drawn, and is counted as stable's.
+    Its 3.. and 4.. count on neither side, unless an SLO calls them bad. With any other the canary is not compared with
+    stable, and too small a share says nothing about its weight.
+
+    Remedy: return in a server-snippet, which is not counted, or a 3.. or 4.. status that no SLO calls bad.
+    """
+    of_primary = statuses_of(annotation_value(subject, subject.ingress, "configuration-snippet"))
+    places = {
+        (ingress_label(subject.ingress), annotation_field(subject, "configuration-snippet")): of_primary,
+        ("ConfigMap of the controllers", "data"): subject.facts.own_answers,
+    }
+    for (label, field), statuses in places.items():
+        mixed = sorted(status or "a status" for status in statuses if not is_told_apart(status, subject.bad_statuses))
+        if mixed:
+            yield RuleFinding(
+                label,
+                field,
+                f"it answers {', '.join(mixed)} itself, counted as stable's: the canary is not compared with stable",
+                "return in a server-snippet, or a 3.. or 4.. status that no SLO calls bad",
+            )

@@ -14,7 +14,7 @@ from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.signals import Signals
 from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
-from ingress_canary.domain.preflight.inputs import ControllerFacts
+from ingress_canary.domain.preflight.inputs import UNKNOWN_FACTS, ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
@@ -22,6 +22,7 @@ from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
 from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, TRUE, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS, STRATA
+from ingress_canary.domain.traffic.router.nginx.own_answers import own_answers
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
 
 PREFIX = "nginx.ingress.kubernetes.io"
@@ -125,7 +126,7 @@ class NginxRouter(IngressShadow):
             key: value for key, value in keys.items() if key.startswith(f"{self.prefix}/") or key == CLASS_ANNOTATION
         }
 
-    def signals(self, primary: Ingress, spec: RolloutSpec) -> Signals:
+    def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts = UNKNOWN_FACTS) -> Signals:
         """Return the series of both sides: labels describe the primary, ``canary`` holds the canary's upstream."""
         namespace, name = primary.meta.namespace, primary.meta.name
         ports = {b.port for b in primary.backends() if b.service == spec.stable_service}
@@ -151,6 +152,7 @@ class NginxRouter(IngressShadow):
             latency_count=DURATION_COUNT,
             side=side,
             strata=STRATA,
+            own_answers=own_answers(primary, self.prefix, facts),
             variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
 
@@ -164,7 +166,7 @@ class NginxRouter(IngressShadow):
         return {"Cookie": f"{exposure.cookie}=always"} if exposure.cookie else {}
 
     def facts(self, config: Mapping[str, str] | None, arguments: Sequence[str] | None) -> ControllerFacts:
-        """Return the facts that rules 12, 20 and 22 read."""
+        """Return the facts that the rules and the signals depend on."""
         return facts_of(config, arguments)
 
     def sticky(self, route: ShadowObject) -> bool:

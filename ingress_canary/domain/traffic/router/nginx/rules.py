@@ -211,4 +211,5 @@ RULES = (
     counting_rules.errors_are_counted,
     counting_rules.requests_reach_the_canary,
     counting_rules.weight_is_judged,
+    counting_rules.answers_are_told_apart,
 )
