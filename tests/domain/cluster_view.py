@@ -37,7 +37,7 @@ class ClusterView:
 
     freeze = None
     controller_config = None
-    controller_arguments = None
+    controller_arguments: tuple[str, ...] | None = None
 
     def _add(self, manifest: Json) -> None:
         match manifest["kind"]:

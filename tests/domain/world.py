@@ -190,6 +190,8 @@ class World:
     now: datetime = BEGIN
     traffic: Traffic = field(default_factory=Traffic)
     outage: str | None = None
+    arguments: tuple[str, ...] | None = None
+    """Of the controllers; None where they are not known."""
     orphaned: bool | None = None
     evaluation: Evaluation | None = None
     action: str | None = None
@@ -315,7 +317,7 @@ class World:
         shadows = self.shadow and {**self.shadow, "kind": "Ingress"}, FOREIGN if self.foreign else None
         made_of = (
             self.primary, *shadows, self.spec.stable_service, self.spec.canary_service, self.stable_ready,
-            self.canary_ready, self.others, self.leftovers,
+            self.canary_ready, self.others, self.leftovers, self.arguments,
         )  # fmt: skip
         if self._cluster is None or self._cluster[0] != made_of:
             manifests = [{**self.primary, "kind": "Ingress"}, *filter(None, shadows), ingress_class()]
@@ -323,6 +325,7 @@ class World:
             for net, (side, ready) in enumerate(sides):
                 manifests += service(side), pods(side, *(f"10.{net}.0.{number}" for number in range(1, ready + 1)))
             self._cluster = made_of, ClusterView([*manifests, *self.leftovers, *self.others])
+            self._cluster[1].controller_arguments = self.arguments
         return self._cluster[1]
 
     def gathered(self, reading: Reading | None = None) -> PassInputs:

@@ -81,6 +81,9 @@ class ToyRouter(IngressShadow):
             side=lambda labels: sides.get(labels.get("to", "")),
         )  # fmt: skip
 
+    def counts(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> bool | None:
+        return True
+
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
         return {exposure.header.name: "yes"} if exposure.header else {}
 

@@ -111,6 +111,8 @@ class Observation(NamedTuple):
     gates: tuple[GateStatus, ...] | None = None
     """The answers of the webhook gates so far; None where the stored status is the newest that is known."""
     evaluation: Evaluation | None = None
+    counted: bool | None = None
+    """Whether the controllers are known to count the primary's requests, or not to; None where neither is known."""
     interval: float = 10
     warm_up: float = 120
 

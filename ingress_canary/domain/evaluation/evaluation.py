@@ -105,6 +105,11 @@ class Evaluation(NamedTuple):
         return encode(self.analysis, resume.encode() if resume else "")
 
     @property
+    def has_traffic(self) -> bool:
+        """Whether the controllers have counted a request of either side, as far as is remembered."""
+        return bool(self.book.requests.samples)
+
+    @property
     def share(self) -> float | None:
         """Canary requests over both sides' since the step settled; None without any."""
         total = self.analysis.canary_requests + self.analysis.stable_requests

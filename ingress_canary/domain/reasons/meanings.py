@@ -121,8 +121,14 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "or with `onNoData: Retreat` taken off for the time.",
             "The message, then [no data](../howto/troubleshooting.md#it-has-no-data), or "
             "[Prometheus](../howto/prometheus.md#when-there-is-no-data). An Ingress without a single request has no "
-            "series, and no data is what that is.",
+            "series: until one has come, or the controllers are known to count it, no weight is reached.",
             "Repair the metrics. The rollout resumes by itself when they return.",
+        ),
+        Reason.NO_TRAFFIC: Meaning(
+            "The source answers, the controllers are known to count this Ingress, and they have counted no request of "
+            "either side. The weight is held.",
+            "Whether clients reach the Ingress at all.",
+            "Send it some requests, or go on without evidence: `ingress-canary skip`.",
         ),
         Reason.WEIGHT_NOT_EFFECTIVE: Meaning(
             "The canary's share of requests cannot be what the weight asks for: the shadow is inert, or something else "

@@ -293,6 +293,7 @@ class MessageKey(Enum):
     STABLE_IS_BECOMING = "stable is becoming the new version; finish that, or abort"
     DRIFT_FIGHT_GOES_ON = "another writer keeps changing the shadow; find it, then resume"
     CANARY_IS_OFF = "the canary is off traffic, and the step is taken again first"
+    NOT_SEEN = "what it sends to the canary could not be judged: {why}; wait for data, or abort"
     EXPOSURE_LOWERED = "another writer has lowered what the step exposes; resume first"
 
     # approval of a step: actions/approval.py
@@ -428,6 +429,7 @@ class MessageKey(Enum):
     FROZEN_AT_STEP = "nothing advances anywhere: {why}; {step}: {evidence:~}"
     BAKING = "{step}: {left:~seconds} of judged time to go; {evidence:~}"
     INSUFFICIENT_EVIDENCE = "{step}: {evidence:~}"
+    NO_TRAFFIC = "no request has been counted yet, of either side: send some, or say skip"
     OFF_UNTIL_DATA = "off traffic until data return: {why}"
     STEP_AWAITS_READING = "step {index} is taken again after a fresh reading of the source"
     STEP_AGAIN = "step {index} is taken again"

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     BAKING = "Baking"
     INSUFFICIENT_EVIDENCE = "InsufficientEvidence"
     NO_DATA = "NoData"
+    NO_TRAFFIC = "NoTraffic"
     WEIGHT_NOT_EFFECTIVE = "WeightNotEffective"
     OUTSIDE_WINDOW = "OutsideWindow"
     FROZEN = "Frozen"

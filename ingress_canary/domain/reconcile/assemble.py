@@ -84,9 +84,10 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     facts = _facts_of_reading(inputs)
     findings = findings_of(inputs, routes, facts, remembered, check)
     versions = remembered(versions_of, spec, inputs.canary, inputs.stable, options.restarts)
-    signals = None
+    signals = counted = None
     if primary is not None:
         configured = configured_facts(inputs.view, router, remembered)
+        counted = router.counts(primary, spec, configured)
         signals = remembered(signals_of, router, primary, spec, configured, versions.revision)
     tick = _tick(inputs, compiled, signals, routes) if compiled is not None and signals else None
     evaluation, fault = _evaluation(inputs, routes), None
@@ -127,6 +128,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
         action=_action(inputs.action, status),
         gates=gates,
         evaluation=evaluation,
+        counted=counted,
         interval=options.interval,
         warm_up=options.warm_up,
     )

@@ -140,7 +140,16 @@ class ControllerPod:
                     "app.kubernetes.io/component": "controller",
                 },
             },
-            "spec": {"containers": [{"name": "controller", "image": "lab/ingress-nginx:v1.15", "ports": ports}]},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "controller",
+                        "image": "lab/ingress-nginx:v1.15",
+                        "args": ["/nginx-ingress-controller", "--enable-metrics=true"],
+                        "ports": ports,
+                    }
+                ]
+            },
             "status": {
                 "phase": "Running",
                 "podIP": LOOPBACK,

@@ -12,7 +12,7 @@ from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.revision import template_hash
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
-from tests.domain.world import World, at_step, deployment, rollout, schedule, with_session, with_spec
+from tests.domain.world import PRIMARY, Traffic, World, at_step, deployment, rollout, schedule, with_session, with_spec
 
 
 def test_a_healthy_canary_walks_every_step_and_waits_for_stable() -> None:
@@ -143,8 +143,6 @@ def test_no_fail_moves_on_where_nothing_speaks_against_it() -> None:
 
 
 def _slow_traffic() -> Any:
-    from tests.domain.world import Traffic
-
     return Traffic(rate=2)
 
 
@@ -698,10 +696,44 @@ def test_a_problem_found_in_mid_rollout_holds_and_clears_by_itself() -> None:
     world.until(lambda w: w.status.phase is Phase.PROMOTING)
 
 
-def test_an_ingress_without_traffic_may_begin() -> None:
-    world = World()
-    world.traffic.rate = 0
+def test_an_ingress_without_traffic_may_begin_where_it_is_known_to_be_counted() -> None:
+    world = World(traffic=Traffic(rate=0), arguments=("--enable-metrics=true",))
     world.until(lambda w: w.weight == 5, ticks=10)
+    world.until(lambda w: w.status.reason == Reason.NO_TRAFFIC, ticks=10)
+    assert world.status.message == "no request has been counted yet, of either side: send some, or say skip"
+
+
+def wild(**world: Any) -> World:
+    """Return a world without traffic, whose requests are counted by controllers that are told to only."""
+    rules = [{**PRIMARY["spec"]["rules"][0], "host": "*.wild.example"}]
+    return World(traffic=Traffic(rate=0), primary={**PRIMARY, "spec": {**PRIMARY["spec"], "rules": rules}}, **world)
+
+
+def test_no_weight_is_reached_while_nobody_knows_that_requests_are_counted() -> None:
+    world = wild()
+    world.step(20)
+    assert (world.status.phase, world.status.reason, world.weight) == (Phase.PENDING, Reason.NO_DATA, 0)
+    world.traffic.rate = 100
+    world.until(lambda w: w.weight == 5, ticks=20)
+
+
+def test_hosts_that_no_rule_names_begin_where_the_controllers_are_told_to_count_them() -> None:
+    counted = ("--enable-metrics", "--metrics-per-undefined-host")
+    wild(arguments=counted).until(lambda w: w.weight == 5, ticks=10)
+
+
+def test_a_source_that_goes_silent_before_the_first_step_lets_no_weight_be_reached() -> None:
+    world = World(warm_up=0, outage="no answer")
+    world.step(10)
+    assert (world.status.phase, world.status.reason, world.weight) == (Phase.PENDING, Reason.NO_DATA, 0)
+
+
+def test_a_step_of_weight_0_may_begin_unseen() -> None:
+    header = {"weight": 0, "bake": "5m", "require": "NoFail", "header": {"name": "X-Canary"}}
+    steps = [header, {"weight": 5, "bake": "5m"}]
+    world = World(traffic=Traffic(rate=0), schedule=schedule(steps=steps))
+    world.until(lambda w: w.status.step is not None, ticks=20)
+    assert (world.weight, world.status.phase) == (0, Phase.PROGRESSING)
 
 
 def test_a_schedule_that_can_no_longer_be_read_holds_but_lets_a_person_abort() -> None:

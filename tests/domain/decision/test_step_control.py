@@ -9,9 +9,16 @@ import pytest
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.vocabulary import Reason
-from tests.domain.world import INTERVAL, PRIMARY, World, at_step, deployment, schedule, with_spec
+from tests.domain.world import INTERVAL, PRIMARY, Traffic, World, at_step, deployment, schedule, with_spec
 
 BAD = {"metadata": {**PRIMARY["metadata"], "annotations": {"nginx.ingress.kubernetes.io/affinity": "cookie"}}}
+
+
+def on(world: World, **changes: Any) -> None:
+    """Let something happen to a world, and two ticks go by."""
+    for name, value in changes.items():
+        setattr(world, name, value)
+    world.step(2)
 
 
 def ask(world: World, request: str) -> str:
@@ -99,6 +106,10 @@ def test_a_person_may_do_so_outside_a_window(request_: str) -> None:
             lambda w: setattr(w, "obstacles", (Obstacle(Reason.PREFLIGHT_FAILED, "rule 5: another canary"),)),
             "no effect: rule 5: another canary",
         ),
+        (
+            lambda w: on(w, outage="refused"),
+            "no effect: what it sends to the canary could not be judged: refused; wait for data, or abort",
+        ),
         (lambda w: with_spec(w, paused=True), "no effect: spec.paused is true; set it to false"),
         (
             lambda w: setattr(w, "canary_ready", 0),
@@ -110,7 +121,7 @@ def test_a_person_may_do_so_outside_a_window(request_: str) -> None:
             "stale: the shadow, the spec or the canary has just been changed",
         ),
     ],
-    ids=["frozen", "preflight", "paused", "not ready", "another writer", "new revision"],
+    ids=["frozen", "preflight", "blind", "paused", "not ready", "another writer", "new revision"],
 )
 def test_what_a_person_cannot_overrule(request_: str, hinders: Callable[[World], Any], result: str) -> None:
     world = at_step(1)
@@ -244,3 +255,20 @@ def test_a_paused_rollout_begins_anew_as_a_person_asks() -> None:
     ask(world, "pause#1")
     assert ask(world, "restart#2") == "done"
     world.until(lambda w: w.weight == 5)
+
+
+def test_a_person_may_skip_a_step_that_nobody_visits() -> None:
+    world = World(traffic=Traffic(rate=0), arguments=("--enable-metrics",))
+    world.until(lambda w: w.status.reason == Reason.NO_TRAFFIC)
+    assert ask(world, "skip:{revision}/{step}#1") == "done"
+    assert world.weight == 50
+
+
+def test_a_person_may_skip_unseen_to_a_step_without_weight() -> None:
+    header = {"weight": 0, "bake": "5m", "require": "NoFail", "header": {"name": "X-Canary"}}
+    weighted = {"weight": 5, "bake": "5m"}
+    world = World(traffic=Traffic(rate=0), schedule=schedule(steps=[header, header, weighted]))
+    world.until(lambda w: w.status.step is not None, ticks=20)
+    assert ask(world, "skip:{revision}/{step}#1") == "done"
+    assert ask(world, "skip:{revision}/{step}#2").startswith("no effect: what it sends to the canary could not")
+    assert ask(world, "promote:{revision}#3").startswith("no effect: what it sends to the canary could not")

@@ -110,6 +110,9 @@ REACHED: dict[Reason, Callable[[], World]] = {
         lambda w: w.status.reason == Reason.INSUFFICIENT_EVIDENCE
     ),
     Reason.NO_DATA: lambda: on(at_step(1), outage="no answer"),
+    Reason.NO_TRAFFIC: lambda: World(traffic=Traffic(rate=0), arguments=("--enable-metrics",)).until(
+        lambda w: w.status.reason == Reason.NO_TRAFFIC
+    ),
     Reason.WEIGHT_NOT_EFFECTIVE: lambda: at_step(1, orphaned=True).until(
         lambda w: w.status.reason == Reason.WEIGHT_NOT_EFFECTIVE
     ),

@@ -4,12 +4,14 @@ Called by ``handle_action.py``. They need neither an open window nor an approval
 harm (a proven fail, no endpoints) and stops for everybody (a freeze, ``spec.paused``) still hold: docs/adr/0012.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase
 from ingress_canary.domain.decision.actions.rollout_control import nothing_to_do
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import enter_step, transition, without_shadow, without_traffic
+from ingress_canary.domain.decision.rules.blindness import blindness
 from ingress_canary.domain.decision.rules.new_revision import begin_rollout
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoting, is_stable_replaced
 from ingress_canary.domain.reasons.action_results import Refusal, no_effect, stale
@@ -22,7 +24,7 @@ from ingress_canary.domain.schedule.steps import wanted_exposure
 
 def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal:
     """Enter the next step as if this one's requirement were met; from the last step, the promotion."""
-    held = _refusal(seen)
+    held = _refusal(seen, lambda index: index + 1)
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -41,7 +43,7 @@ def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal
 
 def promote(seen: Observation, now: datetime, _action: Action) -> Decision | Refusal:
     """Enter the last step at once, over those in between; it is judged as usual."""
-    held = _refusal(seen)
+    held = _refusal(seen, lambda _: len(seen.schedule.walk))
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -69,8 +71,11 @@ def restart(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 
 
-def _refusal(seen: Observation) -> Refusal | None:
-    """Return why skip and promote may not send more requests to the canary now; None when they may."""
+def _refusal(seen: Observation, target: Callable[[int], int]) -> Refusal | None:
+    """Return why skip and promote may not send more requests to the canary now; None when they may.
+
+    ``target`` returns the step that they enter from a step; behind the last one is the promotion.
+    """
     status, pause = seen.status, seen.status.pause
     if is_promoting(seen) or status.phase not in IN_FLIGHT or status.step is None:
         return no_effect(Message(MessageKey.NO_STEP, phase=status.phase))
@@ -90,7 +95,10 @@ def _refusal(seen: Observation) -> Refusal | None:
         return no_effect(Message(MessageKey.WITHOUT_ENDPOINT, service=seen.spec.canary_service))
     if seen.current_evaluation.analysis.failed:
         return no_effect(Message(MessageKey.PROVEN_BAD))
-    return None
+    entered = target(status.step.index)
+    is_raised = entered > len(seen.schedule.walk) or seen.schedule.walk.at(entered).exposure.weight > 0
+    blind = blindness(seen) if is_raised else None
+    return no_effect(Message(MessageKey.NOT_SEEN, why=blind)) if blind is not None else None
 
 
 def _with_fresh_evidence(seen: Observation, index: int) -> Observation:

@@ -7,6 +7,7 @@ from ingress_canary.domain.decision.observation import Decision, Observation, Ob
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow
 from ingress_canary.domain.decision.phases.paused import without_open_approval
 from ingress_canary.domain.decision.phases.step_barriers import step_barrier
+from ingress_canary.domain.decision.rules.blindness import blindness
 from ingress_canary.domain.decision.rules.rollout_facts import is_new_revision
 from ingress_canary.domain.decision.rules.scale_canary import await_replicas
 from ingress_canary.domain.reasons.message import Message
@@ -40,6 +41,8 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
     if seen.has_shadows and seen.status.shadow is not None and seen.status.started_at is not None:
         # checked once more: the canary may have changed since the shadow was requested
+        if blind := _blindness_at_first(seen):
+            return hold(seen, Reason.NO_DATA, blind, wants_evidence=True, evaluation=evaluation)
         first = Message(MessageKey.FIRST_STEP, step=seen.schedule.walk.at(1).title)
         return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
     if evaluation.warmed < seen.warm_up:
@@ -48,7 +51,14 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
             return hold(seen, Reason.NO_DATA, evaluation.no_data, wants_evidence=True, evaluation=evaluation)
         warming = Message(MessageKey.WARMING_UP, left=seen.warm_up - evaluation.warmed)
         return hold(seen, Reason.WARMING_UP, warming, wants_evidence=True, evaluation=evaluation)
+    if blind := _blindness_at_first(seen):
+        return hold(seen, Reason.NO_DATA, blind, wants_evidence=True, evaluation=evaluation)
     return step_barrier(seen, now, 1) or open_shadow(seen, now)
+
+
+def _blindness_at_first(seen: Observation) -> Message | None:
+    """Return why what the first step's weight sends could not be judged."""
+    return blindness(seen) if seen.schedule.walk.at(1).exposure.weight else None
 
 
 def obstacle_of(seen: Observation) -> Obstacle | None:

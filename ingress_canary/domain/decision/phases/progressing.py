@@ -8,6 +8,7 @@ from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow, transition, without_shadow
 from ingress_canary.domain.decision.phases.pending import obstacle_of
 from ingress_canary.domain.decision.phases.step_barriers import step_barrier
+from ingress_canary.domain.decision.rules.blindness import is_without_traffic
 from ingress_canary.domain.decision.rules.calendar import calendar_obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.message import Message
@@ -94,6 +95,8 @@ def _reopen(seen: Observation, now: datetime, index: int) -> Decision:
 
 def _without_data(seen: Observation, now: datetime, evaluation: Evaluation, why: Message) -> Decision:
     """Hold without data, or retreat (``onNoData``) after two intervals; alert after noDataTimeout."""
+    if is_without_traffic(seen):
+        return hold(seen, Reason.NO_TRAFFIC, Message(MessageKey.NO_TRAFFIC), wants_evidence=True)
     retreats = seen.schedule.spec.on_no_data is OnNoData.RETREAT
     if retreats and _silence(evaluation, now) >= max(60.0, 2 * seen.interval):
         assert seen.status.step is not None

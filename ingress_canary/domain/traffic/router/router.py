@@ -76,6 +76,9 @@ class Router(Protocol):
     def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> Signals:
         """Return the metric series of both sides, by what is known of the controllers."""
 
+    def counts(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> bool | None:
+        """Return whether the controllers count the primary's requests; None where that is not known."""
+
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
         """Return the request headers that route a request to the canary; empty when only the weight does.
 

@@ -5,6 +5,7 @@ Rules 12, 20, 22 and 27 to 30 speak of it. What cannot be read is unknown, and f
 
 from collections.abc import Mapping, Sequence
 
+from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
 from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
@@ -31,6 +32,25 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
         or not _flag(arguments, "metrics-per-host", default=True),
         topology=_flag(arguments, "enable-topology-aware-routing"),
     )
+
+
+def counts(primary: Ingress, stable_service: str, facts: ControllerFacts) -> bool | None:
+    """Return whether the controllers count requests of the primary for a Service; None where that is not known.
+
+    Of hosts that no rule names literally, wildcards and none at all, they count none unless they are told to.
+    """
+    hosts = [
+        rule.host for rule in primary.rules if any(path.backend.service == stable_service for path in rule.paths or ())
+    ]
+    all_undefined = all(map(is_undefined, hosts))
+    if facts.metrics is False or (facts.undefined_hosts is False and all_undefined):
+        return False
+    return True if facts.metrics and (facts.undefined_hosts or not all_undefined) else None
+
+
+def is_undefined(host: str) -> bool:
+    """Return whether requests for a host of a rule are for no host that a rule names literally."""
+    return not host or host.startswith("*")
 
 
 def _redirects(config: Mapping[str, str]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import (
     annotation_value,
     ingress_label,
 )
+from ingress_canary.domain.traffic.router.nginx.controller_config import counts, is_undefined
 from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
 
 _STATUS = re.compile("[1-5][0-9]{2}")
@@ -55,7 +56,7 @@ def _uncounted(subject: PreflightInputs) -> Iterator[RuleFinding]:
     if subject.facts.undefined_hosts:
         return
     for location, field in claims.stable_locations(subject).items():
-        if _is_undefined(location.host):
+        if is_undefined(location.host):
             yield RuleFinding(
                 ingress_label(subject.ingress),
                 field,
@@ -69,14 +70,7 @@ def _rises_unjudged(subject: PreflightInputs) -> bool:
     """Return whether the weight is about to rise though no request is counted that an SLO needs, for all is known."""
     if not subject.next_weight or not subject.judged_by_controllers:
         return False
-    facts = subject.facts
-    hosts = [location.host for location in claims.stable_locations(subject)]
-    return facts.metrics is False or (facts.undefined_hosts is False and all(map(_is_undefined, hosts)))
-
-
-def _is_undefined(host: str) -> bool:
-    """Return whether requests for a host of a rule are for no host that a rule names literally."""
-    return not host or host.startswith("*")
+    return counts(subject.ingress, subject.stable.name, subject.facts) is False
 
 
 @rule(26, ProblemSeverity.WARNING)

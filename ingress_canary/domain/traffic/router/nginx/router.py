@@ -20,7 +20,7 @@ from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
 from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
 from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, TRUE, takes_effect
-from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
+from ingress_canary.domain.traffic.router.nginx.controller_config import counts, facts_of
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS, STRATA
 from ingress_canary.domain.traffic.router.nginx.own_answers import own_answers
 from ingress_canary.domain.traffic.router.nginx.rules import RULES
@@ -155,6 +155,10 @@ class NginxRouter(IngressShadow):
             own_answers=own_answers(primary, self.prefix, facts),
             variables={"canaryUpstream": "|".join(sorted(upstreams))},
         )
+
+    def counts(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts) -> bool | None:
+        """Return whether the controllers count the primary's requests; None where that is not known (rule 29)."""
+        return counts(primary, spec.stable_service, facts)
 
     def forcing(self, exposure: Exposure, value: str | None) -> Mapping[str, str]:
         """Return the step's header with the value that matches it, else its cookie with ``always``."""
