@@ -557,6 +557,7 @@ class RolloutStatusChanges(OutcomeChanges, total=False):
     alerts: list[AlertStatus]
     conditions: list[Condition]
     leader: str | None
+    actual_weight: float | None
 
 
 class RolloutStatus(Model):
@@ -578,6 +579,8 @@ class RolloutStatus(Model):
     step: StepStatus | None = None
     weight: Weight = 0
     """The wanted weight of the shadow, in percent."""
+    actual_weight: Weight | None = None
+    """The weight on the shadow, which is another one while the API server takes no write."""
     routing: RoutingStatus = RoutingStatus()
     observed_share: float | None = None
     """Canary requests over both sides' since the step settled, 0..1."""
@@ -611,6 +614,11 @@ class RolloutStatus(Model):
     """When the shadow of this revision was first asked for."""
     finished_at: datetime | None = None
     """When the rollout came to rest."""
+
+    @property
+    def shown_weight(self) -> float:
+        """The weight on the shadow, as far as it is known: a status of the first release has the wanted one only."""
+        return self.weight if self.actual_weight is None else self.actual_weight
 
     def updated(self, **changes: Unpack[RolloutStatusChanges]) -> Self:
         """Return the status with these changes."""

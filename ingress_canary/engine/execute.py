@@ -4,6 +4,8 @@ What depends on the outcome of a write is decided here: a deletion that a finali
 is remembered of a refusal.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -31,7 +33,7 @@ from ingress_canary.domain.status.publish import status_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import OFF, is_off
 from ingress_canary.engine.state.rollout_state import RolloutState
-from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Missing, Refused
+from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Missing, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,20 @@ class Applied:
     """That writer's field manager."""
     fault: ClusterError | None = None
     """The error that stopped the remaining writes after the status was stored."""
+
+
+@contextmanager
+def _told(state: RolloutState) -> Iterator[None]:
+    """Remember the API's words when a change of the shadow fails, until one succeeds."""
+    try:
+        yield
+    except (Conflict, Deposed, Missing):
+        # decided anew by what is there, or by another leader
+        raise
+    except ClusterError as error:
+        state.unwritten = str(error)
+        raise
+    state.unwritten = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +128,18 @@ class Executor:
         """Make one write, and return what has been written so far."""
         match write:
             case CreateShadow():
-                await self._create(state, write)
+                with _told(state):
+                    await self._create(state, write)
                 return replace(done, reshaped=True)
             case PatchShadow(shadow, patch, undone):
-                await self.cluster.patch_shadow(shadow, patch)
+                with _told(state):
+                    await self.cluster.patch_shadow(shadow, patch)
                 if undone:
                     state.undone.append((self.clock.monotonic(), shadow.meta.manager))
                 return replace(done, reshaped=True, undone=undone, by=shadow.meta.manager or "unknown")
             case DeleteShadow() | TakeOffShadow():
-                return replace(done, reshaped=await self.remove(write))
+                with _told(state):
+                    return replace(done, reshaped=await self.remove(write))
             case StartSettling():
                 self._settle(state)
             case RemoveLeftover(removal):

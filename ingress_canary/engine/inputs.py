@@ -135,6 +135,7 @@ def _memory_of(state: RolloutState) -> PassMemory:
         rejected=state.rejected,
         denied=state.denied,
         failures=state.failures,
+        unwritten=state.unwritten,
     )
 
 

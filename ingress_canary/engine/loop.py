@@ -231,7 +231,7 @@ class Engine:
         if done.fault is not None:
             # what was stored is reported, though the rest failed
             raise done.fault
-        state.failures = 0
+        state.failures, state.unwritten = 0, None
         state.target = inputs.target if decision.wants_evidence else None
         state.probe = probe_of(inputs, status) if decision.wants_evidence else None
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:

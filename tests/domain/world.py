@@ -419,6 +419,7 @@ class World:
                 self.memory = self.memory._replace(rejected=self.rejected)
                 return self.rejected is None and self._create(manifest)
             case PatchShadow():
+                self.memory = self.memory._replace(unwritten="no" if self.refuse_patch else None)
                 return not self.refuse_patch and self._patch(write)
             case DeleteShadow() | TakeOffShadow():
                 self._remove()

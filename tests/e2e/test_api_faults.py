@@ -14,7 +14,7 @@ from ingress_canary.lab.kubeapi import Drop, Empty, ForeignPage, requests
 from ingress_canary.lab.kubeapi.faults import Effect, Predicate
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
-from tests.e2e.witness import DAEMON, WEIGHT, assert_finite_and_accepted, set_weight, shadow_weights
+from tests.e2e.witness import DAEMON, WEIGHT, assert_finite_and_accepted, events, set_weight, shadow_weights
 
 pytestmark = pytest.mark.slow
 
@@ -152,6 +152,12 @@ async def test_a_canary_that_fails_while_a_policy_refuses_its_next_weight_is_rol
             lambda verb, plural, _new, _old: "no more weight" if (verb, plural) == ("update", "ingresses") else None
         )
         await until(lambda: lab.status().get("step", {}).get("index") == 2, 60)
+        await until(lambda: lab.status()["reason"] == "ShadowRejected")
+        assert (lab.status()["actualWeight"], lab.status()["weight"]) == (20, 50)
+        told = "the shadow cannot be changed: its weight is 20 %, and 50 % is wanted; "
+        assert lab.status()["message"].startswith(told)
+        assert "no more weight" in lab.status()["message"]
+        await until(lambda: any(event["reason"] == "ShadowRejected" for event in events(lab)))
         lab.canary.profile = lab.canary.profile.__class__("v2", error_ratio=1.0)
         await until(lambda: lab.shadow() is None, 40)
         await until(lambda: lab.status()["phase"] == "RolledBack")

@@ -55,7 +55,7 @@ class RolloutSeries(Collector):
 def _empty() -> _Families:
     return _Families(
         _gauge("rollout_info", "1 for each rollout, with where it is in its life.", "phase", "reason", "revision"),
-        _gauge("weight", "Weight meant for the canary, percent."),
+        _gauge("weight", "Weight on the shadow, percent."),
         _gauge("observed_share", "Canary requests over both sides', 0..1."),
         _gauge("step", "Step a rollout is at, from 1; 0 before."),
         _gauge("slo_log_evalue", "Natural logarithm of an E-value.", "slo", "test"),
@@ -71,7 +71,7 @@ def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
 
 def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, plan: Plan | None) -> None:
     to.info.add_metric((*place, status.phase, status.reason, status.revision or ""), 1)
-    to.weight.add_metric(place, status.weight)
+    to.weight.add_metric(place, status.shown_weight)
     to.step.add_metric(place, status.step.index if status.step else 0)
     if status.observed_share is not None and status.phase not in AT_REST:
         to.share.add_metric(place, status.observed_share)

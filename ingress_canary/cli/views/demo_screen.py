@@ -128,7 +128,7 @@ def _rail(seen: DemoSnapshot, width: int) -> Iterator[Text]:
 
 def _bars(seen: DemoSnapshot, width: int) -> Iterator[Text]:
     status = seen.status
-    yield _bar("weight", status.weight / 100, CANARY, f"{status.weight:g} %", width)
+    yield _bar("weight", status.shown_weight / 100, CANARY, f"{status.shown_weight:g} %", width)
     share = status.observed_share if status.weight else None
     yield _bar("share", share or 0, CANARY, "-" if share is None else f"{share * 100:.3g} %", width)
     bake = StepList.of(seen.schedule).steps[status.step.index - 1].bake if status.step else 0.0

@@ -40,8 +40,14 @@ def _row(body: Json, now: datetime) -> tuple[str, ...]:
     of = f"/{len(StepList.of(schedule))}" if schedule else ""
     step = f"{status.step.index}{of}" if status.step else "-"
     share = "-" if status.observed_share is None else format_percent(status.observed_share)
-    return (meta.namespace, meta.name, status.phase, status.reason or "-", step, f"{status.weight:g} %", share,
+    return (meta.namespace, meta.name, status.phase, status.reason or "-", step, weight_text(status), share,
             status.revision or "-", age(meta.created, now))  # fmt: skip
+
+
+def weight_text(status: RolloutStatus) -> str:
+    """Return the weight on the shadow, with the wanted one where that is another."""
+    shown = f"{status.shown_weight:g} %"
+    return shown if status.shown_weight == status.weight else f"{shown} (wanted {status.weight:g} %)"
 
 
 def status_of(body: Json) -> RolloutStatus:

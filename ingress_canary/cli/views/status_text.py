@@ -6,7 +6,7 @@ from datetime import datetime
 from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_percent, format_seconds
-from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of
+from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of, weight_text
 from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -57,7 +57,7 @@ def _rail(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
 def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]:
     share = "" if status.observed_share is None else f", observed share {format_percent(status.observed_share)}"
     shadow = f", shadow {status.shadow.name}" if status.shadow else ", no shadow"
-    yield f"weight    {status.weight:g} %{share}{shadow}"
+    yield f"weight    {weight_text(status)}{share}{shadow}"
     if status.step is None or schedule is None or status.phase in AT_REST:
         return
     step = StepList.of(schedule).at(status.step.index)

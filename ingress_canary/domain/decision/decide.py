@@ -11,7 +11,7 @@ from typing import assert_never
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.domain.decision.actions.handle_action import handle_action
-from ingress_canary.domain.decision.observation import Alert, Decision, Observation
+from ingress_canary.domain.decision.observation import Alert, Decision, Observation, not_written
 from ingress_canary.domain.decision.outcomes import hold
 from ingress_canary.domain.decision.phases.at_rest import phase_at_rest
 from ingress_canary.domain.decision.phases.paused import pause_by_spec, paused_phase
@@ -39,6 +39,7 @@ def decide(seen: Observation, now: datetime) -> Decision:
         decision = rule(seen, now)
         if decision is not None:
             decision = with_lost_evidence_alert(seen, with_terminating_alert(seen, decision))
+            decision = with_unwritten_shadow(seen, decision)
             return with_gate_records(seen, decision, now)
     raise AssertionError("decide_by_phase decides for every phase")
 
@@ -56,6 +57,25 @@ def with_terminating_alert(seen: Observation, decision: Decision) -> Decision:
         return decision
     alert = Alert(Reason.SHADOW_TERMINATING, seen.terminating.message)
     return decision._replace(alerts=(*decision.alerts, alert))
+
+
+def with_unwritten_shadow(seen: Observation, decision: Decision) -> Decision:
+    """Return the decision with the weight that is on the shadow, and why it is no other where no write is taken."""
+    status, words = decision.status, seen.unwritten
+    if words is None:
+        shown = status.actual_weight == status.weight
+        return decision if shown else decision._replace(status=status.updated(actual_weight=status.weight))
+    told = not_written(seen, status.weight, words)
+    status = status.updated(actual_weight=seen.carried_weight)
+    if decision.message is not None and decision.moved is None:
+        # whoever waits for the weight waits for this
+        if status.reason == Reason.SETTLING:
+            decision, status = decision._replace(message=told), status.updated(reason=Reason.SHADOW_REJECTED)
+        else:
+            decision = decision._replace(
+                message=Message(MessageKey.NOT_WRITTEN_EITHER, what=decision.message, told=told)
+            )
+    return decision._replace(status=status, alerts=(*decision.alerts, Alert(Reason.SHADOW_REJECTED, told)))
 
 
 def with_lost_evidence_alert(seen: Observation, decision: Decision) -> Decision:

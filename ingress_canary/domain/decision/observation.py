@@ -106,6 +106,8 @@ class Observation(NamedTuple):
     """The API's words when it refused to create the shadow."""
     denied: str | None = None
     """The API's words when it refused to change a workload."""
+    unwritten: str | None = None
+    """The API's words when it refused the last change of the shadow, or did not carry it out."""
     action: Action | None = None
     """A person's one-shot action that has not been handled yet."""
     gates: tuple[GateStatus, ...] | None = None
@@ -173,6 +175,12 @@ class Observation(NamedTuple):
         """Whether an affinity cookie binds clients of any route to a side, whatever the weight."""
         return any(route.sticky for route in self.routes)
 
+    @property
+    def carried_weight(self) -> float:
+        """The largest weight on a shadow that is there, in percent."""
+        shadows = ((route.router, route.shadow) for route in self.routes)
+        return max((router.exposure_if_marked(shadow).weight for router, shadow in shadows if shadow), default=0.0)
+
     def honoured(self, status: RolloutStatus) -> Self:
         """Return the observation after ``status`` has taken in what other writers lowered or deleted."""
         return self._replace(status=status, routes=tuple(route._replace(drift=None) for route in self.routes))
@@ -210,6 +218,13 @@ class Decision(NamedTuple):
 def leaves_shadow_alone(status: RolloutStatus) -> bool:
     """Return whether the daemon no longer undoes another writer's changes of the shadow, after a drift fight."""
     return status.pause is not None and status.pause.hands_off
+
+
+def not_written(seen: Observation, wanted: float, words: str) -> Message:
+    """Return what people read of a shadow that the API server does not let change, with the server's words."""
+    if not any(route.shadow is not None for route in seen.routes):
+        return Message(MessageKey.NOT_CREATED, words=verbatim(words))
+    return Message(MessageKey.NOT_WRITTEN, words=verbatim(words), carried=seen.carried_weight, wanted=wanted)
 
 
 def is_shadow(found: ShadowObject, owner: str, recorded: ShadowStatus | None) -> bool:

@@ -68,10 +68,11 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "Preflight found nothing: the reason of the condition `Preflight`.", "Nowhere.", "Nothing."
         ),
         Reason.SHADOW_REJECTED: Meaning(
-            "The API server, an admission webhook or a policy refused to create the shadow Ingress.",
+            "The API server, an admission webhook or a policy refused to create or to change the shadow, or did not "
+            "answer. `status.actualWeight` is what the shadow has, `status.weight` what is wanted.",
             "The answer in the message, and the log of the admission webhook that gave it: often the controllers' own, "
             "or a policy engine that wants labels on every Ingress.",
-            "Read its answer in the message and change the policy or the rollout; creation is tried again.",
+            "Read its answer in the message and change the policy or the rollout; the write is tried again.",
         ),
         Reason.SHADOW_TERMINATING: Meaning(
             "A shadow is being deleted and a finalizer holds it. It is left at weight 0 without routes, with cookie "

@@ -233,6 +233,9 @@ class MessageKey(Enum):
         "have the controller of that finalizer release it, or remove the finalizer"
     )
     TERMINATING_BY_ITSELF = "{kind} {name} is being deleted and the API server holds it: {sends}; it goes by itself"
+    NOT_CREATED = "the shadow cannot be created: {words}"
+    NOT_WRITTEN = "the shadow cannot be changed: its weight is {carried:g} %, and {wanted:g} % is wanted; {words}"
+    NOT_WRITTEN_EITHER = "{what:...}; {told}"
     SENDS_NOBODY = "it sends nobody to the canary"
     SENDS_EVERYBODY = "its canary mark was removed, and it sends everybody to the canary"
     SENDS = "it still sends {routes:* and } to the canary"

@@ -83,6 +83,8 @@ class PassMemory(NamedTuple):
     """The API's words when it refused to change a workload."""
     failures: int = 0
     """Consecutive passes whose writes failed."""
+    unwritten: str | None = None
+    """The API's words when it refused the last change of the shadow, or did not carry it out."""
 
 
 class RouteInputs(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
-from ingress_canary.domain.decision.observation import Observation
+from ingress_canary.domain.decision.observation import Observation, not_written
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.reasons.message import Message, verbatim
@@ -56,9 +56,11 @@ def facts(
     if seen is None:
         return
     known = {condition.type for condition in status.conditions}
-    if seen.terminating is not None or SHADOW_REMOVED in known:
-        left = seen.terminating.message if seen.terminating is not None else None
-        yield _lasting(SHADOW_REMOVED, Reason.SHADOW_TERMINATING, left, ("False", "True"))
+    left, reason = (seen.terminating.message if seen.terminating is not None else None), Reason.SHADOW_TERMINATING
+    if left is None and seen.unwritten is not None and status.phase in AT_REST:
+        left, reason = not_written(seen, status.weight, seen.unwritten), Reason.SHADOW_REJECTED
+    if left is not None or SHADOW_REMOVED in known:
+        yield _lasting(SHADOW_REMOVED, reason, left, ("False", "True"))
     # other conditions of a rollout at rest do not change
     if status.phase not in AT_REST:
         if seen.frozen is not None or FROZEN in known:

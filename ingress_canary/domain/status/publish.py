@@ -33,7 +33,9 @@ StoredTexts = Mapping[str, StoredText]
 """By the same keys; empty after a restart, when nothing but the texts is known."""
 NONE_KNOWN: StoredTexts = MappingProxyType({})
 
-_MEASUREMENTS = frozenset({"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates"})
+_MEASUREMENTS = frozenset(
+    {"message", "observed_share", "analysis_state", "slos", "conditions", "step", "gates", "actual_weight"}
+)
 """Members of a status in which numbers change with every tick."""
 _words = attrgetter(*(name for name in RolloutStatus.model_fields if name not in _MEASUREMENTS))
 

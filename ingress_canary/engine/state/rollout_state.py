@@ -98,6 +98,8 @@ class RolloutState:
     """The last pass failed because of a fault of the daemon itself, and an alert was sent."""
     failures: int = 0
     """Consecutive passes whose writes failed."""
+    unwritten: str | None = None
+    """The API's words when it refused the last change of the shadow, or did not carry it out."""
     memo: Memo = field(default_factory=Memo)
     """Results that passes compute from inputs that seldom change."""
     counting: tuple[Signals, SliSet] | None = None

@@ -110,7 +110,7 @@ def test_evidence_is_about_the_exposure_that_the_shadow_carries() -> None:
 def test_a_canary_that_fails_before_its_new_weight_can_be_written_is_rolled_back() -> None:
     world = held_at_five()
     world.step(3)
-    assert world.status.reason == Reason.SETTLING
+    assert world.status.reason == Reason.SHADOW_REJECTED
     world.traffic.canary = 0.5
     world.until(lambda w: w.shadow is None, ticks=10)
     assert (world.status.phase, world.status.reason) == (Phase.ROLLED_BACK, Reason.SLO_VIOLATED)
