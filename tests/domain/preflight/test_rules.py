@@ -202,6 +202,7 @@ CASES = [
     found(16, PRIMARY, on("affinity"), "stay on the side", primary(affinity="cookie")),
     found(16, PRIMARY, on("affinity"), "of stable", primary(affinity="cookie", affinity_canary_behavior="legacy")),
     found(17, SHADOW, on("auth-tls-secret"), "leaks", shadow(auth_tls_secret="shop/ca")),
+    found(17, SHADOW, on("of-a-later-release"), "not known", shadow(of_a_later_release="1")),
     found(17, SHADOW, on("rewrite-target"), "no effect", shadow(rewrite_target="/")),
     found(
         17,

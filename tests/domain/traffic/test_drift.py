@@ -11,6 +11,7 @@ from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import compare, fingerprint, merge_patch, stamped, untouched
+from ingress_canary.domain.traffic.router.nginx.annotations import INERT, leaks, takes_effect
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
 from tests.domain.world import OWNER, PRIMARY, rollout
 
@@ -95,6 +96,26 @@ def test_metadata_that_no_controller_acts_on_is_nobodys_business(change: dict[st
     shadow = Ingress.of({**made, "metadata": {**made["metadata"], **change}})
     assert untouched(ROUTER, shadow)
     assert merge_patch(ROUTER, shadow, made) is None
+
+
+@pytest.mark.parametrize("name", ["limit_rps", "proxy_body_size", "server_alias", "configuration_snippet"])
+def test_what_is_inert_on_a_canary_ingress_is_nobodys_business(name: str) -> None:
+    shadow = _edited(None, **{name: "5"})
+    assert untouched(ROUTER, shadow)
+    assert merge_patch(ROUTER, shadow, _manifest()) is None
+
+
+@pytest.mark.parametrize("name", ["auth_tls_secret", "proxy_ssl_secret", "stream_snippet", "of_a_later_release"])
+def test_what_leaks_or_is_not_known_is_undone(name: str) -> None:
+    shadow = _edited(None, **{name: "shop/x"})
+    drift = compare(ROUTER, shadow, WANTED, _manifest())
+    assert (bool(drift.raised), bool(drift.lowered), drift.honoured) == (True, False, WANTED)
+    patch = merge_patch(ROUTER, shadow, _manifest())
+    assert patch == {"metadata": {"annotations": {f"{PREFIX}/{name.replace('_', '-')}": None}}}
+
+
+def test_the_lists_of_annotations_do_not_overlap() -> None:
+    assert not [name for name in INERT if takes_effect(name) or leaks(name)]
 
 
 def test_a_removed_owner_is_put_back() -> None:

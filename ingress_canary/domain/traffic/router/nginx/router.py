@@ -19,7 +19,7 @@ from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION
 from ingress_canary.domain.traffic.router.ingress_shadow import IngressShadow
-from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, TRUE, takes_effect
+from ingress_canary.domain.traffic.router.nginx.annotations import CANARY_KEYS, INERT, TRUE, takes_effect
 from ingress_canary.domain.traffic.router.nginx.controller_config import counts, facts_of
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT, REQUESTS, STRATA
 from ingress_canary.domain.traffic.router.nginx.own_answers import own_answers
@@ -120,10 +120,12 @@ class NginxRouter(IngressShadow):
         return {"metadata": {"annotations": {**dict.fromkeys(keys), **self._canary(Exposure())}}}
 
     def settings(self, shadow: ShadowObject) -> Mapping[str, str]:
-        """Return the annotations under the prefix, and the legacy class."""
-        keys = shadow.meta.annotations
+        """Return the annotations under the prefix that are not known to be inert, and the legacy class."""
         return {
-            key: value for key, value in keys.items() if key.startswith(f"{self.prefix}/") or key == CLASS_ANNOTATION
+            key: value
+            for key, value in shadow.meta.annotations.items()
+            if key == CLASS_ANNOTATION
+            or (key.startswith(f"{self.prefix}/") and key.removeprefix(f"{self.prefix}/") not in INERT)
         }
 
     def signals(self, primary: Ingress, spec: RolloutSpec, facts: ControllerFacts = UNKNOWN_FACTS) -> Signals:

@@ -10,9 +10,11 @@ from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
 from ingress_canary.domain.traffic.router.nginx.annotations import (
+    INERT,
     annotation_field,
     annotation_value,
     ingress_label,
+    leaks,
     takes_effect,
 )
 from ingress_canary.domain.traffic.router.nginx.conflict_rules import stable_locations, uses
@@ -112,11 +114,22 @@ def shadow_carries_only_what_takes_effect(subject: PreflightInputs) -> Iterator[
     for key in subject.shadow.meta.annotations:
         name = key.removeprefix(f"{subject.prefix}/")
         if name != key and not takes_effect(name):
-            message = "it has no effect on a canary Ingress, or leaks into the primary's server"
+            message = _misplaced(name)
             yield RuleFinding(mine, f"metadata.annotations[{key}]", message, "remove it; set it on the primary")
         elif key.startswith(HARMFUL_METADATA):
             message = "another tool would act on the shadow as if it were the primary"
             yield RuleFinding(mine, f"metadata.annotations[{key}]", message, "remove it from the shadow")
+
+
+def _misplaced(name: str) -> str:
+    """Return what is wrong with an annotation that belongs on the primary."""
+    if name in INERT:
+        return "it has no effect on a canary Ingress"
+    return (
+        "it leaks into the primary's server"
+        if leaks(name)
+        else "it is not known, and may leak into the primary's server"
+    )
 
 
 @rule(18)
