@@ -1,6 +1,6 @@
 """Revision of a workload: the hash of its pod template; equality with stable is the pod spec's alone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from ingress_canary.domain.objects.digest import Digest
 from ingress_canary.domain.objects.views import Json, Workload
@@ -36,6 +36,17 @@ def pod_spec(workload: Workload) -> Json:
 def same_version(workload: Workload, other: Workload) -> bool:
     """Return whether two workloads run the same pods."""
     return pod_spec(workload) == pod_spec(other)
+
+
+def same_images(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Return whether images by container are the same ones, where an admission policy may have added digests."""
+    return one.keys() == other.keys() and all(_same_image(image, other[name]) for name, image in one.items())
+
+
+def _same_image(one: str, other: str) -> bool:
+    """Return whether two references name one image: equal, or one of them with a digest and the other without."""
+    (name, _, digest), (other_name, _, other_digest) = one.partition("@"), other.partition("@")
+    return name == other_name and (digest == other_digest or not digest or not other_digest)
 
 
 def images(workload: Workload) -> dict[str, str]:

@@ -7,7 +7,7 @@ there and once on the way back: what another writer makes of them afterwards is 
 from collections.abc import Mapping
 
 from ingress_canary.api.rollout import ContainerImage, CopyStatus, Phase, RolloutStatus
-from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.objects.revision import images, same_images
 from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -36,8 +36,8 @@ def ends(copying: CopyStatus) -> tuple[Images, Images]:
 
 
 def images_arrived(copying: CopyStatus, stable: Workload) -> bool:
-    """Return whether stable has the images that it is to get."""
-    return images(stable) == ends(copying)[1]
+    """Return whether stable has the images that it is to get, with digests that a policy adds to them."""
+    return same_images(images(stable), ends(copying)[1])
 
 
 def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
@@ -50,7 +50,8 @@ def images_due(status: RolloutStatus, stable: Workload | None) -> Images | None:
         return None
     origin, goal = ends(copying)
     finished = status.finishing and copying.undo is None
-    return goal if not finished and images(stable) == origin != goal else None
+    is_at_origin = same_images(images(stable), origin) and not same_images(images(stable), goal)
+    return goal if not finished and is_at_origin else None
 
 
 def describe_images(of: Images) -> str:

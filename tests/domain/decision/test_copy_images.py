@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.objects.revision import images, same_images
 from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import copy_of, images_due, uncopyable
@@ -33,16 +33,46 @@ def alerted(world: World) -> set[str]:
     return {alert.reason for alert in world.decisions[-1].alerts}
 
 
-def test_stable_gets_the_canarys_images_and_the_shadow_goes_once_it_is_ready() -> None:
+DIGEST = "@sha256:4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What an admission policy adds to each image that somebody sets."""
+
+
+@pytest.mark.parametrize("policy", ["", DIGEST], ids=["as set", "with a digest"])
+def test_stable_gets_the_canarys_images_and_the_shadow_goes_once_it_is_ready(policy: str) -> None:
     world = copying()
     assert (world.status.phase, world.status.reason, world.weight) == (Phase.PROMOTING, Reason.STABLE_NOT_READY, 100)
-    world.stable, world.stable_ready = V2, 1
+    world.stable, world.stable_ready = deployment("checkout", f"app:v2{policy}"), 1
     world.step(3)
     assert (world.status.reason, world.weight) == (Reason.STABLE_NOT_READY, 100)
     world.stable_ready = 2
     world.settle()
     assert (world.status.phase, world.status.reason) == (Phase.SUCCEEDED, Reason.PROMOTED)
     assert (world.shadow, world.status.copying, world.images_set) == (None, None, ["app:v2"])
+
+
+def test_a_fail_puts_back_what_a_policy_has_added_a_digest_to() -> None:
+    world = copying()
+    world.stable = deployment("checkout", f"app:v2{DIGEST}")
+    world.traffic.canary = 0.5
+    world.until(lambda w: w.images_set == ["app:v2", "app:v1"], ticks=5)
+    world.stable = deployment("checkout", f"app:v1{DIGEST}")
+    world.until(lambda w: w.status.phase is Phase.ROLLED_BACK, ticks=5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("app:v2", "app:v2", True),
+        ("app:v2", f"app:v2{DIGEST}", True),
+        (f"app:v2{DIGEST}", "app:v2", True),
+        (f"app:v2{DIGEST}", "app:v2@sha256:other", False),
+        ("app:v1", f"app:v2{DIGEST}", False),
+        ("app", "app:v2", False),
+    ],
+)
+def test_one_image_is_another_but_for_a_digest(one: str, other: str, *, same: bool) -> None:
+    assert same_images({"app": one}, {"app": other}) is same
+    assert not same_images({"app": one}, {"app": other, "proxy": "envoy"})
 
 
 def test_a_fail_puts_stables_images_back_and_waits_until_it_is_ready_before_the_shadow_goes() -> None:

@@ -7,7 +7,7 @@ from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.rules.external_changes import exposure_taken_away, external_change
 from ingress_canary.domain.decision.rules.rollout_facts import why_stable_unready
-from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.objects.revision import images, same_images
 from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -33,7 +33,7 @@ def copy_to_stable(seen: Observation) -> Decision:
         return hold(seen, Reason.AWAITING_STABLE, _copy_progress(seen, stable), wants_evidence=True)
     if (why := uncopyable(canary, stable)) is not None:
         return _hold_for_person(seen, why)
-    if images(canary) == images(stable):
+    if same_images(images(canary), images(stable)):
         return _hold_for_person(seen, Message(MessageKey.COPY_CHANGES_NOTHING))
     message = Message(MessageKey.COPY_BEGINS, workload=stable.title, images=describe_images(images(canary)))
     return hold(seen, Reason.AWAITING_STABLE, message, wants_evidence=True, copying=copy_of(canary, stable))

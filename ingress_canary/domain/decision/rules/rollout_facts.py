@@ -4,7 +4,7 @@ from ingress_canary.api.rollout import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.decision.outcomes import target_digest
 from ingress_canary.domain.objects.digest import same
-from ingress_canary.domain.objects.revision import images
+from ingress_canary.domain.objects.revision import images, same_images
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 
@@ -26,7 +26,7 @@ def is_promoted(seen: Observation) -> bool:
         return True
     baseline = seen.status.baseline
     changed = baseline is not None and same(baseline.template, seen.stable_hash) is False
-    return changed and images(seen.stable) == images(seen.canary)
+    return changed and same_images(images(seen.stable), images(seen.canary))
 
 
 def is_stable_replaced(seen: Observation) -> bool:
