@@ -12,8 +12,9 @@ from tests.corpus.run import packed, run
 
 FILE = Path(__file__).with_name("passes.jsonl.gz")
 QUICK = ("refusals", "shared")
-UNREACHED = {"ReconcileFailed", "EvidenceLost"}
-"""Said of a fault of the daemon's own, and of a checkpoint that this release cannot read."""
+UNREACHED = {"ReconcileFailed", "EvidenceLost", "NoTraffic"}
+"""Said of a fault of the daemon's own, of a checkpoint that this release cannot read, and of controllers whose arguments
+are known, which these are not."""
 
 
 @cache

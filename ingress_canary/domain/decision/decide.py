@@ -25,6 +25,7 @@ from ingress_canary.domain.decision.rules.gate_answers import gate_rejection, wi
 from ingress_canary.domain.decision.rules.new_revision import newer_revision, stable_workload_change
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
 from ingress_canary.domain.decision.rules.slo_failure import slo_failure
+from ingress_canary.domain.objects.digest import Digest, renewed
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
@@ -34,7 +35,7 @@ DecisionRule = Callable[[Observation, datetime], Decision | None]
 
 def decide(seen: Observation, now: datetime) -> Decision:
     """Return the next state of a rollout with its reason: the decision of the first rule in RULES that applies."""
-    seen = with_gate_answers(seen)
+    seen = with_gate_answers(with_renewed_digests(seen))
     for rule in RULES:
         decision = rule(seen, now)
         if decision is not None:
@@ -42,6 +43,22 @@ def decide(seen: Observation, now: datetime) -> Decision:
             decision = with_unwritten_shadow(seen, decision)
             return with_gate_records(seen, decision, now)
     raise AssertionError("decide_by_phase decides for every phase")
+
+
+def with_renewed_digests(seen: Observation) -> Observation:
+    """Return the observation with stored digests made anew whose parts have become none of a version's."""
+    digests = (seen.revision, seen.stable_hash, seen.canary_hash)
+    if not any(isinstance(digest, Digest) and digest.has_former for digest in digests):
+        return seen
+    status, baseline = seen.status, seen.status.baseline
+    revision, failed = renewed(status.revision, seen.revision), renewed(status.failed_revision, seen.revision)
+    if baseline is not None:
+        baseline = baseline.updated(
+            template=renewed(baseline.template, seen.stable_hash),
+            compared=renewed(baseline.compared, seen.stable_hash),
+            canary=renewed(baseline.canary, seen.canary_hash),
+        )
+    return seen._replace(status=status.updated(revision=revision, failed_revision=failed, baseline=baseline))
 
 
 def hold_unreadable_spec(status: RolloutStatus, generation: int, problem: str) -> Decision:

@@ -44,6 +44,17 @@ class Digest(str):
         digest.value, digest._formerly, digest._algorithms = value, formerly, algorithms
         return digest
 
+    @property
+    def has_former(self) -> bool:
+        """Whether an earlier release digested something else instead of this value."""
+        return self._formerly is not None
+
+    def is_former(self, stored: str) -> bool:
+        """Return whether a stored digest is of that."""
+        if stored == self or not self.has_former:
+            return False
+        return stored in {_tagged(name, made(self._formerly)) for name, made in self._algorithms.items()}
+
     def is_stored_as(self, stored: str) -> bool | None:
         """Return whether a stored digest is of this value; None when its algorithm is of a newer release."""
         if stored == self:
@@ -53,6 +64,14 @@ class Digest(str):
             return None
         values = (self.value,) if self._formerly is None else (self.value, self._formerly)
         return stored in {_tagged(name, self._algorithms[name](value)) for value in values}
+
+
+def renewed(stored: str | None, present: str | None) -> str | None:
+    """Return what is to be stored from now on: the present digest in place of what an earlier release digested.
+
+    That has parts which may change without any other version, and would then no longer be recognised.
+    """
+    return str(present) if stored and isinstance(present, Digest) and present.is_former(stored) else stored
 
 
 def same(stored: str | None, present: str | None) -> bool | None:

@@ -188,7 +188,7 @@ def test_an_inert_canary_is_reported_and_nothing_advances() -> None:
         {"canary_by_cookie": "canary"},
         {"canary": None},
         {"canary": "false"},
-        {"upstream_vhost": "elsewhere"},
+        {"stream_snippet": "elsewhere"},
     ],
     ids=str,
 )
