@@ -30,6 +30,8 @@ _COLUMNS = (
     ("Revision", "string", ".status.revision", "What is rolled out"),
     ("Age", "date", ".metadata.creationTimestamp", ""),
 )
+_WIDE = frozenset({"Wanted"})
+"""Columns of ``kubectl get -o wide`` only."""
 
 
 def crd(kind: str) -> Schema:
@@ -125,7 +127,9 @@ def _definition(kind: str, short: str, version: Schema) -> Schema:
 def _rollout_version() -> Schema:
     spec, status = structural(RolloutSpec), structural(RolloutStatus, defaults=False)
     columns = [
-        {"name": name, "type": kind, "jsonPath": path} | ({"description": text} if text else {})
+        {"name": name, "type": kind, "jsonPath": path}
+        | ({"description": text} if text else {})
+        | ({"priority": 1} if name in _WIDE else {})
         for name, kind, path, text in _COLUMNS
     ]
     return {
