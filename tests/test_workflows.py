@@ -28,7 +28,7 @@ def test_all_that_ci_runs_is_run_by_targets_that_there_are() -> None:
 
 
 def test_jobs_with_tests_install_the_programs_that_the_tests_start() -> None:
-    installed = set(re.findall(r"^\s+install (\w+)$", (ROOT / ".ci/run").read_text(), re.MULTILINE))
+    installed = set(re.findall(r"^\s+install ([\w-]+)$", (ROOT / ".ci/run").read_text(), re.MULTILINE))
     programs = installed - {"python3-venv"}
     for name in ("test", "clusters"):
         (line,) = [line for line in RUN[name] if "apt-get" in line]

@@ -13,8 +13,8 @@ from tests.corpus.run import packed, run
 FILE = Path(__file__).with_name("passes.jsonl.gz")
 QUICK = ("refusals", "shared")
 UNREACHED = {"ReconcileFailed", "EvidenceLost", "NoTraffic"}
-"""Said of a fault of the daemon's own, of a checkpoint that this release cannot read, and of controllers whose arguments
-are known, which these are not."""
+"""Said of a fault of the daemon's own, of a checkpoint that this release cannot read, and where the controllers'
+arguments are known, which these are not."""
 
 
 @cache
