@@ -434,6 +434,39 @@ async def test_a_scalar_is_a_number(site: Site) -> None:
     assert (dict(row.labels), row.samples) == ({}, [(1, 2.5)])
 
 
+NOTES = [
+    'PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "events" (1:6)',
+    'PromQL warning: bucket label "le" is missing or has a malformed value of "" (1:25)',
+]
+
+
+def with_warnings(site: Site, warnings: list[str]) -> Answer:
+    """Answer as the server does, with warnings."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await site.prometheus.evaluate(request)
+        assert isinstance(response, web.Response)
+        return web.json_response({**json.loads(response.text or ""), "warnings": warnings})
+
+    return answer
+
+
+async def test_notes_on_an_expression_leave_its_answer_whole(site: Site) -> None:
+    site.pods[0].serve(10)
+    site.scrape()
+    count(site, "events", 100, 9)
+    site.prometheus.numbers["max(load)"] = [0.5]
+    site.prometheus.answer = with_warnings(site, NOTES)
+    counted, reading = await own(site)
+    assert (counted, reading.values, reading.failed) == ({("events", "a:1"): 100}, {"max(load)": 0.5}, {})
+
+
+async def test_what_is_missing_is_told_without_the_notes_beside_it(site: Site) -> None:
+    site.prometheus.answer = with_warnings(site, [*NOTES, "no store", "7 more annotations omitted"])
+    why = str((await site.read()).error)
+    assert why.endswith("is not whole: no store; 7 more annotations omitted")
+
+
 # --- what can go wrong
 
 

@@ -28,7 +28,9 @@ WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "n
 """Thanos and VictoriaMetrics answer with partial results by default, and the latter withholds the last half minute
 unless caching is off; Prometheus and Mimir ignore these parameters."""
 
-
+NOTES = ("PromQL info: ", "PromQL warning: ")
+"""How Prometheus begins what it notes on an expression (its util/annotations), until 3.0 all of it among ``warnings``:
+nothing is missing from such an answer."""
 LATEST = 1e11
 """Seconds since 1970 that are a time."""
 
@@ -161,8 +163,9 @@ class PrometheusClient:
             raise PrometheusError(f"answered {status} at {self._url}{_words(document.get('error'))}")
         if document.get("status") != "success":
             raise PrometheusError(f"what {self._url} answered is not of Prometheus's API; check --prometheus-url")
-        if document.get("warnings") or document.get("isPartial"):
-            raise PrometheusError(f"the answer of {self._url} is not whole{_words(document.get('warnings'))}")
+        lacking = _without_notes(document.get("warnings"))
+        if lacking or document.get("isPartial"):
+            raise PrometheusError(f"the answer of {self._url} is not whole{_words(lacking)}")
         neither = f"what {self._url} answered is neither vector, matrix nor scalar"
         try:
             return _series(document["data"], neither)
@@ -174,6 +177,13 @@ def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds: Prometheus refuses decimals before a unit, such as ``4.8s``."""
     # rounded first: 1.6 s is 1600 ms, though the nearest binary fraction may be a little more
     return f"{max(1, ceil(round(seconds * 1000, 6)))}ms"
+
+
+def _without_notes(warnings: object) -> object:
+    """Return the warnings of an answer that tell that some of it is missing."""
+    if not isinstance(warnings, list):
+        return warnings
+    return [warning for warning in warnings if not str(warning).startswith(NOTES)]
 
 
 def _words(message: object) -> str:
