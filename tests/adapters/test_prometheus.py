@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -558,7 +559,7 @@ async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: s
     assert why in latency.message
 
 
-@pytest.mark.parametrize(("value", "shown"), [(float("nan"), "nan"), (float("inf"), "inf"), (-1.0, "-1")])
+@pytest.mark.parametrize(("value", "shown"), [(float("inf"), "inf"), (-1.0, "-1")])
 async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: Site, value: float, shown: str) -> None:
     site.pods[0].serve(10)
     site.pods[0].serve(10, ingress="api")
@@ -571,6 +572,34 @@ async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: 
     assert latency == Counts()
     other = await site.read(WEB._replace(ingress="api"))
     assert {one.value for one in other.series} == {10}
+
+
+async def test_where_a_target_goes_the_stale_markers_of_victoriametrics_are_no_samples(site: Site) -> None:
+    site.pods.append(Pod("pod-b", started=BEGIN - 3600))
+    for pod in site.pods:
+        pod.serve(10, canary=CANARY)
+    await site.take_reading()
+    gone = site.pods.pop()
+    site.pods[0].serve(7, canary=CANARY)
+    site.clock.seconds += 1
+    for line in (*gone.lines, f"{SCRAPED}{{}}"):
+        family, _, _ = line.partition("{")
+        rows = site.prometheus.series[family].items()
+        for samples in (samples for key, samples in rows if ("instance", "pod-b:10254") in key):
+            samples.append((BEGIN + site.clock.seconds, nan))
+    # as long as the markers are in the window, and when they are all that is left of the target in it
+    for _ in range(10):
+        assert (await site.counts())[0] == Counts(n=7)
+        site.pods[0].serve(7, canary=CANARY)
+
+
+async def test_a_counter_that_is_nothing_but_nan_is_no_data_instead_of_no_bad_event(site: Site) -> None:
+    for at in (4, 9):
+        count(site, "events", 100, at)
+        count(site, "errors", nan, at)
+    site.scrape()
+    (bad,) = [one.value for one in (await own(site))[1].series if one.family.startswith("errors")]
+    assert isnan(bad)
 
 
 def mangled(site: Site, ingress: str, change: Callable[[list[list[Any]]], None]) -> Answer:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import pairwise
-from math import ceil, inf
+from math import ceil, inf, isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -206,7 +206,7 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
     for row in data["result"]:
         labels = {str(name): str(value) for name, value in row["metric"].items()}
         try:
-            samples = [_sample(point) for point in (row["values"] if kind == "matrix" else [row["value"]])]
+            samples = _present([*map(_sample, row["values"])]) if kind == "matrix" else [_sample(row["value"])]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             rows.append(Row(labels, (), neither))
             continue
@@ -215,6 +215,15 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
         elif samples:
             rows.append(Row(labels, samples))
     return rows
+
+
+def _present(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return a range's samples without the markers of where the series ended, which VictoriaMetrics shows as NaN.
+
+    A marker stands behind numbers, or is all that the range still holds of an end; a series of nothing but NaN is one.
+    """
+    numbers = [sample for sample in samples if not isnan(sample[1])]
+    return numbers if numbers or len(samples) == 1 else samples
 
 
 def _sample(point: Sequence[Any]) -> tuple[float, float]:
