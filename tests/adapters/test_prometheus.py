@@ -545,6 +545,15 @@ async def test_what_is_no_answer_is_no_data_in_its_own_words(site: Site, name: s
     assert await site.counts() == (Counts(m=3), Counts(m=3))
 
 
+async def test_of_many_words_of_a_server_both_ends_are_told(site: Site) -> None:
+    words = "expanding series: " + "proxy Series(): rpc error: " * 30 + "store-1:10901: connection refused"
+    site.prometheus.answer = refusing(422, words)
+    why = str((await site.read()).error)
+    assert ": expanding series: proxy Series()" in why
+    assert why.endswith("rpc error: store-1:10901: connection refused")
+    assert len(why) < 320
+
+
 @pytest.mark.parametrize("name", BAD_ANSWERS)
 async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: str) -> None:
     answer, why = BAD_ANSWERS[name]

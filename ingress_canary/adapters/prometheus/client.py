@@ -20,8 +20,8 @@ from ingress_canary.domain.reasons.message import Message
 
 MAX_BYTES = 32 * 1024 * 1024
 """Length of an answer, decompressed: some 100,000 series."""
-SHOWN = 200
-"""Characters of Prometheus's own words that are passed on."""
+SHOWN = 100
+"""Characters of Prometheus's own words that are passed on at most, of their beginning and of their end each."""
 AS_SCRAPED = {"dedup": "false"}
 """Query parameters against Thanos's deduplication, which merges replicas' series differently in each query."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
@@ -189,7 +189,10 @@ def _without_notes(warnings: object) -> object:
 def _words(message: object) -> str:
     """Return Prometheus's own error message after a colon, if there is any."""
     text = "; ".join(map(str, message)) if isinstance(message, list) else message if isinstance(message, str) else ""
-    return f": {text[:SHOWN]}" if text else ""
+    if len(text) > 2 * SHOWN:
+        # errors are wrapped by whoever passes them on: the cause comes last
+        text = f"{text[:SHOWN]} ... {text[-SHOWN:]}"
+    return f": {text}" if text else ""
 
 
 def _series(data: dict[str, Any], neither: str) -> list[Row]:
