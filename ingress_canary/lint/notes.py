@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.domain.metrics.kinds.registry import kind_of
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.request_feed import status_matcher
 from ingress_canary.lint.findings import LintProblem
@@ -37,4 +38,12 @@ def hanging_is_bad(schedule: ScheduleSpec) -> Iterator[LintProblem]:
         yield LintProblem(("slos", number, "sli", slo.sli.chosen[0]), what, remedy)
 
 
-NOTES: tuple[LintNote, ...] = (what_slos_allow, hanging_is_bad)
+def queries_may_mean_otherwise(schedule: ScheduleSpec) -> Iterator[LintProblem]:
+    """What each kind of SLI notes of its own, such as a query of a metric that is no counter by its name."""
+    for number, slo in enumerate(schedule.slos):
+        member, sli = kind_of(slo.sli)
+        for fault in sli.notes():
+            yield LintProblem(("slos", number, "sli", member, fault.field), fault.what, fault.remedy)
+
+
+NOTES: tuple[LintNote, ...] = (what_slos_allow, hanging_is_bad, queries_may_mean_otherwise)

@@ -509,6 +509,36 @@ def test_a_threshold_allows_no_share_and_an_invalid_schedule_is_told_its_problem
     assert found.field == "spec.maxHold"
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ('payment_seconds_sum{service="{{service}}"}', "payment_seconds_sum"), ("sum(queue_depth)", "queue_depth"),
+        ('{__name__="open_files_ratio"}', "open_files_ratio"), ("errors_total", ""), ("legacy_errors", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("member", ["bad", "good", "total"])
+def test_a_metric_that_is_no_counter_by_its_name_is_noted(query: str, name: str, member: str) -> None:
+    queries = {"good" if member == "good" else "bad": "b", "total": "t", member: query.replace("{{service}}", "x")}
+    slo = {"name": "a", "objective": 99, "sli": {"prometheus": queries}}
+    found = [(field, message) for field, message, _ in notes(json.dumps(slo)) if "allows" not in message]
+    told = f"`{name}` is no counter of events by its name: a rate, a ratio, an amount or what a recording rule computes"
+    assert found == ([(f"slos[0].sli.prometheus.{member}", f"{told} is no counter")] if name else [])
+
+
+@pytest.mark.parametrize("query", ["job:errors:rate5m", 'sum(job:errors:rate5m{a="b"})', '{__name__=~"job:.*"}'])
+@pytest.mark.parametrize("member", ["bad", "good", "total"])
+def test_what_a_recording_rule_computes_is_refused_as_a_counter(query: str, member: str) -> None:
+    queries = {"good" if member == "good" else "bad": "b", "total": "t", member: query}
+    slo = {"name": "a", "objective": 99, "sli": {"prometheus": queries}}
+    (found,) = lint(f"{HEAD}{STEPS}  slos: [{json.dumps(slo)}]\n")
+    assert found.field == f"spec.slos[0].sli.prometheus.{member}"
+    assert "is what a recording rule computes, by its colon, and no counter" in found.message
+
+
+def test_what_a_recording_rule_computes_may_be_a_threshold() -> None:
+    assert notes("{name: a, sli: {prometheusThreshold: {query: 'max(job:errors:rate5m)', max: 1}}}") == []
+
+
 HANGS = "a canary that hangs until its clients give up (status 499) passes"
 
 

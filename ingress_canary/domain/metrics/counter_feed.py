@@ -7,6 +7,7 @@ from what has risen.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import isfinite
 from typing import NamedTuple, TypeVar
 
 from ingress_canary.domain.metrics.counter_state import CounterState, Increase, Sample, SeriesKey
@@ -16,6 +17,8 @@ from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 
 K = TypeVar("K")
+OTHERS = "a rate, a ratio, an amount or what a recording rule computes is no counter"
+"""Why a series is none that was taken for one."""
 Samples = Mapping[SeriesKey, Sample] | NoData | UnknownBound
 """The counters of a reading, or why they are not usable."""
 
@@ -83,5 +86,7 @@ def enter(samples: dict[K, Sample], key: K, sample: Sample) -> None:
 
 
 def no_count(series: Series) -> NoData:
-    """Return why a series cannot be a counter."""
-    return NoData(f"{series.family} of {series.instance} is {series.value:g}, which is no count")
+    """Return why a series cannot be a counter of events."""
+    why = f"{series.family} of {series.instance} is {series.value:g}, which is no count"
+    is_fraction = isfinite(series.value) and series.value % 1 != 0
+    return NoData(f"{why}: events are counted in whole numbers; {OTHERS}" if is_fraction else why)

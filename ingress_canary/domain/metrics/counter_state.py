@@ -22,6 +22,10 @@ LATE = timedelta(seconds=60)
 """By how much one replica of a source may show less than another one showed before, or twice its sampling where that is
 longer: a scrape that takes its time, or a clock that is ahead, gives a later time to a smaller value."""
 
+MOSTLY = 10
+"""Looks by which a series has fallen more often than not, a fall to begin anew counting twice, and is no counter. A
+counter falls with its process, and between two replicas of a source at every other look at most."""
+
 SeriesKey = tuple[str, SeriesIdentity]
 """Instance and labels."""
 
@@ -94,6 +98,13 @@ class CounterState(NamedTuple):
     instances: Mapping[str, _ProcessState] = EMPTY
     samples: Mapping[SeriesKey, Sample] = EMPTY
     floors: Mapping[SeriesKey, _Floor] = EMPTY
+    falls: Mapping[SeriesKey, int] = EMPTY
+    """By label set of the last reading: at how many more looks it fell than not; those alone of which that is some."""
+
+    @property
+    def falling(self) -> bool:
+        """Whether a label set falls at most looks, as no counter does."""
+        return any(count >= MOSTLY for count in self.falls.values())
 
     def follow(
         self, reading: Reading, samples: Mapping[SeriesKey, Sample]
@@ -121,7 +132,7 @@ class CounterState(NamedTuple):
         if gone or anew:
             after = {key: sample for key, sample in after.items() if key[0] not in gone and key[0] not in anew}
             floors = {key: floors[key] for key in after}
-        increases = []
+        increases, falls = [], dict[SeriesKey, int]()
         for key, sample in samples.items():
             name, last = key[0], after.get(key)
             if name in older:
@@ -132,6 +143,8 @@ class CounterState(NamedTuple):
                 found = _begun(sample)
             else:
                 found = sample.values, _Floor.of_starting_point(sample)
+            if (fallen := _fallen(self.falls.get(key, 0), last, sample, found)) > 0:
+                falls[key] = fallen
             if found is None:
                 continue
             base, floors[key] = found
@@ -140,7 +153,7 @@ class CounterState(NamedTuple):
             if any(by):
                 increases.append(Increase(sample.side, sample.status, by, sample.stratum))
         kept = {name: process for name, process in instances.items() if name not in gone}
-        return CounterState(reading.at, kept, after, floors), tuple(increases)
+        return CounterState(reading.at, kept, after, floors, falls), tuple(increases)
 
     def _started(self, name: str) -> datetime | None:
         process = self.instances.get(name)
@@ -174,6 +187,17 @@ def _begun(sample: Sample) -> tuple[tuple[float, ...], _Floor]:
     """Return the starting point of a sample whose counters were reset, and its floor."""
     nothing = tuple(0.0 for _ in sample.values)
     return nothing, _Floor(nothing, sample)
+
+
+def _fallen(before: int, last: Sample | None, sample: Sample, found: tuple[tuple[float, ...], _Floor] | None) -> int:
+    """Return at how many more looks a label set fell than not, once ``found`` is what its sample is counted from."""
+    if last is None:
+        return 0
+    if sample.at <= last.at:
+        return before
+    if all(now >= then for now, then in zip(sample.values, last.values, strict=True)):
+        return before - 1
+    return min(before + (1 if found is None else 2), 2 * MOSTLY)
 
 
 def _continued(

@@ -62,6 +62,8 @@ class Parsed(NamedTuple):
 
     selector: str = ""
     """The raw counters that it names, if it is of a counter."""
+    metric: str = ""
+    """Their metric's name, or the pattern of it."""
     not_counter: FieldFault | None = None
     """Why it is no counter; None when it is one."""
     not_value: FieldFault | None = None
@@ -73,17 +75,26 @@ def parsed(query: str) -> Parsed:
     """Return the parser's result for a query, errors included; cached for the whole process."""
     fault = query_fault(query)
     if fault is not None:
-        return Parsed("", fault, fault)
+        return Parsed(not_counter=fault, not_value=fault)
     cheap, regexes = without_costly_regexes(query)
     try:
         expression = promql_parser.parse(cheap)
     except ValueError as error:
         fault = FieldFault(f"is not PromQL: {error}", "correct it")
-        return Parsed("", fault, fault)
+        return Parsed(not_counter=fault, not_value=fault)
     selector, not_counter = _counter(expression)
     if regexes:
         selector = replace_regexes(selector, lambda name: regexes.get(name, name))
-    return Parsed(selector, not_counter, _not_value(expression))
+    return Parsed(selector, _metric(expression), not_counter, _not_value(expression))
+
+
+def _metric(expression: promql_parser.Expr) -> str:
+    while isinstance(expression, ParenExpr | AggregateExpr):
+        expression = expression.expr
+    if not isinstance(expression, VectorSelector):
+        return ""
+    named = (matcher.value for matcher in expression.matchers.matchers if matcher.name == "__name__")
+    return str(expression.name or next(named, ""))
 
 
 def _counter(expression: promql_parser.Expr) -> tuple[str, FieldFault | None]:
@@ -115,6 +126,11 @@ def selector(query: str) -> str:
     if found.not_counter is not None:
         raise ValueError(str(found.not_counter))
     return found.selector
+
+
+def metric_name(template: str) -> str:
+    """Return the name of the metric that a counter query selects; empty where it is no such query."""
+    return parsed(_example(template)).metric
 
 
 def counter_faults(template: str) -> Iterator[FieldFault]:

@@ -107,8 +107,8 @@ class Series(NamedTuple):
 
 
 def is_count(value: float) -> bool:
-    """Return whether a counter can have this value: not NaN, and small enough for every increment to be exact."""
-    return 0 <= value < LARGEST
+    """Return whether a counter of events can have this value: whole, and so small that every increment is exact."""
+    return 0 <= value < LARGEST and value % 1 == 0
 
 
 class Instance(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from math import nan
+from random import Random
 from typing import Any
 
 import pytest
@@ -94,6 +95,10 @@ def test_one_series_may_be_in_both_queries() -> None:
         (reading(1, {}), "no series yet of sum(events"),
         (reading(1, {"all": nan}), "of a is nan, which is no count"),
         (reading(1, {"all": -1}), "of a is -1, which is no count"),
+        (
+            reading(1, {"all": 9, "bad": 0.45}),
+            "is 0.45, which is no count: events are counted in whole numbers; a rate",
+        ),
         (reading(1, {"all": 5}, failed={FAMILIES["stable bad"]: "answered 422"}), "answered 422"),
         (Reading(BEGIN + TICK, error="connection refused"), "connection refused"),
     ],
@@ -102,6 +107,34 @@ def test_what_is_missing_is_no_data(given: Reading, why: str) -> None:
     absent = last([reading(0, {"all": 5}), given])
     assert isinstance(absent, NoData)
     assert why in absent.message
+
+
+def waves(looks: int) -> list[float]:
+    """Return what a gauge shows: whole numbers without a trend."""
+    draw = Random(7)
+    return [float(sum(draw.random() < 0.2 for _ in range(50))) for _ in range(looks)]
+
+
+@pytest.mark.parametrize("part_is_good", [False, True])
+def test_a_gauge_of_whole_numbers_is_no_data_once_it_has_fallen_more_often_than_not(part_is_good: bool) -> None:
+    given = [reading(tick, {"all": 50 * tick, "bad": value}) for tick, value in enumerate(waves(60))]
+    absent = last(given, Counters(OWN.part, OWN.total, part_is_good=part_is_good))
+    assert isinstance(absent, NoData)
+    assert "falls at most looks: a rate, a ratio, an amount or what a recording rule computes" in absent.message
+
+
+def test_resets_and_a_late_replica_at_every_other_look_make_no_gauge_of_a_counter() -> None:
+    replicas = [reading(tick, {"all": 30 * (tick // 2) - tick % 2 + 100}) for tick in range(80)]
+    assert last(replicas) == Counts()
+    restarts = [reading(tick, {"all": 30.0 * (tick % 20)}) for tick in range(80)]
+    assert last(restarts) == Counts(n=30)
+
+
+def test_a_series_that_returns_is_looked_at_anew() -> None:
+    falling = [reading(tick, {"all": 100.0 - tick}) for tick in range(20)]
+    assert isinstance(last(falling), NoData)
+    back = [reading(21, {}), reading(22, {"all": 200}), reading(23, {"all": 207})]
+    assert last([*falling, *back]) == Counts(n=7)
 
 
 def test_a_query_that_is_refused_is_left_to_the_source_to_refuse() -> None:

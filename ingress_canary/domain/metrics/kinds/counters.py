@@ -3,20 +3,27 @@
 Each series is followed by itself, as the controllers' are, and summed afterwards: a sum would hide the reset of a part.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.schedule import PrometheusSli
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
-from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
+from ingress_canary.domain.metrics.counter_feed import OTHERS, CounterFeed, Followed, no_count
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
-from ingress_canary.domain.metrics.kinds.kind import CountedSli, Need, Questions
-from ingress_canary.domain.metrics.promql import counter_faults, fill, is_sided, one_sided, selector
+from ingress_canary.domain.metrics.kinds.kind import CountedSli, DocumentFault, Need, Questions
+from ingress_canary.domain.metrics.promql import counter_faults, fill, is_sided, metric_name, one_sided, selector
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Strata, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
+COUNTER = "write a counter of events as it is exposed, such as errors_total or requests_count"
+NO_COUNTERS = (
+    "_sum", "_rate", "_ratio", "_percent", "_average", "_avg", "_max", "_min", "_mean", "_current", "_in_flight",
+    "_inflight", "_active", "_pending", "_size", "_depth", "_length", "_usage", "_utilization", "_bytes", "_seconds",
+    "_celsius", "_info", "_timestamp",
+)  # fmt: skip
+"""Ends of names that are amounts and gauges where the conventions of Prometheus are kept."""
 PART, TOTAL = "part", "total"
 """What a sample counts, in the place of a status."""
 
@@ -79,7 +86,7 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
                     if series.family != query:
                         continue
                     if not is_count(series.value):
-                        return NoData(f"{query} of {series.instance} is {series.value:g}, which is no count")
+                        return no_count(series)
                     # one series may be in both queries, or even belong to both sides
                     key = series.instance, frozenset({*series.labels.items(), (side.value, counts)})
                     samples[key] = Sample(series.at, side, counts, (series.value,))
@@ -92,6 +99,8 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
 
     def counts(self, followed: Followed) -> Strata | NoData:
         """Return the counts of both sides; a good event more than all of them is left to the check of the counts."""
+        if followed.counters.falling:
+            return NoData(f"a series of {self.part} or of {self.total} falls at most looks: {OTHERS}")
         sums = {(side, counts): 0 for side in Side for counts in (PART, TOTAL)}
         for increase in followed.increases:
             sums[increase.side, increase.status] += round(increase.by[0])
@@ -100,6 +109,22 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
             for side in (Side.CANARY, Side.STABLE)
         )
         return {"": Counts(n, e, m, f)}
+
+    def notes(self) -> Iterator[FieldFault]:
+        """Yield the queries whose metric is no counter by its name."""
+        for member, query in ((self._member, self.part), ("total", self.total)):
+            name = metric_name(query)
+            if name.endswith(NO_COUNTERS):
+                yield FieldFault(f"`{name}` is no counter of events by its name: {OTHERS}", COUNTER, member)
+
+    @classmethod
+    def document_faults(cls, document: Mapping[str, Any], excluded: Sequence[str]) -> Iterator[DocumentFault]:
+        """Yield the queries of what a recording rule computes: it falls without a reset, and is seldom whole."""
+        for member in ("bad", "good", "total"):
+            query = document.get(member)
+            name = metric_name(query) if isinstance(query, str) else ""
+            if ":" in name:
+                yield (member,), f"`{name}` is what a recording rule computes, by its colon, and no counter", COUNTER
 
     def faults(self, missing: Capabilities) -> Iterator[FieldFault]:
         """Yield the faults of both queries, and the one that covers both sides while the other covers one."""

@@ -68,6 +68,10 @@ class SliKind(ABC, Generic[M]):
             if need.capability in missing:
                 yield need.capability.unanswered._replace(field=need.member)
 
+    def notes(self) -> Iterator[FieldFault]:
+        """Yield what ``lint`` notes on a valid model, by the model's own fields: its author may mean something else."""
+        yield from ()
+
     @classmethod
     def document_faults(cls, document: Mapping[str, Any], excluded: Sequence[str]) -> Iterator[DocumentFault]:
         """Yield what ``lint`` says of the SLI as it is written, malformed or not; ``excluded`` are statuses."""
