@@ -32,6 +32,11 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The closed set of variables, written as ``{{side}}``, with their meaning (docs/howto/own-metrics.md)."""
+UNKNOWN = (
+    "correct it; where Prometheus itself takes it, write plain numbers and durations, strings in double quotes, functions "
+    "by their names in Prometheus 3, or let a recording rule compute it and ask for that by prometheusThreshold"
+)
+"""What to do with PromQL that promql-parser refuses: it does not know all that some version of Prometheus takes."""
 SIDED = frozenset({"side", "service"})
 """Without any of them a query speaks of the canary alone, and there is no relative test."""
 
@@ -80,7 +85,7 @@ def parsed(query: str) -> Parsed:
     try:
         expression = promql_parser.parse(cheap)
     except ValueError as error:
-        fault = FieldFault(f"is not PromQL: {error}", "correct it")
+        fault = FieldFault(f"is nothing that this parser knows: {error}", UNKNOWN)
         return Parsed(not_counter=fault, not_value=fault)
     selector, not_counter = _counter(expression)
     if regexes:

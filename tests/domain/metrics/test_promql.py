@@ -74,7 +74,7 @@ def test_a_sum_is_taken_for_its_series(query: str, raw: str) -> None:
         ("1", "is not a counter"),
         ("x offset 5m", "looks at another time; remove offset and @"),
         ("x @ 5", "looks at another time; remove offset and @"),
-        ("sum(x", "is not PromQL: unclosed left parenthesis; correct it"),
+        ("sum(x", "is nothing that this parser knows: unclosed left parenthesis; correct it"),
         ('x{a="{{track}}"}', "unknown variable {{track}}; there are {{side}}, {{service}}"),
         ('x{a="{{}}"}', "unknown variable {{}}"),
         ('x{a="{{side}"}', "has {{ that belongs to no variable; write variables with two braces"),
@@ -94,7 +94,7 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "fault"), [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is not PromQL")]
+    ("query", "fault"), [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is nothing that this parser knows")]
 )
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
     (found,) = value_faults(query)
@@ -122,7 +122,20 @@ def test_costly_regular_expressions_are_asked_as_they_are_written(query: str, ra
 
 def test_a_regular_expression_that_is_none_is_refused() -> None:
     (message,) = counter_faults('x{a=~"(b"}')
-    assert str(message) == "is not PromQL: illegal regex for (b; correct it"
+    assert str(message).startswith("is nothing that this parser knows: illegal regex for (b; correct it")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'label_replace(x, "a", "$1", "b", `(\\d+)`)', "rate(x[5m+1m])", "rate(x[5m] smoothed)", "x / 1_000",
+        "holt_winters(x[5m], 0.5, 0.5)",
+    ],
+)  # fmt: skip
+def test_what_some_prometheus_takes_is_not_called_wrong(query: str) -> None:
+    (fault,) = value_faults(query)
+    assert fault.what.startswith("is nothing that this parser knows: ")
+    assert "where Prometheus itself takes it, write plain numbers" in fault.remedy
 
 
 @pytest.mark.parametrize("faults", [counter_faults, value_faults])
