@@ -415,6 +415,14 @@ async def test_a_number_that_is_not_one_is_reported(site: Site, values: list[flo
     assert why in reading.failed["max(load)"]
 
 
+async def test_a_comparison_that_leaves_nothing_is_told_as_the_cause_of_an_empty_answer(site: Site) -> None:
+    site.scrape()
+    site.prometheus.numbers["max(load) > 100"] = []
+    reading = await site.read(WEB._replace(values=("max(load) > 100",)))
+    why = "the answer is empty, its comparison does not hold, write > bool for 1 or 0, or leave the comparison out"
+    assert why in reading.failed["max(load) > 100"]
+
+
 async def test_a_users_query_that_fails_leaves_everything_else(site: Site) -> None:
     site.pods[0].serve(10)
     site.scrape()

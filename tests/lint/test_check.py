@@ -539,6 +539,21 @@ def test_what_a_recording_rule_computes_may_be_a_threshold() -> None:
     assert notes("{name: a, sli: {prometheusThreshold: {query: 'max(job:errors:rate5m)', max: 1}}}") == []
 
 
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("max(x) > 100", True), ("count(x > 100)", True), ("(sum by (a) ((x != 1)))", True),
+        ('max(x{a="{{service}}"}) <= 100', True), ("max(x) > bool 100", False), ("x / (y > 0)", False),
+        ("max(x > 100) or vector(0)", False), ("max(x)", False),
+    ],
+)  # fmt: skip
+def test_a_threshold_that_answers_nothing_while_all_is_well_is_refused(query: str, refused: bool) -> None:
+    slo = {"name": "a", "sli": {"prometheusThreshold": {"query": query, "max": 1}}}
+    told = [(one.field, one.remedy) for one in lint(f"{HEAD}{STEPS}  slos: [{json.dumps(slo)}]\n")]
+    remedy = "write > bool for 1 or 0, or leave the comparison out and say min or max"
+    assert told == ([("spec.slos[0].sli.prometheusThreshold.query", remedy)] if refused else [])
+
+
 HANGS = "a canary that hangs until its clients give up (status 499) passes"
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingress_canary.adapters.prometheus.client import Row
+from ingress_canary.domain.metrics.promql import FILTERED, is_filtered
 from ingress_canary.domain.metrics.samples import TURN, Series
 
 Answers = Mapping[str, Sequence[Row] | str]
@@ -122,7 +123,8 @@ def numbers(answers: Answers) -> tuple[dict[str, float], dict[str, str]]:
             why = f"{len(rows)} series came where one number is expected; aggregate them, as in max(...)"
             failed[query] = f"Prometheus: {why}: {query}"
         else:
-            failed[query] = f"Prometheus: the answer is empty, there is no such series: {query}"
+            why = f"its comparison does not hold, {FILTERED}" if is_filtered(query) else "there is no such series"
+            failed[query] = f"Prometheus: the answer is empty, {why}: {query}"
     return values, failed
 
 

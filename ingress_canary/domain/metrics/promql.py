@@ -12,7 +12,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import promql_parser
-from promql_parser import AggregateExpr, MatrixSelector, NumberLiteral, ParenExpr, StringLiteral, VectorSelector
+from promql_parser import (
+    AggregateExpr,
+    BinaryExpr,
+    MatrixSelector,
+    NumberLiteral,
+    ParenExpr,
+    StringLiteral,
+    VectorSelector,
+)
 
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.promql import query_fault, replace_regexes, without_costly_regexes
@@ -32,6 +40,9 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The closed set of variables, written as ``{{side}}``, with their meaning (docs/howto/own-metrics.md)."""
+COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
+FILTERED = "write > bool for 1 or 0, or leave the comparison out and say min or max"
+"""What to do with a query whose comparison leaves out what it does not hold of."""
 UNKNOWN = (
     "correct it; where Prometheus itself takes it, write plain numbers and durations, strings in double quotes, functions "
     "by their names in Prometheus 3, or let a recording rule compute it and ask for that by prometheusThreshold"
@@ -69,6 +80,8 @@ class Parsed(NamedTuple):
     """The raw counters that it names, if it is of a counter."""
     metric: str = ""
     """Their metric's name, or the pattern of it."""
+    is_filtered: bool = False
+    """Whether it answers nothing where a comparison does not hold."""
     not_counter: FieldFault | None = None
     """Why it is no counter; None when it is one."""
     not_value: FieldFault | None = None
@@ -90,7 +103,18 @@ def parsed(query: str) -> Parsed:
     selector, not_counter = _counter(expression)
     if regexes:
         selector = replace_regexes(selector, lambda name: regexes.get(name, name))
-    return Parsed(selector, _metric(expression), not_counter, _not_value(expression))
+    return Parsed(
+        selector, _metric(expression), _is_filtered(expression), not_counter=not_counter,
+        not_value=_not_value(expression),
+    )  # fmt: skip
+
+
+def _is_filtered(expression: promql_parser.Expr) -> bool:
+    while isinstance(expression, ParenExpr | AggregateExpr):
+        expression = expression.expr
+    if not isinstance(expression, BinaryExpr) or str(expression.op) not in COMPARISONS:
+        return False
+    return expression.modifier is None or not expression.modifier.return_bool
 
 
 def _metric(expression: promql_parser.Expr) -> str:
@@ -133,19 +157,24 @@ def selector(query: str) -> str:
     return found.selector
 
 
+def is_filtered(query: str) -> bool:
+    """Return whether a query answers nothing where its comparison does not hold, as ``max(x) > 100`` does."""
+    return parsed(query).is_filtered
+
+
 def metric_name(template: str) -> str:
     """Return the name of the metric that a counter query selects; empty where it is no such query."""
-    return parsed(_example(template)).metric
+    return parsed(example(template)).metric
 
 
 def counter_faults(template: str) -> Iterator[FieldFault]:
     """Yield the faults of a counter query."""
-    yield from _variable_faults(template) or _said(parsed(_example(template)).not_counter)
+    yield from _variable_faults(template) or _said(parsed(example(template)).not_counter)
 
 
 def value_faults(template: str) -> Iterator[FieldFault]:
     """Yield the faults of a threshold query."""
-    yield from _variable_faults(template) or _said(parsed(_example(template)).not_value)
+    yield from _variable_faults(template) or _said(parsed(example(template)).not_value)
 
 
 def one_sided(part: str, total: str) -> bool:
@@ -157,7 +186,8 @@ def _variable_faults(template: str) -> list[FieldFault]:
     return [*unknown(template, VARIABLES), *unclosed(template, ("{{", "}}"))]
 
 
-def _example(template: str) -> str:
+def example(template: str) -> str:
+    """Return a query with any variables filled in."""
     return fill(template, dict.fromkeys(VARIABLES, "x"), Side.CANARY)
 
 

@@ -94,7 +94,8 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "fault"), [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is nothing that this parser knows")]
+    ("query", "fault"),
+    [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is nothing that this parser knows")],
 )
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
     (found,) = value_faults(query)

@@ -1,14 +1,14 @@
 """Gauge: compares one number that a query of the user's answers with bounds (``sli.prometheusThreshold``)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from typing import Self
+from typing import Any, Self
 
 from ingress_canary.api.schedule import ThresholdSli
 from ingress_canary.domain.metrics.capabilities import Capability
-from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, ComparedSli, Need, Questions
-from ingress_canary.domain.metrics.promql import fill, value_faults
+from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, ComparedSli, DocumentFault, Need, Questions
+from ingress_canary.domain.metrics.promql import FILTERED, example, fill, is_filtered, value_faults
 from ingress_canary.domain.metrics.samples import NoData, Reading, Side
 from ingress_canary.domain.metrics.signals import Signals
 
@@ -43,6 +43,13 @@ class Gauge(ComparedSli[ThresholdSli]):
             return NoData(why)
         value = reading.values.get(query, nan)
         return value if isfinite(value) else NoData(f"no number came from {query}")
+
+    @classmethod
+    def document_faults(cls, document: Mapping[str, Any], excluded: Sequence[str]) -> Iterator[DocumentFault]:
+        """Yield a query that answers nothing while all is well, so that it is never judged."""
+        query = document.get("query")
+        if isinstance(query, str) and is_filtered(example(query)):
+            yield ("query",), "has no answer where its comparison does not hold, and nothing to judge then", FILTERED
 
     def _filled(self, variables: Mapping[str, str]) -> str:
         return fill(self.query, variables, Side.CANARY)
