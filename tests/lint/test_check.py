@@ -377,7 +377,7 @@ def test_what_is_wrong_with_a_users_promql_is_reported_where_it_stands() -> None
         (15, "spec.slos[1].sli.prometheusThreshold.query"),
     ]
     assert [one.message for one in rest] == [
-        "unknown variable {{servcie}}", "is not a counter", "is not PromQL: unclosed left parenthesis",
+        "unknown variable {{servcie}}", "is not a counter", "this parser does not know it: unclosed left",
     ]  # fmt: skip
     assert all(one.remedy for one in rest)
 
@@ -552,6 +552,26 @@ def test_a_threshold_that_answers_nothing_while_all_is_well_is_refused(query: st
     told = [(one.field, one.remedy) for one in lint(f"{HEAD}{STEPS}  slos: [{json.dumps(slo)}]\n")]
     remedy = "write > bool for 1 or 0, or leave the comparison out and say min or max"
     assert told == ([("spec.slos[0].sli.prometheusThreshold.query", remedy)] if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("matcher", "value"),
+    [
+        ('le="1"', "1"), ("le = '10'", "10"), ('le=~"0.5|2"', "2"), ('le="0.5"', ""), ('le="1.0"', ""),
+        ('le=~"1([.]0)?"', ""), ('le="+Inf"', ""), ('handle="1"', ""), ('le!="1"', ""),
+    ],
+)  # fmt: skip
+def test_a_bound_that_prometheus_3_stores_otherwise_is_noted(matcher: str, value: str) -> None:
+    own = {"bad": f"took_bucket{{{matcher}}}", "total": "took_count"}
+    quick = {"query": f"max(rate(took_bucket{{{matcher}}}[1m]))", "max": 1}
+    slos = [
+        {"name": "a", "objective": 99, "sli": {"prometheus": own}},
+        {"name": "b", "sli": {"prometheusThreshold": quick}},
+    ]
+    found = [(field, *told) for field, *told in notes(json.dumps(slos)[1:-1]) if "allows" not in told[0]]
+    places = ("slos[0].sli.prometheus.bad", "slos[1].sli.prometheusThreshold.query") if value else ()
+    what = f'le="{value}" finds nothing on Prometheus 3, which stores it as "{value}.0"'
+    assert found == [(place, what, f'write le=~"{value}([.]0)?", which every version understands') for place in places]
 
 
 HANGS = "a canary that hangs until its clients give up (status 499) passes"

@@ -6,6 +6,7 @@ content and within the bounds of ``api/promql.py``: whatever a tenant writes, it
 once.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -40,12 +41,14 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
     }
 )
 """The closed set of variables, written as ``{{side}}``, with their meaning (docs/howto/own-metrics.md)."""
+BOUND = re.compile(r"""\b(le|quantile)\s*=~?\s*(["'`])([\d.|]+)\2""")
+"""A matcher of bounds by their text."""
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 FILTERED = "write > bool for 1 or 0, or leave the comparison out and say min or max"
 """What to do with a query whose comparison leaves out what it does not hold of."""
 UNKNOWN = (
-    "correct it; where Prometheus itself takes it, write plain numbers and durations, strings in double quotes, functions "
-    "by their names in Prometheus 3, or let a recording rule compute it and ask for that by prometheusThreshold"
+    "correct it; where Prometheus itself takes it, write plain numbers and durations, strings in double quotes, "
+    "functions by their names in Prometheus 3, or let a recording rule compute it and ask for that by prometheusThreshold"
 )
 """What to do with PromQL that promql-parser refuses: it does not know all that some version of Prometheus takes."""
 SIDED = frozenset({"side", "service"})
@@ -98,7 +101,7 @@ def parsed(query: str) -> Parsed:
     try:
         expression = promql_parser.parse(cheap)
     except ValueError as error:
-        fault = FieldFault(f"is nothing that this parser knows: {error}", UNKNOWN)
+        fault = FieldFault(f"this parser does not know it: {error}", UNKNOWN)
         return Parsed(not_counter=fault, not_value=fault)
     selector, not_counter = _counter(expression)
     if regexes:
@@ -160,6 +163,15 @@ def selector(query: str) -> str:
 def is_filtered(query: str) -> bool:
     """Return whether a query answers nothing where its comparison does not hold, as ``max(x) > 100`` does."""
     return parsed(query).is_filtered
+
+
+def bound_notes(template: str) -> Iterator[FieldFault]:
+    """Yield each whole number among a query's bounds: Prometheus 3 stores them with a decimal, whatever is exposed."""
+    for label, _, values in BOUND.findall(template):
+        for value in values.split("|"):
+            if value.isdigit():
+                what = f'{label}="{value}" finds nothing on Prometheus 3, which stores it as "{value}.0"'
+                yield FieldFault(what, f'write {label}=~"{value}([.]0)?", which every version understands')
 
 
 def metric_name(template: str) -> str:

@@ -74,7 +74,7 @@ def test_a_sum_is_taken_for_its_series(query: str, raw: str) -> None:
         ("1", "is not a counter"),
         ("x offset 5m", "looks at another time; remove offset and @"),
         ("x @ 5", "looks at another time; remove offset and @"),
-        ("sum(x", "is nothing that this parser knows: unclosed left parenthesis; correct it"),
+        ("sum(x", "this parser does not know it: unclosed left parenthesis; correct it"),
         ('x{a="{{track}}"}', "unknown variable {{track}}; there are {{side}}, {{service}}"),
         ('x{a="{{}}"}', "unknown variable {{}}"),
         ('x{a="{{side}"}', "has {{ that belongs to no variable; write variables with two braces"),
@@ -95,7 +95,7 @@ def test_a_threshold_takes_any_query_with_a_number(query: str) -> None:
 
 @pytest.mark.parametrize(
     ("query", "fault"),
-    [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "is nothing that this parser knows")],
+    [("1", "has no number"), ("x[5m]", "has no number"), ("x(", "this parser does not know it")],
 )
 def test_a_threshold_without_a_number_is_refused(query: str, fault: str) -> None:
     (found,) = value_faults(query)
@@ -123,7 +123,7 @@ def test_costly_regular_expressions_are_asked_as_they_are_written(query: str, ra
 
 def test_a_regular_expression_that_is_none_is_refused() -> None:
     (message,) = counter_faults('x{a=~"(b"}')
-    assert str(message).startswith("is nothing that this parser knows: illegal regex for (b; correct it")
+    assert str(message).startswith("this parser does not know it: illegal regex for (b; correct it")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_regular_expression_that_is_none_is_refused() -> None:
 )  # fmt: skip
 def test_what_some_prometheus_takes_is_not_called_wrong(query: str) -> None:
     (fault,) = value_faults(query)
-    assert fault.what.startswith("is nothing that this parser knows: ")
+    assert fault.what.startswith("this parser does not know it: ")
     assert "where Prometheus itself takes it, write plain numbers" in fault.remedy
 
 

@@ -13,7 +13,15 @@ from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import OTHERS, CounterFeed, Followed, no_count
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, DocumentFault, Need, Questions
-from ingress_canary.domain.metrics.promql import counter_faults, fill, is_sided, metric_name, one_sided, selector
+from ingress_canary.domain.metrics.promql import (
+    bound_notes,
+    counter_faults,
+    fill,
+    is_sided,
+    metric_name,
+    one_sided,
+    selector,
+)
 from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Side, Strata, is_count
 from ingress_canary.domain.metrics.signals import Signals
 
@@ -111,8 +119,9 @@ class Counters(CountedSli[PrometheusSli], CounterFeed):
         return {"": Counts(n, e, m, f)}
 
     def notes(self) -> Iterator[FieldFault]:
-        """Yield the queries whose metric is no counter by its name."""
+        """Yield the queries whose metric is no counter by its name, and bounds that are not found by their text."""
         for member, query in ((self._member, self.part), ("total", self.total)):
+            yield from (fault._replace(field=member) for fault in bound_notes(query))
             name = metric_name(query)
             if name.endswith(NO_COUNTERS):
                 yield FieldFault(f"`{name}` is no counter of events by its name: {OTHERS}", COUNTER, member)

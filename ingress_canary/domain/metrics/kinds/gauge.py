@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any, Self
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.schedule import ThresholdSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, ComparedSli, DocumentFault, Need, Questions
-from ingress_canary.domain.metrics.promql import FILTERED, example, fill, is_filtered, value_faults
+from ingress_canary.domain.metrics.promql import FILTERED, bound_notes, example, fill, is_filtered, value_faults
 from ingress_canary.domain.metrics.samples import NoData, Reading, Side
 from ingress_canary.domain.metrics.signals import Signals
 
@@ -43,6 +44,10 @@ class Gauge(ComparedSli[ThresholdSli]):
             return NoData(why)
         value = reading.values.get(query, nan)
         return value if isfinite(value) else NoData(f"no number came from {query}")
+
+    def notes(self) -> Iterator[FieldFault]:
+        """Yield bounds that are not found by their text."""
+        yield from (fault._replace(field="query") for fault in bound_notes(self.query))
 
     @classmethod
     def document_faults(cls, document: Mapping[str, Any], excluded: Sequence[str]) -> Iterator[DocumentFault]:
