@@ -29,6 +29,8 @@ from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, Sha
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
 CountReading = Callable[[CounterBook, Reading, Signals, SliSet, timedelta], tuple[CounterBook, ReadingCounts]]
+CERTAIN = 3
+"""Looks in a row at which a source that samples itself must lack a bucket: its store may show a scrape in pieces."""
 UNTESTED = Effect(EffectState.UNKNOWN, None)
 
 
@@ -87,6 +89,8 @@ class Evaluation(NamedTuple):
     no_data_since: datetime | None = None
     misconfigured: Message | None = None
     """A problem of the schedule that only data can show: a latency threshold that is no bucket bound."""
+    unbounded: int = 0
+    """Looks in a row that lacked the bucket of a threshold."""
     note: str | None = None
     settling: bool = True
     effect: Effect = UNTESTED
@@ -201,7 +205,8 @@ def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountR
 
 def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
     """Return the evaluation after one reading whose series are counted: ``evidence`` is what the reading added."""
-    now, common = reading.at, _common_changes(evaluation, reading, evidence)
+    evidence, unbounded = _without_doubtful_bounds(evaluation, reading, evidence)
+    now, common = reading.at, _common_changes(evaluation, reading, evidence, unbounded)
     if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
@@ -266,18 +271,35 @@ def _said(tails: Mapping[str, Tails | NoData]) -> Mapping[str, Tails | str]:
     return {name: str(tail.message) if isinstance(tail, NoData) else tail for name, tail in tails.items()}
 
 
+def _without_doubtful_bounds(
+    evaluation: Evaluation, reading: Reading, evidence: ReadingCounts
+) -> tuple[ReadingCounts, int]:
+    """Return the evidence in which a bucket that may be late is missing data, and for how many looks one has been."""
+    if not any(isinstance(count, UnknownBound) for count in evidence.counts.values()):
+        return evidence, 0
+    looks = evaluation.unbounded + 1
+    # a page is whole
+    if looks >= CERTAIN or not reading.sampled_every:
+        return evidence, looks
+    counts = {
+        name: count.unsettled if isinstance(count, UnknownBound) else count for name, count in evidence.counts.items()
+    }
+    return evidence._replace(counts=counts), looks
+
+
 class CommonChanges(TypedDict):
     """Changes of an evaluation that every reading makes."""
 
     read_at: datetime
     note: str | None
     misconfigured: Message | None
+    unbounded: int
     answered: bool
     no_data: Message | None
     no_data_since: datetime | None
 
 
-def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts) -> CommonChanges:
+def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, unbounded: int) -> CommonChanges:
     """Return the changes of a reading that every mode shares."""
     missing: dict[str, NoData | UnknownBound] = {
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
@@ -288,7 +310,8 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
     error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
     gap = error or next(starmap(_gap, missing.items()), None)
     return {
-        "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "answered": reading.error is None,
+        "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "unbounded": unbounded,
+        "answered": reading.error is None,
         "no_data": gap, "no_data_since": (evaluation.no_data_since or reading.at) if gap else None,
     }  # fmt: skip
 

@@ -48,7 +48,7 @@ FILTERED = "write > bool for 1 or 0, or leave the comparison out and say min or 
 """What to do with a query whose comparison leaves out what it does not hold of."""
 UNKNOWN = (
     "correct it; where Prometheus itself takes it, write plain numbers and durations, strings in double quotes, "
-    "functions by their names in Prometheus 3, or let a recording rule compute it and ask for that by prometheusThreshold"
+    "functions by their names in Prometheus 3, or record it by a rule and ask for that by prometheusThreshold"
 )
 """What to do with PromQL that promql-parser refuses: it does not know all that some version of Prometheus takes."""
 SIDED = frozenset({"side", "service"})

@@ -40,9 +40,14 @@ REQUESTS = RequestFeed()
 
 
 def no_series(counters: CounterState, reading: Reading, signals: Signals) -> str:
-    """Return why there may be no series of an Ingress: its controllers did not answer, or none counts it."""
+    """Return why a family of an Ingress has no series: its controllers did not answer, or none counts that."""
     if reading.missing is not None:
         return f"no series for Ingress {signals.ingress} in what could be read: {reading.missing}"
+    if any(series.family == signals.requests and signals.side(series.labels) for series in reading.series):
+        return (
+            f"the requests of Ingress {signals.ingress} are counted, and no series tell how long they take: the "
+            "classic histogram is dropped, or stored as a native one alone (convert_classic_histograms_to_nhcb)"
+        )
     silent = {name for name, _ in counters.samples} - {instance.name for instance in reading.instances}
     if silent:
         return (

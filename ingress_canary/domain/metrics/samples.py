@@ -162,6 +162,11 @@ class UnknownBound:
     """The bounds that there are, rising, in seconds."""
 
     @property
+    def unsettled(self) -> NoData:
+        """What is said until it is certain that the bucket is not merely late."""
+        return NoData(f"the buckets of {self.threshold:g} s are missing from this reading, and may yet come")
+
+    @property
     def message(self) -> str:
         """The problem with its remedy."""
         known = ", ".join(f"{bound:g}" for bound in self.bounds if isfinite(bound))

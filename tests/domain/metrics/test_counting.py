@@ -310,6 +310,14 @@ def test_a_histogram_without_buckets_says_so() -> None:
     assert "no bucket at all" in message(last([reading(0, histogram(10, 9)[:1])], SLOW))
 
 
+def test_requests_that_are_counted_without_their_times_are_not_called_unseen() -> None:
+    seen, converted = [requests(5), *histogram(1, 1)], [requests(9)]
+    assert "are counted, and no series tell how long they take" in message(last([reading(0, converted)], SLOW))
+    assert "convert_classic_histograms_to_nhcb" in message(last([reading(0, seen), reading(1, converted)], SLOW))
+    others = [requests(9)._replace(labels={"service": "other"})]
+    assert "no request was seen" in message(last([reading(0, others)], SLOW))
+
+
 def test_single_statuses_cannot_be_counted_from_status_classes() -> None:
     narrow = SliSet({"gateway": Availability(("50.",))})
     assert "50." in message(last([reading(0, [requests(5, "5xx")])], narrow))

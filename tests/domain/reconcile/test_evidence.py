@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
-from ingress_canary.domain.metrics.counting import advance
-from ingress_canary.domain.metrics.samples import Reading
+from ingress_canary.domain.metrics.counting import ReadingCounts, advance
+from ingress_canary.domain.metrics.samples import Counts, Reading, UnknownBound
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
 from ingress_canary.domain.schedule.steps import wanted_exposure
@@ -37,6 +39,28 @@ def test_after_the_clock_was_set_counters_get_a_new_starting_point() -> None:
     counted = take_evidence(before, reading, at).evaluation
     after = take_evidence(before, reading, at, clock_set=True).evaluation
     assert after.analysis.canary_requests == before.analysis.canary_requests < counted.analysis.canary_requests
+
+
+@pytest.mark.parametrize(("sampled", "looks"), [(0, 1), (INTERVAL, 3)], ids=["a page", "a store of samples"])
+def test_a_bucket_may_be_late_where_a_store_shows_a_scrape_in_pieces(sampled: int, looks: int) -> None:
+    evaluation, at, reading = looked(judged())
+    name = next(iter(at.compiled.measures.counted))
+    absent = ReadingCounts({name: UnknownBound(0.25, (0.5,))})
+    for look in range(1, 5):
+        now = reading._replace(
+            at=reading.at + timedelta(seconds=INTERVAL * look), sampled_every=timedelta(seconds=sampled)
+        )
+        evaluation = judge(evaluation, now, absent, at)
+        late = f"{name}: the buckets of 0.25 s are missing from this reading, and may yet come"
+        wrong = f"{name}: threshold 0.25 s is not a bucket bound of the controllers' histogram: choose one of 0.5"
+        assert str(evaluation.no_data) == (late if look < looks else wrong)
+        assert (evaluation.misconfigured is not None) is (look >= looks)
+    # one look with the bucket takes the fault back, and it must be missing as often again
+    after = now._replace(at=now.at + timedelta(seconds=INTERVAL))
+    evaluation = judge(evaluation, after, ReadingCounts({name: Counts()}), at)
+    assert (evaluation.misconfigured, evaluation.no_data) == (None, None)
+    again = judge(evaluation, after._replace(at=after.at + timedelta(seconds=INTERVAL)), absent, at)
+    assert (again.misconfigured is None) is (looks > 1)
 
 
 def test_a_reading_that_cannot_be_judged_is_missing_data_and_takes_nothing_away() -> None:
