@@ -25,8 +25,8 @@ SHOWN = 100
 AS_SCRAPED = {"dedup": "false"}
 """Query parameters against Thanos's deduplication, which merges replicas' series differently in each query."""
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
-"""Thanos and VictoriaMetrics answer with partial results by default, and the latter withholds the last half minute
-unless caching is off; Prometheus and Mimir ignore these parameters."""
+"""Thanos and VictoriaMetrics answer with partial results by default, and the latter may withhold the last half minute
+unless caching is off (by its documentation); Prometheus and Mimir ignore these parameters."""
 
 NOTES = ("PromQL info: ", "PromQL warning: ")
 """How Prometheus begins what it notes on an expression (its util/annotations), until 3.0 all of it among ``warnings``:
