@@ -18,7 +18,7 @@ from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, NewerSchedule, Observation, Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
-from ingress_canary.domain.metrics.samples import Instance, Reading, Series
+from ingress_canary.domain.metrics.samples import Instance, OrphanTypes, Reading, Series
 from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
@@ -276,6 +276,10 @@ class World:
             return _course(json.dumps(self.status.schedule.content))
         return None if self.schedule is None else _course(json.dumps(self.schedule.dump()))
 
+    @property
+    def _orphan_types(self) -> OrphanTypes | None:
+        return None if self.orphaned is None else ("no-endpoint",) if self.orphaned else ()
+
     def read(self) -> Reading:
         """Return what the source says at this moment, and let a tick's traffic flow before."""
         if self.outage is not None:
@@ -298,7 +302,7 @@ class World:
             *(self._series("requests", value, upstream, code) for (upstream, code), value in self.counters.items()),
             *(series for upstream in self.quick for series in self._histogram(upstream)),
         )
-        return Reading(self.now, (Instance("pod", BEGIN - timedelta(days=1)),), series, orphaned=self.orphaned)
+        return Reading(self.now, (Instance("pod", BEGIN - timedelta(days=1)),), series, orphaned=self._orphan_types)
 
     def _histogram(self, upstream: str) -> Iterator[Series]:
         """Yield the histogram of an upstream's good requests, of which none takes more than a second."""

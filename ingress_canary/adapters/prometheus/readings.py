@@ -9,7 +9,8 @@ from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.controller_processes import Process, is_of_others, named, sample_of
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.adapters.prometheus.user_queries import Turns
-from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
+from ingress_canary.adapters.scrape.metrics_page import UNKNOWN_TYPE
+from ingress_canary.domain.metrics.samples import Instance, OrphanTypes, Reading, Series, Target
 
 NOBODY = "", ""
 """Namespace and name of a series that names no Ingress."""
@@ -78,11 +79,13 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
                 elsewhere.setdefault(place, f"Prometheus: the samples of {family} {OTHERS}")
     # a fault that names no Ingress may be of any
     failed |= faults.get(NOBODY, {})
-    orphans: dict[tuple[str, str], bool] = {}
+    orphans: dict[tuple[str, str], set[str]] = {}
     for row, process in _of_processes(exposition.orphan, answers, dialect):
         sample_series, place = _one(exposition.orphan, row, process, answers, dialect), _place(row, dialect)
         if sample_series is not None:
-            orphans[place] = orphans.get(place, False) or sample_series.value > 0
+            lacking = orphans.setdefault(place, set())
+            if sample_series.value > 0:
+                lacking.add(sample_series.labels.get(exposition.orphan_type, UNKNOWN_TYPE))
     instances = tuple(
         Instance(process.instance, None if start is None else answers.instant(start))
         for process, start in answers.processes.values()
@@ -101,7 +104,7 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
             )
             + tuple(member for selector in {*target.totals, *target.parts} for member in answers.own.get(selector, ())),
             bounds=bounds,
-            orphaned=orphans.get((target.namespace, target.shadow)),
+            orphaned=_types(orphans.get((target.namespace, target.shadow))),
             note=answers.missing,
             missing=answers.missing or elsewhere.get((target.namespace, target.ingress)),
             failed=failed | faults.get((target.namespace, target.ingress), {}),
@@ -110,6 +113,10 @@ def readings(targets: Sequence[Target], answers: QueryAnswers, dialect: Dialect)
         )
         for target in targets
     }
+
+
+def _types(lacking: set[str] | None) -> OrphanTypes | None:
+    return None if lacking is None else tuple(sorted(lacking))
 
 
 def _place(row: Row, dialect: Dialect) -> tuple[str, str]:

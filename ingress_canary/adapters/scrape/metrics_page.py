@@ -22,6 +22,8 @@ from ingress_canary.domain.traffic.router.nginx.metric_families import (
 )
 
 MAX_LINE = 1024 * 1024
+UNKNOWN_TYPE = "unknown"
+"""What a shadow lacks of which the controllers do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Exposition:
     """The family of which only the wanted bounds are kept."""
     orphan: str = ORPHAN
     """1 for an Ingress, by its own name, that has no Service or no endpoint."""
+    orphan_type: str = "type"
+    """Label of that family that says which of the two it is."""
     started: str = "process_start_time_seconds"
     """Start of the process whose memory holds the counters: the controller's, not nginx's."""
     marker: str = PREFIX
@@ -65,7 +69,8 @@ class MetricsPage:
     lines: dict[Pair, list[SampleLine]] = field(default_factory=dict)
     bounds: set[float] = field(default_factory=set)
     """Every bucket bound seen; a controller has the same for all Ingresses."""
-    orphans: dict[Pair, bool] = field(default_factory=dict)
+    orphans: dict[Pair, set[str]] = field(default_factory=dict)
+    """What each shadow lacks that the page speaks of."""
 
 
 class Wanted:
@@ -240,7 +245,9 @@ class PageReader:
         pair = self._wanted.pair_of(line)
         if line.family == exposition.orphan:
             if pair in self._wanted.shadows:
-                page.orphans[pair] = page.orphans.get(pair, False) or line.value > 0
+                lacking = page.orphans.setdefault(pair, set())
+                if line.value > 0:
+                    lacking.add(line.labels.get(exposition.orphan_type, UNKNOWN_TYPE))
             return
         bounds = self._wanted.bounds.get(pair)
         if bounds is None:

@@ -137,7 +137,7 @@ class ControllerScrape:
         if not usable:
             return Reading(at, error=f"no controller gave metrics: {_listed(absent)}")
         shadow = Pair(target.namespace, target.shadow)
-        orphan_flags = [answer.page.orphans[shadow] for answer in usable if shadow in answer.page.orphans]
+        orphans = [answer.page.orphans[shadow] for answer in usable if shadow in answer.page.orphans]
         missing = (
             f"{len(absent)} of {len(usable) + len(absent)} controllers gave no metrics: {_listed(absent)}"
             if absent
@@ -148,7 +148,7 @@ class ControllerScrape:
             instances=tuple(answer.instance for answer in usable),
             series=tuple(series),
             bounds=frozenset().union(*(answer.page.bounds for answer in usable)),
-            orphaned=any(orphan_flags) if orphan_flags else None,
+            orphaned=tuple(sorted(set().union(*orphans))) if orphans else None,
             note=missing,
             missing=missing,
         )

@@ -119,6 +119,10 @@ class Instance(NamedTuple):
     """When it started, on the daemon's clock; None when it does not say."""
 
 
+OrphanTypes = tuple[str, ...]
+"""What a shadow lacks by the controllers' word, such as ``no-service`` and ``no-endpoint``; empty for nothing."""
+
+
 class Reading(NamedTuple):
     """The answer of a metrics source for one target at one tick."""
 
@@ -128,7 +132,7 @@ class Reading(NamedTuple):
     series: tuple[Series, ...] = ()
     bounds: frozenset[float] = frozenset()
     """Every latency bucket bound seen, in seconds, also of buckets left out: what may be chosen as a threshold."""
-    orphaned: bool | None = None
+    orphaned: OrphanTypes | None = None
     """The controllers' own word that the shadow is inert (orphan metric); None when they do not say."""
     error: Message | str | None = None
     """Why there is no data at all; None when at least one instance answered."""

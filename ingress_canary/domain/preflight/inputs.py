@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ingress_canary.api.rollout import Phase, RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.metrics.samples import OrphanTypes
 from ingress_canary.domain.objects.views import ClusterView, Ingress, Key
 
 CARRYING = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
@@ -59,7 +60,7 @@ class ControllerFacts(NamedTuple):
     own_answers: frozenset[str] = frozenset()
     """Statuses that they answer themselves, for any Ingress, and count as stable's; "" for one that is not known."""
     pods: int | None = None
-    orphaned: bool | None = None
+    orphaned: OrphanTypes | None = None
     """Their own word that the shadow is inert."""
 
 

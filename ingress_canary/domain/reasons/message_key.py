@@ -174,7 +174,7 @@ class MessageKey(Enum):
     EFFECT_FORCED = "{canary:~,} forced requests seen"
     EFFECT_FORCED_ORPHANED = "{canary:~,} forced requests seen; the controllers report the shadow as orphaned"
     EFFECT_ORPHANED = (
-        "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it up; "
+        "the controllers report the shadow as orphaned ({types}): they know no Service or no endpoint for it; "
         "canary got {canary:~,} of {total:~,} requests"
     )
     EFFECT_NO_REQUESTS = "no request of either side seen yet"
@@ -200,7 +200,7 @@ class MessageKey(Enum):
 
     # why it may not: traffic/ineffective_diagnosis.py
     CAUSE_PREFLIGHT = "preflight: {problems}"
-    CAUSE_ORPHAN = "the controllers call the shadow an orphan: no Ingress of theirs takes it up"
+    CAUSE_ORPHAN = "the controllers call the shadow an orphan ({types}): they know no Service or no endpoint for it"
     CAUSE_IDLE_CONTROLLERS = "not applied by every controller: {controllers:*, }; restart what does not follow"
     IDLE_CONTROLLER = "{name} (0 of {requests:~,} requests)"
     CAUSE_NO_ENDPOINT = "no endpoint of the canary is ready ({unready} are not)"

@@ -10,6 +10,7 @@ from enum import StrEnum
 from math import exp, lgamma, log, log1p
 from typing import NamedTuple
 
+from ingress_canary.domain.metrics.samples import OrphanTypes
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.probe import ProbeAnswer
@@ -52,7 +53,7 @@ class ShareObservation(NamedTuple):
     """A header or cookie route is active, which raises the share."""
     sticky: bool = False
     """The primary has cookie affinity, which lowers the share."""
-    orphaned: bool | None = None
+    orphaned: OrphanTypes | None = None
     """The controllers' own word that the shadow is inert; None when they do not say."""
     probe: ProbeAnswer | None = None
     """What a forced request showed, when one has been sent since the step settled."""
@@ -90,7 +91,7 @@ def _by_share(seen: ShareObservation) -> Effect:
 
     # the controllers themselves say that nothing is drawn for the canary
     if seen.orphaned:
-        message = Message(MessageKey.EFFECT_ORPHANED, canary=canary, total=total)
+        message = Message(MessageKey.EFFECT_ORPHANED, types=", ".join(seen.orphaned), canary=canary, total=total)
         return Effect(EffectState.NOT_EFFECTIVE, message)
     if not total:
         return Effect(EffectState.UNKNOWN, Message(MessageKey.EFFECT_NO_REQUESTS))

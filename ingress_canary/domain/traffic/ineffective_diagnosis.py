@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingress_canary.domain.metrics.counting import Requests
+from ingress_canary.domain.metrics.samples import OrphanTypes
 from ingress_canary.domain.preflight.problem import Problem, summary
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -21,7 +22,7 @@ class Circumstances:
     """Share of requests drawn for the canary, 0..1."""
     problems: Sequence[Problem] = ()
     """What preflight found."""
-    orphaned: bool | None = None
+    orphaned: OrphanTypes | None = None
     """The controllers' own word that the shadow is inert."""
     processes: Mapping[str, Requests] = field(default_factory=dict)
     """Requests of each controller process since the step settled."""
@@ -49,7 +50,7 @@ def _likely_causes(of: Circumstances) -> Iterator[Message]:
     if of.problems:
         yield Message(MessageKey.CAUSE_PREFLIGHT, problems=summary(of.problems))
     if of.orphaned:
-        yield Message(MessageKey.CAUSE_ORPHAN)
+        yield Message(MessageKey.CAUSE_ORPHAN, types=", ".join(of.orphaned))
     if idle := _idle_controllers(of):
         named = tuple(
             Message(MessageKey.IDLE_CONTROLLER, name=name, requests=requests.stable) for name, requests in idle.items()

@@ -56,7 +56,8 @@ def test_a_bucket_may_be_late_where_a_store_shows_a_scrape_in_pieces(sampled: in
         assert str(evaluation.no_data) == (late if look < looks else wrong)
         assert (evaluation.misconfigured is not None) is (look >= looks)
     # one look with the bucket takes the fault back, and it must be missing as often again
-    after = now._replace(at=now.at + timedelta(seconds=INTERVAL))
+    every = timedelta(seconds=sampled)
+    after = reading._replace(at=reading.at + timedelta(seconds=INTERVAL * 5), sampled_every=every)
     evaluation = judge(evaluation, after, ReadingCounts({name: Counts()}), at)
     assert (evaluation.misconfigured, evaluation.no_data) == (None, None)
     again = judge(evaluation, after._replace(at=after.at + timedelta(seconds=INTERVAL)), absent, at)

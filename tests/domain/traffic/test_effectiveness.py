@@ -127,15 +127,16 @@ CASES = {
     ),
     "no traffic": (ShareObservation(0.05, 0, 0), UNKNOWN, "no request of either side seen yet"),
     "orphaned": (
-        ShareObservation(0.05, 0, 10, orphaned=True),
+        ShareObservation(0.05, 0, 10, orphaned=("no-endpoint", "no-service")),
         NOT_EFFECTIVE,
         (
-            "the controllers report the shadow as orphaned: no Ingress with its host, path and Service takes it up; "
+            "the controllers report the shadow as orphaned (no-endpoint, no-service): they know no Service or no "
+            "endpoint for it; "
             "canary got 0 of 10 requests"
         ),
     ),
     "not orphaned": (
-        ShareObservation(0.05, 50, 1000, orphaned=False),
+        ShareObservation(0.05, 50, 1000, orphaned=()),
         EFFECTIVE,
         "canary got 50 of 1,000 requests (5%), and a weight of 5% stands for 2.5% to 10%",
     ),
@@ -143,7 +144,7 @@ CASES = {
     "weight 0 with a route": (ShareObservation(0.0, 0, 1000, forced=True), UNKNOWN, "no forced traffic seen yet"),
     "weight 0 with a route in use": (ShareObservation(0.0, 7, 1000, forced=True), UNKNOWN, "7 forced requests seen"),
     "weight 0 with a route, orphaned": (
-        ShareObservation(0.0, 0, 1000, forced=True, orphaned=True),
+        ShareObservation(0.0, 0, 1000, forced=True, orphaned=("no-service",)),
         UNKNOWN,
         "no forced traffic seen yet; the controllers report the shadow as orphaned",
     ),
@@ -232,10 +233,10 @@ def test_the_interval_is_that_of_clopper_and_pearson(seen: tuple[int, int]) -> N
     st.floats(0, 1),
     st.booleans(),
     st.booleans(),
-    st.sampled_from([None, True, False]),
+    st.sampled_from([None, ("no-service",), ()]),
 )
 def test_nothing_is_called_effective_that_sends_nobody_to_the_canary(
-    seen: tuple[int, int], weight: float, forced: bool, sticky: bool, orphaned: bool | None
+    seen: tuple[int, int], weight: float, forced: bool, sticky: bool, orphaned: tuple[str, ...] | None
 ) -> None:
     got = judge_effect(ShareObservation(weight, *seen, forced, sticky, orphaned))
     if not seen[0] or orphaned:

@@ -22,7 +22,7 @@ AT = datetime(2026, 3, 2, tzinfo=UTC)
     [
         (Circumstances(0.1), "nothing that explains it was found"),
         (Circumstances(0.1, problems=[FOUND]), "preflight: Service shop/checkout spec: zones; remove it"),
-        (Circumstances(0.1, orphaned=True), "the controllers call the shadow an orphan"),
+        (Circumstances(0.1, orphaned=("no-service",)), "the controllers call the shadow an orphan (no-service): they"),
         (
             Circumstances(0.1, processes={"a": APPLIED, "b": NOT_APPLIED}),
             "not applied by every controller: b (0 of 500",
@@ -37,9 +37,9 @@ def test_each_cause_is_named(given: Circumstances, says: str) -> None:
 
 
 def test_the_causes_come_in_the_order_in_which_to_check_them() -> None:
-    everything = Circumstances(0.1, [FOUND], True, {"a": APPLIED, "b": NOT_APPLIED}, 0, 1)
+    everything = Circumstances(0.1, [FOUND], ("no-service",), {"a": APPLIED, "b": NOT_APPLIED}, 0, 1)
     said = "; ".join(map(str, likely_causes(everything)))
-    places = [said.index(word) for word in ("preflight", "orphan", "not applied", "no endpoint")]
+    places = [said.index(word) for word in ("preflight", "orphan", "not applied", "no endpoint of the canary")]
     assert places == sorted(places)
 
 
