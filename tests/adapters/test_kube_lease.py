@@ -12,18 +12,20 @@ from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.lease import MARGIN, Lease
+from ingress_canary.adapters.kube.lease import MARGIN, RENEWALS, Lease
 from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.domain.objects.views import Key
 from ingress_canary.engine.leadership.leader_guard import LeaderGuard
 from ingress_canary.engine.leadership.leader_loop import SoleLeader
 from ingress_canary.lab import manifests
-from ingress_canary.lab.kubeapi import ApiError, Drop, Hang, KubeApi, Refuse, requests
+from ingress_canary.lab.kubeapi import ApiError, Delay, Drop, Hang, KubeApi, Refuse, requests
 from ingress_canary.ports import Deposed
 
 DURATION = 1.0
 LONG = 2.0
 """Of leases that must not be lost, however busy the machine is."""
+USUAL = 10.0
+"""The default."""
 WITHIN = 20.0
 """Real seconds that anything may take on a busy machine."""
 
@@ -141,6 +143,32 @@ async def test_a_leader_that_cannot_renew_stops_before_another_begins(
         await within(following)
         assert now() > ended
         api.faults.clear()
+
+
+@pytest.mark.slow
+async def test_an_api_server_that_answers_late_has_a_leader_and_keeps_it(api: KubeApi, candidate: Candidate) -> None:
+    first = await candidate("a", USUAL)
+    late = api.faults.add(requests(user="a"), Delay(1.5))
+    term = await within(first.acquire())
+    async with held(first) as holding:
+        await renewed(api, holding)
+        api.faults.remove(late)
+        api.faults.add(requests(user="a"), Delay(0.4 * USUAL / RENEWALS))
+        # the renewal that meets this reads, and writes again
+        api.store.patch("leases", "canary", "ingress-canary", {"metadata": {"annotations": {"seen": "yes"}}})
+        await renewed(api, holding)
+        assert first.left() > 0
+    assert term == f"a since {spec(api)['acquireTime']}"
+    assert [one.code for one in api.audit if one.user == "a" and one.verb == "patch"].count(409) == 1
+    api.faults.clear()
+
+
+async def renewed(api: KubeApi, holding: asyncio.Task[None]) -> None:
+    """Wait until the lease was renewed once more."""
+    before = spec(api)["renewTime"]
+    while spec(api)["renewTime"] == before:
+        assert not holding.done()
+        await asyncio.sleep(0.01)
 
 
 async def test_a_lease_that_is_taken_away_is_lost_with_the_next_renewal(api: KubeApi, candidate: Candidate) -> None:

@@ -27,7 +27,7 @@ from ingress_canary.domain.objects.views import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing
 
 RENEWALS = 4
-"""How often a lease is renewed within its duration."""
+"""How often a lease is renewed within its duration, and the part of it that one request may take."""
 MARGIN = 0.2
 """Part of the duration at whose end nothing is written any more: the server has it to be done with what was sent."""
 WATCH_SECONDS = 300
@@ -70,6 +70,7 @@ class Lease:
         self._namespace, self._name, self._identity = namespace, name, identity
         self._duration = duration
         self._every = duration / RENEWALS
+        self._term = duration * (1 - MARGIN)
         self._clock = SystemClock()
         self._record: Record | None = None
         self._seen = -math.inf
@@ -88,10 +89,9 @@ class Lease:
         """Wait until this process leads, and return the unique id of its term."""
         while True:
             try:
-                async with asyncio.timeout(self._every):
-                    await self._look()
-                    if self._vacant_in() <= 0 and await self._take():
-                        return f"{self._identity} since {self._spec['acquireTime']}"
+                await self._look()
+                if self._vacant_in() <= 0 and await self._take():
+                    return f"{self._identity} since {self._spec['acquireTime']}"
                 self.problem = None
                 await self._until_vacant()
             except (ClusterError, TimeoutError) as error:
@@ -101,16 +101,16 @@ class Lease:
 
     async def hold(self) -> None:
         """Renew the lease until it is lost. Nothing may be written once this returns."""
-        pause = self._every
+        pause = self._due()
         while self.left() > 0:
             await self._clock.sleep(min(pause, self.left()))
             # frozen for too long, another may have it by now
             if self.left() <= 0:
                 break
             try:
-                async with asyncio.timeout(min(self._every, self.left())):
+                async with asyncio.timeout(self.left()):
                     await self._renew()
-                self.problem, pause = None, self._every
+                self.problem, pause = None, self._due()
             except (ClusterError, TimeoutError) as error:
                 self._tell(error)
                 pause = self._every / RENEWALS
@@ -150,7 +150,11 @@ class Lease:
             self._until = -math.inf
 
     def _holds_from(self, sent: float) -> None:
-        self._until = sent + self._duration * (1 - MARGIN)
+        self._until = sent + self._term
+
+    def _due(self) -> float:
+        """Return the seconds until the next renewal: counted from when the last was sent, however late its answer."""
+        return self._every - (self._term - self.left())
 
     async def _update(self, **changes: Any) -> bool:
         """Write to the held lease; False when another process holds it by now. Raises ClusterError."""
@@ -171,7 +175,7 @@ class Lease:
         if record is not None and record.version:
             body: Json = {"metadata": {"uid": record.uid, "resourceVersion": record.version}, "spec": changes}
             path = LEASES.path(self._namespace, self._name)
-            stored = await self._session.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+            stored = await self._ask("PATCH", path, body=body, content_type=MERGE_PATCH)
         else:
             body = {
                 "apiVersion": f"{LEASES.group}/{LEASES.version}",
@@ -179,14 +183,22 @@ class Lease:
                 "metadata": {"name": self._name, "namespace": self._namespace},
                 "spec": {**self._spec, **changes},
             }
-            stored = await self._session.request("POST", LEASES.path(self._namespace), body=body)
+            stored = await self._ask("POST", LEASES.path(self._namespace), body=body)
         self._note(Record.of(stored))
 
     async def _look(self) -> None:
         try:
-            self._note(Record.of(await self._session.request("GET", LEASES.path(self._namespace, self._name))))
+            self._note(Record.of(await self._ask("GET", LEASES.path(self._namespace, self._name))))
         except Missing:
             self._gone()
+
+    async def _ask(self, method: str, path: str, **options: Any) -> Json:
+        """Return the answer to one request, each with a bound of its own. Raises ClusterError, TimeoutError.
+
+        Slow answers cost no safety: a write counts from before it was sent, and what comes after that is over is void.
+        """
+        async with asyncio.timeout(self._every):
+            return await self._session.request(method, path, **options)
 
     async def _until_vacant(self) -> None:
         """Watch the lease until it was released, has expired, or the watch has ended."""
