@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSettings
+from ingress_canary.adapters.kube.cache.retry_pace import pause_after
 from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import ROLLOUTS
 from ingress_canary.domain.objects.resource import INGRESSES as RESOURCE
@@ -216,7 +217,7 @@ async def test_a_missing_crd_is_a_problem_with_a_remedy_until_it_is_installed(se
 async def test_what_may_not_be_read_is_not_visible_and_no_problem_when_optional(served):
     api, session = served
     api.put(INGRESSES, "shop", "a")
-    async with Running(api, session, optional=True, settings=WatchSettings(denied=1.5)) as one:
+    async with Running(api, session, optional=True) as one:
         await asyncio.wait_for(one.watch.synced.wait(), 5)
         assert one.watch.visible
         api.script[INGRESSES].append(refuses(403, "not any more"))
@@ -225,6 +226,11 @@ async def test_what_may_not_be_read_is_not_visible_and_no_problem_when_optional(
         assert one.watch.problem is None
         await until(lambda: one.watch.visible)
         assert one.right()
+
+
+def test_what_is_denied_is_tried_after_a_second_then_ever_more_seldom():
+    waits = [pause_after(failures, WatchSettings().denied) for failures in range(1, 12)]
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
 
 async def test_what_must_be_read_and_may_not_is_a_problem_with_a_remedy(served):

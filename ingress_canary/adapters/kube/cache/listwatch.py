@@ -47,7 +47,8 @@ class WatchSettings:
     """Least timeoutSeconds; the API server ends a watch after between one and two times as long, at random, so that
     the watches of all clients spread over its replicas."""
     denied: float = 300.0
-    """Until an optional resource that may not be read is tried again."""
+    """Longest wait until an optional resource that may not be read is tried again. It begins with a second and doubles:
+    an API server that refuses for a moment, with its authorizer down, must not hide a resource for minutes."""
     lacking: str = "grant the daemon's service account"
     """How the remedy for a missing right begins."""
 
@@ -222,7 +223,7 @@ class ListWatch(Generic[T]):
         self.problem = None
         self.contact = asyncio.get_running_loop().time()
         self.synced.set()
-        self._pace.failed(at_least=self._settings.denied)
+        self._pace.failed(ceiling=self._settings.denied)
 
     def _remedy(self, error: ClusterError) -> str:
         if isinstance(error, Denied):

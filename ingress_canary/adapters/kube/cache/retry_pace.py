@@ -27,9 +27,13 @@ class RetryPace:
         """Record a success."""
         self.failures = 0
 
-    def failed(self, *, at_least: float = 0.0) -> None:
-        """Record a failure: the next wait is twice the last one, ``at_least`` these seconds, with jitter."""
+    def failed(self, *, ceiling: float = CEILING) -> None:
+        """Record a failure: the next wait is as long as ``pause_after`` says, with jitter."""
         self.failures += 1
-        delay = max(at_least, min(CEILING, 2.0 ** min(self.failures - 1, 10)))
-        jittered = delay * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
+        jittered = pause_after(self.failures, ceiling) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
         self._next = max(self._next, asyncio.get_running_loop().time() + jittered)
+
+
+def pause_after(failures: int, ceiling: float) -> float:
+    """Return the seconds to wait after so many failures in a row: one, then ever twice as long, up to ``ceiling``."""
+    return min(ceiling, 2.0 ** min(failures - 1, 10))
