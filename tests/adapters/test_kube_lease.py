@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.cache.watches import Scope
@@ -169,6 +170,20 @@ async def renewed(api: KubeApi, holding: asyncio.Task[None]) -> None:
     while spec(api)["renewTime"] == before:
         assert not holding.done()
         await asyncio.sleep(0.01)
+
+
+async def test_a_failed_renewal_is_logged_whatever_had_failed_before(api: KubeApi, candidate: Candidate) -> None:
+    first = await candidate("a")
+    api.faults.add(requests(resource="leases", verb="create"), Refuse(500), times=1)
+    with capture_logs() as logs:
+        await within(first.acquire())
+        assert first.problem is None
+        async with held(first) as holding:
+            api.faults.add(requests(verb="patch"), Refuse(403))
+            await within(holding)
+    assert len(logs) == 2
+    assert "grant create, get, watch and patch" in logs[1]["error"]
+    api.faults.clear()
 
 
 async def test_a_lease_that_is_taken_away_is_lost_with_the_next_renewal(api: KubeApi, candidate: Candidate) -> None:

@@ -90,9 +90,10 @@ class Lease:
         while True:
             try:
                 await self._look()
-                if self._vacant_in() <= 0 and await self._take():
-                    return f"{self._identity} since {self._spec['acquireTime']}"
+                taken = self._vacant_in() <= 0 and await self._take()
                 self.problem = None
+                if taken:
+                    return f"{self._identity} since {self._spec['acquireTime']}"
                 await self._until_vacant()
             except (ClusterError, TimeoutError) as error:
                 self._tell(error)
