@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     prometheus_password_file: Path | None = None
     """File with that user's password; read at each tick."""
     prometheus_ca_file: Path | None = None
-    """Certificates of the authorities that sign Prometheus's own, in PEM; the system's unless set."""
+    """Certificates of Prometheus's authorities, in PEM; the system's unless set. A file that changes is read again."""
     request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
     """Real time that one request to the API server may take."""
     leader_election: bool = True

@@ -1,6 +1,5 @@
 """Metrics sources from the settings: for the daemon (``app.py``), and for commands that read the past."""
 
-import ssl
 from datetime import timedelta
 
 import aiohttp
@@ -8,6 +7,7 @@ import aiohttp
 from ingress_canary.adapters.http import http_session
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
 from ingress_canary.adapters.prometheus.client import MAX_BYTES
+from ingress_canary.adapters.tls import TlsContext, TlsOptions
 from ingress_canary.ports import Clock
 from ingress_canary.settings import Settings, SettingsError
 
@@ -33,8 +33,8 @@ def client_of(settings: Settings, max_bytes: int = MAX_BYTES) -> tuple[Prometheu
     if settings.prometheus_url is None:
         raise SettingsError("--source prometheus needs an address: set --prometheus-url")
     try:
-        trust = ssl.create_default_context(cafile=settings.prometheus_ca_file)
-    except (OSError, ssl.SSLError) as error:
+        tls = TlsContext(lambda: TlsOptions(ca_file=settings.prometheus_ca_file))
+    except OSError as error:
         raise SettingsError(f"--prometheus-ca-file {settings.prometheus_ca_file} cannot be used: {error}") from None
     access = Access(
         settings.prometheus_url,
@@ -43,8 +43,8 @@ def client_of(settings: Settings, max_bytes: int = MAX_BYTES) -> tuple[Prometheu
         settings.prometheus_user,
         settings.prometheus_password_file,
     )
-    http = http_session(aiohttp.TCPConnector(ssl=trust))
-    return PrometheusClient(http, access, max_bytes), http
+    http = http_session()
+    return PrometheusClient(http, access, max_bytes, tls=tls.current), http
 
 
 def dialect_of(settings: Settings) -> Dialect:

@@ -1,9 +1,5 @@
 """A Prometheus behind TLS whose certificate only the settings know."""
 
-import os
-import shutil
-import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +9,9 @@ from aiohttp import web
 
 from ingress_canary.settings import load
 from ingress_canary.sources import prometheus_of
+from tests.adapters.certificates import certificate, showing
 from tests.adapters.small_prometheus import Pod, SmallPrometheus
 from tests.adapters.test_prometheus import BEGIN, WEB, ManualClock
-
-HOW = "openssl is missing: apt-get install openssl"
 
 
 class Served(NamedTuple):
@@ -28,24 +23,11 @@ class Served(NamedTuple):
 @pytest.fixture
 def identity(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate that nobody else has signed, and its key."""
-    if shutil.which("openssl") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(HOW)
-        pytest.skip(HOW)
-    key, certificate = tmp_path / "key.pem", tmp_path / "ca.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=prometheus",
-         "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return certificate, key
+    return certificate(tmp_path)
 
 
 @pytest.fixture
 async def served(identity: tuple[Path, Path]) -> AsyncIterator[Served]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*identity)
     clock, prometheus, pod = ManualClock(), SmallPrometheus(), Pod(started=BEGIN - 3600)
     pod.serve(10)
     clock.seconds = 10
@@ -54,7 +36,7 @@ async def served(identity: tuple[Path, Path]) -> AsyncIterator[Served]:
     app.router.add_post("/api/v1/query", prometheus.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=showing(*identity)).start()
     yield Served(f"https://127.0.0.1:{runner.addresses[0][1]}", identity[0], clock)
     await runner.cleanup()
 

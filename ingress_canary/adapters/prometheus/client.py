@@ -5,8 +5,9 @@ https://prometheus.io/docs/prometheus/latest/querying/api/.
 """
 
 import json
+import ssl
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import pairwise
@@ -90,8 +91,17 @@ def _secret(file: Path) -> str:
 class PrometheusClient:
     """Sends queries. The caller owns the HTTP session and sets the deadline."""
 
-    def __init__(self, session: aiohttp.ClientSession, access: Access, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        access: Access,
+        max_bytes: int = MAX_BYTES,
+        *,
+        tls: Callable[[], ssl.SSLContext | bool] = lambda: True,
+    ) -> None:
+        """``tls`` returns what the next query's TLS trusts."""
         self._session = session
+        self._tls = tls
         self._access = access
         self._url = f"{access.url.rstrip('/')}/api/v1/query"
         self._max_bytes = max_bytes
@@ -112,7 +122,7 @@ class PrometheusClient:
         form = {"query": expression, **WHOLE_AND_FRESH, **more}
         try:
             async with self._session.post(
-                self._url, data=form, headers=self._access.sent(), allow_redirects=False
+                self._url, data=form, headers=self._access.sent(), allow_redirects=False, ssl=self._tls()
             ) as response:
                 body = await self._body(response)
         except aiohttp.ClientConnectorCertificateError as error:

@@ -6,6 +6,7 @@ models and API classes stay unused: they cost time, and drop the fields that the
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -33,6 +34,9 @@ _LONGEST_LINE = 32 * 2**20
 Observe = Callable[[str, str, str, float], None]
 """Told of every request: verb, resource, code (a status, or ``error``), seconds until the answer began."""
 
+Tls = Callable[[], ssl.SSLContext | bool]
+"""Return what the next request's TLS trusts and shows; True for aiohttp's own."""
+
 
 def unobserved(_verb: str, _resource: str, _code: str, _seconds: float) -> None:
     """Do not observe requests."""
@@ -46,16 +50,19 @@ class KubeClient:
         session: aiohttp.ClientSession,
         configuration: "Configuration",
         *,
+        tls: Tls = lambda: True,
         timeout: float = 10.0,
         observe: Observe = unobserved,
         rejected: Callable[[], None] = lambda: None,
     ) -> None:
         """``configuration`` has address, proxy and credentials, which it refreshes by itself.
 
-        ``timeout`` in seconds bounds an ordinary request as a whole; ``rejected`` is called on a 401.
+        ``timeout`` in seconds bounds an ordinary request as a whole; ``rejected`` is called on a 401, and on a failed
+        handshake.
         """
         self._session = session
         self._configuration = configuration
+        self._tls = tls
         self._timeout = timeout
         self._observe = observe
         self._rejected = rejected
@@ -147,8 +154,12 @@ class KubeClient:
                 proxy=configuration.proxy,
                 proxy_headers=configuration.proxy_headers,
                 server_hostname=configuration.tls_server_name,
+                ssl=self._tls(),
             )
             code = str(answer.status)
+        except aiohttp.ClientSSLError:
+            self._rejected()
+            raise
         finally:
             self._observe(call.verb, call.resource, code, loop.time() - begun)
         if answer.status == 401:

@@ -7,7 +7,6 @@ no more than is used (``library.py``).
 import asyncio
 import os
 import socket
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,10 @@ import aiohttp
 
 from ingress_canary import __version__
 from ingress_canary.adapters.http import http_session
-from ingress_canary.adapters.kube.client.client import KubeClient, Observe, unobserved
+from ingress_canary.adapters.kube.client.client import KubeClient, Observe, Tls, unobserved
 from ingress_canary.adapters.kube.client.kubeconfig import kube_context
 from ingress_canary.adapters.kube.client.library import import_parts_alone
+from ingress_canary.adapters.tls import TlsContext, TlsOptions
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ async def connect(
 
     ``kubeconfig`` is a path, or several as in KUBECONFIG; None takes the pod's service account. ``request_timeout`` in
     seconds bounds each ordinary request. Tokens are refreshed: a service account's once a minute from its file, a
-    kubeconfig's (exec plugins and OIDC included) after the API server has rejected it.
+    kubeconfig's (exec plugins and OIDC included) after the API server has rejected it, or its certificate was not
+    believed. Certificates are read again once their files have changed.
     Raises Unavailable when the configuration cannot be loaded.
     """
     if kubeconfig and not _exists(kubeconfig):
@@ -70,7 +71,9 @@ async def connect(
             raise Unavailable(f"no kubeconfig, and no service account of a pod: {error}") from error
         raise Unavailable(f"cannot load the cluster's address and credentials from {kubeconfig}: {error}") from error
     rejected = credentials.reject if credentials else lambda: None
-    return KubeClient(_pool(tls, headers), configuration, timeout=request_timeout, observe=observe, rejected=rejected)
+    return KubeClient(
+        _pool(headers), configuration, tls=tls, timeout=request_timeout, observe=observe, rejected=rejected
+    )
 
 
 def _proxy(url: str) -> str | None:
@@ -88,7 +91,7 @@ def _exists(kubeconfig: str) -> bool:
 
 
 class _Kubeconfig:
-    """A kubeconfig that is reloaded after its credentials were rejected."""
+    """A kubeconfig that is reloaded after its credentials, or the server's certificate, were rejected."""
 
     def __init__(self, path: str, context: str | None) -> None:
         self._path = path
@@ -106,7 +109,7 @@ class _Kubeconfig:
         )
 
     def reject(self) -> None:
-        """Record a 401, so that the next request reloads the credentials."""
+        """Record a 401 or a failed handshake, so that the next request reloads the kubeconfig."""
         self._rejected = True
 
     async def refresh(self, configuration: "Configuration") -> None:
@@ -118,28 +121,29 @@ class _Kubeconfig:
                 await self.load(configuration)
 
 
-def _tls(configuration: "Configuration") -> ssl.SSLContext | bool:
-    """Return what TLS trusts and shows, as kubernetes.aio does; without TLS aiohttp's own, which is loaded already."""
+def _tls(configuration: "Configuration") -> Tls:
+    """Return what gives each request its TLS, as kubernetes.aio does; without TLS aiohttp's own, loaded already."""
     if urlsplit(configuration.host).scheme == "http":
-        return True
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if configuration.disable_strict_ssl_verification:
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
+        return lambda: True
+    return TlsContext(
+        lambda: TlsOptions(
+            ca_file=configuration.ssl_ca_cert,
+            ca_data=configuration.ca_cert_data,
+            cert_file=configuration.cert_file,
+            key_file=configuration.key_file,
+            verify=configuration.verify_ssl,
+            strict=not configuration.disable_strict_ssl_verification,
+        )
+    ).current
 
 
-def _pool(tls: ssl.SSLContext | bool, headers: Sequence[tuple[str, str]]) -> aiohttp.ClientSession:
+def _pool(headers: Sequence[tuple[str, str]]) -> aiohttp.ClientSession:
     """Return the connection pool, which adds these headers and differs from the library's own in three ways.
 
     Unlimited, because every watch holds one; with dead-peer detection, because a watch may be silent for a minute;
     and without aiohttp's silent second attempt of a GET, which would double the rate of every failing watch.
     """
-    connector = aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket)
+    connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
     pool = http_session(connector, headers=headers)
     pool._retry_connection = False  # noqa: SLF001 - no public way; a test counts the attempts
     return pool
