@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ingress_canary.api.rollout import Phase, RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.metrics.capabilities import Capabilities
 from ingress_canary.domain.metrics.samples import OrphanTypes
 from ingress_canary.domain.objects.views import ClusterView, Ingress, Key
 
@@ -53,6 +54,12 @@ class ControllerFacts(NamedTuple):
     """Whether requests for a host that no rule names literally are counted."""
     topology: bool | None = None
     """Whether topology-aware routing is on."""
+    legacy_class: str | None = None
+    """The value of the legacy class annotation that they serve."""
+    without_class: bool | None = None
+    """Whether they serve Ingresses that name no class."""
+    left_out: Capabilities = frozenset()
+    """What they are told not to export."""
     custom_http_errors: str | None = None
     """Statuses that an error backend answers instead, for every Ingress that says none of its own."""
     service_upstream: bool | None = None
@@ -91,8 +98,8 @@ class PreflightInputs(NamedTuple):
     facts: ControllerFacts = UNKNOWN_FACTS
     bad_statuses: tuple[str, ...] = ()
     """Statuses that SLOs call bad, as patterns such as ``5..``."""
-    judged_by_controllers: bool = False
-    """Whether an SLO is judged by what the controllers count."""
+    judged_by: Capabilities = frozenset()
+    """What of the controllers' metrics SLOs are judged by; empty where none is."""
 
     @property
     def ingress(self) -> Ingress:

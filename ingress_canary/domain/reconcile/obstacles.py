@@ -51,7 +51,7 @@ def _subject(
         controllers=inputs.options.controllers,
         facts=facts,
         bad_statuses=compiled.measures.bad_statuses,
-        judged_by_controllers=compiled.measures.by_controllers,
+        judged_by=compiled.measures.by_controllers,
     )  # fmt: skip
 
 

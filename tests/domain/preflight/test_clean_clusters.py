@@ -6,6 +6,7 @@ import pytest
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.objects.views import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from tests.domain.shop import (
@@ -75,6 +76,10 @@ CLEAN: dict[str, Row] = {
         classed("internal"), INTERNAL, controllers=frozenset({"example.com/internal-nginx"})
     ),
     "9: the default class": row(classed(None), ingress_class(default=True)),
+    "9: no class, where the controllers need none": row(classed(None), facts=ControllerFacts(without_class=True)),
+    "9: the legacy class that the controllers are told": row(
+        classed(None, legacy="internal"), facts=ControllerFacts(legacy_class="internal")
+    ),
     "10: passthrough switched off": row(primary(ssl_passthrough="false", permanent_redirect="")),
     "11: values that are read as written": row(routes=FORCED),
     "12: low risk level, but no routes": row(facts=ControllerFacts(annotations_risk_level="Low")),
@@ -95,6 +100,11 @@ CLEAN: dict[str, Row] = {
     "15: an ExternalName has no endpoints": row(pods("checkout"), service("checkout", type="ExternalName", ports=[])),
     "17: what takes effect": row(shadow(affinity="cookie", session_cookie_name="s", plain={"team": "a"})),
     "20: undefined hosts are counted": row(WILDCARD, facts=ControllerFacts(metrics=True, undefined_hosts=True)),
+    "29: what is left out is judged by no SLO": row(
+        facts=ControllerFacts(metrics=True, left_out=frozenset({Capability.LATENCY_BUCKETS})),
+        next_weight=10,
+        judged_by=frozenset({Capability.REQUESTS}),
+    ),
     "22: topology-aware routing is off": row(
         service("checkout", trafficDistribution="PreferClose"), facts=ControllerFacts(topology=False)
     ),

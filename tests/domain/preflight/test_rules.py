@@ -6,6 +6,7 @@ import pytest
 
 from ingress_canary.api.rollout import Phase
 from ingress_canary.api.schedule import HeaderRoute
+from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.objects.views import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.problem import ProblemSeverity
@@ -93,6 +94,8 @@ PASSES_TLS = ingress(meta("tls", minute=30, ssl_passthrough="true"), rule(HOST, 
 SECOND_CANARY = foreign_canary("checkout-canary", rule("other.example", path("checkout-canary")))
 SHARING = other("api", rule("api.example", path("checkout"), path("checkout", "/v2")))
 SUBSET = primary(upstream_hash_by="$request_uri", upstream_hash_by_subset="true")
+BY_REQUESTS = frozenset({Capability.REQUESTS})
+BY_LATENCY = frozenset({Capability.LATENCY_BUCKETS})
 COUNTS_NAMED_HOSTS = ControllerFacts(metrics=True, undefined_hosts=False)
 
 
@@ -163,6 +166,15 @@ CASES = [
     found(9, PRIMARY, CLASS, "no IngressClass gone", classed("gone")),
     found(9, PRIMARY, CLASS, "it has no class", classed(None)),
     found(9, PRIMARY, CLASS, "no IngressClass internal", classed(None, legacy="internal")),
+    found(9, PRIMARY, CLASS, "it has no class", classed(None), facts=ControllerFacts(without_class=False)),
+    found(
+        9,
+        PRIMARY,
+        CLASS,
+        "no IngressClass other",
+        classed(None, legacy="other"),
+        facts=ControllerFacts(legacy_class="internal", without_class=True),
+    ),
     found(10, PRIMARY, on("ssl-passthrough"), "passed through", primary(ssl_passthrough="true")),
     found(10, PRIMARY, on("permanent-redirect"), "redirected", primary(permanent_redirect="https://x.example")),
     found(10, PRIMARY, on("temporal-redirect"), "redirected", primary(temporal_redirect="https://x.example")),
@@ -252,10 +264,28 @@ CASES = [
         "are off",
         facts=ControllerFacts(metrics=False),
         next_weight=10,
-        judged_by_controllers=True,
+        judged_by=BY_REQUESTS,
     ),
-    uncounted(29, next_weight=1, judged_by_controllers=True),
-    uncounted(20, next_weight=0, judged_by_controllers=True),
+    found(
+        29,
+        CONTROLLERS,
+        "--exclude-socket-metrics",
+        "request_duration_seconds is left out",
+        facts=ControllerFacts(metrics=True, left_out=BY_LATENCY),
+        next_weight=10,
+        judged_by=BY_REQUESTS | BY_LATENCY,
+    ),
+    found(
+        20,
+        CONTROLLERS,
+        "--exclude-socket-metrics",
+        "nginx_ingress_controller_requests is left out",
+        facts=ControllerFacts(metrics=True, left_out=BY_REQUESTS),
+        next_weight=10,
+        judged_by=BY_LATENCY,
+    ),
+    uncounted(29, next_weight=1, judged_by=BY_REQUESTS),
+    uncounted(20, next_weight=0, judged_by=BY_REQUESTS),
     uncounted(20, next_weight=1),
     found(28, PRIMARY, on("upstream-vhost"), "by which a mesh", MESHED),
     found(

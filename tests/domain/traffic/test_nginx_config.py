@@ -2,14 +2,20 @@
 
 import pytest
 
+from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.traffic.router.nginx.controller_config import facts_of
+from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION, PREFIX
 from ingress_canary.domain.traffic.router.nginx.own_answers import UNREAD, statuses_of
 
 PLAIN = ("/nginx-ingress-controller", "--ingress-class=nginx")
 
 OFF = ControllerFacts(service_upstream=False)
 """Of a ConfigMap that says nothing."""
+STARTED = ControllerFacts(
+    metrics=False, undefined_hosts=False, topology=False, legacy_class="nginx", without_class=False
+)
+"""Of arguments that say nothing."""
 
 
 @pytest.mark.parametrize(
@@ -37,21 +43,33 @@ OFF = ControllerFacts(service_upstream=False)
         (
             None,
             (*PLAIN, "--enable-metrics", "--metrics-per-host=false"),
-            ControllerFacts(metrics=True, undefined_hosts=True, topology=False),
+            STARTED._replace(metrics=True, undefined_hosts=True),
         ),
-        ({}, PLAIN, OFF._replace(metrics=False, undefined_hosts=False, topology=False)),
+        ({}, PLAIN, STARTED._replace(service_upstream=False)),
+        (None, ("/nginx-ingress-controller",), STARTED),
         (
             {"annotations-risk-level": "High"},
             (*PLAIN, "--enable-metrics", "-metrics-per-undefined-host=true", "--enable-topology-aware-routing=1"),
-            ControllerFacts(
+            STARTED._replace(
                 annotations_risk_level="High", metrics=True, undefined_hosts=True, topology=True, service_upstream=False
             ),
         ),
         (
             None,
             (*PLAIN, "--enable-metrics=true", "--enable-metrics=false", "enable-topology-aware-routing"),
-            ControllerFacts(metrics=False, undefined_hosts=False, topology=False),
+            STARTED,
         ),
+        (
+            None,
+            (*PLAIN, "--ingress-class", "internal", "--watch-ingress-without-class"),
+            STARTED._replace(legacy_class="internal", without_class=True),
+        ),
+        (
+            None,
+            (*PLAIN, f"--exclude-socket-metrics={PREFIX}requests,bytes_sent", "--exclude-socket-metrics", DURATION),
+            STARTED._replace(left_out=frozenset({Capability.REQUESTS, Capability.LATENCY_BUCKETS})),
+        ),
+        (None, (*PLAIN, f"--exclude-socket-metrics={DURATION}_bucket,response_duration_seconds"), STARTED),
     ],
 )
 def test_what_is_not_set_is_off_and_what_cannot_be_read_is_unknown(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ingress_canary.api.schedule import AnalysisSettings, Slo
-from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
+from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed
 from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, DistributionSli, Questions, SliKind
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS, SliKinds, kind_of
@@ -28,8 +28,8 @@ class SliSet:
     """The counters to follow, each once."""
     bad_statuses: tuple[str, ...] = field(init=False)
     """The statuses that SLOs call bad, as patterns such as ``5..``, each once."""
-    by_controllers: bool = field(init=False)
-    """Whether an SLO is judged by what the controllers count."""
+    by_controllers: Capabilities = field(init=False)
+    """What of the controllers' metrics SLOs are judged by; empty where none is."""
 
     def __post_init__(self) -> None:
         """Note once what each pass asks."""
@@ -37,7 +37,8 @@ class SliSet:
         object.__setattr__(self, "feeds", tuple(dict.fromkeys(sli.feed for sli in slis)))
         statuses = dict.fromkeys(status for sli in slis for status in sli.bad_statuses)
         object.__setattr__(self, "bad_statuses", tuple(statuses))
-        object.__setattr__(self, "by_controllers", bool(self.counted.keys() - self.alone or self.distributions))
+        needed = {need.capability for sli in self._every for need in sli.needs}
+        object.__setattr__(self, "by_controllers", OF_CONTROLLERS & needed)
 
     @property
     def alone(self) -> frozenset[str]:

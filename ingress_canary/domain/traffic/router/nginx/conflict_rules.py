@@ -212,7 +212,8 @@ def stable_upstream_is_not_shared(subject: PreflightInputs) -> Iterator[RuleFind
 def class_is_served(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """The primary's class resolves to a known controller.
 
-    It is looked up by spec.ingressClassName, else the legacy annotation, else the default class.
+    It is looked up by spec.ingressClassName, else the legacy annotation, else the default class. The controllers' own
+    flags count too: --ingress-class names the annotation's value, --watch-ingress-without-class needs no class.
 
     Remedy: correct the class, or add its controller to those that the daemon's settings call known.
     """
@@ -272,4 +273,6 @@ def _controller(subject: PreflightInputs, ingress: Ingress) -> str | None:
     controller = controller_of(subject.view, ingress)
     if controller is not None:
         return controller
-    return CONTROLLER if ingress.class_name is None and class_name(ingress) == LEGACY_CLASS else None
+    name, facts = class_name(ingress), subject.facts
+    served = facts.without_class if name is None else name == (facts.legacy_class or LEGACY_CLASS)
+    return CONTROLLER if served and ingress.class_name is None else None

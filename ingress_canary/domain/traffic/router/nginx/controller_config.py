@@ -1,13 +1,15 @@
 """Configuration of ingress-nginx itself: its ConfigMap and the arguments of its pods. Used by ``router.py``.
 
-Rules 12, 20, 22 and 27 to 30 speak of it. What cannot be read is unknown, and found neither good nor bad.
+Rules 9, 12, 20, 22 and 27 to 30 speak of it. What cannot be read is unknown, and found neither good nor bad.
 """
 
 from collections.abc import Mapping, Sequence
 
+from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts
-from ingress_canary.domain.traffic.router.nginx.annotations import TRUE
+from ingress_canary.domain.traffic.router.nginx.annotations import LEGACY_CLASS, TRUE
+from ingress_canary.domain.traffic.router.nginx.metric_families import EXPORTED, PREFIX
 from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
 
 _REDIRECT_CODES = frozenset({"301", "302", "307"})
@@ -31,6 +33,9 @@ def facts_of(config: Mapping[str, str] | None, arguments: Sequence[str] | None) 
         undefined_hosts=_flag(arguments, "metrics-per-undefined-host")
         or not _flag(arguments, "metrics-per-host", default=True),
         topology=_flag(arguments, "enable-topology-aware-routing"),
+        legacy_class=next(reversed(_values(arguments, "ingress-class")), LEGACY_CLASS),
+        without_class=_flag(arguments, "watch-ingress-without-class"),
+        left_out=_left_out(arguments),
     )
 
 
@@ -43,7 +48,9 @@ def counts(primary: Ingress, stable_service: str, facts: ControllerFacts) -> boo
         rule.host for rule in primary.rules if any(path.backend.service == stable_service for path in rule.paths or ())
     ]
     all_undefined = all(map(is_undefined, hosts))
-    if facts.metrics is False or (facts.undefined_hosts is False and all_undefined):
+    if facts.metrics is False or Capability.REQUESTS in facts.left_out:
+        return False
+    if facts.undefined_hosts is False and all_undefined:
         return False
     return True if facts.metrics and (facts.undefined_hosts or not all_undefined) else None
 
@@ -51,6 +58,13 @@ def counts(primary: Ingress, stable_service: str, facts: ControllerFacts) -> boo
 def is_undefined(host: str) -> bool:
     """Return whether requests for a host of a rule are for no host that a rule names literally."""
     return not host or host.startswith("*")
+
+
+def _left_out(arguments: Sequence[str]) -> Capabilities:
+    """Return what the controllers export no more: a family is named whole, with or without the prefix."""
+    named = (name for value in _values(arguments, "exclude-socket-metrics") for name in value.split(","))
+    families = {f"{PREFIX}{name.removeprefix(PREFIX)}" for name in named}
+    return frozenset(capability for family, capability in EXPORTED.items() if family in families)
 
 
 def _redirects(config: Mapping[str, str]) -> frozenset[str]:
@@ -67,3 +81,13 @@ def _flag(arguments: Sequence[str], name: str, *, default: bool = False) -> bool
         if key == name and argument.startswith("-"):
             enabled = not value or value in TRUE
     return enabled
+
+
+def _values(arguments: Sequence[str], name: str) -> list[str]:
+    """Return what a flag is set to, each time that it is: after ``=``, or as the argument that follows."""
+    values = []
+    for argument, following in zip(arguments, (*arguments[1:], ""), strict=False):
+        key, equals, value = argument.lstrip("-").partition("=")
+        if key == name and argument.startswith("-"):
+            values.append(value if equals else following)
+    return values

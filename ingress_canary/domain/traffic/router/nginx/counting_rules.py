@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.request_feed import is_told_apart, status_matcher
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
@@ -15,6 +16,7 @@ from ingress_canary.domain.traffic.router.nginx.annotations import (
     ingress_label,
 )
 from ingress_canary.domain.traffic.router.nginx.controller_config import counts, is_undefined
+from ingress_canary.domain.traffic.router.nginx.metric_families import EXPORTED
 from ingress_canary.domain.traffic.router.nginx.own_answers import statuses_of
 
 _STATUS = re.compile("[1-5][0-9]{2}")
@@ -26,7 +28,8 @@ def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
 
     Metrics are off by default, and requests of wildcard and hostless rules are dropped from them by default.
 
-    Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host.
+    Remedy: turn on --enable-metrics and, for wildcard and hostless rules, --metrics-per-undefined-host; leave neither
+    family of requests out by --exclude-socket-metrics.
     """
     if not _rises_unjudged(subject):
         yield from _uncounted(subject)
@@ -36,6 +39,7 @@ def requests_are_counted(subject: PreflightInputs) -> Iterator[RuleFinding]:
 def weight_is_judged(subject: PreflightInputs) -> Iterator[RuleFinding]:
     """Where it is known that the controllers count none of the primary's requests, no weight above 0 is reached.
 
+    Nor is it where they leave out what an SLO is judged by: the request counters, or the histogram of durations.
     A step of weight 0 may begin: whom its header or cookie sends knows of the canary.
 
     Remedy: as for rule 20, or judge by the application's own counters (sli.prometheus).
@@ -53,6 +57,15 @@ def _uncounted(subject: PreflightInputs) -> Iterator[RuleFinding]:
             "request metrics are off, so no step can be judged",
             "start the controllers with --enable-metrics=true",
         )
+    for family, capability in EXPORTED.items():
+        # the share of requests is taken of every rollout
+        if capability in subject.facts.left_out and capability in {Capability.REQUESTS, *subject.judged_by}:
+            yield RuleFinding(
+                "ingress controllers",
+                "--exclude-socket-metrics",
+                f"{family} is left out of the metrics, so no SLO can be judged by it",
+                f"remove {family} from --exclude-socket-metrics of the controllers",
+            )
     if subject.facts.undefined_hosts:
         return
     for location, field in claims.stable_locations(subject).items():
@@ -68,8 +81,10 @@ def _uncounted(subject: PreflightInputs) -> Iterator[RuleFinding]:
 
 def _rises_unjudged(subject: PreflightInputs) -> bool:
     """Return whether the weight is about to rise though no request is counted that an SLO needs, for all is known."""
-    if not subject.next_weight or not subject.judged_by_controllers:
+    if not subject.next_weight or not subject.judged_by:
         return False
+    if subject.facts.left_out & subject.judged_by:
+        return True
     return counts(subject.ingress, subject.stable.name, subject.facts) is False
 
 
