@@ -69,6 +69,25 @@ def test_a_setting_of_the_environment_is_refused_by_its_name(tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (64, "error: INGRESS_CANARY_INTERVAL: 1s is too short: 2s to 1m\n")
 
 
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (
+            ("--listen", "127.0.0.1:0", "--log-format=json", "--kubeconfig", "/none"),
+            1,
+            "the kubeconfig /none does not exist; set --kubeconfig",
+        ),
+        (("--log-format", "json", "--interval=1s"), 64, "--interval: 1s is too short: 2s to 1m"),
+    ],
+)
+def test_why_the_daemon_does_not_start_is_a_line_of_the_log_where_that_is_json(
+    args: tuple[str, ...], code: int, says: str, tmp_path: Path
+) -> None:
+    done = run(tmp_path, "run", *args)
+    (line,) = (json.loads(line) for line in done.stderr.splitlines())
+    assert (done.returncode, line["level"], line["error"]) == (code, "error", says)
+
+
 def test_the_resolved_settings_are_shown_as_json(tmp_path: Path) -> None:
     done = run(tmp_path, "run", "--print-settings", "--namespaces=a,b", INGRESS_CANARY_INTERVAL="5s")
     shown = json.loads(done.stdout)

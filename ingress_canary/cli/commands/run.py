@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +31,8 @@ def run(
     try:
         settings = load(flags(context.args), settings_file)
     except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # which settings are wrong is not known before: the format is what was asked for, be the rest as it may
+        _say(error, asked_format(context.args))
         raise typer.Exit(64) from None
     if print_settings:
         print(json.dumps(settings.model_dump(mode="json"), indent=2))
@@ -42,8 +44,31 @@ def run(
     try:
         asyncio.run(Daemon(settings).run())
     except StartError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(error, settings.log_format)
         raise typer.Exit(1) from None
+
+
+def asked_format(words: list[str]) -> str:
+    """Return the log format that a command line or the environment asks for, valid or not; empty where none does."""
+    given = os.environ.get("INGRESS_CANARY_LOG_FORMAT", "")
+    for word, following in zip(words, (*words[1:], ""), strict=False):
+        flag, equals, value = word.partition("=")
+        if flag == "--log-format":
+            given = value if equals else following
+    return given
+
+
+def _say(error: Exception, log_format: str) -> None:
+    """Say why the daemon does not start, as a line of the log where the log is for machines."""
+    if log_format != "json":
+        print(f"error: {error}", file=sys.stderr)
+        return
+    import structlog  # noqa: PLC0415
+
+    from ingress_canary.logs import configure  # noqa: PLC0415
+
+    configure(style="json")
+    structlog.get_logger().error("not started", error=str(error))
 
 
 def flags(words: list[str]) -> dict[str, Any]:
