@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.printable import printable
 
 
 class ProblemSeverity(StrEnum):
@@ -50,7 +51,8 @@ class Problem:
     flags: RuleFlag = RuleFlag.NONE
 
     def __str__(self) -> str:
-        return f"{self.object} {self.field}: {self.message}; {self.remedy}"
+        # rules quote annotations and names, which anybody may write
+        return printable(f"{self.object} {self.field}: {self.message}; {self.remedy}")
 
 
 def blocking(problems: Iterable[Problem], accept_unchecked: bool) -> tuple[Problem, ...]:

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 
 from ingress_canary.cli.views.rollout_table import render_table
 from ingress_canary.cli.views.status_text import render_rollout
+from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.verbs import Action
+from ingress_canary.engine.report import warning_event
 
 NASTY = "a\x1b]0;x\x07 b\x9b31m\u202ec"
 SHOWN = "a\\x1b]0;x\\x07 b\\x9b31m\\u202ec"
@@ -40,6 +43,15 @@ def test_whatever_it_is(text: str) -> None:
 
 def test_a_message_shows_what_it_quotes() -> None:
     assert str(Message(MessageKey.NOTED, message=verbatim(NASTY), note=NASTY)).count(SHOWN) == 2
+
+
+def test_a_problem_of_preflight_shows_what_it_quotes() -> None:
+    quoted = Problem(
+        28, "x", ProblemSeverity.ERROR, "Ingress a/b", "metadata", "the Host \x1b[2J\u202e too", "remove it"
+    )
+    shown = "Ingress a/b metadata: the Host \\x1b[2J\\u202e too; remove it"
+    assert str(quoted) == shown
+    assert warning_event(Key("a", "b"), "uid", quoted).message == f"rule 28: {shown}"
 
 
 def test_a_note_of_an_action_is_shown() -> None:
