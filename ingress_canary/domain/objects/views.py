@@ -81,7 +81,7 @@ class Meta:
         fields = [
             entry
             for entry in meta.get("managedFields") or ()
-            if entry.get("time") and not entry.get("subresource") and entry.get("manager") != FIELD_MANAGER
+            if entry.get("time") and entry.get("manager") != FIELD_MANAGER and not _is_of_status(entry)
         ]
         newest: Json = max(fields, key=lambda entry: str(entry["time"]), default={})
         return cls(
@@ -99,6 +99,14 @@ class Meta:
             deleting=bool(meta.get("deletionTimestamp")),
             finalizers=tuple(meta.get("finalizers") or ()),
         )
+
+
+def _is_of_status(entry: Json) -> bool:
+    """Return whether an entry of managedFields is of a controller that writes status, as those that serve an object do.
+
+    Annotations and replicas can be written by way of a subresource too: such a writer owns nothing of the status.
+    """
+    return bool(entry.get("subresource")) and "f:status" in (entry.get("fieldsV1") or {})
 
 
 @dataclass(frozen=True, slots=True)

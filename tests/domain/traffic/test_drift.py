@@ -6,7 +6,7 @@ import pytest
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.views import Ingress, Json, Meta
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure
@@ -139,3 +139,24 @@ def test_a_lost_fingerprint_is_no_change_of_exposure_and_is_written_anew() -> No
     assert (drift.raised, drift.lowered) == ((), ())
     patch = merge_patch(ROUTER, shadow, made)
     assert patch == {"metadata": {"annotations": {APPLIED_ANNOTATION: fingerprint(ROUTER, shadow)}}}
+
+
+def written(manager: str, minute: int, subresource: str = "", *fields: str) -> Json:
+    """Return an entry of managedFields."""
+    entry = {"manager": manager, "operation": "Update", "time": f"2026-03-02T10:{minute:02}:00Z"}
+    return entry | ({"subresource": subresource} if subresource else {}) | {"fieldsV1": {key: {} for key in fields}}
+
+
+@pytest.mark.parametrize(
+    ("entries", "manager"),
+    [
+        ([written("helm", 1, "", "f:spec")], "helm"),
+        ([written("helm", 1, "", "f:spec"), written("sneak", 2, "status", "f:metadata")], "sneak"),
+        ([written("helm", 1, "", "f:spec"), written("kubectl", 2, "scale", "f:spec")], "kubectl"),
+        ([written("helm", 1, "", "f:spec"), written("nginx-ingress-controller", 2, "status", "f:status")], "helm"),
+        ([written("helm", 1, "", "f:spec"), written("controller", 2, "status", "f:metadata", "f:status")], "helm"),
+        ([written("ingress-canary", 3, "", "f:metadata")], ""),
+    ],
+)
+def test_the_newest_writer_is_named_by_way_of_a_subresource_too(entries: list[Json], manager: str) -> None:
+    assert Meta.of({"metadata": {"managedFields": entries}}).manager == manager
