@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -32,7 +33,7 @@ class Kubectl:
         assert process.returncode == code, errors.decode()
         return (errors if code else output).decode()
 
-    async def apply(self, *manifests: object, code: int = 0) -> str:
+    async def apply(self, *manifests: object, options: Sequence[str] = (), code: int = 0) -> str:
         path = self._home / "manifests.yaml"
         path.write_text(yaml.safe_dump_all(manifests))
-        return await self("apply", "-f", str(path), code=code)
+        return await self("apply", *options, "-f", str(path), code=code)

@@ -410,6 +410,80 @@ async def test_an_applier_owns_what_it_says_and_drops_what_it_leaves_out(api: Cl
     assert await api.causes("PATCH", f"{WIDGETS}/a", config(), kind=APPLY) == {"fieldManager"}
 
 
+def release(version: str, entries: list[Json]) -> Json:
+    """Return the merge patch that gives an object these managedFields."""
+    return {"metadata": {"resourceVersion": version, "managedFields": entries}}
+
+
+async def test_an_apply_conflicts_over_one_container_until_its_owner_gives_it_up(api: Client) -> None:
+    by_chart = f"{DEPLOYMENTS}/shop?fieldManager=chart"
+    made = await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
+    spec = {"template": {"spec": {"containers": [{"name": "app", "image": "app:v2"}]}}}
+    await api.ok("PATCH", f"{DEPLOYMENTS}/shop?fieldManager=copier", {"spec": spec}, kind=STRATEGIC)
+    code, refusal = await api.call("PATCH", by_chart, deployment(), kind=APPLY)
+    field = '.spec.template.spec.containers[name="app"].image'
+    assert (code, refusal["message"]) == (
+        409,
+        f'Apply failed with 1 conflict: conflict with "copier" using apps/v1: {field}',
+    )
+    assert [(one["reason"], one["field"]) for one in refusal["details"]["causes"]] == [("FieldManagerConflict", field)]
+
+    found = await api.ok("GET", f"{DEPLOYMENTS}/shop")
+    entries = found["metadata"]["managedFields"]
+    assert {(one["manager"], one["operation"]) for one in entries} == {("chart", "Apply"), ("copier", "Update")}
+    kept = [one for one in entries if one["manager"] != "copier"]
+    stale = release(made["metadata"]["resourceVersion"], kept)
+    assert (await api.refused("PATCH", f"{DEPLOYMENTS}/shop", stale, kind=MERGE))[0] == 409
+    patch = release(found["metadata"]["resourceVersion"], kept)
+    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop?fieldManager=copier", patch, kind=MERGE)
+    assert after["metadata"]["managedFields"] == kept
+    assert (after["spec"], after["metadata"]["generation"]) == (found["spec"], found["metadata"]["generation"])
+    again = await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
+    containers = again["spec"]["template"]["spec"]["containers"]
+    assert [(one["name"], one["image"]) for one in containers] == [("app", "app:v1"), ("sidecar", "sidecar:v1")]
+
+
+async def test_a_scale_takes_the_replicas_of_an_applier(api: Client) -> None:
+    by_chart = f"{DEPLOYMENTS}/shop?fieldManager=chart"
+    await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
+    scaling = {"spec": {"replicas": 0}}
+    await api.ok("PATCH", f"{DEPLOYMENTS}/shop/scale?fieldManager=scaler", scaling, kind=MERGE)
+    _, refusal = await api.call("PATCH", by_chart, deployment(), kind=APPLY)
+    why = 'conflict with "scaler" with subresource "scale" using apps/v1: .spec.replicas'
+    assert refusal["message"] == f"Apply failed with 1 conflict: {why}"
+    after = await api.ok("PATCH", f"{by_chart}&force=true", deployment(), kind=APPLY)
+    assert after["spec"]["replicas"] == 1
+    assert {one["manager"] for one in after["metadata"]["managedFields"]} == {"chart"}
+
+
+async def test_managed_fields_are_cleared_by_one_empty_entry_and_by_nothing_less(api: Client) -> None:
+    made = await api.ok("POST", f"{DEPLOYMENTS}?fieldManager=maker", deployment())
+    entries = made["metadata"]["managedFields"]
+    unusable: list[list[Json]] = [[], [{"manager": "x"}]]
+    for given in unusable:
+        patch = {"metadata": {"managedFields": given}}
+        after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", patch, kind=MERGE)
+        assert after["metadata"]["managedFields"] == entries
+    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", {"metadata": {"managedFields": [{}]}}, kind=MERGE)
+    assert not after["metadata"].get("managedFields")
+    # updates are not tracked any more, until an apply finds that all belongs to whoever was before it
+    scaled = {"spec": {"replicas": 2}}
+    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop?fieldManager=scaler", scaled, kind=MERGE)
+    assert not after["metadata"].get("managedFields")
+    _, refusal = await api.call("PATCH", f"{DEPLOYMENTS}/shop?fieldManager=chart", deployment(), kind=APPLY)
+    why = 'conflict with "before-first-apply" using apps/v1: .spec.replicas'
+    assert refusal["message"] == f"Apply failed with 1 conflict: {why}"
+
+
+async def test_an_applier_that_leaves_a_container_out_removes_it(api: Client) -> None:
+    by_chart = f"{DEPLOYMENTS}/shop?fieldManager=chart"
+    await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
+    less = deployment()
+    del less["spec"]["template"]["spec"]["containers"][1]
+    after = await api.ok("PATCH", by_chart, less, kind=APPLY)
+    assert [one["name"] for one in after["spec"]["template"]["spec"]["containers"]] == ["app"]
+
+
 async def test_deletion_honours_preconditions(api: Client) -> None:
     made = await api.ok("POST", WIDGETS, widget("a"))
     for wrong in ({"uid": str(uuid.uuid4())}, {"resourceVersion": "1"}):

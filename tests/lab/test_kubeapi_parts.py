@@ -53,9 +53,9 @@ def test_pruning_and_defaulting_are_done_once(body: Any) -> None:
 
 @given(OBJECTS, OBJECTS)
 def test_every_field_is_owned_by_its_last_writer_alone(first: Any, second: Any) -> None:
-    old = {"apiVersion": "v1", "metadata": {}, **first}
+    old = {"apiVersion": "v1", "metadata": {}, "type": "x", **first}
     old["metadata"]["managedFields"] = managed_fields.record(None, old, Author("first"))
-    new = {"apiVersion": "v1", "metadata": {}, **second}
+    new = {"apiVersion": "v1", "metadata": {}, "type": "x", **second}
     new["metadata"]["managedFields"] = managed_fields.record(old, new, Author("second"))
     written = managed_fields.applied_before(new, Author("second"))
     kept = managed_fields.applied_before(new, Author("first"))

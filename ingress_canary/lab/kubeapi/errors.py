@@ -118,6 +118,32 @@ def conflict(plural: str, group: str, name: str, why: str = MODIFIED) -> ApiErro
     return ApiError(409, "Conflict", message, _details(plural, group, name))
 
 
+def apply_conflict(taken: Sequence[tuple[Json, str]]) -> ApiError:
+    """409: a server-side apply changes fields of others; each with the entry of managedFields that owns it.
+
+    The wording is that of ``managedfields/internal/conflict.go`` of apimachinery.
+    """
+    by_owner: dict[str, list[str]] = {}
+    for entry, path in taken:
+        by_owner.setdefault(_owner(entry), []).append(path)
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {_owner(entry)}", "field": path}
+        for entry, path in taken
+    ]
+    if len(taken) == 1:
+        message = f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        lists = ["\n".join([f"conflicts with {one}:", *(f"- {path}" for path in by_owner[one])]) for one in by_owner]
+        message = f"Apply failed with {len(taken)} conflicts: " + "\n".join(sorted(lists))
+    return ApiError(409, "Conflict", message, {"causes": causes})
+
+
+def _owner(entry: Json) -> str:
+    part = f' with subresource "{entry["subresource"]}"' if entry.get("subresource") else ""
+    using = f" using {entry['apiVersion']}" if entry["operation"] == "Update" else ""
+    return f'"{entry["manager"]}"{part}{using}'
+
+
 def expired(message: str) -> ApiError:
     """410: the version asked for has been compacted away."""
     return ApiError(410, "Expired", message)

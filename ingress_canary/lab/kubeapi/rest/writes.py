@@ -13,8 +13,8 @@ from ingress_canary.lab.kubeapi.errors import (
     Cause,
     Json,
     Undecodable,
+    apply_conflict,
     bad_request,
-    conflict,
     invalid,
     unsupported,
 )
@@ -162,11 +162,13 @@ class Writer:
         except ApiError:
             config.setdefault("metadata", {}).setdefault("name", info.name)
             return self._create(request, resource, config, options)
-        taken = managed_fields.owners(old, managed_fields.differing(old, resource.stored(config)), author)
+        entries, wanted = managed_fields.tracked(old), resource.stored(config)
+        taken = managed_fields.owners(entries, managed_fields.differing(old, wanted), author)
         if taken and request.query.get("force") != "true":
-            why = f"Apply failed with {len(taken)} conflict(s) with {', '.join(sorted(taken))}"
-            raise conflict(resource.plural, resource.group, info.name, why)
-        return self._replace(request, resource, options, lambda served: _applied(served, old, config, author))
+            raise apply_conflict([(entry, managed_fields.shown(path)) for path in taken for entry in taken[path]])
+        return self._replace(
+            request, resource, options, lambda served: _applied(resource, served, old, entries, config, author)
+        )
 
     def _delete(self, resource: ServedResource, namespace: str, name: str, options: Json) -> Json | None:
         old = self._store.get(resource, namespace, name)
@@ -250,10 +252,14 @@ def _config(raw: bytes) -> Json:
     return config
 
 
-def _applied(served: Json, old: Json, config: Json, author: Author) -> Json:
+def _applied(
+    resource: ServedResource, served: Json, old: Json, entries: list[Json], config: Json, author: Author
+) -> Json:
     """Return the object with a configuration applied, without what its author applied before and now leaves out."""
-    merged: Json = patches.clone(patches.merge(served, config))
+    combine = patches.merge if resource.custom else patches.strategic
+    merged: Json = patches.clone(combine(served, config))
+    merged["metadata"] = {**merged["metadata"], "managedFields": entries}
     for path in managed_fields.applied_before(old, author) - managed_fields.leaves(config):
-        if not managed_fields.owners(old, [path], author):
+        if not managed_fields.owners(entries, [path], author):
             patches.drop(merged, path)
     return merged

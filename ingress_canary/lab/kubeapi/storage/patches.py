@@ -4,6 +4,7 @@ Used by ``verbs.py``. Strategic merge patches matter because ``kubectl apply`` a
 built-in kinds; the merge keys are those of the few lists that such patches touch, every other list is atomic.
 """
 
+import json
 from typing import Any
 
 from ingress_canary.lab.kubeapi.errors import Cause, Json, bad_request, invalid
@@ -19,6 +20,16 @@ _MERGE_KEYS = {
     "conditions": ("type",),
     "ownerReferences": ("uid",),
 }
+
+
+def merge_key(name: str, items: Any) -> tuple[str, ...] | None:
+    """Return the members that are the key of a list that is a map, as server-side apply has it; None for another."""
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        return None
+    key = next((key for key in _MERGE_KEYS.get(name, ()) if all(key in item for item in items)), None)
+    if key is None:
+        return None
+    return (key, "protocol") if name == "ports" else (key,)
 
 
 def clone(value: Any) -> Any:
@@ -137,10 +148,19 @@ def _resolve(document: Json, pointer: str) -> tuple[Any, Any]:
 
 
 def drop(body: Json, path: tuple[str, ...]) -> None:
-    """Remove a field in place, if it is there."""
+    """Remove a field in place, if it is there; the path is that of ``managed_fields.py``."""
     *parents, last = path
     node: Any = body
     for key in parents:
-        node = node.get(key) if isinstance(node, dict) else None
-    if isinstance(node, dict):
-        node.pop(last, None)
+        node = _item(node, key) if key.startswith("k:") else node.get(key[2:]) if isinstance(node, dict) else None
+    if last.startswith("k:") and (item := _item(node, last)) is not None:
+        node.remove(item)
+    elif isinstance(node, dict):
+        node.pop(last[2:], None)
+
+
+def _item(items: Any, path: str) -> Any:
+    """Return the item of a list whose members are those of a key."""
+    key = json.loads(path[2:])
+    found = (item for item in items or () if all(item.get(name, "TCP") == value for name, value in key.items()))
+    return next(found, None)

@@ -99,7 +99,8 @@ def updated(resource: ServedResource, old: Json, body: Json, write: Write) -> Js
     _finish(resource, new)
     if _bumps(resource, old, new):
         new["metadata"]["generation"] = old["metadata"]["generation"] + 1
-    new["metadata"]["managedFields"] = managed_fields.record(old, new, write.author, write.applied)
+    given = None if write.author.subresource else body["metadata"].get("managedFields")
+    new["metadata"]["managedFields"] = managed_fields.record(old, new, write.author, write.applied, given)
     return old if new == old else new
 
 
