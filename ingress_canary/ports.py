@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingress_canary.domain.slo.plan import Plan
     from ingress_canary.domain.status.notices import Notice
     from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
+    from ingress_canary.domain.workload.release_ownership import OwnedPart
 
 
 class ClusterError(Exception):
@@ -125,6 +126,12 @@ class Cluster(Protocol):
 
     async def set_replicas(self, workload: Workload, replicas: int) -> None:
         """Scale a workload if it is still at its resourceVersion. Raises ClusterError."""
+
+    async def release_ownership(self, owned: OwnedPart) -> None:
+        """Remove the daemon's updates of this part from a workload's managedFields, and change nothing else.
+
+        Reads the workload anew. Raises ClusterError; Refused where an answer still has them.
+        """
 
 
 class MetricsSource(Protocol):

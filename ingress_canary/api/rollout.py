@@ -538,6 +538,7 @@ class OutcomeChanges(TypedDict, total=False):
     approval: ApprovalStatus | None
     copying: CopyStatus | None
     scale: ScaleStatus | None
+    ownership_released: bool | None
     not_ready_since: datetime | None
     finishing: bool
     gates: list[GateStatus]
@@ -595,6 +596,9 @@ class RolloutStatus(Model):
     approval: ApprovalStatus | None = None
     copying: CopyStatus | None = None
     scale: ScaleStatus | None = None
+    ownership_released: bool | None = None
+    """Whether the daemon owns no field of the workloads any more that it wrote by CopyImages or scaleCanary, so that
+    server-side apply meets no conflict with it. Unset where it wrote none in this rollout."""
     not_ready_since: datetime | None = None
     """Since when the canary, which should have traffic, has had no ready endpoint."""
     finishing: bool = False

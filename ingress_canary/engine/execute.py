@@ -20,6 +20,7 @@ from ingress_canary.domain.reconcile.effects import (
     Effects,
     ForgetDenial,
     PatchShadow,
+    ReleaseOwnership,
     Removal,
     RemoveLeftover,
     SetImages,
@@ -32,6 +33,7 @@ from ingress_canary.domain.reconcile.effects import (
 from ingress_canary.domain.status.publish import status_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.traffic.shadow_removal import OFF, is_off
+from ingress_canary.domain.workload.release_ownership import OwnedPart
 from ingress_canary.engine.state.rollout_state import RolloutState
 from ingress_canary.ports import Clock, Cluster, ClusterError, Conflict, Deposed, Missing, Refused
 
@@ -50,6 +52,8 @@ class Applied:
     """Another writer's changes that were undone."""
     by: str = ""
     """That writer's field manager."""
+    held_back: bool = False
+    """The API refused a write without which the rollout goes on: it is to be tried again."""
     fault: ClusterError | None = None
     """The error that stopped the remaining writes after the status was stored."""
 
@@ -146,6 +150,8 @@ class Executor:
                 await self.remove(removal)
             case SetImages() | SetReplicas():
                 await self._change_workload(state, write)
+            case ReleaseOwnership(owned):
+                return replace(done, held_back=not await self._release(owned) or done.held_back)
             case ForgetDenial():
                 state.denied = None
             case ClearAction():
@@ -183,6 +189,15 @@ class Executor:
             state.denied = str(refusal)
             raise
         state.denied = None
+
+    async def _release(self, owned: OwnedPart) -> bool:
+        """Give up ownership; return whether the API let it be. Raises ClusterError."""
+        try:
+            await self.cluster.release_ownership(owned)
+        except Refused as refusal:
+            log.warning("ownership not given up, trying again", workload=owned.workload.title, error=str(refusal))
+            return False
+        return True
 
     def _settle(self, state: RolloutState) -> None:
         """Start the settle time of the evidence."""

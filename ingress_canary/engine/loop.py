@@ -237,6 +237,8 @@ class Engine:
         if decision.moved is not None or done.reshaped or status.shadow != before.shadow:
             # another decision may be possible at once, and the watch event of the daemon's own write may be ignored
             self.queue.add(key)
+        elif done.held_back:
+            self.queue.add(key, RETRY_AT_MOST)
 
     def _is_overdue(self, state: RolloutState) -> bool:
         """Return whether the checkpoint is old enough to be stored again, though only numbers may have changed."""

@@ -19,6 +19,7 @@ from ingress_canary.domain.decision.observation import Decision, NewerSchedule, 
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.samples import Instance, OrphanTypes, Reading, Series
+from ingress_canary.domain.objects.field_ownership import OBJECT, SCALE
 from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
@@ -31,6 +32,7 @@ from ingress_canary.domain.reconcile.effects import (
     Effects,
     ForgetDenial,
     PatchShadow,
+    ReleaseOwnership,
     Removal,
     RemoveLeftover,
     SetImages,
@@ -55,6 +57,7 @@ from ingress_canary.domain.status.publish import (
 )
 from ingress_canary.domain.traffic.router.nginx.router import PREFIX, NginxRouter
 from ingress_canary.domain.traffic.shadow_removal import OFF
+from ingress_canary.domain.workload.release_ownership import OwnedPart
 from ingress_canary.lab.kubeapi.storage.patches import merge
 from tests.domain.cluster_view import ClusterView
 from tests.domain.shop import ingress_class, pods, service
@@ -184,6 +187,8 @@ class World:
     """The images that the daemon gave to stable, in order."""
     replicas_set: list[int] = field(default_factory=list)
     """The replicas that the daemon gave to the canary, in order."""
+    released: list[tuple[str, str]] = field(default_factory=list)
+    """Workload and part whose ownership the daemon gave up, in order."""
     stable_ready: int = 2
     canary_ready: int = 2
     warm_up: float = 30
@@ -435,6 +440,9 @@ class World:
             case SetImages() | SetReplicas():
                 self.memory = self.memory._replace(denied=self.denied)
                 return self.denied is None and self._change_workload(write)
+            case ReleaseOwnership(owned):
+                self.released.append((owned.workload.meta.name, owned.part))
+                self._disown(owned)
             case ForgetDenial():
                 self.memory = self.memory._replace(denied=None)
             case ClearAction():
@@ -458,12 +466,20 @@ class World:
     def _change_workload(self, write: SetImages | SetReplicas) -> bool:
         match write:
             case SetImages(_, images):
-                self.stable = deployment("checkout", images["app"], rolled_out=False)
+                made = deployment("checkout", images["app"], rolled_out=False)
+                self.stable = replace(made, owned_parts=made.owned_parts | {OBJECT})
                 self.images_set.append(images["app"])
             case SetReplicas(workload, replicas):
-                self.canary = replace(workload, replicas=replicas, rolled_out=False)
+                owned = workload.owned_parts | {SCALE}
+                self.canary = replace(workload, replicas=replicas, rolled_out=False, owned_parts=owned)
                 self.replicas_set.append(replicas)
         return True
+
+    def _disown(self, owned: OwnedPart) -> None:
+        if self.stable is not None and owned.workload == self.stable:
+            self.stable = replace(self.stable, owned_parts=self.stable.owned_parts - {owned.part})
+        if self.canary is not None and owned.workload == self.canary:
+            self.canary = replace(self.canary, owned_parts=self.canary.owned_parts - {owned.part})
 
     def _remove(self) -> None:
         """Delete the shadow, and take everybody off it where that does not end it."""

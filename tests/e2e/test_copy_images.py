@@ -52,12 +52,9 @@ def rolled_out(lab: Lab, tag: str) -> bool:
 
 
 def patches(lab: Lab) -> list[AuditRecord]:
-    """Return the daemon's accepted writes of workloads."""
-    return [
-        one
-        for one in lab.api.audit
-        if one.user == DAEMON and one.resource == "deployments" and one.verb == "patch" and one.code in OK
-    ]
+    """Return the daemon's accepted writes of what workloads are to be."""
+    by_daemon = [one for one in lab.api.audit if one.user == DAEMON and one.verb == "patch" and one.code in OK]
+    return [one for one in by_daemon if one.resource == "deployments" and "spec" in one.body]
 
 
 @asynccontextmanager

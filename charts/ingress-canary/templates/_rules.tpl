@@ -58,8 +58,8 @@
 {{- end }}
 
 {{- define "ingress-canary.rules.workloads" -}}
-# The canary's images are given to stable, and stable's own put back after a fail. RBAC cannot say that only images
-# may be patched; the daemon sends nothing else.
+# The canary's images are given to stable, and stable's own put back after a fail; then, and after a scaling, the daemon
+# gives up the ownership of what it wrote (managedFields). RBAC cannot say that only these may be patched.
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [patch]

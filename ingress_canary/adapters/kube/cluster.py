@@ -12,9 +12,11 @@ from ingress_canary.adapters.kube.cache.watches import Scope, Watches
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.resources import CRDS, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
+from ingress_canary.domain.objects.field_ownership import without_ours
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.domain.objects.views import Json, Key, Meta, ShadowObject, Workload
-from ingress_canary.ports import Conflict, Missing
+from ingress_canary.domain.workload.release_ownership import OwnedPart
+from ingress_canary.ports import Conflict, Missing, Refused
 
 T = TypeVar("T")
 
@@ -193,19 +195,43 @@ class KubeCluster:
             content_type=MERGE_PATCH,
         )
 
+    async def release_ownership(self, owned: OwnedPart) -> None:
+        """Remove the daemon's updates of this part from a workload's managedFields, and change nothing else.
+
+        The workload is read anew, since its managedFields are written as a whole.
+        """
+        meta, kind = owned.workload.meta, owned.workload.kind
+        path = WORKLOADS_BY_KIND[kind].path(meta.namespace, meta.name)
+        found = await self._afresh(WORKLOADS_BY_KIND[kind].path(meta.namespace), meta)
+        if found is None:
+            raise Missing(f"list {kind} {meta.key}: the object is gone")
+        left = without_ours(found["metadata"].get("managedFields"), owned.part)
+        if left is not None:
+            version = {"uid": meta.uid, "resourceVersion": version_of(found), "managedFields": left}
+            found = await self._session.request("PATCH", path, body={"metadata": version}, content_type=MERGE_PATCH)
+        _through(self._caches.workloads[kind], found)
+        if without_ours(found["metadata"].get("managedFields"), owned.part) is not None:
+            raise Refused(f"patch {kind} {meta.key}: accepted, and managedFields still names this daemon")
+
     def _keep(self, resource: Resource, stored: Json) -> ShadowObject:
         shadow: ShadowObject = _through(self._caches.shadows[resource], stored)
         return shadow
 
     async def _version_of(self, shadow: ShadowObject, conflict: Conflict) -> str:
         """Return the present resourceVersion of a shadow. Raises Missing when it is absent or has another uid."""
-        meta = shadow.meta
+        found = await self._afresh(shadow.resource.path(shadow.meta.namespace), shadow.meta)
+        if found is None:
+            raise Missing(str(conflict)) from conflict
+        return version_of(found)
+
+    async def _afresh(self, collection: str, meta: Meta) -> Json | None:
+        """Return an object as it is now, None when it is absent or has another uid.
+
+        By a list of one, since the daemon may list and watch, but not get.
+        """
         query = {"fieldSelector": f"metadata.name={meta.name}"}
-        listed = await self._session.request("GET", shadow.resource.path(meta.namespace), query=query)
-        for body in listed.get("items") or ():
-            if body["metadata"]["uid"] == meta.uid:
-                return version_of(body)
-        raise Missing(str(conflict)) from conflict
+        listed = await self._session.request("GET", collection, query=query)
+        return next((body for body in listed.get("items") or () if body["metadata"]["uid"] == meta.uid), None)
 
     async def installed_crd(self, name: str) -> Json | None:
         """Return the installed CustomResourceDefinition, None when there is none. Raises ClusterError."""

@@ -29,6 +29,7 @@ from ingress_canary.domain.objects.digest import Digest, renewed
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
+from ingress_canary.domain.workload.release_ownership import with_ownership
 
 DecisionRule = Callable[[Observation, datetime], Decision | None]
 
@@ -40,8 +41,8 @@ def decide(seen: Observation, now: datetime) -> Decision:
         decision = rule(seen, now)
         if decision is not None:
             decision = with_lost_evidence_alert(seen, with_terminating_alert(seen, decision))
-            decision = with_unwritten_shadow(seen, decision)
-            return with_gate_records(seen, decision, now)
+            decision = with_gate_records(seen, with_unwritten_shadow(seen, decision), now)
+            return decision._replace(status=with_ownership(decision.status, seen.stable, seen.canary))
     raise AssertionError("decide_by_phase decides for every phase")
 
 

@@ -41,7 +41,8 @@ def not_started() -> OutcomeChanges:
     """Return the status changes that reset a rollout to before its first step."""
     return without_traffic(
         step=None, observed_share=None, slos=[], analysis_state=None, schedule=None, baseline=None, pause=None,
-        approval=None, copying=None, not_ready_since=None, finishing=False, started_at=None, finished_at=None, gates=[],
+        approval=None, copying=None, ownership_released=None, not_ready_since=None, finishing=False, started_at=None,
+        finished_at=None, gates=[],
     )  # fmt: skip
 
 

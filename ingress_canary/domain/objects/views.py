@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
 
 from ingress_canary.api import FIELD_MANAGER
+from ingress_canary.domain.objects.field_ownership import owned_parts
 from ingress_canary.domain.objects.merge_patch import merged
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
 
@@ -343,6 +344,8 @@ class Workload:
     replicas: int
     rolled_out: bool
     """Every wanted replica is of the newest template and available, by the controller's own word."""
+    owned_parts: frozenset[str] = frozenset()
+    """The subresources through which the daemon's updates own fields, "" among them for the object itself."""
 
     @classmethod
     def of(cls, body: Json) -> Self:
@@ -358,7 +361,8 @@ class Workload:
             existing = status.get("replicas") or 0
         observed = (status.get("observedGeneration") or 0) >= ((body.get("metadata") or {}).get("generation") or 0)
         rolled_out = observed and updated >= wanted and available >= wanted and existing <= max(updated, wanted)
-        return cls(Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out)
+        owned = owned_parts((body.get("metadata") or {}).get("managedFields"))
+        return cls(Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out, owned)
 
     @property
     def title(self) -> str:

@@ -7,10 +7,11 @@
 3. StartSettling: evidence of the weight counts from the write of the shadow on
 4. RemoveLeftover: shadows under another name, of which the status says nothing
 5. SetImages, SetReplicas, ForgetDenial: stable gets images only once the canary's shadow is as it is to be
-6. ClearAction: last, since an action that is still there is known by its id, and is not carried out twice
+6. ReleaseOwnership: a copy or a scaling is over only by the stored status
+7. ClearAction: last, since an action that is still there is known by its id, and is not carried out twice
 
 Each write to the API is conditional on the version that was read. An error ends the sequence; the next pass goes on.
-Where the status cannot be stored, ``unstored`` is done instead of 2 to 6 (rule 4 of docs/concepts.md): the canary is
+Where the status cannot be stored, ``unstored`` is done instead of 2 to 7 (rule 4 of docs/concepts.md): the canary is
 taken off traffic all the same, and one that stays on is judged all the same.
 """
 
@@ -40,6 +41,7 @@ from ingress_canary.domain.status.publish import (
 from ingress_canary.domain.traffic.drift import merge_patch
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.domain.workload import copy_images, scale_canary
+from ingress_canary.domain.workload.release_ownership import OwnedPart, releases_due
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,13 @@ class SetReplicas:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseOwnership:
+    """Give up the ownership of fields of a workload that the daemon has written; no field changes."""
+
+    owned: OwnedPart
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetDenial:
     """Forget that the API has refused to change a workload: nothing is to be changed any more. No write."""
 
@@ -125,7 +134,8 @@ class ClearAction:
 
 Removal = DeleteShadow | TakeOffShadow
 ShadowWrite = CreateShadow | PatchShadow | Removal
-Write = ShadowWrite | StartSettling | RemoveLeftover | SetImages | SetReplicas | ForgetDenial | ClearAction
+WorkloadWrite = SetImages | SetReplicas | ForgetDenial | ReleaseOwnership
+Write = ShadowWrite | StartSettling | RemoveLeftover | WorkloadWrite | ClearAction
 """What follows the status."""
 ORDER: tuple[tuple[type[Write], ...], ...] = (
     (CreateShadow, PatchShadow, DeleteShadow, TakeOffShadow),
@@ -133,6 +143,7 @@ ORDER: tuple[tuple[type[Write], ...], ...] = (
     (RemoveLeftover,),
     (SetImages,),
     (SetReplicas, ForgetDenial),
+    (ReleaseOwnership,),
     (ClearAction,),
 )
 """The order of writes, after StoreStatus."""
@@ -251,8 +262,8 @@ def _is_unsettled(evaluation: Evaluation | None) -> bool:
     return evaluation is not None and evaluation.settled_from is None
 
 
-def _workload_writes(seen: Observation, after: RolloutStatus) -> Iterator[SetImages | SetReplicas | ForgetDenial]:
-    """Yield what gives stable's workload its images, and the canary's its replicas."""
+def _workload_writes(seen: Observation, after: RolloutStatus) -> Iterator[WorkloadWrite]:
+    """Yield what gives stable's workload its images, the canary's its replicas, and neither an owner afterwards."""
     images, replicas = copy_images.images_due(after, seen.stable), scale_canary.replicas_due(after, seen.canary)
     if seen.stable is not None and images is not None:
         yield SetImages(seen.stable, images)
@@ -260,3 +271,4 @@ def _workload_writes(seen: Observation, after: RolloutStatus) -> Iterator[SetIma
         yield SetReplicas(seen.canary, replicas)
     if images is None and replicas is None and seen.denied is not None:
         yield ForgetDenial()
+    yield from map(ReleaseOwnership, releases_due(after, seen.stable, seen.canary))

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from ingress_canary.domain.objects.resource import Resource
 from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
+from ingress_canary.domain.workload.release_ownership import OwnedPart
 from ingress_canary.ports import Cluster, Deposed, Leadership
 
 
@@ -84,6 +85,11 @@ class LeaderGuard:
         """Scale a workload. Raises ClusterError."""
         async with self._in_office():
             await self._cluster.set_replicas(workload, replicas)
+
+    async def release_ownership(self, owned: OwnedPart) -> None:
+        """Remove the daemon's updates from a workload's managedFields. Raises ClusterError."""
+        async with self._in_office():
+            await self._cluster.release_ownership(owned)
 
     @asynccontextmanager
     async def _in_office(self) -> AsyncIterator[None]:

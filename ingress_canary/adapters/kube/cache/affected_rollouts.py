@@ -80,7 +80,7 @@ def _essence(view: object) -> object:
         case EndpointSlice():
             return view.service, view.ready, view.unready, view.ports
         case Workload():
-            return view.meta.uid, view.meta.deleting, view.template, view.replicas, view.rolled_out
+            return view.meta.uid, view.meta.deleting, view.template, view.replicas, view.rolled_out, view.owned_parts
         case dict():
             return view.get("spec"), (view.get("metadata") or {}).get("uid")
         case _:
