@@ -377,7 +377,7 @@ def test_what_is_wrong_with_a_users_promql_is_reported_where_it_stands() -> None
         (15, "spec.slos[1].sli.prometheusThreshold.query"),
     ]
     assert [one.message for one in rest] == [
-        "unknown variable {{servcie}}", "is not a counter", "this parser does not know it: unclosed left",
+        "unknown variable {{servcie}}", "is not a counter", "this parser does not know it: unclosed left parenthesis",
     ]  # fmt: skip
     assert all(one.remedy for one in rest)
 

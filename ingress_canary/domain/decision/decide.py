@@ -42,7 +42,8 @@ def decide(seen: Observation, now: datetime) -> Decision:
         if decision is not None:
             decision = with_lost_evidence_alert(seen, with_terminating_alert(seen, decision))
             decision = with_gate_records(seen, with_unwritten_shadow(seen, decision), now)
-            return decision._replace(status=with_ownership(decision.status, seen.stable, seen.canary))
+            status = with_ownership(decision.status, seen.stable, seen.canary)
+            return decision if status is decision.status else decision._replace(status=status)
     raise AssertionError("decide_by_phase decides for every phase")
 
 

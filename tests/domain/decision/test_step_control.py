@@ -9,7 +9,7 @@ import pytest
 from ingress_canary.api.rollout import Phase
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.vocabulary import Reason
-from tests.domain.world import INTERVAL, PRIMARY, Traffic, World, at_step, deployment, schedule, with_spec
+from tests.domain.world import INTERVAL, PRIMARY, Traffic, World, at_step, deployment, rollout, schedule, with_spec
 
 BAD = {"metadata": {**PRIMARY["metadata"], "annotations": {"nginx.ingress.kubernetes.io/affinity": "cookie"}}}
 
@@ -272,3 +272,11 @@ def test_a_person_may_skip_unseen_to_a_step_without_weight() -> None:
     assert ask(world, "skip:{revision}/{step}#1") == "done"
     assert ask(world, "skip:{revision}/{step}#2").startswith("no effect: what it sends to the canary could not")
     assert ask(world, "promote:{revision}#3").startswith("no effect: what it sends to the canary could not")
+
+
+@pytest.mark.parametrize(("strategy", "ends"), [("Manual", True), ("CopyImages", False)])
+def test_the_last_step_is_left_unseen_only_for_a_person_who_promotes_by_hand(strategy: str, *, ends: bool) -> None:
+    world = at_step(3, spec=rollout(promotion={"strategy": strategy}))
+    on(world, outage="refused")
+    assert (ask(world, "skip:{revision}/{step}#1") == "done") is ends
+    assert (world.status.phase is Phase.PROMOTING) is ends

@@ -7,7 +7,7 @@ harm (a proven fail, no endpoints) and stops for everybody (a freeze, ``spec.pau
 from collections.abc import Callable
 from datetime import datetime
 
-from ingress_canary.api.rollout import PausedBy, Phase
+from ingress_canary.api.rollout import PausedBy, Phase, PromotionStrategy
 from ingress_canary.domain.decision.actions.rollout_control import nothing_to_do
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import enter_step, transition, without_shadow, without_traffic
@@ -96,7 +96,11 @@ def _refusal(seen: Observation, target: Callable[[int], int]) -> Refusal | None:
     if seen.current_evaluation.analysis.failed:
         return no_effect(Message(MessageKey.PROVEN_BAD))
     entered = target(status.step.index)
-    is_raised = entered > len(seen.schedule.walk) or seen.schedule.walk.at(entered).exposure.weight > 0
+    if entered <= len(seen.schedule.walk):
+        is_raised = seen.schedule.walk.at(entered).exposure.weight > 0
+    else:
+        # by hand a person makes stable the new version, and sees to it
+        is_raised = seen.spec.promotion.strategy is PromotionStrategy.COPY_IMAGES
     blind = blindness(seen) if is_raised else None
     return no_effect(Message(MessageKey.NOT_SEEN, why=blind)) if blind is not None else None
 

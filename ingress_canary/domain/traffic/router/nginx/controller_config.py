@@ -48,11 +48,10 @@ def counts(primary: Ingress, stable_service: str, facts: ControllerFacts) -> boo
         rule.host for rule in primary.rules if any(path.backend.service == stable_service for path in rule.paths or ())
     ]
     all_undefined = all(map(is_undefined, hosts))
-    if facts.metrics is False or Capability.REQUESTS in facts.left_out:
+    if facts.metrics is False or (facts.undefined_hosts is False and all_undefined):
         return False
-    if facts.undefined_hosts is False and all_undefined:
-        return False
-    return True if facts.metrics and (facts.undefined_hosts or not all_undefined) else None
+    has_counter = facts.metrics and Capability.REQUESTS not in facts.left_out
+    return True if has_counter and (facts.undefined_hosts or not all_undefined) else None
 
 
 def is_undefined(host: str) -> bool:
