@@ -15,10 +15,17 @@ from ingress_canary.api.schedule import Day, Windows
 
 ORDER = tuple(Day)
 DAY = timedelta(days=1)
-AHEAD = 16
-"""Days looked ahead for the next range: each comes once a week, but for one that a change of the clock swallows."""
-FOREVER = timedelta(days=28)
+AHEAD = 16 * DAY
+"""How far to look for a range that is long enough: each comes once a week, but for one that a change of the clock
+swallows or cuts short."""
+FOREVER = 28 * DAY
 """Ranges that follow one another without a gap for so long have no end."""
+ENDLESS = datetime.max.replace(tzinfo=UTC)
+"""The end of what has none."""
+OPENINGS = 64
+"""Answers of ``opens`` that a calendar remembers: rollouts of one schedule are at different steps."""
+WEEKS = 8
+"""Weeks whose ranges it remembers: looks at the present need last week, this one and the next few."""
 
 
 class Span(NamedTuple):
@@ -36,15 +43,34 @@ class Frozen:
     reason: str
 
 
+class Opening(NamedTuple):
+    """An answer of ``Calendar.opens``, which every instant from ``asked`` to ``opens`` has too."""
+
+    asked: datetime
+    opens: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When a rollout may advance. Instants are in UTC."""
+    """When a rollout may advance. Instants are in UTC.
+
+    Rollouts that wait ask at every tick. What a look costs does not depend on what a schedule says: ranges are joined
+    once in local time, and an answer is remembered while it holds.
+    """
 
     zone: ZoneInfo
     windows: Windows
     freezes: tuple[Frozen, ...]
-    _days: dict[date, tuple[Span, ...]] = field(default_factory=dict, compare=False, repr=False)
-    """The ranges of each day that was asked for: a rollout that waits asks at every tick."""
+    _hours: tuple[tuple[timedelta, timedelta], ...] = field(init=False, compare=False, repr=False)
+    """The ranges of a week as time since the midnight it begins with, joined where one follows another, in order."""
+    _weeks: dict[date, tuple[Span, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """The ranges that begin in a week, by its Monday."""
+    _openings: dict[timedelta, Opening] = field(default_factory=dict, compare=False, repr=False)
+    """The last answer of ``opens`` by how long it must stay open."""
+
+    def __post_init__(self) -> None:
+        """Join the ranges."""
+        object.__setattr__(self, "_hours", tuple(_joined(self.windows)))
 
     @classmethod
     def of(cls, windows: Windows) -> Self:
@@ -54,7 +80,8 @@ class Calendar:
             Frozen(Span(_instant(_local(freeze.from_), zone), _instant(_local(freeze.to), zone, fold=1)), freeze.reason)
             for freeze in windows.freezes
         )
-        return cls(zone, windows, tuple(sorted(freezes, key=lambda freeze: freeze.span)))
+        lasting = (freeze for freeze in freezes if freeze.span.start < freeze.span.end)
+        return cls(zone, windows, tuple(sorted(lasting, key=lambda freeze: freeze.span)))
 
     def frozen(self, at: datetime) -> Frozen | None:
         """Return the freeze in force at an instant: of several the one that ends last."""
@@ -67,85 +94,127 @@ class Calendar:
 
     def opens(self, at: datetime, lasting: timedelta = timedelta(0)) -> datetime | None:
         """Return the first instant from ``at`` on from which it stays open for that long; None when there is none."""
-        # each round passes a freeze or a range: more of both than there are cannot come before an answer
-        for _ in range(2 * len(self.freezes) + AHEAD * len(self.windows.allow) + 2):
-            freeze = self.frozen(at)
-            opening = None if freeze is not None else self._opening(at)
-            if freeze is not None:
-                at = freeze.span.end
-            elif opening is None:
-                return None
-            elif opening > at:
-                at = opening
-            else:
-                closes = self.closes(at)
-                if closes is None or closes - at >= lasting:
-                    return at
-                at = closes
-        return None
+        known = self._openings.get(lasting)
+        if known is not None and known.asked <= at <= (known.opens or known.asked + DAY):
+            return known.opens
+        opens = self._opens(at, lasting)
+        if len(self._openings) >= OPENINGS:
+            self._openings.clear()
+        self._openings[lasting] = Opening(at, opens)
+        return opens
 
     def closes(self, at: datetime) -> datetime | None:
         """Return when the window that is open at an instant ends; None when it does not."""
-        freezes = [freeze.span.start for freeze in self.freezes if freeze.span.start > at]
-        end = self._range_end(at) if self.windows.allow else None
-        return min([*freezes, *([end] if end is not None else [])], default=None)
+        freezes = (freeze.span.start for freeze in self.freezes if freeze.span.start > at)
+        closed = self._range(at)
+        end = min([*freezes, *([closed.end] if closed is not None else [])], default=ENDLESS)
+        return None if end == ENDLESS else end
 
     def longest(self) -> timedelta | None:
         """Return the length of the longest window in a week without a clock change; None when it never closes."""
-        ends: list[timedelta] = []
         plain = Calendar(ZoneInfo("UTC"), self.windows, ())
         monday = datetime(2026, 1, 5, tzinfo=UTC)
-        for span in plain._spans(monday.date(), 7):
-            end = plain._range_end(span.start)
-            if end is None:
-                return None
-            ends.append(end - span.start)
-        return max(ends, default=None)
+        ranges = [*plain._ranges(monday, monday + 7 * DAY)]
+        if any(span.end == ENDLESS for span in ranges):
+            return None
+        return max((span.end - span.start for span in ranges), default=None)
 
     def format_time(self, at: datetime) -> str:
         """Return an instant as text in the calendar's time zone."""
         return at.astimezone(self.zone).strftime("%a %Y-%m-%d %H:%M ") + self.windows.timezone
 
-    def _opening(self, at: datetime) -> datetime | None:
-        """Return the first instant from ``at`` on inside a range, freezes not considered."""
-        if not self.windows.allow or self._range(at) is not None:
-            return at
-        first = at.astimezone(self.zone).date()
-        return min((span.start for span in self._spans(first, AHEAD) if span.start > at), default=None)
+    def _opens(self, at: datetime, lasting: timedelta) -> datetime | None:
+        for thawed in self._thawed(at):
+            if thawed.end - thawed.start < lasting:
+                continue
+            for span in self._ranges(thawed.start, min(thawed.end, thawed.start + AHEAD)):
+                opening, closing = max(span.start, thawed.start), min(span.end, thawed.end)
+                if closing == ENDLESS or closing - opening >= lasting:
+                    return opening
+        return None
+
+    def _thawed(self, at: datetime) -> Iterator[Span]:
+        """Yield the spans without a freeze from an instant on; the last one has no end."""
+        for freeze in self.freezes:
+            if at < freeze.span.start:
+                yield Span(at, freeze.span.start)
+            at = max(at, freeze.span.end)
+        yield Span(at, ENDLESS)
 
     def _range(self, at: datetime) -> Span | None:
-        """Return the range in force at an instant: of several the one that ends last."""
+        """Return the range in force at an instant, freezes not considered."""
+        return next((span for span in self._ranges(at, at + DAY) if span.start <= at), None)
+
+    def _ranges(self, at: datetime, until: datetime) -> Iterator[Span]:
+        """Yield the ranges that end after an instant and begin before another, joined where one follows another.
+
+        The first may have begun earlier than it says.
+        """
+        if not self.windows.allow:
+            yield Span(at, ENDLESS)
+            return
         # a range that began yesterday may run over midnight, and two days ago where the clock was changed
-        first = at.astimezone(self.zone).date() - 2 * DAY
-        return max((s for s in self._spans(first, 4) if s.start <= at < s.end), key=lambda s: s.end, default=None)
+        day = at.astimezone(self.zone).date() - 2 * DAY
+        monday = day - day.weekday() * DAY
+        joined: Span | None = None
+        while True:
+            for span in self._week(monday):
+                if joined is not None and span.start <= joined.end:
+                    joined = Span(joined.start, max(joined.end, span.end))
+                    if joined.end - max(joined.start, at) > FOREVER:
+                        yield Span(joined.start, ENDLESS)
+                        return
+                    continue
+                if joined is not None and joined.end > at:
+                    yield joined
+                joined = span
+                if span.start >= until:
+                    return
+            monday += 7 * DAY
 
-    def _range_end(self, at: datetime) -> datetime | None:
-        """Return the end of the ranges that follow one another from an open instant on; None when they never end."""
-        end = at
-        while (span := self._range(end)) is not None:
-            end = span.end
-            if end - at > FOREVER:
-                return None
-        return end
+    def _week(self, monday: date) -> tuple[Span, ...]:
+        """Return the ranges that begin in a week, in order; those that a clock change swallows are none."""
+        if monday not in self._weeks:
+            if len(self._weeks) >= WEEKS:
+                del self._weeks[next(iter(self._weeks))]
+            self._weeks[monday] = tuple(self._of_week(datetime.combine(monday, time())))
+        return self._weeks[monday]
 
-    def _spans(self, first: date, days: int) -> Iterator[Span]:
-        """Yield the ranges that begin on some days."""
-        for day in (first + number * DAY for number in range(days)):
-            if day not in self._days:
-                self._days[day] = tuple(self._of_day(day))
-            yield from self._days[day]
-
-    def _of_day(self, day: date) -> Iterator[Span]:
-        for allowed in self.windows.allow:
-            if ORDER[day.weekday()] not in allowed.days:
-                continue
-            start, end = time.fromisoformat(allowed.from_), time.fromisoformat(allowed.to)
-            last = day if end > start else day + DAY
-            span = Span(
-                _instant(datetime.combine(day, start), self.zone), _instant(datetime.combine(last, end), self.zone)
-            )
+    def _of_week(self, midnight: datetime) -> Iterator[Span]:
+        # the last range of a week may run over Sunday's midnight
+        offsets = {(midnight + number * DAY).replace(tzinfo=self.zone).utcoffset() for number in range(10)}
+        if len(offsets) == 1:
+            first = _instant(midnight, self.zone)
+            yield from (Span(first + start, first + end) for start, end in self._hours)
+            return
+        for start, end in self._hours:
+            span = Span(_instant(midnight + start, self.zone), _instant(midnight + end, self.zone))
             if span.start < span.end:
                 yield span
+
+
+def _joined(windows: Windows) -> Iterator[tuple[timedelta, timedelta]]:
+    """Yield the ranges that begin in a week, as time since its first midnight, joined where one follows another."""
+    ranges = set[tuple[timedelta, timedelta]]()
+    for allowed in windows.allow:
+        start, end = (_since_midnight(text) for text in (allowed.from_, allowed.to))
+        length = (end - start) % DAY
+        ranges |= {(ORDER.index(day) * DAY + start, ORDER.index(day) * DAY + start + length) for day in allowed.days}
+    joined: tuple[timedelta, timedelta] | None = None
+    for start, end in sorted(ranges):
+        if joined is not None and start <= joined[1]:
+            joined = joined[0], max(joined[1], end)
+            continue
+        if joined is not None:
+            yield joined
+        joined = start, end
+    if joined is not None:
+        yield joined
+
+
+def _since_midnight(text: str) -> timedelta:
+    clock = time.fromisoformat(text)
+    return timedelta(hours=clock.hour, minutes=clock.minute)
 
 
 def _local(text: str) -> datetime:

@@ -1,14 +1,17 @@
 """The calendar: local hours, midnights, changes to and from summer time, freezes. Instants are given in UTC."""
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import Windows
-from ingress_canary.domain.schedule.windows import Calendar
+from ingress_canary.domain.schedule.windows import OPENINGS, WEEKS, Calendar
+from tests.domain.schedule.plain_calendar import PlainCalendar
 
 WORK = [{"days": ["Mon", "Tue", "Wed", "Thu"], "from": "09:00", "to": "16:00"}]
 NIGHT = [{"days": ["Fri"], "from": "22:00", "to": "02:00"}]
@@ -177,6 +180,97 @@ freezes = st.builds(
     },
     starts, st.integers(1, 400),
 )  # fmt: skip
+
+ZONES = [BERLIN, NEW_YORK, LORD_HOWE, "UTC", "Pacific/Apia", "Africa/Casablanca", "America/Santiago", "America/Havana"]
+CHANGES = [at(text) for text in ("2026-03-29T01:00", "2026-10-25T01:00", "2026-03-08T07:00", "2026-11-01T06:00",
+                                 "2026-04-04T15:00", "2026-10-03T15:30", "2026-09-06T04:00", "2026-04-05T03:00",
+                                 "2026-03-08T05:00", "2026-02-15T02:00", "2026-03-22T02:00")]  # fmt: skip
+near_changes = st.builds(lambda change, hours: change + timedelta(minutes=30 * hours), st.sampled_from(CHANGES),
+                         st.integers(-400, 60))  # fmt: skip
+instants = st.one_of(starts.map(lambda one: one.replace(tzinfo=UTC)), near_changes)
+near_freezes = st.builds(
+    lambda start, length: {"from": f"{start:%Y-%m-%dT%H:%M}", "to": f"{start + length:%Y-%m-%dT%H:%M}"},
+    near_changes, st.integers(1, 20_000).map(lambda count: timedelta(minutes=count)),
+)  # fmt: skip
+
+
+@settings(max_examples=30)
+@given(
+    st.sampled_from(ZONES), st.lists(ranges, max_size=4), st.lists(st.one_of(freezes, near_freezes), max_size=4),
+    st.lists(instants, min_size=1, max_size=4), st.sampled_from([0.0, 0.3, 0.9, 1.0, 2.5]),
+)  # fmt: skip
+def test_it_answers_as_one_that_tries_every_range_of_every_day(
+    zone: str, allow: Any, frozen: Any, asked: list[datetime], share: float
+) -> None:
+    found = calendar(zone, allow, frozen)
+    plain = PlainCalendar(found.windows)
+    assert found.longest() == plain.longest()
+    longest = found.longest()
+    lasting = (timedelta(hours=24) if longest is None else longest) * share
+    for now in asked:
+        assert found.open(now) is plain.open(now)
+        if found.open(now):
+            assert found.closes(now) == plain.closes(now)
+        if share <= 1 or longest is None:
+            assert found.opens(now, lasting) == plain.opens(now, lasting)
+        elif not frozen:
+            assert found.opens(now, lasting) is None
+        assert found.opens(now) == plain.opens(now)
+
+
+EVERY_DAY = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+WORST = {
+    "timezone": BERLIN, "finishInWindow": True,
+    "allow": [{"days": EVERY_DAY, "from": f"{n * 44 // 60:02}:{n * 44 % 60:02}",
+               "to": f"{(n + 1) * 44 // 60:02}:{(n + 1) * 44 % 60:02}"} for n in range(32)],
+    "freezes": [{"from": f"{day}T10:20", "to": f"{day}T10:40"}
+                for day in (f"2026-{n // 28 + 3:02}-{n % 28 + 1:02}" for n in range(64))],
+}  # fmt: skip
+"""As many ranges and freezes as the schema takes: ranges that follow one another, and a freeze in each day."""
+
+
+def _calls(work: Callable[[], object]) -> int:
+    """Return how many functions are called."""
+    count = 0
+
+    def called(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(called)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_look_at_the_worst_calendar_costs_little() -> None:
+    found, now = Calendar.of(Windows.model_validate(WORST)), at("2026-03-02T09:29:30")
+    bake = timedelta(hours=160)
+    first = _calls(lambda: found.opens(now, bake))
+    assert found.opens(now, bake) is None
+    # trying every range of every day anew takes millions
+    assert 100 < first < 100_000
+    later = _calls(lambda: [found.opens(now + timedelta(seconds=n), bake) for n in range(1000)])
+    assert later < 5_000, "what holds is remembered"
+    look = _calls(lambda: (found.open(now), found.closes(now), found.frozen(now)))
+    assert look < 20_000
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    found, now = Calendar.of(Windows.model_validate(WORST)), at("2026-03-02T09:29:30")
+    for days in range(2 * OPENINGS):
+        found.opens(now + timedelta(days=days), timedelta(seconds=days))
+    assert len(found._weeks) <= WEEKS
+    assert len(found._openings) <= OPENINGS
+
+
+def test_a_clock_that_is_set_back_is_asked_anew() -> None:
+    found = calendar(allow=WORK)
+    assert found.opens(at("2026-03-05T16:00")) == at("2026-03-09T09:00")
+    assert found.opens(at("2026-03-05T12:00")) == at("2026-03-05T12:00")
+    assert found.opens(at("2026-03-09T16:00")) == at("2026-03-10T09:00")
 
 
 @given(
