@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
-from ingress_canary.adapters.prometheus.client import Row, milliseconds
+from ingress_canary.adapters.prometheus.client import AnswerBudget, Row, milliseconds
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.kinds.availability import Availability
 from ingress_canary.domain.metrics.kinds.counters import Counters
@@ -439,6 +440,121 @@ async def test_a_users_query_that_fails_leaves_everything_else(site: Site) -> No
     assert reading.values == {"max(load)": 0.5}
 
 
+def unlimited(sent: list[int]) -> Answer:
+    """Return an answer of more series than anybody holds, which notes how much of it was taken."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        row = b'{"metric":{"pod":"' + b"x" * 4000 + b'"},"value":[1,"1"]},'
+        await response.write(b'{"status":"success","data":{"resultType":"vector","result":[')
+        sent.append(0)
+        place = len(sent) - 1
+        while sent[place] < 64 * 2**20:
+            await response.write(row * 16)
+            sent[place] += 16 * len(row)
+        return response
+
+    return answer
+
+
+def slow(site: Site, *queries: str) -> Answer:
+    """Return an answer that does not come to some queries; others are answered."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        query = str((await request.post())["query"])
+        return await (hang if query.startswith(queries) else site.prometheus.evaluate)(request)
+
+    return answer
+
+
+BESIDE = WEB._replace(ingress="other", totals=('fine{app="a"}',), parts=('wrong{app="a"}',), values=("max(quiet)",))
+"""Another rollout, with queries of its own."""
+
+
+def assert_answered(reading: Reading) -> None:
+    """Assert that the queries of BESIDE were answered."""
+    assert not {*BESIDE.totals, *BESIDE.parts, *BESIDE.values} & {*reading.failed}
+    assert reading.values["max(quiet)"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("queries", "failed"),
+    [
+        (("events{",), {'events{app="a"}'}),
+        (("errors{",), {'errors{app="a"}'}),
+        (("max(load)",), {"max(load)"}),
+        (("events{", "errors{", "max(load)"), {*OWN.totals, *OWN.parts, *OWN.values}),
+    ],
+)
+async def test_a_users_slow_query_is_no_data_of_who_asked_it(
+    site: Site, queries: tuple[str, ...], failed: set[str]
+) -> None:
+    for ingress in ("web", "other"):
+        site.pods[0].serve(10, ingress=ingress)
+    site.scrape()
+    for family, value in (("events", 100), ("errors", 7), ("fine", 200), ("wrong", 3)):
+        count(site, family, value, 9)
+    site.prometheus.numbers |= {"max(load)": [0.5], "max(quiet)": [0.25]}
+    site.prometheus.answer = slow(site, *queries)
+    site.source = site.new_source(within=2)
+    read = await site.source.read([OWN, BESIDE])
+    for target, reading in read.items():
+        assert {one.value for one in reading.series if one.family == REQUESTS} == {10}, target.ingress
+    assert {query: why for query, why in read[OWN].failed.items() if query not in failed} == {}
+    assert set(read[OWN].failed) == failed
+    assert all("no answer in time" in why and query in why for query, why in read[OWN].failed.items())
+    assert_answered(read[BESIDE])
+    assert {one.value for one in read[BESIDE].series if one.family in (*BESIDE.totals, *BESIDE.parts)} == {200, 3}
+
+
+async def test_slow_queries_of_one_rollout_do_not_take_the_turns_of_another(site: Site) -> None:
+    site.scrape()
+    count(site, "fine", 200, 9)
+    site.prometheus.numbers["max(quiet)"] = [0.25]
+    many = OWN._replace(ingress="many", values=tuple(f"max(load{n})" for n in range(40)))
+    site.prometheus.answer = slow(site, "max(load")
+    site.source = site.new_source(within=2)
+    read = await site.source.read([many, BESIDE])
+    assert_answered(read[BESIDE])
+    assert {*many.values} <= {*read[many].failed}
+
+
+async def test_long_answers_to_users_queries_are_not_taken(site: Site) -> None:
+    for ingress in ("web", "other"):
+        site.pods[0].serve(10, ingress=ingress)
+    site.scrape()
+    count(site, "fine", 200, 9)
+    site.prometheus.numbers["max(quiet)"] = [0.25]
+    many = OWN._replace(
+        values=tuple(f"load{n}" for n in range(8)), totals=tuple(f'events{{n="{n}"}}' for n in range(4))
+    )
+    sent: list[int] = []
+    endless, evaluate = unlimited(sent), site.prometheus.evaluate
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        query = str((await request.post())["query"])
+        return await (endless if query.startswith(("load", "events")) else evaluate)(request)
+
+    site.prometheus.answer = answer
+    tracemalloc.start()
+    try:
+        read = await site.source.read([many, BESIDE])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(sent) == 12
+    # 768 MiB would come; what the sockets of both ends hold comes on top of what is taken
+    assert peak < 48 * 2**20
+    assert sum(sent) < 128 * 2**20
+    for query in (*many.totals, *many.values):
+        assert query in read[many].failed[query]
+    assert "more than 64 KiB came; one number is expected: aggregate it" in read[many].failed["load0"]
+    assert "more than 4096 KiB came; narrow the selectors" in read[many].failed['events{n="0"}']
+    assert {one.value for one in read[many].series if one.family == REQUESTS} == {10}
+    assert_answered(read[BESIDE])
+
+
 async def test_a_scalar_is_a_number(site: Site) -> None:
     client = PrometheusClient(site.session, Access(site.url))
     site.prometheus.answer = saying({"status": "success", "data": {"resultType": "scalar", "result": [1, "2.5"]}})
@@ -707,10 +823,10 @@ async def test_a_fault_that_nobody_foresaw_is_the_query_s_alone_and_logged_once_
     class Broken(PrometheusClient):
         """A client with a bug."""
 
-        async def query_by_row(self, expression: str, **more: str) -> list[Row]:
+        async def query_by_row(self, expression: str, budget: AnswerBudget | None = None, /, **more: str) -> list[Row]:
             if expression.startswith(BUCKETS):
                 raise ZeroDivisionError("a bug")
-            return await super().query_by_row(expression, **more)
+            return await super().query_by_row(expression, budget, **more)
 
     client = Broken(site.session, Access(site.url))
     site.source = PrometheusSource(client, site.clock, Dialect(dict(RENAMED)), Sampling(every=10, within=30))

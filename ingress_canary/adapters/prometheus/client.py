@@ -48,6 +48,24 @@ class AnswerTooLong(PrometheusError):
     """The answer has more than may be held at once; a shorter span of time has less."""
 
 
+class AnswerBudget:
+    """Bytes that one or several answers may have; the part of a whole, if there is one."""
+
+    def __init__(self, most: int, remedy: str, whole: "AnswerBudget | None" = None) -> None:
+        self._most = most
+        self._left = most
+        self._remedy = remedy
+        self._whole = whole
+
+    def take(self, size: int) -> None:
+        """Account for bytes that were read. Raises AnswerTooLong when they are more than there may be."""
+        self._left -= size
+        if self._left < 0:
+            raise AnswerTooLong(f"more than {self._most >> 10} KiB came; {self._remedy}")
+        if self._whole is not None:
+            self._whole.take(size)
+
+
 class Row(NamedTuple):
     """One series of an answer."""
 
@@ -106,25 +124,25 @@ class PrometheusClient:
         self._url = f"{access.url.rstrip('/')}/api/v1/query"
         self._max_bytes = max_bytes
 
-    async def query(self, expression: str, **more: str) -> list[Row]:
+    async def query(self, expression: str, budget: AnswerBudget | None = None, /, **more: str) -> list[Row]:
         """Return the series of a vector or a matrix; a scalar is a series without labels.
 
         Raises PrometheusError, also when one of the series cannot be used.
         """
-        rows = await self.query_by_row(expression, **more)
+        rows = await self.query_by_row(expression, budget, **more)
         faults = (row.fault for row in rows if row.fault is not None)
         if (fault := next(faults, None)) is not None:
             raise PrometheusError(fault)
         return rows
 
-    async def query_by_row(self, expression: str, **more: str) -> list[Row]:
+    async def query_by_row(self, expression: str, budget: AnswerBudget | None = None, /, **more: str) -> list[Row]:
         """Return the series, unusable ones with their fault included. Raises PrometheusError."""
         form = {"query": expression, **WHOLE_AND_FRESH, **more}
         try:
             async with self._session.post(
                 self._url, data=form, headers=self._access.sent(), allow_redirects=False, ssl=self._tls()
             ) as response:
-                body = await self._body(response)
+                body = await self._body(response, budget)
         except aiohttp.ClientConnectorCertificateError as error:
             raise PrometheusError(
                 f"its certificate is not believed at {self._url}: {error.certificate_error}; set --prometheus-ca-file"
@@ -141,7 +159,7 @@ class PrometheusClient:
             raise PrometheusError(f"{type(error).__name__} at {self._url}: {error}") from None
         return self._rows(response, body)
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, response: aiohttp.ClientResponse, budget: AnswerBudget | None) -> bytes:
         parts, size = [], 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
@@ -150,6 +168,8 @@ class PrometheusClient:
                     f"the answer of {self._url} is longer than {self._max_bytes >> 20} MiB; "
                     "narrow it with --prometheus-matchers, or drop labels when scraping"
                 )
+            if budget is not None:
+                budget.take(len(chunk))
             parts.append(chunk)
         return b"".join(parts)
 

@@ -3,7 +3,9 @@
 1. Which controllers are scraped, and when last? Without them nothing else is asked, but when one was in some minutes.
 2. Everything else at once: their starts, requests, latencies, and their word on the shadows. Asked later, it shows at
    least the scrapes that the first answer showed: a series that is missing there was not there, and counts as 0.
-3. Each process as its newest scrape left it, cut up by target (``readings.py``).
+3. Users' own queries, in what is left of the time: whoever asks what is slow has no data, and nobody else
+   (``user_asking.py``).
+4. Each process as its newest scrape left it, cut up by target (``readings.py``).
 
 What a target wants to know of the past is queried separately, once a rollout begins or the daemon restarts
 (``range_readings.py``).
@@ -18,10 +20,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
-from typing import Final, Literal
+from typing import Final
 
 from ingress_canary.adapters.prometheus.client import (
     AS_SCRAPED,
+    AnswerBudget,
     PrometheusClient,
     PrometheusError,
     Row,
@@ -31,6 +34,7 @@ from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Pr
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts
+from ingress_canary.adapters.prometheus.user_asking import PAST_BYTES, UserAsking
 from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
 from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
@@ -42,8 +46,6 @@ from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
 from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.ports import Clock
 
-AT_ONCE = 16
-"""Users' own queries that are under way at the same time."""
 PAST_AT_ONCE = 2
 """Portions of targets whose past is asked for at the same time."""
 
@@ -82,9 +84,7 @@ class PrometheusSource:
         deadline = asyncio.get_running_loop().time() + self._sampling.within
         within = max(2 * self._sampling.every, STALE_AT_LEAST.total_seconds()) + self._sampling.within
         raw = f"[{ceil(within)}s]"
-        scraped, totals = await asyncio.gather(
-            self._scraped(deadline, within), self._own(deadline, targets, "totals", raw)
-        )
+        scraped = await self._scraped(deadline, within)
         if isinstance(scraped, str):
             return dict.fromkeys(targets, Reading(at, error=scraped))
         try:
@@ -92,12 +92,16 @@ class PrometheusSource:
         except PrometheusError as error:
             return dict.fromkeys(targets, Reading(at, error=Message(MessageKey.PROMETHEUS_FAULT, why=error.why)))
         portions = self._dialect.portions(sorted(set(targets)))
-        began, answers, parts, value_answers, memories = await asyncio.gather(
+        began, answers, memories = await asyncio.gather(
             self._try(deadline, self._dialect.started()),
             asyncio.gather(*(self._look(deadline, portion, within) for portion in portions)),
-            self._own(deadline, targets, "parts", raw),
-            self._own(deadline, targets, "values"),
             self._memories(deadline, at, targets, within),
+        )
+        asking = UserAsking(self._try_own)
+        value_answers, (totals, parts), memories = await asyncio.gather(
+            asking.answers(deadline, targets, "values"),
+            self._counters(asking, deadline, targets, raw),
+            self._with_own(deadline, at, memories, within),
         )
         process_starts = starts(present, began, self._dialect)
         replicas, every = self._dialect.replicas, self._sampling.every
@@ -163,38 +167,54 @@ class PrometheusSource:
         turns = asyncio.Semaphore(PAST_AT_ONCE)
 
         async def one(portion: Sequence[Target]) -> RangeRows | str:
-            oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
-            seconds = (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
-            raw = f"[{ceil(seconds)}s]"
+            seconds = self._since(portion, at, within)
             async with turns:
-                scraped, families, totals, parts = await asyncio.gather(
+                scraped, families = await asyncio.gather(
                     self._try(deadline, self._dialect.scraped(seconds)),
                     self._all(deadline, self._counts(portion, seconds)),
-                    self._own(deadline, portion, "totals", raw),
-                    self._own(deadline, portion, "parts", raw),
                 )
             needed = {RELOADED: scraped, **families}
             failed = next((why for why in needed.values() if isinstance(why, str)), None)
-            own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
-            return failed or RangeRows(
-                _answered({RELOADED: scraped}), _answered(families), _answered(totals), _answered(parts), own
-            )  # fmt: skip
+            return failed or RangeRows(_answered({RELOADED: scraped}), _answered(families), {}, {}, {})
 
         portions = portioned(targets)
         return list(zip(portions, await asyncio.gather(*map(one, portions)), strict=True))
 
-    async def _own(
-        self, deadline: float, targets: Sequence[Target], kind: Literal["totals", "parts", "values"], raw: str = ""
-    ) -> Mapping[str, Sequence[Row] | str]:
-        """Return the answers to the users' own queries of a kind, each sent once for all targets."""
-        queries = sorted({query for target in targets for query in getattr(target, kind)})
-        turns = asyncio.Semaphore(AT_ONCE)
+    async def _with_own(
+        self, deadline: float, at: datetime, memories: Sequence[tuple[Sequence[Target], RangeRows | str]], within: float
+    ) -> list[tuple[Sequence[Target], RangeRows | str]]:
+        """Return the range answers with those to the users' own counters."""
+        asking = UserAsking(self._try_own, PAST_BYTES)
 
-        async def one(query: str) -> Sequence[Row] | str:
-            async with turns:
-                return await self._try(deadline, query + raw, apart=False)
+        async def one(portion: Sequence[Target], memory: RangeRows | str) -> RangeRows | str:
+            if isinstance(memory, str):
+                return memory
+            raw = f"[{ceil(self._since(portion, at, within))}s]"
+            totals, parts = await self._counters(asking, deadline, portion, raw)
+            own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
+            return replace(memory, totals=_answered(totals), parts=_answered(parts), failed=own)
 
-        return dict(zip(queries, await asyncio.gather(*map(one, queries)), strict=True))
+        completed = await asyncio.gather(*(one(*memory) for memory in memories))
+        return [(portion, memory) for (portion, _), memory in zip(memories, completed, strict=True)]
+
+    def _since(self, portion: Sequence[Target], at: datetime, within: float) -> float:
+        """Return how far back the targets' past reaches, in seconds."""
+        oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
+        return (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
+
+    async def _counters(
+        self, asking: UserAsking, deadline: float, targets: Sequence[Target], raw: str
+    ) -> tuple[Mapping[str, Sequence[Row] | str], Mapping[str, Sequence[Row] | str]]:
+        """Return the answers to the users' own counters: of all events, and of their parts, which are asked later.
+
+        Slow ones of the first have half of the time, so that others' parts are asked for all the same.
+        """
+        now = asyncio.get_running_loop().time()
+        totals = await asking.answers(now + (deadline - now) / 2, targets, "totals", raw)
+        return totals, await asking.answers(deadline, targets, "parts", raw)
+
+    async def _try_own(self, query: str, budget: AnswerBudget) -> Sequence[Row] | str:
+        return await self._try(None, query, apart=False, budget=budget)
 
     def _present(self, at: datetime, rows: Sequence[Row]) -> tuple[dict[str, Process], timedelta, str | None]:
         """Return the processes that were scraped just now, the span between two scrapes, and what is missing.
@@ -280,22 +300,24 @@ class PrometheusSource:
         return frozenset() if isinstance(answer, str) else bounds_of(answer, self._dialect)
 
     async def _try(
-        self, deadline: float, query: str, *, by_row: bool = False, apart: bool = True
-    ) -> Sequence[Row] | str:
+        self, deadline: float | None, query: str, *, by_row: bool = False, apart: bool = True,
+        budget: AnswerBudget | None = None,
+    ) -> Sequence[Row] | str:  # fmt: skip
         """Return the rows of a query's answer, or why there are none.
 
         With ``by_row`` they hold those, too, that cannot be used; with ``apart`` those of each replica: of the
-        controllers' one is followed here, while a user's query may add up what it finds.
+        controllers' one is followed here, while a user's query may add up what it finds. Without a deadline the caller
+        has one.
         """
         ask = self._client.query_by_row if by_row else self._client.query
         try:
-            return await self._ask(deadline, partial(ask, query, **(AS_SCRAPED if apart else {})))
+            return await self._ask(deadline, partial(ask, query, budget, **(AS_SCRAPED if apart else {})))
         except PrometheusError as error:
             return f"Prometheus: {error}"
         except Exception as error:  # noqa: BLE001 - logged there, and reported as missing data
             return f"Prometheus: the query cannot be answered: {self._faults.words(query, error)}"
 
-    async def _ask(self, deadline: float, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:
+    async def _ask(self, deadline: float | None, ask: Callable[..., Awaitable[Sequence[Row]]]) -> Sequence[Row]:
         within = self._sampling.within
         try:
             async with asyncio.timeout_at(deadline):
