@@ -47,8 +47,8 @@ def _told_apart(counts: Counts, strata: Strata | None) -> Strata:
 def _present(recent: Recent, counts: Counts) -> float:
     """Return stable's present ratio of bad requests: of the last minute, or of this tick when that is more."""
     # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
-    minute = recent.last_minute
-    return max(ratio(minute.f, minute.m), ratio(counts.f, counts.m))
+    now, before = recent.now, recent.earlier[-1]
+    return max(ratio(now.f - before.f, now.m - before.m), ratio(counts.f, counts.m))
 
 
 @dataclass
@@ -126,10 +126,12 @@ class Accumulator:
             null = self._null(present, lasting, strata)
             if null is not None and null < GUARD_NULL:
                 guard = guard.plus(n, e, self.phi)
-        return replace(
-            self, relative=self._usually(present, lasting, strata), guard=guard,
-            dispersion=self.dispersion.plus(at, m, f), recent=recent, fresh=True, settles_in=settles_in, missing="",
+        after = Accumulator(
+            self.design, self.absolute, self._usually(present, lasting, strata), guard, self.dispersion.plus(at, m, f),
+            self.total, self.step, self.incident, self.ticks, recent, fresh=True, settles_in=settles_in,
+            opposed=self.opposed,
         )  # fmt: skip
+        return _with_known(after, self)
 
     def tick(
         self, at: float, counts: Counts, *, relative: bool = True, weight: float = 0, strata: Strata | None = None
@@ -156,7 +158,7 @@ class Accumulator:
             if dispersion.fixed or self.ticks % MEASURED_EVERY == 0:
                 dispersion = dispersion.measured()
         # made anew rather than with replace(), which takes twice as long
-        return Accumulator(
+        after = Accumulator(
             design=design,
             absolute=absolute,
             relative=against_stable,
@@ -171,6 +173,17 @@ class Accumulator:
             settles_in=0.0,
             opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
+        return _with_known(after, self)
+
+    @cached_property
+    def absolute_log_e(self) -> float:
+        """The absolute test's ln E, without the guard's account."""
+        return self.absolute.log_e
+
+    @cached_property
+    def relative_log_e(self) -> float:
+        """The relative test's ln E."""
+        return self.relative.log_e
 
     def _is_well(self, present: float, lasting: float) -> bool:
         """Return whether stable is as good as it may be, or as it usually is."""
@@ -187,8 +200,8 @@ class Accumulator:
     @cached_property
     def evidence(self) -> SloEvidence:
         """The evidence that the verdict is derived from; read several times a tick, computed once."""
-        guard, relative, phi = self.guard.log_e, self.relative.log_e, self.phi
-        absolute = log_add(self.absolute.log_e, guard)
+        guard, relative, phi = self.guard.log_e, self.relative_log_e, self.phi
+        absolute = log_add(self.absolute_log_e, guard)
         return SloEvidence(
             total=self.total,
             step=self.step,
@@ -214,3 +227,16 @@ class Accumulator:
         marks = self.recent.minute[-self.ticks :] if self.ticks else ()
         span = marks[-1].at - marks[0].at if marks else 0.0
         return (marks[-1].n - marks[0].n) / span if span > 0 else None
+
+
+def _with_known(after: Accumulator, before: Accumulator) -> Accumulator:
+    """Return an accumulator with what was computed ``before`` of parts that are the same: in quiet ticks most are."""
+    known, cached = before.__dict__, after.__dict__
+    if "phi" in known and after.dispersion is before.dispersion:
+        cached["phi"] = known["phi"]
+    if "absolute_log_e" in known and after.absolute is before.absolute:
+        cached["absolute_log_e"] = known["absolute_log_e"]
+    now, then = after.relative, before.relative
+    if "relative_log_e" in known and now.together is then.together and now.apart is then.apart:
+        cached["relative_log_e"] = known["relative_log_e"]
+    return after

@@ -134,14 +134,11 @@ class Analysis:
             watches = tuple([watch.tick(seconds, tick.values.get(watch.bound.name, UNREAD)) for watch in watches])
         checks = [_compared(check, seconds, tick) for check in self.distributions]
         requests = tick.requests
-        after = replace(
-            self,
-            tracks=tuple(tracks),
-            watches=watches,
-            canary_requests=self.canary_requests + requests.n,
-            stable_requests=self.stable_requests + requests.m,
-            distributions=tuple(checks),
-        )
+        # made anew rather than with replace(), which takes twice as long
+        after = type(self)(
+            self.plan, tuple(tracks), self.step, self.canary_requests + requests.n, self.stable_requests + requests.m,
+            self.first_fail_at, watches, self.raised_at, tuple(checks),
+        )  # fmt: skip
         if self.first_fail_at is None and Verdict.FAIL in after.verdicts:
             return replace(after, first_fail_at=at)
         return after

@@ -161,6 +161,8 @@ class Design:
 
         While the incident lasts the second one is worth nothing: nobody goes on to the next step in the middle of it.
         """
+        if not step.n:
+            return 0.0
         every = log_mean_exp(self._passing.steps(step.n, step.e, phi))
         if not incident.n:
             return every
