@@ -9,10 +9,6 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import structlog
-
-log = structlog.get_logger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
@@ -64,7 +60,11 @@ class TlsContext:
             try:
                 self._context = options.context()
             except (OSError, ValueError) as error:
-                log.warning("changed certificates cannot be used, the former ones stay", error=str(error))
+                import structlog  # noqa: PLC0415 - commands that only read do without
+
+                structlog.get_logger(__name__).warning(
+                    "changed certificates cannot be used, the former ones stay", error=str(error)
+                )
         return self._context
 
 

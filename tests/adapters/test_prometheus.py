@@ -695,7 +695,7 @@ async def test_a_family_that_cannot_be_had_leaves_the_others(site: Site, name: s
     assert why in latency.message
 
 
-@pytest.mark.parametrize(("value", "shown"), [(float("inf"), "inf"), (-1.0, "-1")])
+@pytest.mark.parametrize(("value", "shown"), [(nan, "nan"), (float("inf"), "inf"), (-1.0, "-1")])
 async def test_a_counter_that_is_no_number_is_no_data_of_its_target_alone(site: Site, value: float, shown: str) -> None:
     site.pods[0].serve(10)
     site.pods[0].serve(10, ingress="api")

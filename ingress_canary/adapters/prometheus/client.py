@@ -75,6 +75,11 @@ class Row(NamedTuple):
     fault: str | None = None
     """Why the samples cannot be used, though the series is known."""
 
+    @property
+    def scrapes(self) -> list[float]:
+        """When a scrape showed it, rising: VictoriaMetrics shows NaN where a target has gone, and no scrape does."""
+        return [at for at, value in self.samples if not isnan(value)]
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -239,7 +244,7 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
     for row in data["result"]:
         labels = {str(name): str(value) for name, value in row["metric"].items()}
         try:
-            samples = _present([*map(_sample, row["values"])]) if kind == "matrix" else [_sample(row["value"])]
+            samples = [_sample(point) for point in (row["values"] if kind == "matrix" else [row["value"]])]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             rows.append(Row(labels, (), neither))
             continue
@@ -248,15 +253,6 @@ def _series(data: dict[str, Any], neither: str) -> list[Row]:
         elif samples:
             rows.append(Row(labels, samples))
     return rows
-
-
-def _present(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return a range's samples without the markers of where the series ended, which VictoriaMetrics shows as NaN.
-
-    A marker stands behind numbers, or is all that the range still holds of an end; a series of nothing but NaN is one.
-    """
-    numbers = [sample for sample in samples if not isnan(sample[1])]
-    return numbers if numbers or len(samples) == 1 else samples
 
 
 def _sample(point: Sequence[Any]) -> tuple[float, float]:

@@ -46,7 +46,8 @@ def processes(
     scraped: dict[str, list[Process]] = {}
     for row in rows:
         name, scrape = named(row, dialect)
-        scraped.setdefault(name, []).append(Process(name, scrape, row.samples[-1][0]))
+        if row.scrapes:
+            scraped.setdefault(name, []).append(Process(name, scrape, row.scrapes[-1]))
     return {name: _followed(scrapes, before.get(name), patience) for name, scrapes in scraped.items()}
 
 
@@ -84,7 +85,7 @@ def is_of_others(row: Row, process: Process, every: float) -> bool:
 
     A series that this scrape did not have was last in one a whole span before, and two spans lie between its samples.
     """
-    times = [at for at, _ in row.samples]
+    times = row.scrapes
     index = bisect_right(times, process.at)
     if not index or process.at - times[index - 1] < every / 2:
         return False

@@ -92,10 +92,10 @@ class RangeReadings:
         followed = {name: process for name, (process, _) in now.processes.items()}
         known = processes(rows, dialect, followed, float("inf")) | followed
         scraped = {
-            name: [at for at, _ in row.samples]
+            name: row.scrapes
             for row in rows
             for name, scrape in (named(row, dialect),)
-            if known[name].scrape == scrape
+            if name in known and known[name].scrape == scrape
         }
         exposition = dialect.exposition
         lines = dict[tuple[str, str], list[SeriesLine]]()

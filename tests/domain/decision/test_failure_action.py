@@ -61,7 +61,9 @@ def test_without_a_histogram_nothing_advances() -> None:
     world = at_step(1, schedule=schedule(slos=[AVAILABILITY, SHAPE]))
     world.step(60)
     assert (world.status.step is not None and world.status.step.index, world.status.reason) == (1, Reason.NO_DATA)
-    assert "shape: no series yet" in world.status.message
+    assert (
+        "shape: the requests of Ingress shop/checkout are counted, and no series tell how long" in world.status.message
+    )
 
 
 @pytest.mark.parametrize("ticks", [1, 2, 5, 9])

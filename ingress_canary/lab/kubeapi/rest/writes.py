@@ -259,7 +259,9 @@ def _applied(
     combine = patches.merge if resource.custom else patches.strategic
     merged: Json = patches.clone(combine(served, config))
     merged["metadata"] = {**merged["metadata"], "managedFields": entries}
-    for path in managed_fields.applied_before(old, author) - managed_fields.leaves(config):
+    gone = managed_fields.applied_before(old, author) - managed_fields.leaves(config)
+    # an item of a list before its key, by which it is found
+    for path in sorted(gone, key=len):
         if not managed_fields.owners(entries, [path], author):
             patches.drop(merged, path)
     return merged
