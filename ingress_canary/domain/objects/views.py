@@ -333,6 +333,14 @@ class Endpoints:
         return port.name in self.ports or bool(self.ports and not port.name)
 
 
+def _overdue(status: Json) -> str:
+    """Return what a Deployment's controller says of a progress deadline that was exceeded; empty where none was."""
+    for condition in status.get("conditions") or ():
+        if condition.get("reason") == "ProgressDeadlineExceeded" and condition.get("status") == "False":
+            return str(condition.get("message") or condition["reason"])
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A Deployment, StatefulSet or DaemonSet."""
@@ -346,6 +354,10 @@ class Workload:
     """Every wanted replica is of the newest template and available, by the controller's own word."""
     owned_parts: frozenset[str] = frozenset()
     """The subresources through which the daemon's updates own fields, "" among them for the object itself."""
+    paused: bool = False
+    """Its controller rolls nothing out until a person resumes it."""
+    overdue: str = ""
+    """The controller's words when the progress deadline was exceeded."""
 
     @classmethod
     def of(cls, body: Json) -> Self:
@@ -362,7 +374,10 @@ class Workload:
         observed = (status.get("observedGeneration") or 0) >= ((body.get("metadata") or {}).get("generation") or 0)
         rolled_out = observed and updated >= wanted and available >= wanted and existing <= max(updated, wanted)
         owned = owned_parts((body.get("metadata") or {}).get("managedFields"))
-        return cls(Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out, owned)
+        paused = spec.get("paused") is True
+        return cls(
+            Meta.of(body), kind, spec.get("template") or {}, wanted, rolled_out, owned, paused, _overdue(status)
+        )  # fmt: skip
 
     @property
     def title(self) -> str:

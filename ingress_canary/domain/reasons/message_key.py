@@ -349,6 +349,8 @@ class MessageKey(Enum):
     CHOOSE_SHADOW = "choose another spec.shadow.name"
     NO_CANARY_WORKLOAD = "the canary's workload does not exist"
     ROLLS_OUT = "{workload} is still rolling out"
+    ROLLOUT_PAUSED = "{workload} is paused, and rolls nothing out until kubectl rollout resume"
+    ROLLOUT_OVERDUE = "{workload} does not roll out, look at its pods: {words}"
     NAME_ALIKE = "name the containers alike, or use Manual"
     WITHOUT_ENDPOINT = "Service {service} has no ready endpoint"
     WARMING_UP = "learning how stable's errors vary, {left:~seconds} to go"
@@ -417,6 +419,7 @@ class MessageKey(Enum):
 
     # phase Promoting
     AWAITING_STABLE = "waiting for stable to become the new version; say finish when it is"
+    AWAITING_WORKLOAD = "waiting for {workload} to become the new version; it ends by itself then"
     STABLE_LACKS_ENDPOINTS = "stable has {ready} of {needed} ready endpoints"
     STABLE_ROLLS_OUT = "stable has {ready} of {needed} ready endpoints and is still rolling out"
     PROMOTED = "revision {revision} is stable now; the shadow is removed"

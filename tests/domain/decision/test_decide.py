@@ -10,6 +10,7 @@ import pytest
 from ingress_canary.api.rollout import Phase, Verdict
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.revision import template_hash
+from ingress_canary.domain.objects.views import Workload
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import PRIMARY, Traffic, World, at_step, deployment, rollout, schedule, with_session, with_spec
@@ -19,7 +20,17 @@ def test_a_healthy_canary_walks_every_step_and_waits_for_stable() -> None:
     world = World().until(lambda w: w.status.phase is Phase.PROMOTING)
     assert world.history == [(1, 5, "Settling"), (2, 50, "StepPassed"), (3, 100, "StepPassed"), (3, 100, "StepPassed")]
     assert world.status.reason == Reason.AWAITING_STABLE
+    waits = "waiting for Deployment checkout to become the new version; it ends by itself then"
+    assert world.status.message == waits
     assert world.weight == 100
+
+
+def test_where_nobody_can_see_stables_version_a_person_is_asked_to_finish() -> None:
+    world = World(spec=rollout(workload={}), canary=None, stable=None).until(
+        lambda w: w.status.phase is Phase.PROMOTING
+    )
+    world.step()
+    assert world.status.message == "waiting for stable to become the new version; say finish when it is"
 
 
 def test_the_shadow_is_made_at_weight_0_before_the_first_step() -> None:
@@ -600,6 +611,44 @@ def test_nothing_begins_while_something_stands_in_the_way(world: World, reason: 
     ready = next(condition for condition in world.status.conditions if condition.type == "Ready")
     blocked = {Reason.INVALID_SPEC, Reason.SCHEDULE_MISSING, Reason.PREFLIGHT_FAILED, Reason.SHADOW_REJECTED}
     assert ready.status == ("False" if reason in blocked else "True")
+
+
+@pytest.mark.parametrize(
+    ("of_spec", "of_status", "message"),
+    [
+        ({}, {}, "Deployment checkout-canary is still rolling out"),
+        (
+            {"paused": True},
+            {},
+            "Deployment checkout-canary is paused, and rolls nothing out until kubectl rollout resume",
+        ),
+        (
+            {},
+            {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"},
+            "Deployment checkout-canary does not roll out, look at its pods: timed out",
+        ),
+        (
+            {},
+            {"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated", "message": "progressing"},
+            "Deployment checkout-canary is still rolling out",
+        ),
+    ],
+)
+def test_a_canary_that_does_not_roll_out_by_itself_says_so(
+    of_spec: dict[str, Any], of_status: dict[str, Any], message: str
+) -> None:
+    conditions = [of_status] if of_status else []
+    canary = Workload.of(
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "checkout-canary", "namespace": "shop", "generation": 2},
+            "spec": {"replicas": 2, "template": {}, **of_spec},
+            "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "conditions": conditions},
+        }
+    )
+    world = World(canary=canary)
+    world.step()
+    assert (world.status.reason, world.status.message) == (Reason.CANARY_NOT_READY, message)
 
 
 def test_whose_the_shadows_name_is_preflight_reports_and_nobody_is_asked_to_delete_it() -> None:

@@ -80,7 +80,10 @@ def _essence(view: object) -> object:
         case EndpointSlice():
             return view.service, view.ready, view.unready, view.ports
         case Workload():
-            return view.meta.uid, view.meta.deleting, view.template, view.replicas, view.rolled_out, view.owned_parts
+            return (
+                view.meta.uid, view.meta.deleting, view.template, view.replicas, view.rolled_out, view.owned_parts,
+                view.paused, view.overdue,
+            )  # fmt: skip
         case dict():
             return view.get("spec"), (view.get("metadata") or {}).get("uid")
         case _:

@@ -10,7 +10,8 @@ from ingress_canary.domain.decision.phases.step_barriers import step_barrier
 from ingress_canary.domain.decision.rules.blindness import blindness
 from ingress_canary.domain.decision.rules.rollout_facts import is_new_revision
 from ingress_canary.domain.decision.rules.scale_canary import await_replicas
-from ingress_canary.domain.reasons.message import Message
+from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import uncopyable
@@ -81,7 +82,7 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     if (uncopied := _uncopied(seen)) is not None:
         return uncopied
     if seen.canary is not None and not seen.canary.rolled_out:
-        return Obstacle(Reason.CANARY_NOT_READY, Message(MessageKey.ROLLS_OUT, workload=seen.canary.title))
+        return Obstacle(Reason.CANARY_NOT_READY, _why_not_rolled_out(seen.canary))
     if seen.obstacles:
         return seen.obstacles[0]
     if seen.canary_ready == 0:
@@ -89,6 +90,15 @@ def obstacle_of(seen: Observation) -> Obstacle | None:
     if seen.rejected is not None:
         return Obstacle(Reason.SHADOW_REJECTED, seen.rejected)
     return None
+
+
+def _why_not_rolled_out(canary: Workload) -> Message:
+    """Return why a workload has not rolled out yet, or does not without a person."""
+    if canary.paused:
+        return Message(MessageKey.ROLLOUT_PAUSED, workload=canary.title)
+    if canary.overdue:
+        return Message(MessageKey.ROLLOUT_OVERDUE, workload=canary.title, words=verbatim(canary.overdue))
+    return Message(MessageKey.ROLLS_OUT, workload=canary.title)
 
 
 def _uncopied(seen: Observation) -> Obstacle | None:

@@ -18,7 +18,11 @@ def promoting_phase(seen: Observation, now: datetime) -> Decision:
     if not status.finishing and not is_promoted(seen):
         if status.copying is not None or seen.spec.promotion.strategy is PromotionStrategy.COPY_IMAGES:
             return copy_to_stable(seen)
-        return hold(seen, Reason.AWAITING_STABLE, Message(MessageKey.AWAITING_STABLE), wants_evidence=True)
+        # without a workload nobody can see when stable is the new version
+        waits = Message(MessageKey.AWAITING_STABLE)
+        if seen.stable is not None and seen.canary is not None:
+            waits = Message(MessageKey.AWAITING_WORKLOAD, workload=seen.stable.title)
+        return hold(seen, Reason.AWAITING_STABLE, waits, wants_evidence=True)
     lacking = why_stable_unready(seen)
     if lacking is not None:
         # stable has had them: if another writer replaces the images, they are not set again
