@@ -304,8 +304,15 @@ def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingC
     missing: dict[str, NoData | UnknownBound] = {
         name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
     }
-    missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
-    missing |= {name: tail for name, tail in evidence.tails.items() if isinstance(tail, NoData)}
+    if evidence.values or evidence.tails:
+        missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
+        missing |= {name: tail for name, tail in evidence.tails.items() if isinstance(tail, NoData)}
+    if not missing and reading.error is None:
+        # most readings: nothing of the rest is of interest
+        return {
+            "read_at": reading.at, "note": reading.note, "misconfigured": None, "unbounded": unbounded,
+            "answered": True, "no_data": None, "no_data_since": None,
+        }  # fmt: skip
     bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
     error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
     gap = error or next(starmap(_gap, missing.items()), None)
