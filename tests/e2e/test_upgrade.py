@@ -48,7 +48,19 @@ SHORT = {"weight": 20, "bake": "10s", "require": "NoFail", "minRequests": 0}
 FAILING = Profile("v2", error_ratio=1.0)
 
 MOVING = frozenset(
-    {"reason", "message", "slos", "observedShare", "analysisState", "conditions", "leader", "alerts", "gates", "step"}
+    {
+        "reason",
+        "message",
+        "slos",
+        "observedShare",
+        "analysisState",
+        "conditions",
+        "leader",
+        "alerts",
+        "gates",
+        "step",
+        "actualWeight",
+    }
 )
 """Members of a status that may change without a decision."""
 

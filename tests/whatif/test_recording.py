@@ -175,11 +175,19 @@ def test_a_line_that_cannot_be_used_is_named(bad: str, why: str, tmp_path: Path)
     assert str(raised.value).startswith(f"{file}:4: {why}")
 
 
+MOSTLY = ("no series yet", "no series yet", "no controller was scraped at this time")
+"""Why nothing is known of some ticks, the last one just after the last scrape."""
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", ": nothing is known of SLO availability: the recording does not have what it counts"),
         (f"{HEADER.line()}\n", ": nothing is known of SLO availability"),
+        (
+            "\n".join([HEADER.line(), *(RecordedTick(10 * at, missing=why).line() for at, why in enumerate(MOSTLY))]),
+            ": nothing is known of SLO availability: no series yet",
+        ),
         (f"{HEADER.line()}\n{GOOD}\n", ": nothing is known of SLO latency: the recording does not have what it counts"),
         (f"{GOOD}\n", ':1: recording: the first line is a header such as {"recording": 1, ...}; is it a recording?'),
         ("x" * 2**21, ":1: no JSON: "),

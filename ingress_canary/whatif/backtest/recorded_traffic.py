@@ -6,6 +6,7 @@ Counted by the SLIs of the daemon, and held in arrays: a month of ticks of 10 s 
 
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,8 @@ UNKNOWN = -1
 """Stands for a number that is not known."""
 GAP = 1.5
 """Ticks from which on something is missing between two lines."""
+REASONS = 32
+"""Different ones that are counted: they may hold numbers."""
 NO_COUNTERS = CounterState()
 
 
@@ -66,8 +69,8 @@ class RecordedTraffic:
     """Ticks in which a canary had requests of its own."""
     last: float = float("-inf")
     """Time of the last line."""
-    missing: str = ""
-    """Why something of a line was unknown last."""
+    missing: Counter[str] = field(default_factory=Counter)
+    """In how many lines something was unknown, by why."""
     _places: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """By SLO: where the numbers of its buckets are among those of a status; empty while buckets are unknown."""
 
@@ -82,7 +85,9 @@ class RecordedTraffic:
             return
         if found.at <= self.last:
             raise RecordingError(f"t: {found.at:.3f} is not after the line before; join recordings in order of time")
-        self.last, self.missing = found.at, found.missing or self.missing
+        self.last = found.at
+        if found.missing in self.missing or (found.missing and len(self.missing) < REASONS):
+            self.missing[found.missing] += 1
         self._take(found)
 
     def check(self) -> None:
@@ -90,7 +95,8 @@ class RecordedTraffic:
         for name in self._counted:
             column = self.slos.get(name, SloColumn())
             if not column.known:
-                why = column.why_not or self.missing or "the recording does not have what it counts"
+                mostly = next((why for why, _ in self.missing.most_common(1)), "")
+                why = column.why_not or mostly or "the recording does not have what it counts"
                 raise RecordingError(f"nothing is known of SLO {name}: {why}")
 
     @property
