@@ -8,19 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from itertools import starmap
 from math import inf
-from typing import NamedTuple, Self, TypedDict
+from typing import NamedTuple, Self
 
 from ingress_canary.api.rollout import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
+from ingress_canary.domain.evaluation.missing_data import common_changes, without_doubtful_bounds
 from ingress_canary.domain.evaluation.resume import Resume
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Tails, UnknownBound
+from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, Tails
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.reasons.message import Message, verbatim
-from ingress_canary.domain.reasons.message_key import MessageKey
+from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
@@ -29,8 +28,6 @@ from ingress_canary.domain.traffic.effectiveness import Effect, EffectState, Sha
 from ingress_canary.domain.traffic.probe import ProbeAnswer
 
 CountReading = Callable[[CounterBook, Reading, Signals, SliSet, timedelta], tuple[CounterBook, ReadingCounts]]
-CERTAIN = 3
-"""Looks in a row at which a source that samples itself must lack a bucket: its store may show a scrape in pieces."""
 UNTESTED = Effect(EffectState.UNKNOWN, None)
 
 
@@ -205,8 +202,8 @@ def tick(evaluation: Evaluation, reading: Reading, at: TickInputs, count: CountR
 
 def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at: TickInputs) -> Evaluation:
     """Return the evaluation after one reading whose series are counted: ``evidence`` is what the reading added."""
-    evidence, unbounded = _without_doubtful_bounds(evaluation, reading, evidence)
-    now, common = reading.at, _common_changes(evaluation, reading, evidence, unbounded)
+    evidence, unbounded = without_doubtful_bounds(evidence, reading, evaluation.unbounded)
+    now, common = reading.at, common_changes(reading, evidence, evaluation.no_data_since, unbounded)
     if at.mode is EvidenceMode.WARMING:
         stable = {name: count for name, count in evidence.counts.items() if isinstance(count, Counts)}
         # an Ingress without traffic has no series: the source has answered all the same, and nothing can be learnt
@@ -269,62 +266,6 @@ def _analysis_tick(
 
 def _said(tails: Mapping[str, Tails | NoData]) -> Mapping[str, Tails | str]:
     return {name: str(tail.message) if isinstance(tail, NoData) else tail for name, tail in tails.items()}
-
-
-def _without_doubtful_bounds(
-    evaluation: Evaluation, reading: Reading, evidence: ReadingCounts
-) -> tuple[ReadingCounts, int]:
-    """Return the evidence in which a bucket that may be late is missing data, and for how many looks one has been."""
-    if not any(isinstance(count, UnknownBound) for count in evidence.counts.values()):
-        return evidence, 0
-    looks = evaluation.unbounded + 1
-    # a page is whole
-    if looks >= CERTAIN or not reading.sampled_every:
-        return evidence, looks
-    counts = {
-        name: count.unsettled if isinstance(count, UnknownBound) else count for name, count in evidence.counts.items()
-    }
-    return evidence._replace(counts=counts), looks
-
-
-class CommonChanges(TypedDict):
-    """Changes of an evaluation that every reading makes."""
-
-    read_at: datetime
-    note: str | None
-    misconfigured: Message | None
-    unbounded: int
-    answered: bool
-    no_data: Message | None
-    no_data_since: datetime | None
-
-
-def _common_changes(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, unbounded: int) -> CommonChanges:
-    """Return the changes of a reading that every mode shares."""
-    missing: dict[str, NoData | UnknownBound] = {
-        name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
-    }
-    if evidence.values or evidence.tails:
-        missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
-        missing |= {name: tail for name, tail in evidence.tails.items() if isinstance(tail, NoData)}
-    if not missing and reading.error is None:
-        # most readings: nothing of the rest is of interest
-        return {
-            "read_at": reading.at, "note": reading.note, "misconfigured": None, "unbounded": unbounded,
-            "answered": True, "no_data": None, "no_data_since": None,
-        }  # fmt: skip
-    bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
-    error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
-    gap = error or next(starmap(_gap, missing.items()), None)
-    return {
-        "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "unbounded": unbounded,
-        "answered": reading.error is None,
-        "no_data": gap, "no_data_since": (evaluation.no_data_since or reading.at) if gap else None,
-    }  # fmt: skip
-
-
-def _gap(slo: str, missing: NoData | UnknownBound) -> Message:
-    return Message(MessageKey.GAP, slo=slo, why=missing.message)
 
 
 def _credited_seconds(before: datetime | None, now: datetime, interval: float) -> float:
