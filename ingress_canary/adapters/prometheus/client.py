@@ -28,7 +28,6 @@ AS_SCRAPED = {"dedup": "false"}
 WHOLE_AND_FRESH = {"partial_response": "false", "deny_partial_response": "1", "nocache": "1"}
 """Thanos and VictoriaMetrics answer with partial results by default, and the latter may withhold the last half minute
 unless caching is off (by its documentation); Prometheus and Mimir ignore these parameters."""
-
 NOTES = ("PromQL info: ", "PromQL warning: ")
 """How Prometheus begins what it notes on an expression (its util/annotations), until 3.0 all of it among ``warnings``:
 nothing is missing from such an answer."""

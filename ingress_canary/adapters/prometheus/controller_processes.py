@@ -46,8 +46,8 @@ def processes(
     scraped: dict[str, list[Process]] = {}
     for row in rows:
         name, scrape = named(row, dialect)
-        if row.scrapes:
-            scraped.setdefault(name, []).append(Process(name, scrape, row.scrapes[-1]))
+        if times := row.scrapes:
+            scraped.setdefault(name, []).append(Process(name, scrape, times[-1]))
     return {name: _followed(scrapes, before.get(name), patience) for name, scrapes in scraped.items()}
 
 

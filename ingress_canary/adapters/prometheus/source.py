@@ -100,7 +100,7 @@ class PrometheusSource:
         asking = UserAsking(self._try_own)
         value_answers, (totals, parts), memories = await asyncio.gather(
             asking.answers(deadline, targets, "values"),
-            self._counters(asking, deadline, targets, raw),
+            asking.counters(deadline, targets, raw),
             self._with_own(deadline, at, memories, within),
         )
         process_starts = starts(present, began, self._dialect)
@@ -190,7 +190,7 @@ class PrometheusSource:
             if isinstance(memory, str):
                 return memory
             raw = f"[{ceil(self._since(portion, at, within))}s]"
-            totals, parts = await self._counters(asking, deadline, portion, raw)
+            totals, parts = await asking.counters(deadline, portion, raw)
             own = {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
             return replace(memory, totals=_answered(totals), parts=_answered(parts), failed=own)
 
@@ -201,17 +201,6 @@ class PrometheusSource:
         """Return how far back the targets' past reaches, in seconds."""
         oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
         return (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
-
-    async def _counters(
-        self, asking: UserAsking, deadline: float, targets: Sequence[Target], raw: str
-    ) -> tuple[Mapping[str, Sequence[Row] | str], Mapping[str, Sequence[Row] | str]]:
-        """Return the answers to the users' own counters: of all events, and of their parts, which are asked later.
-
-        Slow ones of the first have half of the time, so that others' parts are asked for all the same.
-        """
-        now = asyncio.get_running_loop().time()
-        totals = await asking.answers(now + (deadline - now) / 2, targets, "totals", raw)
-        return totals, await asking.answers(deadline, targets, "parts", raw)
 
     async def _try_own(self, query: str, budget: AnswerBudget) -> Sequence[Row] | str:
         return await self._try(None, query, apart=False, budget=budget)

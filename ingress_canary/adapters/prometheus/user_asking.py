@@ -4,10 +4,11 @@ Used by ``source.py``. What one rollout asks for may be slow or long: it costs t
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from ingress_canary.adapters.prometheus.client import AnswerBudget, Row
+from ingress_canary.adapters.prometheus.user_queries import Answers
 from ingress_canary.domain.metrics.samples import Target
 
 AT_ONCE = 16
@@ -45,9 +46,16 @@ class UserAsking:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._each: dict[Target, asyncio.Semaphore] = {}
 
-    async def answers(
-        self, deadline: float, targets: Sequence[Target], kind: Kind, raw: str = ""
-    ) -> Mapping[str, Sequence[Row] | str]:
+    async def counters(self, deadline: float, targets: Sequence[Target], raw: str) -> tuple[Answers, Answers]:
+        """Return the answers to the counters: of all events, and of their parts, which are asked later.
+
+        Slow ones of the first have half of the time, so that others' parts are asked for all the same.
+        """
+        now = asyncio.get_running_loop().time()
+        totals = await self.answers(now + (deadline - now) / 2, targets, "totals", raw)
+        return totals, await self.answers(deadline, targets, "parts", raw)
+
+    async def answers(self, deadline: float, targets: Sequence[Target], kind: Kind, raw: str = "") -> Answers:
         """Return the answers to all queries of a kind; ``raw`` is the range that is appended to each."""
         askers: dict[str, Target] = {}
         for target in sorted(set(targets)):

@@ -51,8 +51,8 @@ def scrapes(totals: Answers, replicas: Sequence[str], patience: float) -> dict[s
         newest: dict[tuple[str, tuple[str, ...]], float] = {}
         for row in () if isinstance(rows, str) else rows:
             key = _instance(row, replicas), _replica(row, replicas)
-            if row.scrapes:
-                newest[key] = max(newest.get(key, 0.0), row.scrapes[-1])
+            if times := row.scrapes:
+                newest[key] = max(newest.get(key, 0.0), times[-1])
         for (name, replica), at in newest.items():
             seen = replicas_seen.setdefault(name, {})
             seen[replica] = min(at, seen.get(replica, at))

@@ -112,17 +112,22 @@ def parsed(query: str) -> Parsed:
     )  # fmt: skip
 
 
-def _is_filtered(expression: promql_parser.Expr) -> bool:
+def _aggregated(expression: promql_parser.Expr) -> promql_parser.Expr:
+    """Return what stands within all parentheses and aggregations."""
     while isinstance(expression, ParenExpr | AggregateExpr):
         expression = expression.expr
+    return expression
+
+
+def _is_filtered(expression: promql_parser.Expr) -> bool:
+    expression = _aggregated(expression)
     if not isinstance(expression, BinaryExpr) or str(expression.op) not in COMPARISONS:
         return False
     return expression.modifier is None or not expression.modifier.return_bool
 
 
 def _metric(expression: promql_parser.Expr) -> str:
-    while isinstance(expression, ParenExpr | AggregateExpr):
-        expression = expression.expr
+    expression = _aggregated(expression)
     if not isinstance(expression, VectorSelector):
         return ""
     named = (matcher.value for matcher in expression.matchers.matchers if matcher.name == "__name__")

@@ -62,8 +62,7 @@ class Digest(str):
         name, _, _ = stored.rpartition(":")
         if name not in self._algorithms:
             return None
-        values = (self.value,) if self._formerly is None else (self.value, self._formerly)
-        return stored in {_tagged(name, self._algorithms[name](value)) for value in values}
+        return stored == _tagged(name, self._algorithms[name](self.value)) or self.is_former(stored)
 
 
 def renewed(stored: str | None, present: str | None) -> str | None:

@@ -87,7 +87,7 @@ def assemble(inputs: PassInputs, remembered: Remember = call, check: CheckRules 
     signals = counted = None
     if primary is not None:
         configured = configured_facts(inputs.view, router, remembered)
-        counted = router.counts(primary, spec, configured)
+        counted = remembered(router.counts, primary, spec, configured)
         signals = remembered(signals_of, router, primary, spec, configured, versions.revision)
     tick = _tick(inputs, compiled, signals, routes) if compiled is not None and signals else None
     evaluation, fault = _evaluation(inputs, routes), None

@@ -77,7 +77,9 @@ class Calendar:
         """Return the calendar of a schedule."""
         zone = ZoneInfo(windows.timezone)
         freezes = (
-            Frozen(Span(_instant(_local(freeze.from_), zone), _instant(_local(freeze.to), zone, fold=1)), freeze.reason)
+            Frozen(
+                Span(instant_of(_local(freeze.from_), zone), instant_of(_local(freeze.to), zone, fold=1)), freeze.reason
+            )
             for freeze in windows.freezes
         )
         lasting = (freeze for freeze in freezes if freeze.span.start < freeze.span.end)
@@ -184,11 +186,11 @@ class Calendar:
         # the last range of a week may run over Sunday's midnight
         offsets = {(midnight + number * DAY).replace(tzinfo=self.zone).utcoffset() for number in range(10)}
         if len(offsets) == 1:
-            first = _instant(midnight, self.zone)
+            first = instant_of(midnight, self.zone)
             yield from (Span(first + start, first + end) for start, end in self._hours)
             return
         for start, end in self._hours:
-            span = Span(_instant(midnight + start, self.zone), _instant(midnight + end, self.zone))
+            span = Span(instant_of(midnight + start, self.zone), instant_of(midnight + end, self.zone))
             if span.start < span.end:
                 yield span
 
@@ -221,7 +223,7 @@ def _local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _instant(local: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
+def instant_of(local: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
     """Return the instant of a local time; for a local time that a clock change skips, the change itself."""
     at = local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None) == local:

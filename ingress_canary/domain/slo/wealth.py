@@ -55,12 +55,10 @@ class Wealth(NamedTuple):
 
     def plus(self, increments: Sequence[float]) -> Self:
         """Return the wealth after one more tick, whose own copy begins before it."""
+        bets = self.bets
         if self.ticks < BET_TICKS:
-            stake = _tick_stake(self.ticks + 1) + self.log_share
-            bets = _staked_and_grown(self.bets, stake, increments)
-        else:
-            bets = _grown(self.bets, increments)
-        return type(self)(bets, self.begun, self.steps, self.ticks + 1, self.log_share)
+            bets = _added(bets, _tick_stake(self.ticks + 1) + self.log_share)
+        return type(self)(_grown(bets, increments), self.begun, self.steps, self.ticks + 1, self.log_share)
 
     def begin(self, steps: int) -> Self:
         """Return the wealth with the copies of so many steps begun; missing ones begin now."""
@@ -125,15 +123,6 @@ def tick_share() -> float:
 def _grown(bets: Sequence[float], increments: Sequence[float]) -> list[float]:
     """Return bets after the increments of a tick, rounded down to :data:`PLACES`."""
     return [floor((bet + step) * PLACES) / PLACES for bet, step in zip(bets, increments, strict=True)]
-
-
-def _staked_and_grown(bets: Sequence[float], stake: float, increments: Sequence[float]) -> list[float]:
-    """Return ``_grown`` of ``_added`` in one go: most ticks need both."""
-    return [
-        floor(((bet + log1p(exp(stake - bet)) if bet > stake else stake + log1p(exp(bet - stake))) + step) * PLACES)
-        / PLACES
-        for bet, step in zip(bets, increments, strict=True)
-    ]
 
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:

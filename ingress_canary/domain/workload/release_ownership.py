@@ -31,9 +31,7 @@ def releases_due(status: RolloutStatus, stable: Workload | None, canary: Workloa
 
 def with_ownership(status: RolloutStatus, stable: Workload | None, canary: Workload | None) -> RolloutStatus:
     """Return the status with ``ownershipReleased`` as it is: False while fields are owned, then True."""
-    is_owned = (stable is not None and stable.owned_parts) or (canary is not None and canary.owned_parts)
-    if not is_owned and status.ownership_released is None and status.copying is None and status.scale is None:
-        return status
     is_held = status.copying is not None or status.scale is not None or bool(releases_due(status, stable, canary))
-    released = not is_held if is_held or status.ownership_released is False else status.ownership_released
+    # what was never owned stays unset
+    released = not is_held if is_held or status.ownership_released is not None else None
     return status if released == status.ownership_released else status.updated(ownership_released=released)

@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingress_canary.api.schedule import Day, Windows
+from ingress_canary.domain.schedule.windows import instant_of
 
 ORDER = tuple(Day)
 DAY = timedelta(days=1)
@@ -32,8 +33,8 @@ class PlainCalendar:
         self.windows = windows
         self.freezes = [
             Span(
-                _instant(datetime.fromisoformat(freeze.from_), self.zone),
-                _instant(datetime.fromisoformat(freeze.to), self.zone, fold=1),
+                instant_of(datetime.fromisoformat(freeze.from_), self.zone),
+                instant_of(datetime.fromisoformat(freeze.to), self.zone, fold=1),
             )
             for freeze in windows.freezes
         ]
@@ -111,18 +112,8 @@ class PlainCalendar:
                 start, end = time.fromisoformat(allowed.from_), time.fromisoformat(allowed.to)
                 last = day if end > start else day + DAY
                 span = Span(
-                    _instant(datetime.combine(day, start), self.zone), _instant(datetime.combine(last, end), self.zone)
+                    instant_of(datetime.combine(day, start), self.zone),
+                    instant_of(datetime.combine(last, end), self.zone),
                 )
                 if span.start < span.end:
                     yield span
-
-
-def _instant(local: datetime, zone: ZoneInfo, *, fold: int = 0) -> datetime:
-    at = local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-    if at.astimezone(zone).replace(tzinfo=None) == local:
-        return at
-    before, after = (local.replace(tzinfo=zone, fold=offset_fold).astimezone(UTC) for offset_fold in (1, 0))
-    while after - before > timedelta(seconds=1):
-        middle = before + (after - before) / 2
-        before, after = (middle, after) if middle.astimezone(zone).replace(tzinfo=None) < local else (before, middle)
-    return after.replace(microsecond=0)

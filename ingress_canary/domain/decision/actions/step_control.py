@@ -4,7 +4,6 @@ Called by ``handle_action.py``. They need neither an open window nor an approval
 harm (a proven fail, no endpoints) and stops for everybody (a freeze, ``spec.paused``) still hold: docs/adr/0012.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 
 from ingress_canary.api.rollout import PausedBy, Phase, PromotionStrategy
@@ -24,7 +23,7 @@ from ingress_canary.domain.schedule.steps import wanted_exposure
 
 def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal:
     """Enter the next step as if this one's requirement were met; from the last step, the promotion."""
-    held = _refusal(seen, lambda index: index + 1)
+    held = _refusal(seen, seen.status.step.index + 1 if seen.status.step else 0)
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -43,7 +42,7 @@ def skip(seen: Observation, now: datetime, action: Action) -> Decision | Refusal
 
 def promote(seen: Observation, now: datetime, _action: Action) -> Decision | Refusal:
     """Enter the last step at once, over those in between; it is judged as usual."""
-    held = _refusal(seen, lambda _: len(seen.schedule.walk))
+    held = _refusal(seen, len(seen.schedule.walk))
     if held is not None:
         return held
     assert seen.status.step is not None
@@ -71,11 +70,8 @@ def restart(seen: Observation, now: datetime, action: Action) -> Decision | Refu
     return begin_rollout(seen, now, Phase.PENDING, Reason.RESTARTED, message, **off)
 
 
-def _refusal(seen: Observation, target: Callable[[int], int]) -> Refusal | None:
-    """Return why skip and promote may not send more requests to the canary now; None when they may.
-
-    ``target`` returns the step that they enter from a step; behind the last one is the promotion.
-    """
+def _refusal(seen: Observation, entered: int) -> Refusal | None:
+    """Return why skip and promote may not enter a step, behind the last one the promotion; None when they may."""
     status, pause = seen.status, seen.status.pause
     if is_promoting(seen) or status.phase not in IN_FLIGHT or status.step is None:
         return no_effect(Message(MessageKey.NO_STEP, phase=status.phase))
@@ -95,7 +91,6 @@ def _refusal(seen: Observation, target: Callable[[int], int]) -> Refusal | None:
         return no_effect(Message(MessageKey.WITHOUT_ENDPOINT, service=seen.spec.canary_service))
     if seen.current_evaluation.analysis.failed:
         return no_effect(Message(MessageKey.PROVEN_BAD))
-    entered = target(status.step.index)
     if entered <= len(seen.schedule.walk):
         is_raised = seen.schedule.walk.at(entered).exposure.weight > 0
     else:

@@ -42,24 +42,23 @@ def pending_phase(seen: Observation, now: datetime) -> Decision:
         return hold(seen, Reason.INVALID_SPEC, evaluation.misconfigured, wants_evidence=True)
     if seen.has_shadows and seen.status.shadow is not None and seen.status.started_at is not None:
         # checked once more: the canary may have changed since the shadow was requested
-        if blind := _blindness_at_first(seen):
-            return hold(seen, Reason.NO_DATA, blind, wants_evidence=True, evaluation=evaluation)
         first = Message(MessageKey.FIRST_STEP, step=seen.schedule.walk.at(1).title)
-        return step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
+        return _held_unseen(seen) or step_barrier(seen, now, 1) or enter_step(seen, now, 1, Reason.SETTLING, first)
     if evaluation.warmed < seen.warm_up:
         if evaluation.no_data is not None and not evaluation.answered:
             # the source does not answer at all, unlike for an Ingress without traffic
             return hold(seen, Reason.NO_DATA, evaluation.no_data, wants_evidence=True, evaluation=evaluation)
         warming = Message(MessageKey.WARMING_UP, left=seen.warm_up - evaluation.warmed)
         return hold(seen, Reason.WARMING_UP, warming, wants_evidence=True, evaluation=evaluation)
-    if blind := _blindness_at_first(seen):
-        return hold(seen, Reason.NO_DATA, blind, wants_evidence=True, evaluation=evaluation)
-    return step_barrier(seen, now, 1) or open_shadow(seen, now)
+    return _held_unseen(seen) or step_barrier(seen, now, 1) or open_shadow(seen, now)
 
 
-def _blindness_at_first(seen: Observation) -> Message | None:
-    """Return why what the first step's weight sends could not be judged."""
-    return blindness(seen) if seen.schedule.walk.at(1).exposure.weight else None
+def _held_unseen(seen: Observation) -> Decision | None:
+    """Hold while nothing that the first step's weight sends could be judged."""
+    blind = blindness(seen) if seen.schedule.walk.at(1).exposure.weight else None
+    if blind is None:
+        return None
+    return hold(seen, Reason.NO_DATA, blind, wants_evidence=True, evaluation=seen.current_evaluation)
 
 
 def obstacle_of(seen: Observation) -> Obstacle | None:
