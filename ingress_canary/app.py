@@ -34,8 +34,8 @@ from ingress_canary.adapters.prometheus import PrometheusSource
 from ingress_canary.adapters.scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api import APPLY_CRDS
-from ingress_canary.api.crd import KINDS, crd, pruned_by
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.schema.crd import KINDS, crd, pruned_by
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
 from ingress_canary.engine.leadership.leader_guard import LeaderGuard

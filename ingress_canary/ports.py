@@ -12,14 +12,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from ingress_canary.api.rollout import RolloutStatus
+    from ingress_canary.api.rollout_status import RolloutStatus
     from ingress_canary.domain.gates.request import GateCall
     from ingress_canary.domain.gates.schedule import GateAnswer
     from ingress_canary.domain.metrics.capabilities import Capabilities
     from ingress_canary.domain.metrics.samples import Reading, Target
+    from ingress_canary.domain.objects.cluster_view import ClusterView
+    from ingress_canary.domain.objects.ingress import ShadowObject
+    from ingress_canary.domain.objects.metadata import Json, Key
     from ingress_canary.domain.objects.resource import Resource
-    from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
-    from ingress_canary.domain.slo.plan import Plan
+    from ingress_canary.domain.objects.workload import Workload
+    from ingress_canary.domain.slo.proof_levels import ProofLevels
     from ingress_canary.domain.status.notices import Notice
     from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
     from ingress_canary.domain.workload.release_ownership import OwnedPart
@@ -247,10 +250,10 @@ class Clock(Protocol):
 class Telemetry(Protocol):
     """The daemon's own metrics (docs/reference/metrics.md), one method for each occasion."""
 
-    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
+    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], levels: ProofLevels) -> None:
         """Show a rollout's present status, made by ``shown`` when it is read.
 
-        ``plan`` is what its evidence is held against, where that is known.
+        ``levels`` are what its evidence is held against, where they are known.
         """
 
     def forget(self, key: Key) -> None:

@@ -20,7 +20,7 @@ from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab import manifests
 from ingress_canary.lab.dataplane.metrics import BUCKETS
 from ingress_canary.lab.kubeapi import AuditRecord, KubeApi

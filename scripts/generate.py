@@ -14,7 +14,7 @@ from dashboard import dashboard
 from reference import PAGES, chart
 
 from ingress_canary.api import ROLLOUT_KIND, SCHEDULE_KIND
-from ingress_canary.api.crd import render
+from ingress_canary.api.schema.crd import render
 
 ROOT = Path(__file__).resolve().parent.parent
 

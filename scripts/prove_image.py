@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 import yaml
 
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab.cluster import Lab
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 
 ROOT = Path(__file__).resolve().parents[1]

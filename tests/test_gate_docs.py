@@ -17,7 +17,7 @@ from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.gates import HttpGateClient, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
 from ingress_canary.domain.gates.request import GateCall, signature
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/howto/gates.md").read_text(encoding="utf-8")

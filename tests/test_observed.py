@@ -10,7 +10,7 @@ import yaml
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
-from tests.adapters.test_telemetry import AT, KEY, PLAN, progressing
+from tests.adapters.test_telemetry import AT, KEY, LEVELS, progressing
 from tests.observed import (
     ROOT,
     RULE_TESTS,
@@ -43,7 +43,7 @@ def known() -> Names:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     telemetry = PrometheusTelemetry(registry)
-    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
     telemetry.api_request("patch", "ingresses", "200", 0.01)
     telemetry.source_read(AT, 0.1, 1, 0)
     return names(generate_latest(registry).decode())

@@ -12,7 +12,7 @@ import yaml
 from ingress_canary.adapters.kube.client import resources
 from ingress_canary.adapters.kube.client.resources import CONFIGMAPS, CRDS, EVENTS, LEASES, PODS, SECRETS
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi.requests import AuditRecord

@@ -8,7 +8,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
-from ingress_canary.domain.objects.views import EPOCH
+from ingress_canary.domain.objects.metadata import EPOCH
 
 
 class SystemClock:

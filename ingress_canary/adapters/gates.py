@@ -9,7 +9,7 @@ from ingress_canary.adapters.http import http_session
 from ingress_canary.api.gate import GateVerdict
 from ingress_canary.domain.gates.request import READ, GateCall, read_gate_answer, signature
 from ingress_canary.domain.gates.schedule import GateAnswer
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Clock, ClusterError, Secrets
 
 AGENT = f"ingress-canary/{__version__} (gate)"

@@ -12,7 +12,7 @@ import typer
 
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.problem import Problem, blocking
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError, Missing, Unavailable

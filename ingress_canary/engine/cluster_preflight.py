@@ -6,9 +6,10 @@ Called by ``lint --live``: the observation that the engine makes, of every rollo
 from collections.abc import Callable, Mapping
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus
 from ingress_canary.domain.decision.observation import Obstacle
-from ingress_canary.domain.objects.views import Json, Key
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 from ingress_canary.domain.preflight.reference_page import SCHEDULE_EXISTS, SPEC_IS_SERVED
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -11,7 +11,8 @@ from typing import assert_never
 
 import structlog
 
-from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Meta
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.effects import (
     ClearAction,

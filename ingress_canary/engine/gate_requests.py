@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ingress_canary.domain.gates.request import GateCall
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.engine.state.rollout_state import RolloutStates
 from ingress_canary.ports import Clock, GateClient, Telemetry
 

@@ -8,9 +8,14 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.api.rollout import Phase, RolloutSpec, WorkloadRef
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.workload import WorkloadRef
 from ingress_canary.domain.metrics.counting import advance
-from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, ShadowObject, Workload
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key, Meta
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs

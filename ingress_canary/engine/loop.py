@@ -26,7 +26,8 @@ from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Alert, Decision
 from ingress_canary.domain.gates.request import gate_calls
-from ingress_canary.domain.objects.views import Json, Key, ShadowObject
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import probe_of

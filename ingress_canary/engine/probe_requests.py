@@ -6,7 +6,7 @@ The ticker asks for them; ``assemble`` takes the newest answer into the evidence
 import asyncio
 from collections.abc import Mapping
 
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.traffic.probe import ProbeRequest
 from ingress_canary.engine.state.rollout_state import RolloutStates
 from ingress_canary.ports import Prober

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from ingress_canary.api.notification import Severity
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.problem import Findings, Problem
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
@@ -144,7 +144,7 @@ class Reporter:
 
     def show(self, key: Key, state: RolloutState, shown: Callable[[], RolloutStatus]) -> None:
         """Update the metrics and the page of a rollout; texts are rendered when somebody reads them."""
-        self.telemetry.rollout(key, shown, state.compiled[1].plan if state.compiled else None)
+        self.telemetry.rollout(key, shown, state.compiled[1].levels if state.compiled else {})
 
     def _time_rollback(self, state: RolloutState, status: RolloutStatus, decision: Decision, done: Applied) -> None:
         """Observe how long a proven fail took until the shadow was gone, however often its deletion was refused."""

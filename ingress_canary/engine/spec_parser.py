@@ -9,9 +9,10 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ScheduleSource
+from ingress_canary.api.rollout import RolloutSpec, ScheduleSource
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.units import AS_BEGUN
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.engine.schedules.schedule_cache import shared_spec
 from ingress_canary.engine.state.rollout_state import RolloutState
 

@@ -13,7 +13,7 @@ import structlog
 from ingress_canary.domain.evaluation.replay import instants
 from ingress_canary.domain.metrics.capabilities import Capability, source_for
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.engine.faults import SourceFaults
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp.typedefs import Middleware
 
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import Application, Profile
 from ingress_canary.lab.controllers import DeploymentController, selected

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ingress_canary.api.rollout import Phase, RolloutStatus, Verdict
+from ingress_canary.api.rollout_status import Phase, RolloutStatus, Verdict
 
 if TYPE_CHECKING:
     from ingress_canary.lab.stage import Stage

@@ -18,7 +18,7 @@ from typing import Any, Self
 import aiohttp
 
 from ingress_canary.api import ACTION_ANNOTATION
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.lab import manifests
 from ingress_canary.lab.cluster import CANARY, Lab
 from ingress_canary.lab.dataplane.metrics import MetricsFault

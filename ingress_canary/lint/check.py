@@ -17,7 +17,7 @@ from ingress_canary.api import API_VERSION, GROUP, ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.model import FieldFault, Model
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.structural import Schema, structural
+from ingress_canary.api.schema.structural import Schema, structural
 from ingress_canary.api.units import Name, ObjectName
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.domain.status.unsupported import unsupported_rollout, unsupported_schedule

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from ingress_canary.api.model import FieldFault, InvalidValue, NotExactlyOne
-from ingress_canary.api.structural import Schema
+from ingress_canary.api.schema.structural import Schema
 from ingress_canary.lint.findings import LintProblem, Path, did_you_mean
 
 _EXAMPLES: Mapping[str, str] = MappingProxyType(

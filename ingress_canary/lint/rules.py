@@ -12,7 +12,8 @@ from typing import Any, TypeGuard
 from pydantic import ValidationError
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.schedule import AnalysisSettings, HeaderRoute, Require, Slo
+from ingress_canary.api.schedule import AnalysisSettings, HeaderRoute, Require
+from ingress_canary.api.slo import Slo
 from ingress_canary.api.units import parse_duration
 from ingress_canary.domain.metrics.kinds.registry import SLI_KINDS
 from ingress_canary.domain.traffic.router.nginx.value_rules import cookie_faults, header_faults

@@ -12,7 +12,8 @@ from functools import cached_property
 from random import Random
 from typing import NamedTuple, Self
 
-from ingress_canary.api.rollout import AT_REST, Phase, RolloutSpec, RolloutStatus, ScheduleSource
+from ingress_canary.api.rollout import RolloutSpec, ScheduleSource
+from ingress_canary.api.rollout_status import AT_REST, Phase, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision
@@ -20,8 +21,10 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading, Strata
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.objects.merge_patch import merged
-from ingress_canary.domain.objects.views import Endpoints, Ingress, Json, Key
+from ingress_canary.domain.objects.metadata import Json, Key
+from ingress_canary.domain.objects.service import Endpoints
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (

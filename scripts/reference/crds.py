@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingress_canary.api import API_VERSION, ROLLOUT_KIND, SCHEDULE_KIND
-from ingress_canary.api.crd import crd
+from ingress_canary.api.schema.crd import crd
 from ingress_canary.api.units import DURATION_PATTERN
 from reference.markdown import GENERATED, code, table
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingress_canary.adapters.clock import CompressedClock, SystemClock
-from ingress_canary.domain.objects.views import EPOCH
+from ingress_canary.domain.objects.metadata import EPOCH
 
 
 async def test_the_system_clock_shows_real_time():

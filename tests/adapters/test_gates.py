@@ -14,7 +14,7 @@ from ingress_canary.adapters.gates import HttpGateClient, gate_session
 from ingress_canary.api.gate import GateVerdict, GateWhen, SecretKey
 from ingress_canary.domain.gates.request import GateCall, signature
 from ingress_canary.domain.gates.schedule import GateAnswer
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Missing
 
 PASSED, REJECTED, UNKNOWN = GateVerdict.PASSED, GateVerdict.REJECTED, GateVerdict.UNKNOWN

@@ -12,7 +12,7 @@ from ingress_canary.adapters.kube.cache.affected_rollouts import AffectedRollout
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.domain.objects import resource
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Conflict, Missing, Refused, Unavailable
 from tests.adapters.scripted_api import (
     CLASSES,

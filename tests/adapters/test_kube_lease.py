@@ -14,8 +14,8 @@ from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
 from ingress_canary.adapters.kube.lease import MARGIN, RENEWALS, Lease
-from ingress_canary.api.crd import KINDS, crd
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.schema.crd import KINDS, crd
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.engine.leadership.leader_guard import LeaderGuard
 from ingress_canary.engine.leadership.leader_loop import SoleLeader
 from ingress_canary.lab import manifests

@@ -10,9 +10,9 @@ from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSetting
 from ingress_canary.adapters.kube.cache.retry_pace import pause_after
 from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import ROLLOUTS
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.objects.resource import INGRESSES as RESOURCE
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import Ingress
 from tests.adapters.scripted_api import INGRESSES, answers, cuts, hangs, refuses, serving, streams, until
 
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ingress_canary.adapters.kube.event_recorder import KubeRecorder
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Event
 from tests.adapters.scripted_api import EVENTS, answers, hangs, refuses, serving, until
 

@@ -4,7 +4,7 @@ import pytest
 
 from ingress_canary.adapters.kube import secrets
 from ingress_canary.adapters.kube.secrets import KubeSecrets
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Missing, Refused
 from tests.adapters.scripted_api import SECRETS, refuses, serving
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingress_canary.adapters.kube.cache.store import ObjectCache, Odd, is_older
 from ingress_canary.adapters.kube.client.errors import Garbled
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 
 KEY = Key("shop", "checkout")
 

@@ -19,7 +19,7 @@ from ingress_canary.adapters.notify.apprise_services import LOCAL, names_of, ser
 from ingress_canary.adapters.notify.delivery_queue import QUEUED, Undelivered
 from ingress_canary.adapters.notify.outbox import ADDRESSES, Letter, addresses
 from ingress_canary.api.notification import Severity
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Notice, NoticeSubject
 from ingress_canary.ports import Missing

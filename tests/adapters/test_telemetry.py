@@ -8,12 +8,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.slo.plan import Plan
+from ingress_canary.domain.slo.proof_levels import proof_levels
 
 KEY = Key("shop", "checkout")
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -27,7 +26,7 @@ SPEC = ScheduleSpec.model_validate(
         ],
     }
 )
-PLAN = Plan.of(SPEC, SliSet.of(SPEC.slos, SPEC.analysis), (None, None))
+LEVELS = proof_levels(SPEC)
 
 
 def progressing(**members: Any) -> RolloutStatus:
@@ -71,8 +70,8 @@ def value(registry: CollectorRegistry, metric: str, /, **labels: str) -> float |
 def test_a_rollout_is_shown_as_it_is_now_and_no_longer_as_it_was(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
-    telemetry.rollout(KEY, lambda: progressing(reason="InsufficientEvidence", weight=12.5), PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
+    telemetry.rollout(KEY, lambda: progressing(reason="InsufficientEvidence", weight=12.5), LEVELS)
     place = {"namespace": "shop", "name": "checkout"}
     assert of_rollouts(registry)["rollout_info"] == [
         {**place, "phase": "Progressing", "reason": "InsufficientEvidence", "revision": "v2"}
@@ -87,7 +86,7 @@ def test_a_rollout_is_shown_as_it_is_now_and_no_longer_as_it_was(
 def test_evidence_is_shown_with_where_it_is_a_proof(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
     labels = {"namespace": "shop", "name": "checkout", "slo": "availability"}
     shown = {
         test: [value(registry, one, **labels, test=test) for one in ("slo_log_evalue", "slo_log_evalue_threshold")]
@@ -100,7 +99,7 @@ def test_evidence_is_shown_with_where_it_is_a_proof(
 def test_an_uncalibrated_slo_has_a_verdict_and_no_e_value(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
     shown = of_rollouts(registry)
     assert {one["slo"] for one in shown["slo_verdict"]} == {"availability", "shape", "load"}
     assert {one["slo"] for one in shown["slo_log_evalue"]} == {"availability", "shape"}
@@ -109,7 +108,7 @@ def test_an_uncalibrated_slo_has_a_verdict_and_no_e_value(
 def test_a_distribution_has_the_relative_test_alone(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
     labels = {"namespace": "shop", "name": "checkout", "slo": "shape"}
     assert value(registry, "slo_log_evalue", **labels, test="relative") == 7
     assert value(registry, "slo_log_evalue_threshold", **labels, test="relative") == pytest.approx(log(4 / 0.01))
@@ -119,16 +118,16 @@ def test_a_distribution_has_the_relative_test_alone(
 def test_at_rest_the_evidence_that_ended_it_stays_and_no_share(
     registry: CollectorRegistry, telemetry: PrometheusTelemetry
 ) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
-    telemetry.rollout(KEY, lambda: progressing(phase="RolledBack", reason="SLOViolated", weight=0), PLAN)
+    telemetry.rollout(KEY, progressing, LEVELS)
+    telemetry.rollout(KEY, lambda: progressing(phase="RolledBack", reason="SLOViolated", weight=0), LEVELS)
     shown = of_rollouts(registry)
     assert "observed_share" not in shown
     assert len(shown["slo_log_evalue"]) == 4
 
 
 def test_the_series_of_a_rollout_end_with_it(registry: CollectorRegistry, telemetry: PrometheusTelemetry) -> None:
-    telemetry.rollout(KEY, progressing, PLAN)
-    telemetry.rollout(Key("shop", "cart"), progressing, None)
+    telemetry.rollout(KEY, progressing, LEVELS)
+    telemetry.rollout(Key("shop", "cart"), progressing, {})
     telemetry.forget(KEY)
     assert {one["name"] for labels in of_rollouts(registry).values() for one in labels} == {"cart"}
     telemetry.forget(Key("shop", "cart"))

@@ -7,16 +7,16 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from ingress_canary.api import gate, rollout, schedule
+from ingress_canary.api import gate, rollout, rollout_status, schedule
 from ingress_canary.api.model import Model
-from ingress_canary.api.rollout import RolloutStatus, RolloutStatusChanges
+from ingress_canary.api.rollout_status import RolloutStatus, RolloutStatusChanges
 
 PACKAGE = Path(__file__).resolve().parents[2] / "ingress_canary"
 VALUES = frozenset({str(PACKAGE / "domain/reasons/message.py")})
 """Whose ``**`` arguments are those of a template, which ``tests/domain/reasons/test_messages.py`` compares."""
 RECORDS = [
     record
-    for module in (gate, rollout, schedule)
+    for module in (gate, rollout, rollout_status, schedule)
     for record in vars(module).values()
     if isinstance(record, type) and issubclass(record, Model) and record.__module__ == module.__name__
     and "updated" in vars(record)

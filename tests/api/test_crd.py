@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ingress_canary.api.crd import KINDS, crd, pruned_by, render
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.schema.crd import KINDS, crd, pruned_by, render
 from ingress_canary.api.units import DURATION_PATTERN, parse_duration
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from ingress_canary.api.promql import (
     replace_regexes,
     without_costly_regexes,
 )
-from ingress_canary.api.schedule import ThresholdSli
+from ingress_canary.api.slo import ThresholdSli
 from ingress_canary.api.units import AS_BEGUN
 
 JUST_PAST = {

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ingress_canary import __version__
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from tests.chart.charts import CHART, ROOT
 
 META = yaml.safe_load((CHART / "Chart.yaml").read_text())

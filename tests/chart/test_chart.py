@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from ingress_canary import __version__
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.settings import Settings, SettingsError, load
 from tests.chart.charts import CHART, HOME, NAME, ROOT, SETS, chart, container, manifests, one, settings
 from tests.chart.golden import GOLDEN, render

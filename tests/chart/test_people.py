@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab import manifests as shop
 from ingress_canary.lab.kubeapi import KubeApi
 from ingress_canary.lab.kubeapi.rbac import Rbac

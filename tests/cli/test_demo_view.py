@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ingress_canary.api.rollout import LogE, Phase, RequestTally, RolloutStatus, SloStatus, StepStatus, Verdict
+from ingress_canary.api.rollout_status import LogE, Phase, RequestTally, RolloutStatus, SloStatus, StepStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.cli.views.demo_journal import JournalEntry
 from ingress_canary.cli.views.demo_screen import DemoSnapshot, frame

@@ -75,3 +75,18 @@ def test_a_distribution_shows_its_one_test_and_what_is_slower() -> None:
     (row,) = [line.split() for line in lines if line.startswith("shape ")]
     assert " ".join(row) == ("shape inconclusive 108 slower of 900 324 slower of 8,100 9 slower of 90 - 2.50 of 5.99 -")
     assert "shape: slower than 0.25 s" in lines
+
+
+def test_an_slo_held_against_bounds_shows_no_test_and_unknown_levels_are_left_out() -> None:
+    load = {"name": "load", "sli": {"prometheusThreshold": {"query": "max(load)", "max": 1}}}
+    content = ScheduleSpec.model_validate({**CONTENT, "slos": [*SLOS, load]}).dump()
+    slos = [{"name": slo["name"], "verdict": "pass", "logE": {"absolute": -1}} for slo in (*SLOS, load)]
+    evidence = {line.split()[0]: " ".join(line.split()) for line in shown("Progressing", "Baking", slos=slos) if line}
+    known = {
+        line.split()[0]: " ".join(line.split())
+        for line in shown("Progressing", "Baking", slos=slos, schedule={"hash": "x", "content": content})
+        if line
+    }
+    assert known["availability"].endswith("-1.00 of 5.30 0.00 of 5.30 0.00 of 3.00")
+    assert known["load"].endswith("0 bad of 0 - - -")
+    assert evidence["load"].endswith("0 bad of 0 -1.00 0.00 0.00")

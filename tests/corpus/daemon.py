@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from ingress_canary.api.crd import KINDS, crd
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.app import Daemon
 from ingress_canary.domain.reasons.verbs import Verb
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -3,18 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from ingress_canary.domain.objects.ingress import Ingress, IngressClass, ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
-from ingress_canary.domain.objects.views import (
-    Endpoints,
-    EndpointSlice,
-    Ingress,
-    IngressClass,
-    Json,
-    Key,
-    Service,
-    ShadowObject,
-    Workload,
-)
+from ingress_canary.domain.objects.service import Endpoints, EndpointSlice, Service
+from ingress_canary.domain.objects.workload import Workload
 
 
 class ClusterView:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ingress_canary.api.rollout import Phase, RolloutSpec
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.run_rules import preflight

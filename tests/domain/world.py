@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, assert_never
 
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, NewerSchedule, Observation, Obstacle
@@ -20,7 +21,9 @@ from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.samples import Instance, OrphanTypes, Reading, Series
 from ingress_canary.domain.objects.field_ownership import OBJECT, SCALE
-from ingress_canary.domain.objects.views import Ingress, Json, Key, Owner, Workload
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Json, Key, Owner
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.message import verbatim

@@ -11,7 +11,8 @@ import aiohttp
 
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.cli.lint_live import look
-from ingress_canary.domain.objects.views import Ingress, Key, Owner
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Key, Owner
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter

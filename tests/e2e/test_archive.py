@@ -20,7 +20,7 @@ import yaml
 
 from ingress_canary import __version__
 from ingress_canary.api import GROUP, SCHEDULE_KIND, VERSION
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.cli.command_table import HELP
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.whatif.simulation_runs import WORTH_A_PROCESS

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ingress_canary.api.rollout import Phase, Verdict
+from ingress_canary.api.rollout_status import Phase, Verdict
 from ingress_canary.lab import manifests
 from ingress_canary.lab.load import Visitor
 from ingress_canary.lab.scenarios import SCENARIOS, SLOS, Name, promoted

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api import ROLLOUT_KIND
-from ingress_canary.api.crd import crd
+from ingress_canary.api.schema.crd import crd
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess

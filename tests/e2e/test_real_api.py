@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import Application, Profile
 from ingress_canary.lab.controllers import rolled_out_status

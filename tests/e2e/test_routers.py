@@ -23,7 +23,7 @@ from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.problem import ProblemSeverity, blocking
 from ingress_canary.domain.traffic.router.choice import Routers

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api import ACTION_ANNOTATION, API_VERSION, LEADER_ANNOTATION, SCHEDULE_KIND
-from ingress_canary.api.crd import KINDS, crd
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab import manifests
 from ingress_canary.lab.application import Application, Profile
 from ingress_canary.lab.cluster import Lab

@@ -14,8 +14,9 @@ from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Side, Target
 from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject, shadow_object
+from ingress_canary.domain.objects.metadata import Json, Owner
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject, shadow_object
 from ingress_canary.domain.preflight import endpoint_rules, existence_rules
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule

@@ -11,7 +11,7 @@ from ingress_canary.adapters.clock import CompressedClock
 from ingress_canary.api.gate import GateVerdict, GateWhen
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.gates.schedule import GateAnswer
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.engine.gate_requests import APART, AT_ONCE, GateRequests
 from ingress_canary.engine.state.rollout_state import RolloutStates
 from tests.e2e.conftest import until

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.telemetry.daemon_metrics import PrometheusTelemetry
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.status.notices import Audience, Notice

@@ -6,7 +6,7 @@ from datetime import timedelta
 from ingress_canary.domain.evaluation.evaluation import EvidenceMode, TickInputs
 from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.metrics.samples import Reading
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.reconcile.evidence import take_evidence
 from ingress_canary.domain.schedule.steps import wanted_exposure
 from ingress_canary.engine.state.reading_count import largest_bad_share

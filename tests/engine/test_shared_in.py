@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.domain.status.notices import audience
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.schedules.schedule_source import shared_in

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities, Capability
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.status.notices import Audience
 from ingress_canary.domain.traffic.probe import ProbeAnswer, ProbeRequest
 from ingress_canary.engine.options import Options

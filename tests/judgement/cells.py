@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import exp
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from tests.judgement.latencies import Latency, LatencySituation, lognormal, mixed
 from tests.judgement.traffic import HEALTHY, Judged, Kind, Ratio, Situation, Step, always, between
 

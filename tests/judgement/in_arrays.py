@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.verdicts import LOG_SUSPICION, judge

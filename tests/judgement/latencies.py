@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfc
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.domain.metrics.samples import Counts, Tails
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
 from ingress_canary.domain.slo.distribution.tails import DistributionTest

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.domain.slo.plan import Objective, Plan
 from ingress_canary.domain.slo.sequential_tests import Design
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.domain.metrics.samples import Counts, Strata, counts_of
 from ingress_canary.domain.slo.analysis import Analysis, AnalysisTick
 from tests.judgement.traffic import BEGIN, SLO, Drawn, Judged, Situation, Step, Traffic

@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.crd import KINDS, crd
 from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lint.check import lint_files, lint_texts
 from ingress_canary.lint.findings import LintFinding, LintSeverity
 from ingress_canary.lint.model_errors import example

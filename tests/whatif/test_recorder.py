@@ -7,7 +7,7 @@ from datetime import timedelta
 from ingress_canary.domain.metrics.counting import CounterBook, advance
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Reading, Target
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.whatif.backtest.recorded_rollout import usable
 from ingress_canary.whatif.backtest.recorded_traffic import UNKNOWN, RecordedTraffic
 from ingress_canary.whatif.backtest.recorder import STARTING_POINT, TrafficRecorder, signals_of

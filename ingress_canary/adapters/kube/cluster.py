@@ -13,8 +13,10 @@ from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_ME
 from ingress_canary.adapters.kube.client.resources import CRDS, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
 from ingress_canary.domain.objects.field_ownership import without_ours
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key, Meta
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
-from ingress_canary.domain.objects.views import Json, Key, Meta, ShadowObject, Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.workload.release_ownership import OwnedPart
 from ingress_canary.ports import Conflict, Missing, Refused
 

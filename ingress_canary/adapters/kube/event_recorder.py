@@ -17,7 +17,7 @@ from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.resources import EVENTS
 from ingress_canary.api import API_VERSION, FIELD_MANAGER, ROLLOUT_KIND
-from ingress_canary.domain.objects.views import Json, Key
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.ports import ClusterError, Event, Missing, Unavailable
 
 _QUEUED = 1000

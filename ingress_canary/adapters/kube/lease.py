@@ -23,7 +23,7 @@ from ingress_canary.adapters.kube.client import errors
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, KubeClient
 from ingress_canary.adapters.kube.client.errors import Denied, Garbled
 from ingress_canary.adapters.kube.client.resources import LEASES
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing
 
 RENEWALS = 4

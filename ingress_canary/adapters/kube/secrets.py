@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import SECRETS
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 
 KEPT = 60.0
 """Real seconds for which a Secret is taken to be as it was read."""

@@ -17,7 +17,7 @@ import structlog
 from ingress_canary.adapters.notify import apprise_services
 from ingress_canary.adapters.notify.delivery_queue import DeliveryQueue, Undelivered
 from ingress_canary.adapters.notify.threads import Hung, Threads
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.status.notices import Notice
 from ingress_canary.ports import ClusterError, Secrets

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingress_canary import __version__
 from ingress_canary.adapters.telemetry.rollout_series import RolloutSeries
-from ingress_canary.api.rollout import RolloutStatus
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.rollout_status import RolloutStatus
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.slo.plan import Plan
+from ingress_canary.domain.slo.proof_levels import ProofLevels
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 ROLLBACK_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300)
@@ -101,9 +101,9 @@ class PrometheusTelemetry:
             __version__
         ).set(1)
 
-    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
+    def rollout(self, key: Key, shown: Callable[[], RolloutStatus], levels: ProofLevels) -> None:
         """Replace what is shown of a rollout by its present status; at rest with the evidence that ended it."""
-        self._rollouts.show(key, shown, plan)
+        self._rollouts.show(key, shown, levels)
 
     def forget(self, key: Key) -> None:
         """Remove a rollout's series."""

@@ -9,12 +9,14 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ingress_canary.api.rollout import AT_REST, RolloutStatus, SloStatus, Verdict
-from ingress_canary.domain.objects.views import Key
-from ingress_canary.domain.slo.plan import Plan
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus, Verdict
+from ingress_canary.api.slo import SequentialTest
+from ingress_canary.domain.objects.metadata import Key
+from ingress_canary.domain.slo.proof_levels import ProofLevels
 
 ROLLOUT = ("namespace", "name")
 VERDICTS = {Verdict.FAIL: -1, Verdict.INCONCLUSIVE: 0, Verdict.PASS: 1, Verdict.NO_DATA: 2}
+LABELS = {SequentialTest.ABSOLUTE: "absolute", SequentialTest.RELATIVE: "relative", SequentialTest.PASSING: "pass"}
 
 
 class _Families(NamedTuple):
@@ -34,11 +36,11 @@ class RolloutSeries(Collector):
     """Collector of the series of every rollout; at rest with the evidence that ended it."""
 
     def __init__(self) -> None:
-        self._shown: dict[Key, tuple[Callable[[], RolloutStatus], Plan | None]] = {}
+        self._shown: dict[Key, tuple[Callable[[], RolloutStatus], ProofLevels]] = {}
 
-    def show(self, key: Key, shown: Callable[[], RolloutStatus], plan: Plan | None) -> None:
+    def show(self, key: Key, shown: Callable[[], RolloutStatus], levels: ProofLevels) -> None:
         """Replace what is shown of a rollout; ``shown`` is called at each scrape."""
-        self._shown[key] = shown, plan
+        self._shown[key] = shown, levels
 
     def forget(self, key: Key) -> None:
         """Remove a rollout's series."""
@@ -47,8 +49,8 @@ class RolloutSeries(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the families."""
         families = _empty()
-        for key, (shown, plan) in self._shown.items():
-            _add(families, (key.namespace, key.name), shown(), plan)
+        for key, (shown, levels) in self._shown.items():
+            _add(families, (key.namespace, key.name), shown(), levels)
         yield from families
 
 
@@ -69,7 +71,7 @@ def _gauge(name: str, meaning: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"ingress_canary_{name}", meaning, labels=(*ROLLOUT, *labels))
 
 
-def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, plan: Plan | None) -> None:
+def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, levels: ProofLevels) -> None:
     to.info.add_metric((*place, status.phase, status.reason, status.revision or ""), 1)
     to.weight.add_metric(place, status.shown_weight)
     to.step.add_metric(place, status.step.index if status.step else 0)
@@ -77,27 +79,10 @@ def _add(to: _Families, place: tuple[str, str], status: RolloutStatus, plan: Pla
         to.share.add_metric(place, status.observed_share)
     if status.history:
         to.moved.add_metric(place, status.history[-1].at.timestamp())
-    uncalibrated = {bound.name for bound in plan.bounds} if plan is not None else set[str]()
-    compared = {test.name: test.log_fail for test in plan.distributions} if plan is not None else dict[str, float]()
     for slo in status.slos:
         to.verdict.add_metric((*place, slo.name), VERDICTS[slo.verdict])
-        if slo.name in compared:
-            # a distribution has no objective, and so but one test
-            to.evalue.add_metric((*place, slo.name, "relative"), slo.log_e.relative)
-            to.threshold.add_metric((*place, slo.name, "relative"), compared[slo.name])
-        elif slo.name not in uncalibrated:
-            _add_evidence(to, (*place, slo.name), slo, plan)
-
-
-def _add_evidence(to: _Families, place: tuple[str, str, str], slo: SloStatus, plan: Plan | None) -> None:
-    """Add the logarithms of an SLO's E-values, and their thresholds."""
-    tests = {"absolute": slo.log_e.absolute, "relative": slo.log_e.relative, "pass": slo.log_e.passing}
-    for test, value in tests.items():
-        to.evalue.add_metric((*place, test), value)
-    design = (
-        next((objective.design for objective in plan.objectives if objective.name == slo.name), None) if plan else None
-    )
-    if design is not None:
-        proofs = {"absolute": design.log_fail, "relative": design.log_fail, "pass": design.log_pass}
-        for test, value in proofs.items():
-            to.threshold.add_metric((*place, test), value)
+        held = levels.get(slo.name)
+        for test in SequentialTest if held is None else held:
+            to.evalue.add_metric((*place, slo.name, LABELS[test]), getattr(slo.log_e, test))
+        for test, level in (held or {}).items():
+            to.threshold.add_metric((*place, slo.name, LABELS[test]), level)

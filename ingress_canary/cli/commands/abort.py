@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ingress_canary.api.rollout import AT_REST
+from ingress_canary.api.rollout_status import AT_REST
 from ingress_canary.cli.commands.verbs import (
     PATIENCE,
     ActionAnswer,
@@ -27,7 +27,7 @@ from ingress_canary.cli.commands.verbs import (
 from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.domain.objects.views import Key, Meta
+from ingress_canary.domain.objects.metadata import Key, Meta
 from ingress_canary.domain.reasons.verbs import Verb
 from ingress_canary.ports import ClusterError, Missing
 

@@ -1,6 +1,6 @@
 """Command ``crds``: print the CustomResourceDefinitions, for kubectl."""
 
-from ingress_canary.api.crd import render
+from ingress_canary.api.schema.crd import render
 
 
 def crds() -> None:

@@ -15,7 +15,7 @@ from ingress_canary.cli.inputs.forecast_options import ForcedRps, SettingsFile
 from ingress_canary.cli.inputs.output_format import Output
 from ingress_canary.cli.inputs.past_traffic import asked
 from ingress_canary.cli.inputs.schedule_file import File, assumptions, read_schedule
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.whatif.advice import advice, pace
 from ingress_canary.whatif.detection import Regression
 from ingress_canary.whatif.expected_traffic import Ratios

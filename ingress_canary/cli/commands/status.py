@@ -13,7 +13,7 @@ import yaml
 
 from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
-from ingress_canary.domain.objects.views import Ingress, Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import ClusterError, Missing
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ async def _watched(view: StatusView, kubeconfig: str | None, context: str | None
         await session.close()
 
 
-async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
+async def _primary(session: "KubeClient", rollout: Json) -> Json | None:
     """Return the primary Ingress, for the curl command that reaches the canary; None where none is needed."""
     from ingress_canary.domain.objects.resource import INGRESSES  # noqa: PLC0415
 
@@ -156,7 +156,7 @@ async def _primary(session: "KubeClient", rollout: Json) -> Ingress | None:
     if not names or not ((rollout.get("status") or {}).get("routing") or {}):
         return None
     try:
-        return Ingress.of(await session.request("GET", INGRESSES.path(rollout["metadata"].get("namespace"), names[0])))
+        return await session.request("GET", INGRESSES.path(rollout["metadata"].get("namespace"), names[0]))
     except ClusterError:
         return None
 

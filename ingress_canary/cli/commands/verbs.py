@@ -16,7 +16,7 @@ from ingress_canary.cli.inputs.amounts import patience
 from ingress_canary.cli.inputs.cluster_names import namespace_names, rollout_names
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.reasons.action_results import ActionOutcome, Refusal, no_effect, parse_result, render_result
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey

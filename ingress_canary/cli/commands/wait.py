@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.cli.commands.verbs import Context, Kubeconfig, Name, Namespace, OutputOption
 from ingress_canary.cli.inputs.amounts import patience
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of, namespace_of
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.ports import ClusterError, Missing, Refused

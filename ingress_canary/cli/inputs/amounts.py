@@ -7,7 +7,7 @@ from datetime import timedelta
 import typer
 
 from ingress_canary.api.units import parse_duration, parse_points
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.whatif.backtest.canary_regression import CanaryRegression
 from ingress_canary.whatif.expected_traffic import Ratios
 from ingress_canary.whatif.simulated_traffic import Incident

@@ -15,7 +15,7 @@ from ingress_canary.adapters.prometheus.past_readings import LONGEST_ANSWER, Pas
 from ingress_canary.adapters.scrape import Address, ControllerScrape, Limits, pod_addresses, static_addresses
 from ingress_canary.cli.inputs.kube_context import kubeconfig_of
 from ingress_canary.domain.metrics.samples import Reading, Target
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.ports import Unavailable
 from ingress_canary.settings import Settings
 from ingress_canary.sources import client_of, dialect_of, look_within

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from ingress_canary.api import API_VERSION, ROLLOUT_KIND, SCHEDULE_KIND
 from ingress_canary.api.notification import Addresses, Notification
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.status.notices import Audience, NoticeSubject
 from ingress_canary.settings import SettingsError, unread
 

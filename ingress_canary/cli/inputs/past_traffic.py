@@ -10,7 +10,7 @@ import typer
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Target
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:

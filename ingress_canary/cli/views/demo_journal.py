@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.lab.stage import Stage
 

@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ingress_canary.api.rollout import Phase, RolloutStatus, SloStatus, Verdict
+from ingress_canary.api.rollout_status import Phase, RolloutStatus, SloStatus, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import format_seconds
 from ingress_canary.cli.views.demo_journal import Journal, JournalEntry, clock

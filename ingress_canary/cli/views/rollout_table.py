@@ -5,10 +5,10 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN, format_percent
-from ingress_canary.domain.objects.views import Json, Meta
+from ingress_canary.domain.objects.metadata import Json, Meta
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.schedule.steps import StepList
 

@@ -1,23 +1,22 @@
 """Details of a rollout for ``status NAME``: pure functions of the objects. All that is shown the daemon has stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
+from ingress_canary.api.rollout_status import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.slo import SequentialTest
 from ingress_canary.api.units import format_percent, format_seconds
 from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of, weight_text
-from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.objects.metadata import Json, Meta
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.schedule.steps import StepList, wanted_exposure
-from ingress_canary.domain.slo.plan import Plan
-from ingress_canary.domain.slo.sequential_tests import Design
+from ingress_canary.domain.slo.proof_levels import ProofLevels, proof_levels
 from ingress_canary.domain.status.condition_types import FROZEN, PREFLIGHT, SCHEDULE_CURRENT, SHADOW_REMOVED
 
 
-def render_rollout(body: Json, now: datetime, primary: Ingress | None = None) -> str:
+def render_rollout(body: Json, now: datetime, primary: Json | None = None) -> str:
     """Return the details of a rollout; with its primary also the curl command that reaches the canary now."""
     meta, status = Meta.of(body), status_of(body)
     stable = f", stable {status.stable_revision}" if status.stable_revision else ""
@@ -67,16 +66,19 @@ def _step(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[str]
     yield f"step      {status.step.index} since {since}, {baked}, {held}, require {step.require}"
 
 
-def _reach(status: RolloutStatus, body: Json, primary: Ingress | None) -> Iterator[str]:
+def _reach(status: RolloutStatus, body: Json, primary: Json | None) -> Iterator[str]:
     """Yield the curl command that reaches the canary now, whatever the weight."""
     if primary is None or status.shadow is None or status.shadow.uid is None:
         return
+    from ingress_canary.domain.objects.ingress import Ingress  # noqa: PLC0415
     from ingress_canary.domain.traffic.curl_hint import curl_command  # noqa: PLC0415 - routers bring preflight along
     from ingress_canary.domain.traffic.router.nginx.router import NginxRouter  # noqa: PLC0415
 
     spec = body.get("spec") or {}
     send = (spec.get("probe") or {}).get("send")
-    line = curl_command(primary, spec.get("stableService") or "", wanted_exposure(status), NginxRouter(), send)
+    line = curl_command(
+        Ingress.of(primary), spec.get("stableService") or "", wanted_exposure(status), NginxRouter(), send
+    )
     if line is not None:
         yield f"reach it  {line}"
 
@@ -85,33 +87,28 @@ def _evidence(status: RolloutStatus, schedule: ScheduleSpec | None) -> Iterator[
     """Yield each SLO's counts, and its log E-values with their thresholds."""
     if not status.slos:
         return
-    plan = CompiledSchedule.of(schedule).plan if schedule else Plan((), ())
-    designs = {objective.name: objective.design for objective in plan.objectives}
-    compared = {test.name: test.log_fail for test in plan.distributions}
+    levels: ProofLevels = proof_levels(schedule) if schedule else {}
     head = ("SLO", "VERDICT", "CANARY", "STABLE", "STEP", "FAIL ABSOLUTE", "FAIL RELATIVE", "PASS")
-    rows = [
-        _compared(slo, compared[slo.name]) if slo.name in compared else _slo(slo, designs.get(slo.name))
-        for slo in status.slos
-    ]
+    rows = [_slo(slo, levels.get(slo.name)) for slo in status.slos]
     yield from aligned([head, *rows]).splitlines()
     yield from (f"{slo.name}: {slo.message}" for slo in status.slos if slo.message)
 
 
-def _slo(slo: SloStatus, design: Design | None) -> tuple[str, ...]:
-    fail, proof = (f" of {design.log_fail:.2f}", f" of {design.log_pass:.2f}") if design else ("", "")
-    sides = _sides(slo, "bad")
-    log_e = slo.log_e
-    tests = (f"{log_e.absolute:.2f}{fail}", f"{log_e.relative:.2f}{fail}", f"{log_e.passing:.2f}{proof}")
-    return (slo.name, slo.verdict, *sides, *tests)
+def _slo(slo: SloStatus, levels: Mapping[SequentialTest, float] | None) -> tuple[str, ...]:
+    """Return an SLO's row, without levels where they are not known.
+
+    One that compares a histogram has one test, and counts of the bound that shows most.
+    """
+    bad = "slower" if levels and levels.keys() == {SequentialTest.RELATIVE} else "bad"
+    sides = (f"{side.bad:,} {bad} of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
+    return (slo.name, slo.verdict, *sides, *(_log_e(slo, test, levels) for test in SequentialTest))
 
 
-def _compared(slo: SloStatus, log_fail: float) -> tuple[str, ...]:
-    """Return the row of an SLO that compares a histogram: it has one test, and counts of the bound that shows most."""
-    return (slo.name, slo.verdict, *_sides(slo, "slower"), "-", f"{slo.log_e.relative:.2f} of {log_fail:.2f}", "-")
-
-
-def _sides(slo: SloStatus, which: str) -> Iterator[str]:
-    return (f"{side.bad:,} {which} of {side.total:,}" for side in (slo.canary, slo.stable, slo.step))
+def _log_e(slo: SloStatus, test: SequentialTest, levels: Mapping[SequentialTest, float] | None) -> str:
+    if levels is not None and test not in levels:
+        return "-"
+    log_e: float = getattr(slo.log_e, test)
+    return f"{log_e:.2f}" if levels is None else f"{log_e:.2f} of {levels[test]:.2f}"
 
 
 def _conditions(status: RolloutStatus) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.decision.actions.handle_action import handle_action
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation, not_written
 from ingress_canary.domain.decision.outcomes import hold

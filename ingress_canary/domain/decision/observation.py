@@ -6,11 +6,14 @@ from typing import NamedTuple, Self
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus, Transition
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import RolloutStatus, ShadowStatus, Transition
 from ingress_canary.domain.decision.route import RouteState, joint_drift
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import Question
-from ingress_canary.domain.objects.views import Key, ShadowObject, Workload
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Key
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.problem import Problem, RuleFlag, summary
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey

@@ -4,12 +4,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Unpack
 
-from ingress_canary.api.rollout import (
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import (
     AT_REST,
     BaselineStatus,
     OutcomeChanges,
     Phase,
-    RolloutSpec,
     RolloutStatusChanges,
     RoutingStatus,
     ScheduleStatus,

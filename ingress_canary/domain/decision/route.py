@@ -6,8 +6,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import ShadowStatus
-from ingress_canary.domain.objects.views import Ingress, ShadowObject
+from ingress_canary.api.rollout_status import ShadowStatus
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import Drift
 from ingress_canary.domain.traffic.router.router import Router

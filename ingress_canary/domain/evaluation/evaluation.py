@@ -11,7 +11,7 @@ from enum import Enum, auto
 from math import inf
 from typing import NamedTuple, Self
 
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.api.schedule import Require
 from ingress_canary.domain.evaluation.missing_data import common_changes, without_doubtful_bounds
 from ingress_canary.domain.evaluation.resume import Resume

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, SecretKey
-from ingress_canary.api.rollout import RolloutStatus, SloStatus
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.rollout_status import RolloutStatus, SloStatus
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.printable import printable
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.objects.digest import Digest, same
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import PlannedStep

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from ingress_canary.domain.objects.digest import Digest
-from ingress_canary.domain.objects.views import Json, Workload
+from ingress_canary.domain.objects.metadata import Json
+from ingress_canary.domain.objects.workload import Workload
 
 RESTART_ANNOTATIONS = ("kubectl.kubernetes.io/restartedAt", "cattle.io/timestamp")
 """Annotations of a pod template that restart its pods and change nothing else: ``kubectl rollout restart`` (1.36,

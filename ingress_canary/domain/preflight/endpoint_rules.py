@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from ingress_canary.domain.objects.views import Key, Service, ServicePort, Workload
+from ingress_canary.domain.objects.metadata import Key
+from ingress_canary.domain.objects.service import Service, ServicePort
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.existence_rules import EXTERNAL_NAME
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity, RuleFlag

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ingress_canary.api import ROLLOUT_KIND
-from ingress_canary.api.rollout import AT_REST
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.rollout_status import AT_REST
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.inputs import CARRYING, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import RuleFlag
 from ingress_canary.domain.preflight.rule import RuleFinding, rule

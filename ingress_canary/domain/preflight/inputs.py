@@ -6,11 +6,14 @@ The engine makes one at the start and before every step, ``lint --live`` makes o
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from ingress_canary.api.rollout import Phase, RolloutSpec
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.capabilities import Capabilities
 from ingress_canary.domain.metrics.samples import OrphanTypes
-from ingress_canary.domain.objects.views import ClusterView, Ingress, Key
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Key
 
 CARRYING = frozenset({Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING})
 """Phases in which a shadow may be there."""

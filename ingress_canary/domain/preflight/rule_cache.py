@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
-from ingress_canary.domain.objects.views import ClusterView
+from ingress_canary.domain.objects.cluster_view import ClusterView
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule import PreflightRule

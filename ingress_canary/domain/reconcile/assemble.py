@@ -10,7 +10,8 @@ from functools import partial
 from typing import NamedTuple
 
 from ingress_canary.api.gate import GateStatus
-from ingress_canary.api.rollout import AT_REST, CanaryRollout, RolloutStatus
+from ingress_canary.api.rollout import CanaryRollout
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus
 from ingress_canary.domain.decision.observation import Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs
@@ -19,7 +20,7 @@ from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, a
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Owner
+from ingress_canary.domain.objects.metadata import Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.problem import Findings
 from ingress_canary.domain.preflight.run_rules import preflight

@@ -19,12 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.route import RouteState
 from ingress_canary.domain.evaluation.evaluation import Evaluation
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import Json, ShadowObject, Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.reconcile.inputs import Remember, call

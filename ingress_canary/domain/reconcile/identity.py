@@ -10,8 +10,10 @@ from typing import NamedTuple
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.samples import Target
 from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.objects.revision import same_version, template_hash
-from ingress_canary.domain.objects.views import Ingress, Key, Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.traffic.router.router import Router

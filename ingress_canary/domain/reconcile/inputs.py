@@ -10,13 +10,18 @@ from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 from ingress_canary.api.gate import GateStatus
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus, ShadowStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import RolloutStatus, ShadowStatus
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.metrics.counting import Requests
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.objects.revision import RESTART_ANNOTATIONS
-from ingress_canary.domain.objects.views import ClusterView, Endpoints, Ingress, Key, ShadowObject, Workload
+from ingress_canary.domain.objects.service import Endpoints
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs, Rival
 from ingress_canary.domain.preflight.problem import Problem
 from ingress_canary.domain.preflight.rule import PreflightRule

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from ingress_canary.api.rollout import AT_REST
+from ingress_canary.api.rollout_status import AT_REST
 from ingress_canary.domain.decision.observation import Obstacle, preflight_obstacle
 from ingress_canary.domain.decision.route import RouteState
-from ingress_canary.domain.objects.views import ClusterView, Ingress
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.preflight.inputs import UNKNOWN_FACTS, ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.problem import Findings, Problem
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -3,7 +3,8 @@
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.decision.observation import is_shadow
 from ingress_canary.domain.decision.route import RouteState
-from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Owner
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, Remember, RouteInputs
 from ingress_canary.domain.schedule.steps import Exposure, wanted_exposure
 from ingress_canary.domain.traffic.drift import Drift, compare, merge_patch, stamped, untouched

@@ -8,6 +8,7 @@ from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.schedule.steps import Exposure, StepList
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.slo.plan import Plan
+from ingress_canary.domain.slo.proof_levels import ProofLevels, proof_levels
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -23,8 +24,12 @@ class CompiledSchedule:
     routes: tuple[Exposure, ...] = field(init=False)
     """The routes of all steps, for preflight rules that check values before they are used."""
 
+    levels: ProofLevels = field(init=False)
+    """Where its SLOs' evidence is a proof, for the metrics."""
+
     def __post_init__(self) -> None:
-        """Note the routes."""
+        """Note the routes and the levels."""
+        object.__setattr__(self, "levels", proof_levels(self.spec))
         object.__setattr__(self, "routes", tuple(step.exposure for step in self.walk.steps))
 
     def next_weight(self, index: int) -> float:

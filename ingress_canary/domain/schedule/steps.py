@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import MAX_STEPS, Approval, ApprovalWhen, HeaderRoute, Ramp, Require, ScheduleSpec
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from ingress_canary.api.schedule import Day, Windows
+from ingress_canary.api.windows import Day, Windows
 
 ORDER = tuple(Day)
 DAY = timedelta(days=1)

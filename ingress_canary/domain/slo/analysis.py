@@ -12,7 +12,7 @@ from math import inf
 from types import MappingProxyType
 from typing import NamedTuple, Self
 
-from ingress_canary.api.rollout import SloStatus, Verdict
+from ingress_canary.api.rollout_status import SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import EMPTY, Counts, Strata, Tails
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from ingress_canary.api.schedule import SMALLEST_DELTA, ScheduleSpec
+from ingress_canary.api.schedule import ScheduleSpec
+from ingress_canary.api.slo import SMALLEST_DELTA
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.slo.distribution.tails import DistributionTest
 from ingress_canary.domain.slo.sequential_tests import SMALLEST_THETA, Design

@@ -15,6 +15,7 @@ from math import ceil, exp, expm1, log, log1p
 from typing import NamedTuple
 
 from ingress_canary.domain.metrics.samples import Counts
+from ingress_canary.domain.slo.proof_levels import log_fail, log_pass
 
 GRID = 16
 """J: alternatives that each fail test mixes over."""
@@ -100,8 +101,8 @@ class Design:
 
     @cached_property
     def log_fail(self) -> float:
-        """The threshold of each of the two fail tests, ln(2S/alpha): half of alpha for each."""
-        return log(2 * self.slos / self.alpha)
+        """The threshold of each of the two fail tests."""
+        return log_fail(self.slos, self.alpha)
 
     @cached_property
     def known_requests(self) -> float:
@@ -110,8 +111,8 @@ class Design:
 
     @cached_property
     def log_pass(self) -> float:
-        """The threshold of the pass test, ln(1/beta)."""
-        return -log(self.beta)
+        """The threshold of the pass test."""
+        return log_pass(self.beta)
 
     @cached_property
     def _passing(self) -> Factors:

@@ -8,7 +8,7 @@ begins the row anew.
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ingress_canary.api.rollout import SloStatus, Verdict
+from ingress_canary.api.rollout_status import SloStatus, Verdict
 from ingress_canary.domain.metrics.kinds.kind import AcceptedRange
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey

@@ -8,7 +8,7 @@ from datetime import timedelta
 from math import ceil, inf, log
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
+from ingress_canary.api.rollout_status import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey

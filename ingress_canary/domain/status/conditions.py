@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from ingress_canary.api.rollout import AT_REST, Condition, Phase, RolloutStatus
+from ingress_canary.api.rollout_status import AT_REST, Condition, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Observation, not_written
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings

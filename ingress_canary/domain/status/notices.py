@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingress_canary.api.notification import Notification, Severity
-from ingress_canary.api.rollout import AlertStatus, Phase, RolloutStatus
+from ingress_canary.api.rollout_status import AlertStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.metrics.templates import render
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
 from ingress_canary.domain.status.notice_template import VARIABLES
 

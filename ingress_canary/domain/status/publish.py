@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ingress_canary.api.gate import GateStatus, GateWhen
-from ingress_canary.api.rollout import AT_REST, OutcomeChanges, RolloutStatus
+from ingress_canary.api.rollout_status import AT_REST, OutcomeChanges, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.preflight.problem import Findings

@@ -7,9 +7,10 @@ brings a behaviour removes its line here.
 from collections.abc import Iterator, Sequence
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec, WorkloadKind
+from ingress_canary.api.rollout import PromotionStrategy, RolloutSpec
 from ingress_canary.api.schedule import MAX_STEPS, ScheduleSpec
 from ingress_canary.api.units import format_duration
+from ingress_canary.api.workload import WorkloadKind
 from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities, lacking
 from ingress_canary.domain.metrics.kinds.registry import kind_of
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.router import Router
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.domain.objects.digest import Digest, same
-from ingress_canary.domain.objects.views import Json, ShadowObject, shadow_object
+from ingress_canary.domain.objects.ingress import ShadowObject, shadow_object
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure

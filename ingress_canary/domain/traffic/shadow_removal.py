@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ingress_canary.api import APPLIED_ANNOTATION, ROLLOUT_LABEL
-from ingress_canary.domain.objects.views import Json, Meta, ShadowObject
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Meta
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure

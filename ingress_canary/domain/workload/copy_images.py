@@ -6,9 +6,9 @@ there and once on the way back: what another writer makes of them afterwards is 
 
 from collections.abc import Mapping
 
-from ingress_canary.api.rollout import ContainerImage, CopyStatus, Phase, RolloutStatus
+from ingress_canary.api.rollout_status import ContainerImage, CopyStatus, Phase, RolloutStatus
 from ingress_canary.domain.objects.revision import images, same_images
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 

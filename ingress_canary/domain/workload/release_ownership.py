@@ -7,9 +7,9 @@ is, so that what an earlier process, or an earlier version, left behind is given
 
 from typing import NamedTuple
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.domain.objects.field_ownership import OBJECT, SCALE
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 
 
 class OwnedPart(NamedTuple):

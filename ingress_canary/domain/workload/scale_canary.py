@@ -4,8 +4,8 @@
 autoscaler or a person who changes it afterwards is not fought.
 """
 
-from ingress_canary.api.rollout import AT_REST, RolloutStatus, ScaleStatus
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus, ScaleStatus
+from ingress_canary.domain.objects.workload import Workload
 
 
 def replicas_due(status: RolloutStatus, canary: Workload | None) -> int | None:

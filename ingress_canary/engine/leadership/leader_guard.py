@@ -9,8 +9,11 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import ClusterView, Json, Key, ShadowObject, Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.workload.release_ownership import OwnedPart
 from ingress_canary.ports import Cluster, Deposed, Leadership
 

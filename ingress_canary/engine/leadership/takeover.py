@@ -5,9 +5,13 @@ the shadow, before anything else is done to a rollout. ``engine/loop.py`` does s
 """
 
 from ingress_canary.api import LEADER_ANNOTATION
-from ingress_canary.api.rollout import AT_REST, RolloutSpec
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import AT_REST
 from ingress_canary.domain.decision.observation import is_shadow
-from ingress_canary.domain.objects.views import ClusterView, Json, Key, Meta, ShadowObject, Workload
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key, Meta
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.engine.spec_parser import read_status
 from ingress_canary.ports import Cluster
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ingress_canary.api.rollout import AT_REST, RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.units import AS_BEGUN
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.objects.digest import Digest, same
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -19,7 +19,7 @@ from ingress_canary.domain.metrics.counting import Requests
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Reading, Target
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision
 from ingress_canary.domain.evaluation.evaluation import Evaluation
-from ingress_canary.domain.objects.views import Ingress, Json
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.reconcile.assemble import AssembledPass
 from ingress_canary.domain.slo.analysis import Analysis
 from ingress_canary.spans.tick_times import TickTimes

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple, Self
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.counting import ReadingCounts, Requests

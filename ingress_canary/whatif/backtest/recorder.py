@@ -16,7 +16,7 @@ from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
 from ingress_canary.domain.metrics.request_feed import REQUESTS, no_series
 from ingress_canary.domain.metrics.samples import NoData, Reading, Side, is_count
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.traffic.router.nginx.metric_families import DURATION_BUCKET, DURATION_COUNT
 from ingress_canary.domain.traffic.router.nginx.metric_families import REQUESTS as REQUEST_FAMILY
 from ingress_canary.whatif.backtest.recording import RecordedTick, RecordingHeader

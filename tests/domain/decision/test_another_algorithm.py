@@ -10,14 +10,15 @@ import pytest
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.gate import Gate, GateStatus, GateWhen
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.decision.outcomes import target_digest
 from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced, is_target_replaced
 from ingress_canary.domain.gates.schedule import Question, record_of
 from ingress_canary.domain.objects.digest import ALGORITHMS, Algorithm, Digest, same
-from ingress_canary.domain.objects.views import Ingress, Workload
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import fingerprint, merge_patch, untouched

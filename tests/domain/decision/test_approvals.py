@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import StepList

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.windows import Calendar
 from ingress_canary.domain.status.unsupported import unsupported_schedule

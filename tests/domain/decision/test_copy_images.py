@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.objects.revision import images, same_images
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.workload.copy_images import copy_of, images_due, uncopyable
 from tests.domain.world import World, deployment, rollout, schedule, with_spec

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase, Verdict
+from ingress_canary.api.rollout_status import Phase, Verdict
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.objects.revision import template_hash
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import PRIMARY, Traffic, World, at_step, deployment, rollout, schedule, with_session, with_spec

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import PausedBy, Phase
+from ingress_canary.api.rollout_status import PausedBy, Phase
 from ingress_canary.domain.decision.decide import decide, hold_unreadable_spec
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.action_results import ActionOutcome, parse_result

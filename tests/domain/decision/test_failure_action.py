@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import Traffic, World, at_step, schedule
 

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 )
 
 from ingress_canary.api import ROLLOUT_KIND
-from ingress_canary.api.crd import crd
-from ingress_canary.api.rollout import AT_REST, PausedBy, Phase, RolloutStatus, Transition
+from ingress_canary.api.rollout_status import AT_REST, PausedBy, Phase, RolloutStatus, Transition
+from ingress_canary.api.schema.crd import crd
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation, Obstacle, leaves_shadow_alone
 from ingress_canary.domain.metrics.samples import Reading
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.objects.revision import images, template_hash
-from ingress_canary.domain.objects.views import Ingress
 from ingress_canary.domain.reasons.verbs import Verb
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure, PlannedStep, wanted_exposure

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.objects.digest import Digest
 from ingress_canary.domain.objects.revision import RESTART_ANNOTATIONS, template_hash
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from tests.domain.decision.test_another_algorithm import WORLDS, condemned
 from tests.domain.world import World, at_step, deployment
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.preflight.problem import RuleFlag
 from ingress_canary.domain.reasons.vocabulary import Reason

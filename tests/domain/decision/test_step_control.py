@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Obstacle
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import INTERVAL, PRIMARY, Traffic, World, at_step, deployment, rollout, schedule, with_spec

@@ -1,6 +1,6 @@
 """What the API server does not let be written is told with its words, and the weight that is shown is the shadow's."""
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import assemble

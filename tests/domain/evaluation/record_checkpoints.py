@@ -12,7 +12,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from ingress_canary.api.rollout import Phase, SloStatus
+from ingress_canary.api.rollout_status import Phase, SloStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from tests.domain.world import BEGIN, INTERVAL, World, at_step, deployment, schedule

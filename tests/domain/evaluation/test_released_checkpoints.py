@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import RolloutStatus
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule

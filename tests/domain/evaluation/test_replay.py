@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.evaluation.evaluation import Evaluation
 from ingress_canary.domain.evaluation.replay import LEARNT_FROM, REMEMBERED, instants
 from ingress_canary.domain.evaluation.resume import ANYONE, MOST_NAMED, Resume

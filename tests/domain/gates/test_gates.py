@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingress_canary.api.gate import GateStatus, GateVerdict
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, Obstacle
 from ingress_canary.domain.gates.request import gate_calls

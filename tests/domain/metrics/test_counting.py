@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.schedule import AnalysisSettings, Slo
+from ingress_canary.api.schedule import AnalysisSettings
+from ingress_canary.api.slo import Slo
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, Requests, advance
 from ingress_canary.domain.metrics.kinds.availability import Availability
 from ingress_canary.domain.metrics.kinds.counters import Counters

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.capabilities import Capability
-from ingress_canary.domain.objects.views import Key, parse_time
+from ingress_canary.domain.objects.metadata import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from tests.domain.shop import (
     HOST,

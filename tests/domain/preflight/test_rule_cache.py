@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster
-from ingress_canary.api.rollout import Phase
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.inputs import ControllerFacts, PreflightInputs
 from ingress_canary.domain.preflight.rule import RuleFinding, rule
 from ingress_canary.domain.preflight.rule_cache import CachedPreflight

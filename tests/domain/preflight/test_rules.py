@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.capabilities import Capability
-from ingress_canary.domain.objects.views import Key, parse_time
+from ingress_canary.domain.objects.metadata import Key, parse_time
 from ingress_canary.domain.preflight.inputs import ControllerFacts, Rival
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.traffic.router.nginx.rules import RULES

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ingress_canary
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.api.units import MESSAGE_LENGTH
 from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity, blocking, summary
 from ingress_canary.domain.preflight.reference_page import FIRST, reference

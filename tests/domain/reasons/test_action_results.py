@@ -5,8 +5,8 @@ from typing import get_args, get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.field_docs import field_docs
-from ingress_canary.api.rollout import ActionStatus
+from ingress_canary.api.rollout_status import ActionStatus
+from ingress_canary.api.schema.field_docs import field_docs
 from ingress_canary.domain.reasons.action_results import (
     RESULT,
     ActionOutcome,

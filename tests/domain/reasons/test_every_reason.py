@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.gate import GateVerdict
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import NewerSchedule, Obstacle
 from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity
 from ingress_canary.domain.reasons.message import verbatim

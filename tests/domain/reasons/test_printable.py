@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingress_canary.cli.views.rollout_table import render_table
 from ingress_canary.cli.views.status_text import render_rollout
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.problem import Problem, ProblemSeverity
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import ActionStatus
+from ingress_canary.api.rollout_status import ActionStatus
 from ingress_canary.domain.reasons.verbs import Action, Verb, VerbTarget
 
 

@@ -8,7 +8,7 @@ import pytest
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, judge
 from ingress_canary.domain.metrics.counting import ReadingCounts, advance
 from ingress_canary.domain.metrics.samples import Counts, Reading, UnknownBound
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.reconcile.evidence import CountedReading, take_evidence
 from ingress_canary.domain.schedule.steps import wanted_exposure
 from tests.domain.world import INTERVAL, ROUTER, World, at_step

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.gate import GateVerdict
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.gates.schedule import GateAnswer
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure, wanted_exposure

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase, RolloutStatus, ShadowStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus, ShadowStatus
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.effects import (

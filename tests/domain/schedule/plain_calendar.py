@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingress_canary.api.schedule import Day, Windows
+from ingress_canary.api.windows import Day, Windows
 from ingress_canary.domain.schedule.windows import instant_of
 
 ORDER = tuple(Day)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingress_canary.api.schedule import Windows
+from ingress_canary.api.windows import Windows
 from ingress_canary.domain.schedule.windows import OPENINGS, WEEKS, Calendar
 from tests.domain.schedule.plain_calendar import PlainCalendar
 

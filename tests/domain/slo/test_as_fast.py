@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.reasons.vocabulary import Reason
 from tests.domain.world import BEGIN, World, schedule, with_spec
 

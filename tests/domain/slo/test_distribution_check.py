@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import LogE, RequestTally, Verdict
+from ingress_canary.api.rollout_status import LogE, RequestTally, Verdict
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Counts, Tails

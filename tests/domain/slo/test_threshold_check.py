@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingress_canary.api.rollout import Verdict
+from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.domain.slo.threshold_check import ThresholdBound, ThresholdCheck
 
 BOUND = ThresholdBound("load", 0.1, 0.8, window=60, looks=3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.api.rollout import LogE, RequestTally, Verdict
+from ingress_canary.api.rollout_status import LogE, RequestTally, Verdict
 from ingress_canary.api.units import format_percent
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import format_e_value

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.notification import Notification, Severity
-from ingress_canary.api.rollout import Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import ASKING, CRITICAL, WARNING, Reason, severity
 from ingress_canary.domain.status.notice_template import VARIABLES, notification_faults

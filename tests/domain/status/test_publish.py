@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ingress_canary.api.rollout import Phase, RolloutStatus, Verdict
+from ingress_canary.api.rollout_status import Phase, RolloutStatus, Verdict
 from ingress_canary.domain.decision.decide import decide
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.preflight.problem import Findings, Problem, ProblemSeverity

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.curl_hint import curl_command
 from tests.domain.world import PRIMARY, ROUTER

@@ -6,7 +6,8 @@ import pytest
 
 from ingress_canary.api import APPLIED_ANNOTATION
 from ingress_canary.api.schedule import HeaderRoute
-from ingress_canary.domain.objects.views import Ingress, Json, Meta
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Json, Meta
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.schedule.steps import Exposure

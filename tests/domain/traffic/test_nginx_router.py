@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
-from ingress_canary.domain.objects.views import Ingress, Owner
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Owner
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION

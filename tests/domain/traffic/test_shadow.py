@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress_canary.domain.objects.views import Ingress, Owner
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Owner
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from ingress_canary.api import APPLIED_ANNOTATION
-from ingress_canary.api.rollout import Phase, RolloutStatus, ShadowStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus, ShadowStatus
 from ingress_canary.domain.decision.observation import is_shadow
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.reasons.vocabulary import Reason
 from ingress_canary.domain.schedule.steps import Exposure
 from ingress_canary.domain.traffic.drift import untouched

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import ApprovalStatus
+from ingress_canary.api.rollout_status import ApprovalStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import leave_unchanged
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish
 from ingress_canary.domain.reasons.message import Message, verbatim

@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from ingress_canary.adapters.kube.cache.cluster_view import CachedCluster, hosts_of, owners_of, services_of, upstream_of
-from ingress_canary.domain.objects.views import EndpointSlice, Ingress, Json, Key, Meta, Service, ShadowObject, Workload
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Key, Meta
+from ingress_canary.domain.objects.service import EndpointSlice, Service
+from ingress_canary.domain.objects.workload import Workload
 
 
 class AffectedRollouts:

@@ -11,19 +11,11 @@ from typing import Any
 from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.resources import WORKLOADS
 from ingress_canary.api import FREEZE_ANNOTATION, ROLLOUT_KIND
+from ingress_canary.domain.objects.ingress import Ingress, IngressClass, ShadowObject, shadow_object
+from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
-from ingress_canary.domain.objects.views import (
-    Endpoints,
-    EndpointSlice,
-    Ingress,
-    IngressClass,
-    Json,
-    Key,
-    Service,
-    ShadowObject,
-    Workload,
-    shadow_object,
-)
+from ingress_canary.domain.objects.service import Endpoints, EndpointSlice, Service
+from ingress_canary.domain.objects.workload import Workload
 
 
 def upstream_of(service: Key) -> str:
@@ -48,7 +40,7 @@ def owners_of(shadow: ShadowObject) -> set[Key]:
 
 
 class CachedCluster:
-    """All stores; implements ``domain.objects.views.ClusterView``."""
+    """All stores; implements ``domain.objects.cluster_view.ClusterView``."""
 
     def __init__(self, kinds: Iterable[Resource] = (INGRESSES,)) -> None:
         """``kinds`` are those of shadows."""

@@ -18,8 +18,8 @@ from ingress_canary.adapters.kube.client import errors
 from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.errors import Denied, Expired, Garbled, NotServed, Silent
 from ingress_canary.api import APPLY_CRDS, GROUP
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import Key
 from ingress_canary.ports import ClusterError, Missing, Refused, Unavailable
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from ingress_canary.adapters.kube.cache.listwatch import ListWatch, WatchSetting
 from ingress_canary.adapters.kube.cache.store import ObjectCache
 from ingress_canary.adapters.kube.client.client import KubeClient
 from ingress_canary.adapters.kube.client.resources import PODS
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import PodAddress
 
 

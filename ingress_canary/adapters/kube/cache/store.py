@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from ingress_canary.adapters.kube.client.errors import Garbled
-from ingress_canary.domain.objects.views import Json, Key
+from ingress_canary.domain.objects.metadata import Json, Key
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from ingress_canary.adapters.kube.client.resources import (
     SLICES,
     WORKLOADS,
 )
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
-from ingress_canary.domain.objects.views import Key
 
 
 @dataclass(frozen=True, slots=True)

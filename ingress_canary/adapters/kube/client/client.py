@@ -17,7 +17,7 @@ import aiohttp
 from ingress_canary.adapters.kube.client import errors
 from ingress_canary.adapters.kube.client.resources import Call
 from ingress_canary.api import FIELD_MANAGER
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import Unavailable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic_core import from_json
 
-from ingress_canary.domain.objects.views import Json
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
 
 ON_THE_WAY = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)

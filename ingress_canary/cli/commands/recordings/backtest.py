@@ -20,7 +20,7 @@ from ingress_canary.cli.inputs.schedule_file import File, read_schedule, refused
 from ingress_canary.cli.views.backtest_text import backtest_lines
 from ingress_canary.cli.views.progress import progress
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.schedule.steps import StepList
 from ingress_canary.settings import SettingsError, load, unread
 from ingress_canary.whatif.backtest.backtest_runs import backtest as backtested

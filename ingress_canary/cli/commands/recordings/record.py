@@ -16,7 +16,7 @@ from ingress_canary.cli.inputs.metrics_readings import page_readings, past_inter
 from ingress_canary.cli.inputs.recording_file import RecordingFile
 from ingress_canary.cli.views.progress import progress
 from ingress_canary.domain.metrics.samples import Reading
-from ingress_canary.domain.objects.views import Key
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.logs import configure
 from ingress_canary.ports import ClusterError
 from ingress_canary.settings import SettingsError, load

@@ -7,7 +7,7 @@ a time, and it is void as soon as evidence begins anew, because it was given for
 from datetime import datetime
 from typing import assert_never
 
-from ingress_canary.api.rollout import ApprovalStatus, Phase
+from ingress_canary.api.rollout_status import ApprovalStatus, Phase
 from ingress_canary.api.schedule import Approval, ApprovalWhen, OnTimeout
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
-from ingress_canary.api.rollout import AT_REST, ActionStatus
+from ingress_canary.api.rollout_status import AT_REST, ActionStatus
 from ingress_canary.domain.decision.actions.approval import approve
 from ingress_canary.domain.decision.actions.rollout_control import (
     abort,

@@ -5,7 +5,7 @@ Called by ``handle_action.py``.
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase
+from ingress_canary.api.rollout_status import AT_REST, PausedBy, PauseStatus, Phase
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, transition
 from ingress_canary.domain.decision.phases.paused import resume

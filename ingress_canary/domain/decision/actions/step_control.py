@@ -6,7 +6,8 @@ harm (a proven fail, no endpoints) and stops for everybody (a freeze, ``spec.pau
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import PausedBy, Phase, PromotionStrategy
+from ingress_canary.api.rollout import PromotionStrategy
+from ingress_canary.api.rollout_status import PausedBy, Phase
 from ingress_canary.domain.decision.actions.rollout_control import nothing_to_do
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import enter_step, transition, without_shadow, without_traffic

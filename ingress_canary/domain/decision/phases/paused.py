@@ -3,7 +3,14 @@
 from datetime import datetime
 from typing import Unpack
 
-from ingress_canary.api.rollout import PausedBy, PauseStatus, PauseStatusChanges, Phase, RolloutStatus, RoutingStatus
+from ingress_canary.api.rollout_status import (
+    PausedBy,
+    PauseStatus,
+    PauseStatusChanges,
+    Phase,
+    RolloutStatus,
+    RoutingStatus,
+)
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import enter_step, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.rules.rollout_facts import is_stable_replaced

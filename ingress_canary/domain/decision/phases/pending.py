@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase, PromotionStrategy
+from ingress_canary.api.rollout import PromotionStrategy
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Decision, Observation, Obstacle
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow
 from ingress_canary.domain.decision.phases.paused import without_open_approval
@@ -10,7 +11,7 @@ from ingress_canary.domain.decision.phases.step_barriers import step_barrier
 from ingress_canary.domain.decision.rules.blindness import blindness
 from ingress_canary.domain.decision.rules.rollout_facts import is_new_revision
 from ingress_canary.domain.decision.rules.scale_canary import await_replicas
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import PausedBy, PauseStatus, Phase
+from ingress_canary.api.rollout_status import PausedBy, PauseStatus, Phase
 from ingress_canary.api.schedule import OnInconclusive, OnNoData, Require
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import enter_step, finish, hold, open_shadow, transition, without_shadow

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase, PromotionStrategy
+from ingress_canary.api.rollout import PromotionStrategy
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.decision.rules.copy_images import copy_to_stable

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase
+from ingress_canary.api.rollout_status import Phase
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, leave_unchanged
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT, is_promoted, is_promoting, is_stable_replaced

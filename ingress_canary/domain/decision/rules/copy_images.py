@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase, UndoStatus
+from ingress_canary.api.rollout_status import Phase, UndoStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.rules.external_changes import exposure_taken_away, external_change
 from ingress_canary.domain.decision.rules.rollout_facts import why_stable_unready
 from ingress_canary.domain.objects.revision import images, same_images
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason

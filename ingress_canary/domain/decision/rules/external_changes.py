@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import OutcomeChanges, Phase, RoutingStatus
+from ingress_canary.api.rollout_status import OutcomeChanges, Phase, RoutingStatus
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import hold, leave_unchanged, transition, without_shadow
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import assert_never
 
 from ingress_canary.api.gate import Gate, GateStatus, GateVerdict, GateWhen, OnReject
-from ingress_canary.api.rollout import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
+from ingress_canary.api.rollout_status import AT_REST, PausedBy, PauseStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.gates.schedule import (

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Unpack
 
-from ingress_canary.api.rollout import OutcomeChanges, Phase
+from ingress_canary.api.rollout_status import OutcomeChanges, Phase
 from ingress_canary.domain.decision.observation import Decision, Observation, leaves_shadow_alone
 from ingress_canary.domain.decision.outcomes import (
     finish,

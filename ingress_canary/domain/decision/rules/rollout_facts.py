@@ -1,6 +1,6 @@
 """Facts of a rollout: predicates of an Observation that several rules share. None of them decides anything."""
 
-from ingress_canary.api.rollout import AT_REST, Phase
+from ingress_canary.api.rollout_status import AT_REST, Phase
 from ingress_canary.domain.decision.observation import Observation
 from ingress_canary.domain.decision.outcomes import target_digest
 from ingress_canary.domain.objects.digest import same

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from ingress_canary.api.rollout import Phase, ScaleStatus, WorkloadKind
+from ingress_canary.api.rollout_status import Phase, ScaleStatus
+from ingress_canary.api.workload import WorkloadKind
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
-from ingress_canary.domain.objects.views import Workload
+from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.reasons.vocabulary import Reason

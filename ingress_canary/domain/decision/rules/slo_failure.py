@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout import Phase
-from ingress_canary.api.schedule import OnFailure
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.slo import OnFailure
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.phases.paused import pause_by_daemon

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from ingress_canary.api.schedule import AnalysisSettings, Slo
+from ingress_canary.api.schedule import AnalysisSettings
+from ingress_canary.api.slo import Slo
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed
 from ingress_canary.domain.metrics.kinds.kind import ComparedSli, CountedSli, DistributionSli, Questions, SliKind

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cached_property
 from math import ceil, inf, log
 
-from ingress_canary.api.rollout import LogE, RequestTally, SloStatus, Verdict
+from ingress_canary.api.rollout_status import LogE, RequestTally, SloStatus, Verdict
 from ingress_canary.domain.metrics.samples import Counts, Tails
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, log
+from math import inf
 from typing import NamedTuple
 
 from ingress_canary.domain.metrics.samples import Counts
@@ -13,6 +13,7 @@ from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.slo.accumulator import NOTHING, UNKNOWN_DISPERSION
 from ingress_canary.domain.slo.dispersion import Dispersion
+from ingress_canary.domain.slo.proof_levels import log_fail
 from ingress_canary.domain.slo.recent import TEN_MINUTES
 from ingress_canary.domain.slo.wealth import Wealth
 
@@ -48,8 +49,8 @@ class DistributionTest:
 
     @property
     def log_fail(self) -> float:
-        """The threshold of the mean E-value, ln(2S/alpha)."""
-        return log(2 * self.slos / self.alpha)
+        """The threshold of the mean E-value."""
+        return log_fail(self.slos, self.alpha)
 
 
 class Tail(NamedTuple):

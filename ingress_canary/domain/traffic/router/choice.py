@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import ClusterView, Ingress, ShadowObject
 from ingress_canary.domain.traffic.router.ingress_classes import controller_of
 from ingress_canary.domain.traffic.router.router import Router
 

@@ -1,6 +1,7 @@
 """IngressClass of an Ingress, and which controller serves it. Used to choose a router, and by rules."""
 
-from ingress_canary.domain.objects.views import ClusterView, Ingress
+from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.ingress import Ingress
 
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 """The legacy way to name a class."""

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.domain.objects.resource import INGRESSES, Resource
-from ingress_canary.domain.objects.views import Ingress, Json, ShadowObject
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.router.ingress_classes import CLASS_ANNOTATION, class_name

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol
 
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.signals import Signals
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Owner
 from ingress_canary.domain.objects.resource import Resource
-from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.reasons.message import Message

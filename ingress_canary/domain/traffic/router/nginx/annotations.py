@@ -4,7 +4,7 @@ Shared by the router (``nginx/router.py``) and by the rules; nothing else outsid
 Source: internal/ingress/annotations/parser of ingress-nginx v1.15.
 """
 
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 
 CONTROLLER = "k8s.io/ingress-nginx"

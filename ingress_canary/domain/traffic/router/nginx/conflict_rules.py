@@ -9,7 +9,8 @@ Source: createUpstreams, getBackendServers, mergeAlternativeBackends and sortIng
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ingress_canary.domain.objects.views import Ingress, Key
+from ingress_canary.domain.objects.ingress import Ingress
+from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.preflight.inputs import PreflightInputs
 from ingress_canary.domain.preflight.problem import ProblemSeverity
 from ingress_canary.domain.preflight.rule import NeededVisibility, RuleFinding, rule

@@ -6,7 +6,7 @@ Rules 9, 12, 20, 22 and 27 to 30 speak of it. What cannot be read is unknown, an
 from collections.abc import Mapping, Sequence
 
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 from ingress_canary.domain.traffic.router.nginx.annotations import LEGACY_CLASS, TRUE
 from ingress_canary.domain.traffic.router.nginx.metric_families import EXPORTED, PREFIX

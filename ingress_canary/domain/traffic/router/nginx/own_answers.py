@@ -9,7 +9,7 @@ Source: rootfs/etc/nginx/template/nginx.tmpl and rootfs/etc/nginx/lua/lua_ingres
 
 import re
 
-from ingress_canary.domain.objects.views import Ingress
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.preflight.inputs import ControllerFacts
 
 UNREAD = ""

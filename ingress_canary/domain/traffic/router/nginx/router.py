@@ -13,7 +13,8 @@ from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.signals import Signals
-from ingress_canary.domain.objects.views import Ingress, Json, Owner, ShadowObject
+from ingress_canary.domain.objects.ingress import Ingress, ShadowObject
+from ingress_canary.domain.objects.metadata import Json, Owner
 from ingress_canary.domain.preflight.inputs import UNKNOWN_FACTS, ControllerFacts
 from ingress_canary.domain.preflight.rule import PreflightRule
 from ingress_canary.domain.schedule.steps import Exposure

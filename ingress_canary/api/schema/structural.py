@@ -7,8 +7,8 @@ Used by ``crd.py`` to make the CRDs and by ``lint`` to know which fields exist w
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingress_canary.api.field_docs import field_docs
 from ingress_canary.api.model import Model
+from ingress_canary.api.schema.field_docs import field_docs
 
 Schema = dict[str, Any]
 

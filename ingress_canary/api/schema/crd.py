@@ -10,9 +10,10 @@ from typing import Any
 import yaml
 
 from ingress_canary.api import GROUP, ROLLOUT_KIND, SCHEDULE_KIND, VERSION
-from ingress_canary.api.rollout import RolloutSpec, RolloutStatus
+from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.structural import Schema, structural
+from ingress_canary.api.schema.structural import Schema, structural
 
 Json = Mapping[str, Any]
 
