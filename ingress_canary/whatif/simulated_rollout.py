@@ -254,7 +254,7 @@ class SimulatedRollout:
         before, self.status = self.status.shadow, decision.status
         self.session = decision.evaluation or evaluation
         # nobody else writes: between two transitions the shadow stays as it was written
-        if decision.moved is not None or self.status.shadow != before:
+        if decision.moved is not None or (self.status.shadow is not before and self.status.shadow != before):
             self._follow(decision)
 
     def _follow(self, decision: Decision) -> None:

@@ -44,7 +44,9 @@ class Counts(NamedTuple):
 
     def plus(self, other: "Counts") -> "Counts":
         """Return the counts of both spans together."""
-        return Counts(self.n + other.n, self.e + other.e, self.m + other.m, self.f + other.f)
+        n, e, m, f = self
+        more_n, more_e, more_m, more_f = other
+        return Counts(n + more_n, e + more_e, m + more_m, f + more_f)
 
 
 Strata = Mapping[str, Counts]

@@ -185,6 +185,11 @@ class Accumulator:
         """The relative test's ln E."""
         return self.relative.log_e
 
+    @cached_property
+    def passing_log_e(self) -> float:
+        """The pass test's ln E."""
+        return self.design.log_passing(self.step, self.phi, self.incident)
+
     def _is_well(self, present: float, lasting: float) -> bool:
         """Return whether stable is as good as it may be, or as it usually is."""
         return self.design.rho * present < max(self.design.theta, 2 * lasting)
@@ -202,24 +207,13 @@ class Accumulator:
         """The evidence that the verdict is derived from; read several times a tick, computed once."""
         guard, relative, phi = self.guard.log_e, self.relative_log_e, self.phi
         absolute = log_add(self.absolute_log_e, guard)
+        # asked of every stratum once more, for the sentence of a fail alone
+        worst = self.relative.worst if max(absolute, relative) >= self.design.log_fail else None
         return SloEvidence(
-            total=self.total,
-            step=self.step,
-            phi=phi,
-            absolute=absolute,
-            relative=relative,
-            passing=self.design.log_passing(self.step, phi, self.incident),
-            fresh=self.fresh,
-            missing=self.missing,
-            gaps=self.relative.gaps,
-            # asked of every stratum once more, for the sentence of a fail alone
-            worst=self.relative.worst if max(absolute, relative) >= self.design.log_fail else None,
-            guard=guard,
-            settling=Counts(self.guard.n, self.guard.e),
-            incident=self.incident,
-            settles_in=self.settles_in,
-            opposed=self.opposed,
-        )
+            self.total, self.step, phi, absolute, relative, self.passing_log_e, self.fresh, self.missing,
+            self.relative.gaps, guard, Counts(self.guard.n, self.guard.e), self.incident, self.settles_in, worst,
+            self.opposed,
+        )  # fmt: skip
 
     @property
     def rate(self) -> float | None:
@@ -234,6 +228,8 @@ def _with_known(after: Accumulator, before: Accumulator) -> Accumulator:
     known, cached = before.__dict__, after.__dict__
     if "phi" in known and after.dispersion is before.dispersion:
         cached["phi"] = known["phi"]
+        if "passing_log_e" in known and after.step is before.step and after.incident is before.incident:
+            cached["passing_log_e"] = known["passing_log_e"]
     if "absolute_log_e" in known and after.absolute is before.absolute:
         cached["absolute_log_e"] = known["absolute_log_e"]
     now, then = after.relative, before.relative

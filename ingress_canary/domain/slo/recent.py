@@ -56,7 +56,8 @@ class Recent(NamedTuple):
             minute = tuple([mark for mark in minute if mark.at <= at])
             first, *others = earlier
             earlier = (first._replace(at=min(first.at, at)), *[mark for mark in others if mark.at <= at])
-        now = Mark(at, last.n + counts.n, last.e + counts.e, last.m + counts.m, last.f + counts.f)
+        _, n, e, m, f = last
+        now = Mark(at, n + counts.n, e + counts.e, m + counts.m, f + counts.f)
         minute = (*minute, now)
         while minute[0].at <= at - MINUTE:
             spaced = len(earlier) < 2 or earlier[-1].at - earlier[-2].at >= APART
