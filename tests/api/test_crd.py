@@ -15,6 +15,7 @@ import yaml
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.schema.crd import KINDS, crd, pruned_by, render
+from ingress_canary.api.schema.structural import structural
 from ingress_canary.api.units import DURATION_PATTERN, parse_duration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,7 +107,11 @@ def test_a_server_defaulted_spec_means_the_same() -> None:
         schedule = meant if model is ScheduleSpec else meant["schedule"]["inline"]
         # what depends on the SLI is the daemon's to fill in
         assert [slo.pop("maxBurn") for slo in schedule["slos"]] == [10, 1]
-        assert defaulted == meant
+        assert filled(copy.deepcopy(spec), structural(model)) == meant
+        # a tool that applies a list again would find another one than the server had made of it
+        served = defaulted if model is ScheduleSpec else defaulted["schedule"]["inline"]
+        assert served["analysis"]["baseline"]["maxRatio"] == 1.25
+        assert {name: served[name] for name in ("steps", "slos")} == {name: written[name] for name in ("steps", "slos")}
 
 
 def test_unions_and_weights_are_guarded_by_cel() -> None:

@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from ingress_canary.api.schema.crd import KINDS, crd
 from ingress_canary.lab.kubeapi import KubeApi
 from tests.lab.api_client import CRD, ingress, until, widget
 from tests.lab.kubectl import Kubectl
 
+SAMPLES = sorted((Path(__file__).parents[2] / "config/samples").glob("*.yaml"))
 SERVICE = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -87,3 +90,13 @@ async def test_kubectl_watches(lab: KubeApi, kubectl: Kubectl) -> None:
         3,
         ["a", "3", "Ok"],
     ]
+
+
+@pytest.mark.parametrize("sample", [path.read_text() for path in SAMPLES], ids=[path.stem for path in SAMPLES])
+async def test_a_sample_that_is_applied_again_is_unchanged(kubectl: Kubectl, sample: str) -> None:
+    await kubectl.apply(*map(crd, KINDS))
+    manifests = [manifest for manifest in yaml.safe_load_all(sample) if manifest]
+    for manifest in manifests:
+        manifest["metadata"].pop("namespace", None)
+    made, again = await kubectl.apply(*manifests), await kubectl.apply(*manifests)
+    assert again.splitlines() == [line.replace("created", "unchanged") for line in made.splitlines()]

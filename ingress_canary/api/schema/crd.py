@@ -13,7 +13,7 @@ from ingress_canary.api import GROUP, ROLLOUT_KIND, SCHEDULE_KIND, VERSION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.rollout_status import RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.schema.structural import Schema, structural
+from ingress_canary.api.schema.structural import Defaults, Schema, structural
 
 Json = Mapping[str, Any]
 
@@ -126,7 +126,7 @@ def _definition(kind: str, short: str, version: Schema) -> Schema:
 
 
 def _rollout_version() -> Schema:
-    spec, status = structural(RolloutSpec), structural(RolloutStatus, defaults=False)
+    spec, status = structural(RolloutSpec, Defaults.OUTSIDE_LISTS), structural(RolloutStatus, Defaults.NOWHERE)
     columns = [
         {"name": name, "type": kind, "jsonPath": path}
         | ({"description": text} if text else {})
@@ -141,7 +141,8 @@ def _rollout_version() -> Schema:
 
 
 def _schedule_version() -> Schema:
-    return {"schema": _root("A schedule that rollouts share by name.", spec=structural(ScheduleSpec))}
+    spec = structural(ScheduleSpec, Defaults.OUTSIDE_LISTS)
+    return {"schema": _root("A schedule that rollouts share by name.", spec=spec)}
 
 
 def _root(description: str, **members: Schema) -> Schema:

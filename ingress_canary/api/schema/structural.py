@@ -4,7 +4,9 @@ Used by ``crd.py`` to make the CRDs and by ``lint`` to know which fields exist w
 (``$ref``, ``anyOf`` with null, ``title``, ``additionalProperties: false``, numeric ``exclusiveMinimum``) ends here.
 """
 
+import json
 from collections.abc import Iterator, Mapping
+from enum import Enum, auto
 from typing import Any
 
 from ingress_canary.api.model import Model
@@ -30,11 +32,19 @@ _KEPT = (
 )
 
 
-def structural(model: type[Model], *, defaults: bool = True) -> Schema:
-    """Return the structural schema of ``model``.
+class Defaults(Enum):
+    """Where a schema has defaults, which an API server fills in."""
 
-    Without ``defaults`` the server fills nothing in: right for a status, which holds what the daemon wrote.
-    """
+    EVERYWHERE = auto()
+    OUTSIDE_LISTS = auto()
+    """Those of members of list items are told in their description alone: tools that apply a manifest again replace a
+    list as a whole, and would find it without what the server had filled in, for ever."""
+    NOWHERE = auto()
+    """Right for a status, which holds what the daemon wrote."""
+
+
+def structural(model: type[Model], defaults: Defaults = Defaults.EVERYWHERE) -> Schema:
+    """Return the structural schema of ``model``."""
     definitions = model.model_json_schema(by_alias=True)
     models = {subclass.__name__: subclass for subclass in _all_models(Model)}
     return _Writer(definitions.get("$defs", {}), models, defaults).of_model(definitions, model)
@@ -43,18 +53,21 @@ def structural(model: type[Model], *, defaults: bool = True) -> Schema:
 class _Writer:
     """Writer of a structural schema from pydantic's definitions."""
 
-    def __init__(self, definitions: Mapping[str, Schema], models: Mapping[str, type[Model]], defaults: bool) -> None:
+    def __init__(
+        self, definitions: Mapping[str, Schema], models: Mapping[str, type[Model]], defaults: Defaults
+    ) -> None:
         self._definitions = definitions
         self._models = models
         self._defaults = defaults
+        self._in_list = False
 
     def of_model(self, schema: Schema, model: type[Model]) -> Schema:
         """Return an object's schema; defaults come from the model, dumped as they are written in a manifest."""
-        defaults = model.model_construct().dump() if self._defaults else {}
+        defaults = model.model_construct().dump() if self._defaults is not Defaults.NOWHERE else {}
         docs = {model.model_fields[name].alias: {"description": text} for name, text in field_docs(model).items()}
         result = _plain(schema)
         result["properties"] = {
-            name: self._of(member | docs.get(name, {})) | ({"default": defaults[name]} if name in defaults else {})
+            name: self._with_default(self._of(member | docs.get(name, {})), defaults.get(name))
             for name, member in schema["properties"].items()
         }
         if required := schema.get("required"):
@@ -71,8 +84,18 @@ class _Writer:
             return resolved | _described(schema)
         result = _plain(schema)
         if "items" in schema:
+            outside, self._in_list = self._in_list, True
             result["items"] = self._of(schema["items"])
+            self._in_list = outside
         return result
+
+    def _with_default(self, schema: Schema, value: object) -> Schema:
+        if value is None:
+            return schema
+        if not self._in_list or self._defaults is Defaults.EVERYWHERE:
+            return schema | {"default": value}
+        text = schema.get("description", "")
+        return schema | {"description": f"{text} By default {json.dumps(value)}.".strip()} if value else schema
 
 
 def _all_models(base: type[Model]) -> Iterator[type[Model]]:
