@@ -66,10 +66,12 @@ class _Writer:
         defaults = model.model_construct().dump() if self._defaults is not Defaults.NOWHERE else {}
         docs = {model.model_fields[name].alias: {"description": text} for name, text in field_docs(model).items()}
         result = _plain(schema)
-        result["properties"] = {
+        members = {
             name: self._with_default(self._of(member | docs.get(name, {})), defaults.get(name))
             for name, member in schema["properties"].items()
         }
+        if members:  # an API server stores no empty ones, and a tool that compares would find a difference for ever
+            result["properties"] = members
         if required := schema.get("required"):
             result["required"] = required
         return result
