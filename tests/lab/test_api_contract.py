@@ -1,21 +1,17 @@
 """What the lab's API and a real API server have in common: the lab is only worth what this suite says.
 
 It runs against the lab's API, or against the real server that the environment's E2E_KUBECONFIG names. It needs no
-controllers: only an API server and its storage.
+controllers: only an API server and its storage. Of one that serves custom resources alone it asks for no others.
 """
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from ingress_canary.lab.kubeapi import KubeApi
-from tests.lab.api_client import CRD, GROUP, MERGE, WIDGETS, Client, Json, config_map, ingress, session_of, widget
+from tests.lab.api_client import CRD, GROUP, MERGE, WIDGETS, Client, Json, config_map, contract_client, ingress, widget
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MAPS = "/api/v1/namespaces/{ns}/configmaps"
@@ -40,44 +36,25 @@ def deployment() -> Json:
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "shop"}, "spec": spec}
 
 
-@pytest.fixture(scope="session")
-def real_kubeconfig() -> Json | None:
-    path = os.environ.get("E2E_KUBECONFIG")
-    return yaml.safe_load(Path(path).read_text()) if path else None
-
-
-@pytest.fixture
-async def kubeconfig(real_kubeconfig: Json | None) -> AsyncIterator[Json]:
-    if real_kubeconfig:
-        yield real_kubeconfig
-        return
-    async with KubeApi() as lab:
-        yield lab.kubeconfig()
-
-
 @pytest.fixture
 async def api(kubeconfig: Json) -> AsyncIterator[Client]:
-    async with session_of(kubeconfig) as session:
-        client = Client(session, f"contract-{uuid.uuid4().hex[:8]}")
+    async with contract_client(kubeconfig) as client:
         code, answer = await client.call("POST", CRDS, CRD)
         assert code in (201, 409), answer
         async with asyncio.timeout(30):  # a new kind is served a moment after it is defined
             while not await client.serves(f"/apis/{GROUP}/v1/widgets"):
                 await asyncio.sleep(0.05)
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": client.namespace}}
-        await client.ok("POST", "/api/v1/namespaces", namespace)
         yield client
-        await client.call("DELETE", f"/api/v1/namespaces/{client.namespace}")
 
 
 async def test_discovery_names_what_is_served(api: Client) -> None:
+    core = {one["name"] for one in (await api.ok("GET", "/api/v1"))["resources"]}
+    assert {"namespaces", "services", "pods", "events", "secrets", "configmaps"} <= core
     groups = {group["name"] for group in (await api.ok("GET", "/apis"))["groups"]}
     assert {GROUP, "apps", "networking.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io"} <= groups
     widgets = (await api.ok("GET", f"/apis/{GROUP}/v1"))["resources"]
     assert {"widgets", "widgets/status"} == {one["name"] for one in widgets}
     assert widgets[0]["shortNames"] == ["wd"]
-    core = {one["name"] for one in (await api.ok("GET", "/api/v1"))["resources"]}
-    assert {"namespaces", "services", "pods", "events", "secrets", "configmaps"} <= core
     assert (await api.ok("GET", "/version"))["major"] == "1"
 
 
@@ -235,10 +212,14 @@ async def test_what_cannot_be_an_object_is_refused(api: Client, body: Any, code:
     assert await api.refused("POST", WIDGETS, body) == (code, reason)
 
 
-async def test_names_are_taken_and_namespaces_must_exist(api: Client) -> None:
+async def test_namespaces_must_exist(api: Client) -> None:
+    await api.ok("GET", "/api/v1/namespaces/{ns}")
+    assert await api.refused("POST", f"/apis/{GROUP}/v1/namespaces/nowhere/widgets", widget("a")) == (404, "NotFound")
+
+
+async def test_names_are_taken(api: Client) -> None:
     await api.ok("POST", WIDGETS, widget("a"))
     assert await api.refused("POST", WIDGETS, widget("a")) == (409, "AlreadyExists")
-    assert await api.refused("POST", f"/apis/{GROUP}/v1/namespaces/nowhere/widgets", widget("a")) == (404, "NotFound")
     assert await api.refused("GET", f"{WIDGETS}/b") == (404, "NotFound")
     assert await api.refused("DELETE", f"{WIDGETS}/b") == (404, "NotFound")
     assert await api.refused("PATCH", f"{WIDGETS}/b", {}, kind=MERGE) == (404, "NotFound")

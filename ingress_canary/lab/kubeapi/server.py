@@ -1,9 +1,9 @@
 """Server of the lab's Kubernetes API: HTTP in front of the store, with faults, audit and hooks for tests.
 
-Used by the lab's cluster, by ``demo`` and by tests. It stands in for a real API server, which judges it: one contract
-suite (``tests/lab/test_api_contract.py``) runs against both. RBAC is enforced where a test asks for it (``rbac.py``).
-What is left out: CEL rules, admission of built-ins, aggregated discovery, protobuf, foreground deletion, and
-server-side apply inside lists.
+Used by the lab's cluster, by ``demo`` and by tests. It stands in for a real API server, which judges it: two contract
+suites (``test_api_contract.py`` and ``test_crd_contract.py``) run against both. RBAC is enforced where a test asks for
+it (``rbac.py``). What is left out: CEL beyond our own rules (``cel.py``), admission of built-ins, aggregated discovery,
+protobuf, foreground deletion, and server-side apply inside lists.
 """
 
 import asyncio

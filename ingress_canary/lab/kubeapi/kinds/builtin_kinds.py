@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 from ingress_canary.lab.kubeapi.errors import Cause, Json, Undecodable
+from ingress_canary.lab.kubeapi.kinds import rules
 from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.rest.columns import COLUMNS
 
@@ -195,8 +196,10 @@ def _crd_rules(body: Json) -> Sequence[Cause]:
     if body["metadata"]["name"] != name:
         causes.append(_wrong("metadata.name", body["metadata"]["name"], 'must be spec.names.plural+"."+spec.group'))
     for index, version in enumerate(versions):
-        if not (version.get("schema") or {}).get("openAPIV3Schema"):
-            causes.append(_required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required"))
+        shape, path = (version.get("schema") or {}).get("openAPIV3Schema"), f"spec.versions[{index}].schema"
+        if not shape:
+            causes.append(_required(f"{path}.openAPIV3Schema", "schemas are required"))
+        causes += [_wrong(f"{path}.openAPIV3Schema", "", why) for why in rules.unknown(shape or {})]
     return causes
 
 

@@ -1,4 +1,4 @@
-"""Structural schemas of CRDs: pruning, defaulting and validation, without CEL.
+"""Structural schemas of CRDs: pruning, defaulting and validation; their rules in CEL are in ``rules.py``.
 
 Used by ``strategy.py`` for custom resources. The wording follows ``kube-openapi/pkg/validation``.
 """
@@ -15,6 +15,8 @@ from ingress_canary.lab.kubeapi.errors import Cause, Json
 _ROOT = ("apiVersion", "kind", "metadata")
 _PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _INT_OR_STRING = "x-kubernetes-int-or-string"
+NOTHING: Any = object()
+"""What a value was before where there was none, or where nobody can tell: an item of a list."""
 
 
 def prune(value: Any, schema: Json, path: str = "") -> list[str]:
@@ -58,9 +60,9 @@ def default(value: Any, schema: Json) -> None:
         default(member, known.get(key) or (others if isinstance(others, dict) else {}))
 
 
-def validate(value: Any, schema: Json, path: str = "") -> Iterator[Cause]:
-    """Yield what the schema forbids in ``value``."""
-    if value is None and schema.get("nullable"):
+def validate(value: Any, schema: Json, path: str = "", old: Any = NOTHING) -> Iterator[Cause]:
+    """Yield what the schema forbids in ``value``; what is as it was before (``old``) may stay so."""
+    if value == old or (value is None and schema.get("nullable")):
         return
     wrong = _wrong_type(value, schema)
     if wrong:
@@ -72,16 +74,19 @@ def validate(value: Any, schema: Json, path: str = "") -> Iterator[Cause]:
     enum = schema.get("enum")
     if enum is not None and value not in enum:
         supported = ", ".join(json.dumps(choice) for choice in enum)
-        yield Cause(
-            "FieldValueNotSupported", path, f"Unsupported value: {_shown(value)}: supported values: {supported}"
-        )
-    for complaint in _limits(value, schema):
-        yield Cause("FieldValueInvalid", path, f"Invalid value: {_shown(value)}: {path} in body {complaint}")
-    yield from _members(value, schema, path)
+        yield Cause("FieldValueNotSupported", path, f"Unsupported value: {shown(value)}: supported values: {supported}")
+    excess = _excess(value, schema)
+    if excess:
+        yield Cause(excess[0], path, excess[1])
+    if not (excess and isinstance(value, str)):  # of a text the first fault alone is told
+        for complaint in _limits(value, schema):
+            seen = len(value) if isinstance(value, list | dict) else value
+            yield Cause("FieldValueInvalid", path, f"Invalid value: {shown(seen)}: {path} in body {complaint}")
+    yield from _members(value, schema, path, old)
     yield from _combinations(value, schema, path)
 
 
-def _members(value: Any, schema: Json, path: str) -> Iterator[Cause]:
+def _members(value: Any, schema: Json, path: str, old: Any) -> Iterator[Cause]:
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from validate(item, schema.get("items") or {}, f"{path}[{index}]")
@@ -89,12 +94,13 @@ def _members(value: Any, schema: Json, path: str) -> Iterator[Cause]:
         return
     for key in schema.get("required") or ():
         if key not in value:
-            yield Cause("FieldValueRequired", _join(path, key), "Required value")
+            yield Cause("FieldValueRequired", joined(path, key), "Required value")
     known, others = schema.get("properties") or {}, schema.get("additionalProperties")
+    before = old if isinstance(old, dict) else {}
     for key, member in value.items():
         child = known.get(key) or (others if isinstance(others, dict) else None)
         if child:
-            yield from validate(member, child, _join(path, key))
+            yield from validate(member, child, joined(path, key), before.get(key, NOTHING))
 
 
 def _combinations(value: Any, schema: Json, path: str) -> Iterator[Cause]:
@@ -106,14 +112,14 @@ def _combinations(value: Any, schema: Json, path: str) -> Iterator[Cause]:
 
     if schema.get("anyOf") and not fitting(schema["anyOf"]):
         yield Cause(
-            "FieldValueInvalid", path, f"Invalid value: {_shown(value)}: must validate at least one schema (anyOf)"
+            "FieldValueInvalid", path, f"Invalid value: {shown(value)}: must validate at least one schema (anyOf)"
         )
     if schema.get("oneOf") and fitting(schema["oneOf"]) != 1:
         yield Cause(
-            "FieldValueInvalid", path, f"Invalid value: {_shown(value)}: must validate one and only one schema (oneOf)"
+            "FieldValueInvalid", path, f"Invalid value: {shown(value)}: must validate one and only one schema (oneOf)"
         )
     if schema.get("not") and fitting([schema["not"]]):
-        yield Cause("FieldValueInvalid", path, f"Invalid value: {_shown(value)}: must not validate the schema (not)")
+        yield Cause("FieldValueInvalid", path, f"Invalid value: {shown(value)}: must not validate the schema (not)")
 
 
 def _type_of(value: Any) -> str:
@@ -150,17 +156,20 @@ def _wants(schema: Json, actual: str) -> str:
 
 def _limits(value: Any, schema: Json) -> Iterator[str]:
     if isinstance(value, str):
-        yield from _size(len(value), schema, "Length", "chars long")
-        if "pattern" in schema and not _pattern(schema["pattern"]).search(value):
+        if len(value) < schema.get("minLength", 0):
+            yield f"should be at least {schema['minLength']} chars long"
+        elif "pattern" in schema and not _pattern(schema["pattern"]).search(value):
             yield f"should match '{schema['pattern']}'"
         if schema.get("format") == "date-time" and not _is_instant(value):
             yield f'must be of type date-time: "{value}"'
     elif isinstance(value, list):
-        yield from _size(len(value), schema, "Items", "items")
+        if len(value) < schema.get("minItems", 0):
+            yield f"should have at least {schema['minItems']} items"
         if schema.get("x-kubernetes-list-type") in ("set", "map") and _repeats(value, schema):
             yield "must not have duplicate items"
     elif isinstance(value, dict):
-        yield from _size(len(value), schema, "Properties", "properties")
+        if len(value) < schema.get("minProperties", 0):
+            yield f"should have at least {schema['minProperties']} properties"
     elif isinstance(value, int | float) and not isinstance(value, bool):
         low, high = schema.get("minimum"), schema.get("maximum")
         if low is not None and (value < low or (value == low and schema.get("exclusiveMinimum"))):
@@ -169,11 +178,14 @@ def _limits(value: Any, schema: Json) -> Iterator[str]:
             yield f"should be less than {'' if schema.get('exclusiveMaximum') else 'or equal to '}{high}"
 
 
-def _size(count: int, schema: Json, what: str, unit: str) -> Iterator[str]:
-    if count < schema.get(f"min{what}", 0):
-        yield f"should have at least {schema[f'min{what}']} {unit}"
-    if f"max{what}" in schema and count > schema[f"max{what}"]:
-        yield f"should have at most {schema[f'max{what}']} {unit}"
+def _excess(value: Any, schema: Json) -> tuple[str, str] | None:
+    """Return that a value is too long or has too many members, with the reason that is kept for that."""
+    if isinstance(value, str) and len(value) > (most := schema.get("maxLength", len(value))):
+        return "FieldValueTooLong", f"Too long: may not be more than {most} bytes"
+    bound = "maxItems" if isinstance(value, list) else "maxProperties" if isinstance(value, dict) else ""
+    if bound in schema and len(value) > schema[bound]:
+        return "FieldValueTooMany", f"Too many: {len(value)}: must have at most {schema[bound]} items"
+    return None
 
 
 def _repeats(items: list[Any], schema: Json) -> bool:
@@ -196,9 +208,11 @@ def _is_instant(value: str) -> bool:
         return False
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as messages show it."""
     return json.dumps(value)
 
 
-def _join(path: str, key: str) -> str:
+def joined(path: str, key: str) -> str:
+    """Return the path of a member."""
     return f"{path}.{key}" if path else key

@@ -228,7 +228,8 @@ def _options(request: web.Request, resource: ServedResource) -> _Options:
                 warnings.extend(text.replace('"', '\\"') for text in texts)
 
     author = Author(manager, subresource=info.subresource)
-    return _Options(Write(author, dry_run=query.get("dryRun") == "All", unknown=unknown), warnings)
+    write = Write(author, dry_run=query.get("dryRun") == "All", asked=True, unknown=unknown)
+    return _Options(write, warnings)
 
 
 async def _delete_options(request: web.Request) -> Json:

@@ -21,7 +21,7 @@ from ingress_canary.lab.kubeapi.errors import (
     invalid,
     malformed_version,
 )
-from ingress_canary.lab.kubeapi.kinds import builtin_schemas, schema
+from ingress_canary.lab.kubeapi.kinds import builtin_schemas, rules, schema
 from ingress_canary.lab.kubeapi.kinds.resources import ServedResource
 from ingress_canary.lab.kubeapi.storage import managed_fields
 from ingress_canary.lab.kubeapi.storage.managed_fields import Author
@@ -50,6 +50,8 @@ class Write:
     """Whether it replaces the object (PUT), so that a uid in the body is a precondition."""
     applied: set[managed_fields.Path] | None = None
     """The fields that a server-side apply names."""
+    asked: bool = False
+    """Whether it came as a request: then it is held to rules in CEL. What the lab stores may be from before a rule."""
     unknown: Callable[[list[str]], None] = _ignore
     """Told the paths of unknown fields; may raise."""
 
@@ -76,7 +78,7 @@ def created(resource: ServedResource, namespace: str, body: Json, write: Write) 
     }
     if resource.has_status:
         new.pop("status", None)
-    _finish(resource, new)
+    _finish(resource, new, write)
     new["metadata"]["managedFields"] = managed_fields.record(None, new, write.author, write.applied)
     return new
 
@@ -96,7 +98,7 @@ def updated(resource: ServedResource, old: Json, body: Json, write: Write) -> Js
         if resource.has_status:
             new.pop("status", None)
             new |= {"status": clone(old["status"])} if "status" in old else {}
-    _finish(resource, new)
+    _finish(resource, new, write, old)
     if _bumps(resource, old, new):
         new["metadata"]["generation"] = old["metadata"]["generation"] + 1
     given = None if write.author.subresource else body["metadata"].get("managedFields")
@@ -169,17 +171,18 @@ def _check_identity(resource: ServedResource, old: Json, given: Json, write: Wri
         raise invalid(resource.kind, resource.group, name, [cause])
 
 
-def _finish(resource: ServedResource, new: Json) -> None:
-    """Default and validate in place. Raises ApiError (422)."""
+def _finish(resource: ServedResource, new: Json, write: Write, old: Json | None = None) -> None:
+    """Default and validate in place; what was so before may stay so. Raises ApiError (422)."""
     causes: list[Cause] = []
     if resource.schema is None:
         resource.defaults(new)
         causes += resource.check(new)
     else:
         schema.default(new, resource.schema)
-        causes += schema.validate(
-            {key: value for key, value in new.items() if key != "metadata"}, _body(resource.schema)
-        )
+        shape, before = _body(resource.schema), schema.NOTHING if old is None else _own(old)
+        causes += schema.validate(_own(new), shape, old=before)
+        if write.asked:
+            causes += rules.asked(_own(new), shape, causes, before)
     name = new["metadata"]["name"]
     if not name:
         causes.insert(
@@ -192,8 +195,13 @@ def _finish(resource: ServedResource, new: Json) -> None:
         raise invalid(resource.kind, resource.group, name, causes)
 
 
+def _own(body: Json) -> Json:
+    """Return an object without metadata, which is the server's own business."""
+    return {key: value for key, value in body.items() if key != "metadata"}
+
+
 def _body(whole: Json) -> Json:
-    """Return a schema without metadata, which is the server's own business."""
+    """Return a schema without metadata."""
     properties = {key: value for key, value in (whole.get("properties") or {}).items() if key != "metadata"}
     required = [key for key in whole.get("required") or () if key != "metadata"]
     return {**whole, "properties": properties, "required": required}
