@@ -65,6 +65,10 @@ test-all: test test-slow ## every test
 test-under-load: $(DEV) ## the quick tests and the clusters while two processes keep both cores busy (QUICK=10 CLUSTERS=2)
 	@$(BIN)/python scripts/test_under_load.py --quick=$(QUICK) --clusters=$(CLUSTERS)
 
+.PHONY: real
+real: $(TEST) ## test against Prometheus 3, VictoriaMetrics and Kubernetes' CRDs, built from Go modules (ARGS="--only prometheus")
+	@nice $(BIN)/python scripts/real/run.py $(ARGS)
+
 .PHONY: coverage
 coverage: $(TEST) ## the quick tests, and the branches of domain/ that its own tests did not reach: at least 95 % are
 	@$(BIN)/python -m pytest -m "not slow" -n 3 --cov --cov-report= $(ARGS)
