@@ -1,6 +1,6 @@
 """Past traffic of an Ingress from Prometheus, for ``plan --prometheus``.
 
-The average of the past, by Prometheus's own ``rate``: good enough to plan with, and never evidence.
+The average of the past, by the server's own ``increase``: good enough to plan with, and never evidence.
 """
 
 import math
@@ -11,6 +11,7 @@ from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.domain.metrics.samples import Target
 
 SPAN = "7d"
+SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ async def last_week(
 
     async def number(family: str, more: str = "") -> float:
         selector = dialect.selector(family, target, more)
-        once = f"max by ({', '.join(dialect.kept)}) (rate({selector}[{SPAN}]))"
+        # by no rate: VictoriaMetrics takes it over the life of each series, and counts each controller that went whole
+        once = f"max by ({', '.join(dialect.kept)}) (increase({selector}[{SPAN}]))"
         rows = await client.query(f"sum({once})")
-        return rows[0].samples[-1][1] if rows else math.nan
+        return rows[0].samples[-1][1] / SECONDS if rows else math.nan
 
     counted = f'status!~"{excluded}"' if excluded else ""
     rps = await number(exposition.requests, counted)
