@@ -66,7 +66,7 @@ test-under-load: $(DEV) ## the quick tests and the clusters while two processes 
 	@$(BIN)/python scripts/test_under_load.py --quick=$(QUICK) --clusters=$(CLUSTERS)
 
 .PHONY: real
-real: $(TEST) ## test against Prometheus 3, VictoriaMetrics and Kubernetes' CRDs, built from Go modules (ARGS="--only prometheus")
+real: $(TEST) ## test against Prometheus 3, VictoriaMetrics and Kubernetes' CRD server, built once (ARGS="--only prometheus")
 	@nice $(BIN)/python scripts/real/run.py $(ARGS)
 
 .PHONY: coverage
