@@ -6,7 +6,7 @@ by it, and ``domain/metrics/promql.py`` asks again when the variables are filled
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import lru_cache
 
 from ingress_canary.api.model import FieldFault
@@ -94,20 +94,28 @@ def _close(around: list[_Level]) -> None:
 
 
 def without_costly_regexes(query: str) -> tuple[str, dict[str, str]]:
-    """Return a query with placeholders for its regular expressions, and these by their placeholder.
+    """Return a query whose regular expressions are placeholders, and the matchers' ends that these stand for.
 
-    Where they are cheap, they stay: the parser then tells those that are none. Where they are not, Prometheus tells.
+    Where they are cheap, they stay: the parser then tells those that are none. Where they are not, Prometheus tells. A
+    placeholder is no regular expression: the parser would compile it, as often as it stands there.
     """
     regexes = [match["regex"] for match in _REGEX.finditer(query) if match["regex"] is not None]
     if sum(len(regex) + 16 for regex in regexes) <= CHEAP_REGEXES and not any(map(_COSTLY.search, regexes)):
         return query, {}
-    names = {f'"regex{number}"': regex for number, regex in enumerate(dict.fromkeys(regexes))}
-    numbers = {regex: name for name, regex in names.items()}
-    return replace_regexes(query, numbers.__getitem__), names
+    # longer than what the query may have of the same form
+    mark = "~" * (1 + max(map(len, re.findall("~+", query))))
+    numbers: dict[str, str] = {}
+
+    def placeholder(match: re.Match[str]) -> str:
+        if match["regex"] is None:
+            return match[0]
+        negation = "" if match["matches"].startswith("=") else "!"
+        return negation + numbers.setdefault(match[0], f'="{mark}{len(numbers)}"')
+
+    text = _REGEX.sub(placeholder, query)
+    return text, {name: matcher for matcher, name in numbers.items()}
 
 
-def replace_regexes(query: str, new: Callable[[str], str]) -> str:
-    """Return a query with each regular expression of its matchers replaced, quotes included."""
-    return _REGEX.sub(
-        lambda match: match[0] if match["regex"] is None else match["matches"] + new(match["regex"]), query
-    )
+def with_regexes(text: str, matchers: Mapping[str, str]) -> str:
+    """Return what became of such a query with the matchers for their placeholders."""
+    return re.sub(r'!?(="~+[0-9]+")', lambda match: matchers.get(match[1], match[0]), text) if matchers else text

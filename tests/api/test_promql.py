@@ -14,7 +14,7 @@ from ingress_canary.api.promql import (
     MAX_LEVELS,
     nesting,
     query_fault,
-    replace_regexes,
+    with_regexes,
     without_costly_regexes,
 )
 from ingress_canary.api.slo import ThresholdSli
@@ -117,9 +117,9 @@ def test_a_costly_regular_expression_is_not_compiled_and_comes_back_as_it_was(re
     query = f'x{{a=~{regex},b !~ # "\n {regex}, c=~"plain"}} + y{{d="=~\\"e{{3}}\\""}} # =~"'
     cheap, regexes = without_costly_regexes(query)
     assert regex not in cheap
-    assert set(regexes.values()) == {regex, '"plain"'}
+    assert sorted(regexes.values()) == sorted([f"=~{regex}", f'!~ # "\n {regex}', '=~"plain"'])
     assert 'd="=~\\"e{3}\\""' in cheap
-    assert replace_regexes(cheap, regexes.__getitem__) == query
+    assert with_regexes(cheap, regexes) == query
 
 
 def test_nothing_that_is_written_is_looked_through_again_and_again() -> None:
@@ -133,4 +133,11 @@ def test_nothing_that_is_written_is_looked_through_again_and_again() -> None:
 def test_as_many_cheap_ones_as_queries_have_are_left_to_the_parser_and_no_more() -> None:
     some = "x{" + ",".join(f'a{n}=~"web|api[.]v{n}|[a-z]+"' for n in range(9)) + "}"
     assert without_costly_regexes(some) == (some, {})
-    assert without_costly_regexes("x{" + ",".join(['a=~""'] * 30) + "}")[1] == {'"regex0"': '""'}
+    assert without_costly_regexes("x{" + ",".join(['a=~""'] * 30) + "}")[1] == {'="~~0"': '=~""'}
+
+
+def test_what_looks_like_a_placeholder_stays_what_it_is() -> None:
+    query = r'x{a="~0",b="~~1",c!="~~~0",d=~"\\d+",e!~"\\d+"}'
+    cheap, regexes = without_costly_regexes(query)
+    assert cheap == 'x{a="~0",b="~~1",c!="~~~0",d="~~~~0",e!="~~~~1"}'
+    assert with_regexes(cheap, regexes) == query

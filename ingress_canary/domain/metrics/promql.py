@@ -24,7 +24,7 @@ from promql_parser import (
 )
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.promql import query_fault, replace_regexes, without_costly_regexes
+from ingress_canary.api.promql import query_fault, with_regexes, without_costly_regexes
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.templates import names, render, unclosed, unknown
 
@@ -104,10 +104,8 @@ def parsed(query: str) -> Parsed:
         fault = FieldFault(f"this parser does not know it: {error}", UNKNOWN)
         return Parsed(not_counter=fault, not_value=fault)
     selector, not_counter = _counter(expression)
-    if regexes:
-        selector = replace_regexes(selector, lambda name: regexes.get(name, name))
     return Parsed(
-        selector, _metric(expression), _is_filtered(expression), not_counter=not_counter,
+        with_regexes(selector, regexes), _metric(expression), _is_filtered(expression), not_counter=not_counter,
         not_value=_not_value(expression),
     )  # fmt: skip
 

@@ -168,3 +168,9 @@ def test_a_content_is_parsed_once_for_all_that_ask_and_with_any_answer(parses: l
             assert questions.totals == ('rate(once_all{a="canary"}[1m])', 'rate(once_all{a="stable"}[1m])')
     assert sorted(parses) == sorted(set(parses))
     assert len(parses) == 5
+
+
+def test_the_parser_compiles_none_of_many_regular_expressions(parses: list[str]) -> None:
+    query = "sum(x{" + ",".join(f'a{n % 3}=~"b{n % 3}"' for n in range(400)) + ',c!~"d"})'
+    assert selector(query) == query[4:-1]
+    assert not [text for text in parses if "=~" in text or "!~" in text]
