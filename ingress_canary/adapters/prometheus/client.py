@@ -48,21 +48,24 @@ class AnswerTooLong(PrometheusError):
 
 
 class AnswerBudget:
-    """Bytes that one or several answers may have; the part of a whole, if there is one."""
+    """Bytes that one or several answers may have.
 
-    def __init__(self, most: int, remedy: str, whole: "AnswerBudget | None" = None) -> None:
+    Of those beyond ``own`` another budget is asked too, which is common to several.
+    """
+
+    def __init__(self, most: int, remedy: str, common: "AnswerBudget | None" = None, own: int = 0) -> None:
         self._most = most
-        self._left = most
+        self._taken = 0
         self._remedy = remedy
-        self._whole = whole
+        self._common, self._own = common, own
 
     def take(self, size: int) -> None:
         """Account for bytes that were read. Raises AnswerTooLong when they are more than there may be."""
-        self._left -= size
-        if self._left < 0:
+        self._taken += size
+        if self._taken > self._most:
             raise AnswerTooLong(f"more than {self._most >> 10} KiB came; {self._remedy}")
-        if self._whole is not None:
-            self._whole.take(size)
+        if self._common is not None and (beyond := min(size, self._taken - self._own)) > 0:
+            self._common.take(beyond)
 
 
 class Row(NamedTuple):

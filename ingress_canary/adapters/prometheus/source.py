@@ -34,7 +34,7 @@ from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Pr
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts
-from ingress_canary.adapters.prometheus.user_asking import PAST_BYTES, UserAsking
+from ingress_canary.adapters.prometheus.user_asking import PAST_BYTES, LateAskers, UserAsking, asker_of
 from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
 from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
@@ -72,6 +72,7 @@ class PrometheusSource:
         self._dialect = dialect or Dialect()
         self._sampling = sampling or Sampling()
         self._faults = SourceFaults()
+        self._late = LateAskers()
         self._known: dict[str, Process] = {}
         """Every process as it was read last, for as long as its counters are remembered."""
         self._followed: Mapping[tuple[str, str], Turn] = {}
@@ -97,7 +98,8 @@ class PrometheusSource:
             asyncio.gather(*(self._look(deadline, portion, within) for portion in portions)),
             self._memories(deadline, at, targets, within),
         )
-        asking = UserAsking(self._try_own)
+        self._late.begin({asker_of(target) for target in targets})
+        asking = UserAsking(self._try_own, targets, self._late)
         value_answers, (totals, parts), memories = await asyncio.gather(
             asking.answers(deadline, targets, "values"),
             asking.counters(deadline, targets, raw),
@@ -184,7 +186,8 @@ class PrometheusSource:
         self, deadline: float, at: datetime, memories: Sequence[tuple[Sequence[Target], RangeRows | str]], within: float
     ) -> list[tuple[Sequence[Target], RangeRows | str]]:
         """Return the range answers with those to the users' own counters."""
-        asking = UserAsking(self._try_own, PAST_BYTES)
+        targets = [target for portion, _ in memories for target in portion]
+        asking = UserAsking(self._try_own, targets, self._late, PAST_BYTES)
 
         async def one(portion: Sequence[Target], memory: RangeRows | str) -> RangeRows | str:
             if isinstance(memory, str):

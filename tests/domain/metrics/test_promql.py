@@ -171,6 +171,6 @@ def test_a_content_is_parsed_once_for_all_that_ask_and_with_any_answer(parses: l
 
 
 def test_the_parser_compiles_none_of_many_regular_expressions(parses: list[str]) -> None:
-    query = "sum(x{" + ",".join(f'a{n % 3}=~"b{n % 3}"' for n in range(400)) + ',c!~"d"})'
+    query = "sum(x{" + ",".join(f'a{n}=~"b{n % 3}"' for n in range(100, 400)) + ',c!~"d"})'
     assert selector(query) == query[4:-1]
     assert not [text for text in parses if "=~" in text or "!~" in text]
