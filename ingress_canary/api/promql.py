@@ -7,7 +7,6 @@ by it, and ``domain/metrics/promql.py`` asks again when the variables are filled
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from ingress_canary.api.model import FieldFault
 
@@ -15,6 +14,10 @@ MAX_BYTES = 16_000
 """Of a query in UTF-8: VictoriaMetrics takes 16 KiB by default (-search.maxQueryLen), the others more."""
 MAX_LEVELS = 25
 """The deepest of 1,448 published alerts and recording rules (kube-prometheus, awesome-prometheus-alerts) has 14."""
+MOST_TOGETHER = 16_384
+"""Characters of all queries of a schedule, each variable counted as PER_VARIABLE more: to parse them, with their
+variables filled in for both sides too, takes a pass some 30 ms of CPU at the worst, once for each content."""
+PER_VARIABLE = 64
 CHEAP_REGEXES = 512
 """Characters of all regular expressions of a query, each with 16 more, that the parser compiles in a few ms."""
 
@@ -36,7 +39,6 @@ _COSTLY = re.compile(r"\\[A-Za-z]|\{|\(\?|^`")
 """Classes such as ``\\w``, counted repetitions and flags; and backquotes, in which the parser knows no ``\\d``."""
 
 
-@lru_cache(maxsize=4096)
 def query_fault(query: str) -> FieldFault | None:
     """Return why a query is too long or too deep to be parsed, with a remedy; None when it is not."""
     if (size := len(query.encode(errors="replace"))) > MAX_BYTES:
@@ -49,6 +51,11 @@ def query_fault(query: str) -> FieldFault | None:
             "let Prometheus record parts of it by a rule, and query what is recorded",
         )
     return None
+
+
+def length(query: str) -> int:
+    """Return the characters of a query as a schedule's queries are measured together."""
+    return len(query) + PER_VARIABLE * query.count("{{")
 
 
 def nesting(query: str) -> int:

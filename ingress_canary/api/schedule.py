@@ -7,17 +7,19 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self, TypedDict, Unpack
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from ingress_canary.api.gate import MAX_GATES, Gate
 from ingress_canary.api.model import InvalidValue, Model, NotExactlyOne, closed, rule
 from ingress_canary.api.notification import MAX_NOTIFICATIONS, Notification
+from ingress_canary.api.promql import MOST_TOGETHER, PER_VARIABLE, length
 from ingress_canary.api.slo import Baseline, OnFailure, Slo
 from ingress_canary.api.units import (
     LONG,
     Duration,
     Name,
     Weight,
+    as_begun,
     between,
 )
 from ingress_canary.api.windows import Windows
@@ -238,6 +240,18 @@ class ScheduleSpec(Model):
     """Webhooks that are asked before a rollout goes on; in this order where several are asked at once."""
     notifications: Annotated[list[Notification], Field(max_length=MAX_NOTIFICATIONS)] = []
     """Who gets messages about which reasons."""
+
+    @model_validator(mode="after")
+    def _affordable(self, info: ValidationInfo) -> Self:
+        together = sum(length(query) for slo in self.slos for query in slo.sli.queries)
+        if together > MOST_TOGETHER and not as_begun(info):
+            raise InvalidValue(
+                f"their queries have {together} characters together (each variable counts as {PER_VARIABLE} more), "
+                f"and {MOST_TOGETHER} are the most",
+                "let Prometheus record parts of them by rules, and query what is recorded",
+                "slos",
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -115,6 +115,11 @@ class PrometheusSli(SliModel):
     total: Promql
     """Counter of all events."""
 
+    @property
+    def queries(self) -> list[str]:
+        """Both of them, as they are written."""
+        return [query for query in (self.bad, self.good, self.total) if query is not None]
+
     @model_validator(mode="after")
     def _one_part(self) -> Self:
         if (self.bad is None) == (self.good is None):
@@ -144,6 +149,11 @@ class ThresholdSli(SliModel):
     """Time between two queries."""
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     """Consecutive results that make a verdict."""
+
+    @property
+    def queries(self) -> list[str]:
+        """The one that it has, as it is written."""
+        return [self.query]
 
     @model_validator(mode="after")
     def _bounded(self, info: ValidationInfo) -> Self:
@@ -185,6 +195,12 @@ class Sli(Model):
     def _present(self) -> list[tuple[str, SliModel]]:
         members = ((name, getattr(self, name)) for name in type(self).model_fields)
         return [(to_camel(name), value) for name, value in members if value is not None]
+
+    @property
+    def queries(self) -> list[str]:
+        """The users' own queries that it asks, as they are written."""
+        asked = self.prometheus, self.prometheus_threshold
+        return [query for sli in asked if sli is not None for query in sli.queries]
 
     @classmethod
     def models(cls) -> dict[str, type[SliModel]]:

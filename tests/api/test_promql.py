@@ -17,6 +17,7 @@ from ingress_canary.api.promql import (
     with_regexes,
     without_costly_regexes,
 )
+from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.api.slo import ThresholdSli
 from ingress_canary.api.units import AS_BEGUN
 
@@ -141,3 +142,26 @@ def test_what_looks_like_a_placeholder_stays_what_it_is() -> None:
     cheap, regexes = without_costly_regexes(query)
     assert cheap == 'x{a="~0",b="~~1",c!="~~~0",d="~~~~0",e!="~~~~1"}'
     assert with_regexes(cheap, regexes) == query
+
+
+def scheduled(*queries: str, **context: Any) -> ScheduleSpec:
+    """Return a schedule that asks these queries."""
+    slos = [{"name": f"slo-{n}", "sli": {"prometheusThreshold": {"query": q, "max": 1}}} for n, q in enumerate(queries)]
+    return ScheduleSpec.model_validate({"steps": [{"weight": 5, "bake": "1m"}], "slos": slos}, **context)
+
+
+def test_all_queries_of_a_schedule_have_a_bound_together_and_a_rollout_that_began_beyond_it_is_served() -> None:
+    long, short = "x".ljust(4096), 'x{s="{{service}}"}'
+    scheduled(long, long, long, "x".ljust(4014), short)
+    beyond = [long, long, long, "x".ljust(4015), short]
+    with pytest.raises(ValidationError) as refused:
+        scheduled(*beyond)
+    assert refused.value.errors()[0]["msg"] == (
+        "Value error, slos: their queries have 16385 characters together (each variable counts as 64 more), and 16384 "
+        "are the most; let Prometheus record parts of them by rules, and query what is recorded"
+    )
+    assert len(scheduled(*beyond, context=AS_BEGUN).slos) == 5
+    counters = {"name": "own", "objective": 99, "sli": {"prometheus": {"good": "g", "total": "t"}}}
+    assert [query for slo in ScheduleSpec.model_validate(
+        {"steps": [{"weight": 5, "bake": "1m"}], "slos": [counters]}
+    ).slos for query in slo.sli.queries] == ["g", "t"]  # fmt: skip

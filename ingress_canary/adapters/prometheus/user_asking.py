@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 
 from ingress_canary.adapters.prometheus.client import AnswerBudget, Row
 from ingress_canary.adapters.prometheus.user_queries import Answers
+from ingress_canary.api.promql import MAX_BYTES
 from ingress_canary.domain.metrics.samples import Target
 
 AT_ONCE = 16
@@ -33,6 +34,9 @@ PAST_BYTES = 2 * COUNTER_BYTES
 """The same where the past is asked for."""
 WHOLE_BYTES = 32 * 1024 * 1024
 """Length of all answers to users' counters together."""
+
+SHOWN = 200
+"""Characters of a query that is not sent."""
 
 LATE = "Prometheus: no answer in time; let a rule record what it asks for"
 Kind = Literal["totals", "parts", "values"]
@@ -133,6 +137,8 @@ class UserAsking:
         return dict(zip(queries, rows, strict=True))
 
     async def _one(self, deadline: float, query: str, asker: Asker, kind: Kind) -> Sequence[Row] | str:
+        if len(query) > MAX_BYTES:
+            return f"Prometheus: not asked, because with its variables filled in it is too long: {query[:SHOWN]}"
         is_late, now = self._late.place(asker) > 0, asyncio.get_running_loop().time
         each = self._each.setdefault(asker, asyncio.Semaphore(1 if is_late else self._share))
         middle, began = (now() + deadline) / 2, deadline

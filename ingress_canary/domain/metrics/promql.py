@@ -8,7 +8,6 @@ once.
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -24,7 +23,8 @@ from promql_parser import (
 )
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.promql import query_fault, with_regexes, without_costly_regexes
+from ingress_canary.api.promql import MAX_BYTES, query_fault, with_regexes, without_costly_regexes
+from ingress_canary.domain.metrics.remembered import remembered
 from ingress_canary.domain.metrics.samples import Side
 from ingress_canary.domain.metrics.templates import names, render, unclosed, unknown
 
@@ -43,6 +43,9 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
 """The closed set of variables, written as ``{{side}}``, with their meaning (docs/howto/own-metrics.md)."""
 BOUND = re.compile(r"""\b(le|quantile)\s*=~?\s*(["'`])([\d.|]+)\2""")
 """A matcher of bounds by their text."""
+REMEMBERED = 64 * 1024 * 1024
+"""Bytes that the results of each function here may take that has them remembered: those of some 300 schedules with as
+long queries as there may be, and of tens of thousands with usual ones."""
 COMPARISONS = frozenset({"==", "!=", ">", "<", ">=", "<="})
 FILTERED = "write > bool for 1 or 0, or leave the comparison out and say min or max"
 """What to do with a query whose comparison leaves out what it does not hold of."""
@@ -60,9 +63,10 @@ def is_sided(template: str) -> bool:
     return any(name in SIDED for name in names(template))
 
 
-@lru_cache(maxsize=4096)
+@remembered(REMEMBERED)
 def _filled(template: str, values: frozenset[tuple[str, str]]) -> str:
-    return render(template, dict(values), _escaped)
+    # what is too long for a server need not be whole, and may be twenty times as long as its template
+    return render(template, dict(values), _escaped)[: MAX_BYTES + 1]
 
 
 def _escaped(value: str) -> str:
@@ -91,7 +95,7 @@ class Parsed(NamedTuple):
     """Why its answer is no number of the present."""
 
 
-@lru_cache(maxsize=4096)
+@remembered(REMEMBERED)
 def parsed(query: str) -> Parsed:
     """Return the parser's result for a query, errors included; cached for the whole process."""
     fault = query_fault(query)

@@ -21,6 +21,18 @@ def render(template: str, values: Mapping[str, str], escaped: Callable[[str], st
     return _VARIABLE.sub(lambda match: escaped(values.get(match[1].strip(), "")), template)
 
 
+def render_beginning(template: str, values: Mapping[str, str], most: int) -> str:
+    """Return what :func:`render` does, whose end may be missing beyond ``most`` characters: it may be a thousand times
+    as long as its template."""
+    parts, length, at = list[str](), 0, 0
+    for match in _VARIABLE.finditer(template):
+        parts += template[at : match.start()], values.get(match[1].strip(), "")
+        length, at = length + len(parts[-2]) + len(parts[-1]), match.end()
+        if length > most:
+            return "".join(parts)
+    return "".join(parts) + template[at:]
+
+
 def unclosed(template: str, marks: tuple[str, ...] = ("{{",)) -> Iterator[FieldFault]:
     """Yield a fault where braces are not closed or not opened.
 
