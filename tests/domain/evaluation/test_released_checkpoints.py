@@ -130,6 +130,9 @@ LOST = {
     "a digest by another algorithm": (repacked(STATE, refingerprinted("blake2:0123")), Unusable.ALGORITHM),
     "other tests": (repacked(STATE, refingerprinted("0123456789abcdef")), Unusable.PLAN),
     "damage": (STATE[:40], Unusable.MALFORMED),
+    "too many lists": (repacked(STATE, lambda document: document.append([[]] * 20_000)), Unusable.MALFORMED),
+    "too many numbers": (repacked(STATE, lambda document: document.append([1] * 200_000)), Unusable.MALFORMED),
+    "too many bytes": (repacked(STATE, lambda document: document.append("x" * 2**20)), Unusable.MALFORMED),
 }
 
 
@@ -139,6 +142,11 @@ def test_evidence_that_cannot_go_on_begins_anew_with_its_bake_and_says_why(state
     assert evaluation.lost is why
     assert (evaluation.analysis.step, evaluation.analysis.canary_requests) == (CASE["evidence"]["step"], 0)
     assert (evaluation.baked, evaluation.held, evaluation.resume) == (0, 0, None)
+
+
+def test_what_is_within_the_bounds_is_read() -> None:
+    state = repacked(STATE, lambda document: document.append([[[]] * 19_000, [1] * 150_000, "x" * 100_000]))
+    assert restored(CASE["status"], state).lost is None
 
 
 def lose(world: World) -> World:

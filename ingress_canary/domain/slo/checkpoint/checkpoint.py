@@ -31,8 +31,10 @@ from ingress_canary.domain.slo.plan import Plan
 
 VERSION = "v1"
 """The version that is written; one that came later is written one release after its decoder was released."""
-LARGEST_TEXT = 4 * 2**20
+LARGEST_TEXT = 2**20
 """Bytes of uncompressed JSON that are read at most; the largest plan needs a few hundred thousand."""
+MOST_VALUES, MOST_LISTS = 200_000, 20_000
+"""Values in it, and lists among them, which cost several times as much; the largest plan has a quarter of these."""
 
 
 class Unusable(StrEnum):
@@ -82,7 +84,10 @@ def _packed(document: list[Any] | dict[str, Any]) -> str:
 
 def _unpacked(text: str) -> Any:
     packed = base64.b64decode(text, validate=True)
-    return json.loads(zlib.decompressobj().decompress(packed, LARGEST_TEXT))
+    document = zlib.decompressobj().decompress(packed, LARGEST_TEXT)
+    if document.count(b",") > MOST_VALUES or document.count(b"[") + document.count(b"{") > MOST_LISTS:
+        raise ValueError("no checkpoint has so many values")
+    return json.loads(document)
 
 
 def _decode_v1(parts: Sequence[str], plan: Plan) -> Analysis | Unusable:
