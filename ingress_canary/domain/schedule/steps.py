@@ -67,9 +67,11 @@ class StepList:
 
     @classmethod
     def of(cls, spec: ScheduleSpec) -> Self:
-        """Return the steps of a schedule, ramps expanded."""
+        """Return the steps of a schedule, ramps expanded; of more than there may be not many more than that."""
         steps: list[PlannedStep] = []
         for step in spec.steps:
+            if len(steps) > MAX_STEPS:
+                break
             header, cookie = step.header or spec.routing.header, step.cookie or spec.routing.cookie
             ramp = step.ramp
             weights = ramp_weights(ramp) if ramp else [step.weight or 0.0]

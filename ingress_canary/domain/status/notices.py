@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ingress_canary.api.notification import Notification, Severity
 from ingress_canary.api.rollout_status import AlertStatus, Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
-from ingress_canary.domain.metrics.templates import render
+from ingress_canary.domain.metrics.templates import render_beginning
 from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.vocabulary import ASKING, Reason, severity
 from ingress_canary.domain.status.notice_template import VARIABLES
@@ -132,8 +132,10 @@ def wants_notice(notification: Notification, reason: Reason) -> bool:
 
 def render_text(notification: Notification, values: Mapping[str, str]) -> tuple[str, str]:
     """Return title (one line) and body, cut to a length that services accept."""
-    title = " ".join(render(notification.title or USUAL_TITLE, values).split())
-    body = render(notification.body or USUAL_BODY, values).strip()
+    title_template, body_template = notification.title or USUAL_TITLE, notification.body or USUAL_BODY
+    # blanks of the template are not kept where it begins with them
+    title = " ".join(render_beginning(title_template, values, len(title_template) + 4 * TITLE).split())
+    body = render_beginning(body_template, values, len(body_template) + BODY).strip()
     return title[:TITLE], (body or values["message"])[:BODY]
 
 

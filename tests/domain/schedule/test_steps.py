@@ -73,3 +73,8 @@ def test_steps_are_counted_from_1_across_ramps_and_inherit_what_they_do_not_say(
     course = CompiledSchedule.of(made)
     assert [course.next_weight(index) for index in (0, 1, 4, 5)] == [0, 1, 100, 100]
     assert course.routes == tuple(step.exposure for step in walk.steps)
+
+
+def test_of_more_steps_than_there_may_be_not_many_more_are_made() -> None:
+    many = [{"ramp": {"from": 2 * n + 0.001, "to": 2 * n + 1, "by": 0.001, "bake": "1m"}} for n in range(50)]
+    assert MAX_STEPS < len(StepList.of(schedule(steps=many))) <= 2 * MAX_STEPS + 1

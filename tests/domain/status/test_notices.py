@@ -8,6 +8,7 @@ import pytest
 from ingress_canary.api.notification import Notification, Severity
 from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.domain.decision.observation import Alert, Decision
+from ingress_canary.domain.metrics.templates import render, render_beginning
 from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import ASKING, CRITICAL, WARNING, Reason, severity
@@ -219,3 +220,23 @@ def test_a_trial_says_that_it_is_one_whatever_the_filter() -> None:
     assert TRIAL in first.body
     assert [one.notification for one in trial_notice(SUBJECT, two, BEGIN, ["other"])] == ["other"]
     assert second.reason is Reason.STEP_PASSED
+
+
+def test_the_reason_that_may_be_meant_is_looked_for_a_few_times_and_every_unknown_one_is_named() -> None:
+    words = ["SloViolated", "NoDate", "Preflightfailed", "Effectiv"]
+    faults = list(notification_faults([notification(reasons=["NoData", *words])], "spec.notifications"))
+    assert [fault.what for fault in faults] == [f"no such reason: {word}" for word in words]
+    assert [fault.remedy for fault in faults[:2]] == ["did you mean SLOViolated?", "did you mean NoData?"]
+    assert {fault.remedy for fault in faults[2:]} == {"docs/reference/reasons.md lists them"}
+
+
+def test_no_more_of_a_text_is_made_than_is_sent() -> None:
+    evidence = "e" * 10_000
+    template = " \n {{evidence}}" + "{{ evidence }} and {{reason}}" * 100
+    whole = render(template, {"evidence": evidence, "reason": "r"})
+    begun = render_beginning(template, {"evidence": evidence, "reason": "r"}, 12_000)
+    assert whole.startswith(begun)
+    assert 12_000 < len(begun) < 22_000
+    assert render_beginning(template, {"evidence": "e", "reason": "r"}, 12_000) == render(
+        template, {"evidence": "e", "reason": "r"}
+    )
