@@ -38,8 +38,9 @@ class Verdict(StrEnum):
 
 
 class StepStatusChanges(TypedDict, total=False):
-    """Changes of a step's times."""
+    """Changes of a step's times, and of a number that the schedule does not have."""
 
+    index: int
     started_at: datetime
     baked_seconds: float
     held_seconds: float

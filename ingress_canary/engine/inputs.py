@@ -9,7 +9,7 @@ import structlog
 
 from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
-from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
 from ingress_canary.api.workload import WorkloadRef
 from ingress_canary.domain.metrics.counting import advance
 from ingress_canary.domain.objects.cluster_view import ClusterView
@@ -19,6 +19,7 @@ from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.preflight.inputs import Rival
 from ingress_canary.domain.reconcile.assemble import AssembledPass, assemble
 from ingress_canary.domain.reconcile.inputs import OwnedShadow, PassInputs, PassMemory, PassOptions, RouteInputs
+from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.router import Router
 from ingress_canary.engine.options import Options
@@ -83,6 +84,8 @@ def gather(
     name = status.shadow.name if status.shadow else spec.shadow_name
     shadow = view.shadow(router.resource, Key(key.namespace, name))
     compiled, obstacles = compiled_schedule_of(cluster, spec, status, state, options)
+    if compiled is not None:
+        status = state.memo.of(_within, status, compiled)
     return PassInputs(
         key=key,
         uid=metadata.get("uid", ""),
@@ -114,6 +117,14 @@ def gather(
         answers=state.answers,
         monotonic=monotonic,
     )
+
+
+def _within(status: RolloutStatus, compiled: CompiledSchedule) -> RolloutStatus:
+    """Return a status at a step that the schedule has, whatever somebody has written: the canary is to be judged."""
+    step, last = status.step, len(compiled.walk)
+    if step is None or 1 <= step.index <= last:
+        return status
+    return status.updated(step=step.updated(index=1 if step.index < 1 else last))
 
 
 def _owned(view: ClusterView, rollout: Key, routers: Routers, router: Router) -> Iterator[OwnedShadow]:
