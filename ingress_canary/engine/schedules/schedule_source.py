@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.rollout_status import AT_REST, RolloutStatus
 from ingress_canary.api.schedule import ScheduleSpec
@@ -83,7 +84,7 @@ def newer_than(
         state.present = version, _hash(source.content)
     found = state.present[1]
     # a schedule stored by an older release may lack fields that this release defaults: it is the same all the same
-    if same(began, found) or (found is not None and found == _hash(status.schedule.content)):
+    if same(began, found) or (found is not None and found == state.memo.of(_hash, status.schedule.content)):
         return None
     if found is None:
         unusable = Message(MessageKey.SCHEDULE_UNUSABLE, kept=status.schedule.hash, where=source.where)
@@ -125,6 +126,16 @@ def _source(cluster: Cluster, spec: RolloutSpec, options: Options) -> CurrentSch
     return CurrentSchedule((where, version), body.get("spec") or {}, "spec", f"CanarySchedule {where}")
 
 
+def _read(content: Any, field: str, context: Mapping[str, Any] | None) -> ScheduleSpec | FieldFault:
+    """Return a schedule as it is written, or why it cannot be read."""
+    if isinstance(content, ScheduleSpec):
+        return content
+    try:
+        return ScheduleSpec.model_validate(content, extra="ignore", context=context)
+    except ValidationError as error:
+        return explain(error, field)
+
+
 def _compiled_schedule(
     state: RolloutState,
     source: CurrentSchedule,
@@ -133,11 +144,9 @@ def _compiled_schedule(
 ) -> tuple[CompiledSchedule | None, list[Obstacle]]:
     """Return the compiled schedule with its obstacles, compiled once for each version of it."""
     if state.compiled is None or state.compiled[0] != source.version:
-        try:
-            known = source.version if isinstance(source.version, ScheduleSpec) else None
-            spec = known or ScheduleSpec.model_validate(source.content, extra="ignore", context=context)
-        except ValidationError as error:
-            return None, [Obstacle(Reason.INVALID_SPEC, *explain(error, source.field), source.object)]
+        spec = state.memo.of(_read, source.content, source.field, context)
+        if isinstance(spec, FieldFault):
+            return None, [Obstacle(Reason.INVALID_SPEC, *spec, source.object)]
         found = unsupported_schedule(spec, source.field, options.sources)
         obstacles = tuple(Obstacle(Reason.INVALID_SPEC, *fault, source.object) for fault in found)
         state.compiled = source.version, shared_schedule(spec), obstacles
