@@ -400,7 +400,7 @@ def statuses() -> Iterator[tuple[str, Worst]]:
     for kind in ("matchers", "variables", "nested"):
         content = {**CONTENT, "slos": counters(kind, 10, 4096)}
         yield f"queries of a status, {kind}", of({**BEGUN, "schedule": {"hash": "h" * 64, "content": content}})
-    no_schedule = {"steps": [{"x" * 9: n} for n in range(20_000)], "slos": nested(200)}
+    no_schedule = {"steps": [{"x" * 9: n} for n in range(20_000)], "slos": nested(400)}
     yield "no schedule of a status", of({**BEGUN, "schedule": {"hash": "h", "content": no_schedule}}, served=False)
     yield "baseline", of({**BEGUN, "baseline": {
         "template": "t" * 64, "canary": "c" * 64, "compared": "d" * 64, "target": "e" * 64, "readyEndpoints": MOST,

@@ -13,9 +13,12 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from pydantic_core import from_json
 
+from ingress_canary.adapters.kube.client.shallow import shallow
 from ingress_canary.domain.objects.metadata import Json
 from ingress_canary.ports import ClusterError, Conflict, Missing, Refused, Unavailable
 
+TOO_DEEP = "recursion limit exceeded"
+"""In the parser's words."""
 ON_THE_WAY = (aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 """What HTTP may raise before there is an answer, time-outs (OSError) and malformed addresses (ValueError) included."""
 
@@ -96,10 +99,17 @@ def from_exception(error: Exception, what: str) -> ClusterError:
 
 
 def parse(body: bytes, what: str) -> Json:
-    """Return the JSON object of a 2xx answer. Raises Garbled for everything else, NaN and Infinity included."""
+    """Return the JSON object of a 2xx answer, without what is nested too deep to be read.
+
+    Raises Garbled for everything else, NaN and Infinity included.
+    """
     try:
-        # names and words that many objects share are kept once
-        document = from_json(body, allow_inf_nan=False, cache_strings="all")
+        try:
+            document = _decoded(body)
+        except ValueError as error:
+            if TOO_DEEP not in str(error):
+                raise
+            document = _decoded(shallow(body))
     except ValueError:
         raise Garbled(f"{what}: the answer is not JSON: {_snippet(body)}") from None
     if not isinstance(document, dict):
@@ -113,6 +123,11 @@ def check_finite(body: Json, what: str) -> None:
         json.dumps(body, allow_nan=False)
     except (ValueError, TypeError) as error:
         raise Refused(f"{what}: not sent, {error}") from None
+
+
+def _decoded(body: bytes) -> Any:
+    # names and words that many objects share are kept once
+    return from_json(body, allow_inf_nan=False, cache_strings="all")
 
 
 def _status_object(body: bytes) -> Json | None:
