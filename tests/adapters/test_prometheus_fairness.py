@@ -1,11 +1,15 @@
 """Users' own queries share turns and bytes: whoever hangs, or wants everything, costs nobody else an answer."""
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from math import ceil
 
-from ingress_canary.adapters.prometheus.client import AnswerBudget, AnswerTooLong, Row
+import aiohttp
+from aiohttp import web
+
+from ingress_canary.adapters.prometheus.client import Access, AnswerBudget, AnswerTooLong, PrometheusClient, Row
 from ingress_canary.adapters.prometheus.user_asking import (
     AT_ONCE,
     LATE_AT_ONCE,
@@ -137,3 +141,39 @@ async def test_who_wants_all_bytes_leaves_each_other_its_part() -> None:
     )
     assert {name for name, rows in totals.items() if rows == OK} == {name for name in wants if name.startswith("small")}
     assert taken.total() <= WHOLE_BYTES
+
+
+async def test_of_short_series_there_may_be_as_many_as_of_usual_ones_and_they_are_not_even_decoded(site: Site) -> None:
+    site.pods[0].serve(10, ingress="other")
+    site.scrape()
+    count(site, "fine", 200, 9)
+    site.prometheus.numbers["max(quiet)"] = [0.25]
+    rows = [({"pod": str(n)}, [(1.0, 1.0)]) for n in range(11_000)]
+    many = web.json_response(site.prometheus.document(rows, "matrix")).body
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if str((await request.post())["query"]).startswith("many"):
+            return web.Response(body=many, content_type="application/json")
+        return await site.prometheus.evaluate(request)
+
+    site.prometheus.answer = answer
+    hog = BESIDE._replace(ingress="hog", totals=("many",), parts=(), values=())
+    read = await site.source.read([hog, BESIDE])
+    assert "more than 10485 series came; narrow the selectors of this rollout's own" in read[hog].failed["many"]
+    assert_answered(read[BESIDE])
+
+
+async def test_a_long_answer_is_decoded_while_others_are_served(site: Site) -> None:
+    threads: dict[int, int] = {}
+
+    class Noting(PrometheusClient):
+        def _rows(self, response: aiohttp.ClientResponse, body: bytes) -> list[Row]:
+            threads[len(body)] = threading.get_ident()
+            return super()._rows(response, body)
+
+    client = Noting(site.session, Access(site.url))
+    for number in (10, 5_000):
+        site.prometheus.numbers["load"] = [1.0] * number
+        assert len(await client.query("load")) == number
+    short, long = (threads[size] for size in sorted(threads))
+    assert short == threading.get_ident() != long

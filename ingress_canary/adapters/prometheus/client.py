@@ -4,6 +4,7 @@ Used by ``source.py`` and by commands that ask for the past. The API is describe
 https://prometheus.io/docs/prometheus/latest/querying/api/.
 """
 
+import asyncio
 import json
 import ssl
 from base64 import b64encode
@@ -21,6 +22,8 @@ from ingress_canary.domain.reasons.message import Message
 
 MAX_BYTES = 32 * 1024 * 1024
 """Length of an answer, decompressed: some 100,000 series."""
+QUICKLY_DECODED = 128 * 1024
+"""Bytes of an answer that are decoded in some 20 ms; of a longer one, others wait for nothing."""
 SHOWN = 100
 """Characters of Prometheus's own words that are passed on at most, of their beginning and of their end each."""
 AS_SCRAPED = {"dedup": "false"}
@@ -47,25 +50,38 @@ class AnswerTooLong(PrometheusError):
     """The answer has more than may be held at once; a shorter span of time has less."""
 
 
-class AnswerBudget:
-    """Bytes that one or several answers may have.
+class Allowance:
+    """An amount that one or several answers may have. Of what is beyond ``own``, another one is asked too."""
 
-    Of those beyond ``own`` another budget is asked too, which is common to several.
-    """
-
-    def __init__(self, most: int, remedy: str, common: "AnswerBudget | None" = None, own: int = 0) -> None:
-        self._most = most
-        self._taken = 0
-        self._remedy = remedy
+    def __init__(self, most: int, common: "Allowance | None" = None, own: int = 0) -> None:
+        self._most, self._taken = most, 0
         self._common, self._own = common, own
+
+    def take(self, amount: int) -> int | None:
+        """Take an amount; return how much there may be where that is too much, None where it is not."""
+        self._taken += amount
+        if self._taken > self._most:
+            return self._most
+        beyond = min(amount, self._taken - self._own)
+        return self._common.take(beyond) if self._common is not None and beyond > 0 else None
+
+
+class AnswerBudget(NamedTuple):
+    """Bytes and series that one or several answers may have."""
+
+    length: Allowance
+    series: Allowance
+    remedy: str
 
     def take(self, size: int) -> None:
         """Account for bytes that were read. Raises AnswerTooLong when they are more than there may be."""
-        self._taken += size
-        if self._taken > self._most:
-            raise AnswerTooLong(f"more than {self._most >> 10} KiB came; {self._remedy}")
-        if self._common is not None and (beyond := min(size, self._taken - self._own)) > 0:
-            self._common.take(beyond)
+        if (most := self.length.take(size)) is not None:
+            raise AnswerTooLong(f"more than {most >> 10} KiB came; {self.remedy}")
+
+    def take_series(self, number: int) -> None:
+        """Account for the series of an answer, before it is decoded. Raises AnswerTooLong likewise."""
+        if (most := self.series.take(number)) is not None:
+            raise AnswerTooLong(f"more than {most} series came; {self.remedy}")
 
 
 class Row(NamedTuple):
@@ -164,7 +180,11 @@ class PrometheusClient:
             raise PrometheusError(f"the answer of {self._url} broke off") from None
         except (aiohttp.ClientError, ValueError) as error:
             raise PrometheusError(f"{type(error).__name__} at {self._url}: {error}") from None
-        return self._rows(response, body)
+        if budget is not None:
+            budget.take_series(body.count(b'"metric"'))
+        if len(body) <= QUICKLY_DECODED:
+            return self._rows(response, body)
+        return await asyncio.to_thread(self._rows, response, body)
 
     async def _body(self, response: aiohttp.ClientResponse, budget: AnswerBudget | None) -> bytes:
         parts, size = [], 0

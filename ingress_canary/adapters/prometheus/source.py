@@ -35,11 +35,11 @@ from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts
 from ingress_canary.adapters.prometheus.user_asking import PAST_BYTES, LateAskers, UserAsking, asker_of
-from ingress_canary.adapters.prometheus.user_queries import Turn, counters, numbers, scrapes, turns
+from ingress_canary.adapters.prometheus.user_queries import Answers, Turn, counters, numbers, scrapes, turns
 from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.counter_state import FORGET_AFTER
 from ingress_canary.domain.metrics.counting import STALE_AT_LEAST
-from ingress_canary.domain.metrics.samples import Reading, Target
+from ingress_canary.domain.metrics.samples import Reading, Series, Target
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
 from ingress_canary.domain.traffic.router.nginx.metric_families import RELOADED
@@ -106,10 +106,9 @@ class PrometheusSource:
             self._with_own(deadline, at, memories, within),
         )
         process_starts = starts(present, began, self._dialect)
-        replicas, every = self._dialect.replicas, self._sampling.every
-        both, last = {**totals, **parts}, scrapes(totals, replicas, PATIENCE * every)
-        self._followed = turns(both, last, replicas, self._followed, PATIENCE * every)
-        own = counters(both, last, replicas, self._followed, self._instant)
+        every = self._sampling.every
+        # some seconds of work for as many series as there may be
+        own, self._followed = await asyncio.to_thread(self._own, totals, {**totals, **parts})
         values, failed = numbers(value_answers)
         failed |= {query: why for query, why in (*totals.items(), *parts.items()) if isinstance(why, str)}
         tick_answers = QueryAnswers(
@@ -204,6 +203,15 @@ class PrometheusSource:
         """Return how far back the targets' past reaches, in seconds."""
         oldest = datetime.fromtimestamp(min(target.past[0] for target in portion), UTC)
         return (self._clock.wall(at) - self._clock.wall(oldest)).total_seconds() + within
+
+    def _own(
+        self, totals: Answers, both: Answers
+    ) -> tuple[Mapping[str, tuple[Series, ...]], Mapping[tuple[str, str], Turn]]:
+        """Return the series of users' own counters, and the job that each query follows from now on."""
+        replicas, patience = self._dialect.replicas, PATIENCE * self._sampling.every
+        last = scrapes(totals, replicas, patience)
+        followed = turns(both, last, replicas, self._followed, patience)
+        return counters(both, last, replicas, followed, self._instant), followed
 
     async def _try_own(self, query: str, budget: AnswerBudget) -> Sequence[Row] | str:
         return await self._try(None, query, apart=False, budget=budget)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ingress_canary.adapters.prometheus.client import AnswerBudget, Row
+from ingress_canary.adapters.prometheus.client import Allowance, AnswerBudget, Row
 from ingress_canary.adapters.prometheus.user_queries import Answers
 from ingress_canary.api.promql import MAX_BYTES
 from ingress_canary.domain.metrics.samples import Target
@@ -34,6 +34,8 @@ PAST_BYTES = 2 * COUNTER_BYTES
 """The same where the past is asked for."""
 WHOLE_BYTES = 32 * 1024 * 1024
 """Length of all answers to users' counters together."""
+SERIES_BYTES = 400
+"""Of a usual series: shorter ones may be as many as usual ones, because each costs CPU whatever its length is."""
 
 SHOWN = 200
 """Characters of a query that is not sent."""
@@ -108,7 +110,9 @@ class UserAsking:
         many = max(1, len(askers))
         self._share = max(1, min(EACH_AT_ONCE, AT_ONCE // many))
         self._counter_bytes, self._own_bytes = counter_bytes, min(counter_bytes, WHOLE_BYTES // 2 // many)
-        self._common = AnswerBudget(WHOLE_BYTES // 2, "narrow the selectors of all rollouts' own counters")
+        self._common, self._common_series = (
+            Allowance(WHOLE_BYTES // 2), Allowance(WHOLE_BYTES // 2 // SERIES_BYTES),
+        )  # fmt: skip
         self._budgets: dict[Asker, AnswerBudget] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._late_turns = asyncio.Semaphore(AT_ONCE if late.all_of(askers) else LATE_AT_ONCE)
@@ -156,10 +160,15 @@ class UserAsking:
 
     def _budget(self, asker: Asker, kind: Kind) -> AnswerBudget:
         if kind == "values":
-            return AnswerBudget(NUMBER_BYTES, "one number is expected: aggregate it, as in max(...)")
+            remedy = "one number is expected: aggregate it, as in max(...)"
+            return AnswerBudget(Allowance(NUMBER_BYTES), Allowance(NUMBER_BYTES), remedy)
         if asker not in self._budgets:
-            remedy = "narrow the selectors of this rollout's own counters, or drop labels when scraping"
-            self._budgets[asker] = AnswerBudget(self._counter_bytes, remedy, self._common, self._own_bytes)
+            most, own = self._counter_bytes, self._own_bytes
+            self._budgets[asker] = AnswerBudget(
+                Allowance(most, self._common, own),
+                Allowance(most // SERIES_BYTES, self._common_series, own // SERIES_BYTES),
+                "narrow the selectors of this rollout's own counters, or drop labels when scraping",
+            )
         return self._budgets[asker]
 
 
