@@ -50,7 +50,7 @@ from ingress_canary.engine.inputs import claim, observe
 from ingress_canary.engine.leadership.takeover import take_over
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests
-from ingress_canary.engine.queue import KeyedQueue
+from ingress_canary.engine.queue import KeyedQueue, LoopShare
 from ingress_canary.engine.report import Reporter
 from ingress_canary.engine.spec_parser import UnreadableStatus, legible, read_spec, read_status
 from ingress_canary.engine.state.rollout_state import RolloutState, RolloutStates
@@ -93,6 +93,7 @@ class Engine:
     ) -> None:
         self.states = RolloutStates()
         self.queue: KeyedQueue[Key] = KeyedQueue()
+        self._share = LoopShare()
         self._cluster, self._routers, self._clock = cluster, routers, clock
         self._telemetry, self._options = telemetry, options
         self._probes = ProbeRequests(asked.prober, self.states)
@@ -137,6 +138,7 @@ class Engine:
 
     async def _work(self) -> None:
         while (key := await self.queue.get()) is not None:
+            await self._share.turn()
             loop = asyncio.get_running_loop()
             began, failed = loop.time(), False
             try:
@@ -154,6 +156,7 @@ class Engine:
                 self._alert_broken(key, error)
             finally:
                 self.queue.done(key)
+                self._share.spent(loop.time() - began)
                 self._telemetry.reconciled(loop.time() - began, failed=failed)
             # most passes never await: a tick of many rollouts must not starve gate answers, probes and the lease
             await asyncio.sleep(0)

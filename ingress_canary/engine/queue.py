@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
+AT_A_TIME = 0.02
+"""Seconds that passes take together before whatever else waits for the event loop is served."""
+
 
 class KeyedQueue(Generic[K]):
     """A first-in first-out queue without duplicates."""
@@ -89,3 +92,32 @@ class KeyedQueue(Generic[K]):
         """Return the age of the oldest queued key in real seconds, keys with a pass under way included."""
         now = asyncio.get_running_loop().time()
         return now - next(iter(self._since.values()), now)
+
+
+class LoopShare:
+    """Share of the event loop that passes have: those that never await would follow one another in one round of it.
+
+    Whoever comes first has the first turn, so that no key that was taken from the queue waits for ever.
+    """
+
+    def __init__(self) -> None:
+        self._first, self._free = asyncio.Lock(), asyncio.Event()
+        self._free.set()
+        self._spent = 0.0
+
+    async def turn(self) -> None:
+        """Wait until others have been served, if passes have just taken long."""
+        async with self._first:
+            await self._free.wait()
+
+    def spent(self, seconds: float) -> None:
+        """Account for a pass."""
+        if not self._spent:
+            asyncio.get_running_loop().call_soon(self._served)
+        self._spent += seconds
+        if self._spent > AT_A_TIME:
+            self._free.clear()
+
+    def _served(self) -> None:
+        self._spent = 0.0
+        self._free.set()
