@@ -124,8 +124,9 @@ async def test_metrics_pages_fail_in_each_way_and_recover_while_traffic_flows() 
             seconds = 0.2 if fault is MetricsFault.HANG else 5
             try:
                 async with asyncio.timeout(seconds), shop.client.get(url) as response:
+                    await response.read()
                     return f"{response.status} {response.content_type}"
-            except (aiohttp.ClientConnectorError, TimeoutError) as error:
+            except (aiohttp.ClientError, TimeoutError) as error:
                 return type(error).__name__
 
         seen = {}
@@ -138,6 +139,8 @@ async def test_metrics_pages_fail_in_each_way_and_recover_while_traffic_flows() 
             MetricsFault.HTML: "200 text/html",
             MetricsFault.HANG: "TimeoutError",
             MetricsFault.REFUSE: "ClientConnectorError",
+            MetricsFault.SLOW: "200 text/plain",
+            MetricsFault.CUT: "ClientPayloadError",
             None: "200 text/plain",
         }
 

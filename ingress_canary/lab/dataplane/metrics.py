@@ -36,6 +36,10 @@ class MetricsFault(StrEnum):
     """Takes the request and never answers."""
     REFUSE = "refuse"
     """Nobody listens."""
+    SLOW = "slow"
+    """Answers after a second."""
+    CUT = "cut"
+    """The connection breaks in the middle of the page."""
 
 
 class CountedRequest(NamedTuple):

@@ -26,6 +26,9 @@ SYNC_INTERVAL = 1 / 0.3
 POLL_INTERVAL = 1.0
 """Seconds between two looks of a worker at what was compiled."""
 
+SLOW_SECONDS = 1.0
+"""Real seconds after which a metrics page comes that is slow."""
+
 
 class SyncPace:
     """When a pod may act, on a clock that runs ``scale`` times faster than ingress-nginx's; all times in seconds."""
@@ -192,8 +195,25 @@ class ControllerPod:
             return web.Response(text="<html><title>Sign in</title></html>", content_type="text/html")
         if request.path != "/metrics":
             return web.Response(status=HTTPStatus.NOT_FOUND)
+        if self._fault is MetricsFault.SLOW:
+            await asyncio.sleep(SLOW_SECONDS)
         page = self._metrics.page()
-        return web.Response(text=self.mangle(page) if self.mangle else page, content_type="text/plain", charset="utf-8")
+        text = self.mangle(page) if self.mangle else page
+        if self._fault is MetricsFault.CUT:
+            return await _cut_short(request, text)
+        return web.Response(text=text, content_type="text/plain", charset="utf-8")
+
+
+async def _cut_short(request: web.BaseRequest, page: str) -> web.StreamResponse:
+    """Send half of a page, and break the connection."""
+    whole = page.encode()
+    response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
+    response.content_length = len(whole)
+    await response.prepare(request)
+    await response.write(whole[: len(whole) // 2])
+    if request.transport is not None:
+        request.transport.close()  # what was written still arrives
+    return response
 
 
 async def _until(at: float) -> None:
