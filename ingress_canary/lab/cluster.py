@@ -54,9 +54,9 @@ class Lab:
         self.canary = Application(CANARY, canary, seed)
         self.images = dict(IMAGES)
         """Image to behaviour; a Deployment of another image never becomes ready."""
-        self._apps = {"checkout": self.stable, "checkout-canary": self.canary}
-        workloads = {(manifests.NAMESPACE, name): app for name, app in self._apps.items()}
-        self._workloads = DeploymentController(self.images, workloads, ROLLOUT_SECONDS / scale)
+        self._apps: dict[str, Application] = {}
+        self._of_deployments: dict[tuple[str, str], Application] = {}
+        self._workloads = DeploymentController(self.images, self._of_deployments, ROLLOUT_SECONDS / scale)
         self._tasks: set[asyncio.Task[None]] = set()
         self._replicas = replicas
         self._stack = AsyncExitStack()
@@ -98,6 +98,13 @@ class Lab:
             return self.api.store.get("ingresses", manifests.NAMESPACE, name)
         return None
 
+    def run(self, name: str, app: Application, image: str) -> None:
+        """Create a Deployment and its Service, both of this name, whose pods are those of an application."""
+        self._apps[name] = self._of_deployments[manifests.NAMESPACE, name] = app
+        self.create("services", manifests.service(name))
+        self.create("endpointslices", app.endpoint_slice(manifests.NAMESPACE, name))
+        self.create("deployments", manifests.deployment(name, image, replicas=self._replicas))
+
     def set_image(self, deployment: str, image: str) -> None:
         """Give a Deployment of the shop another image, as a deploy would."""
         template = manifests.deployment(deployment, image)["spec"]["template"]
@@ -133,11 +140,8 @@ class Lab:
         for pod in self.plane.pod_manifests():
             self._register(pod)
         self.api.store.listeners.append(self._deployed)
-        for name, app in self._apps.items():
-            self.create("services", manifests.service(name))
-            self.create("endpointslices", app.endpoint_slice(manifests.NAMESPACE, name))
-            image = f"shop/checkout:{app.profile.version}"
-            self.create("deployments", manifests.deployment(name, image, replicas=self._replicas))
+        for name, app in (("checkout", self.stable), ("checkout-canary", self.canary)):
+            self.run(name, app, f"shop/checkout:{app.profile.version}")
         self.create("ingresses", manifests.ingress("checkout"))
 
     def _register(self, pod: Json) -> None:
