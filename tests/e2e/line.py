@@ -1,16 +1,18 @@
 """The wire between one daemon and the API server: can be cut, or go dead without a word, and be mended."""
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
 
 
 class Line:
-    """A TCP proxy on loopback, on a port of its own or on one that is given."""
+    """A TCP proxy on loopback, on a port of its own or on one that is given; it speaks TLS with an ``identity``."""
 
-    def __init__(self, url: str, port: int = 0) -> None:
+    def __init__(self, url: str, port: int = 0, identity: ssl.SSLContext | None = None) -> None:
         where = urlsplit(url)
+        self.identity = identity
         self._own = port
         self._host, self._port = where.hostname, where.port
         self._open = asyncio.Event()
@@ -20,7 +22,7 @@ class Line:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._own)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._own, ssl=self.identity)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -34,7 +36,8 @@ class Line:
     @property
     def url(self) -> str:
         """What the daemon is given as the API server."""
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        scheme = "https" if self.identity else "http"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def cut(self) -> None:
         """Break every connection, and new ones as soon as they are made."""
@@ -55,7 +58,11 @@ class Line:
         if self._refusing:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection(self._host, self._port)
+        try:
+            there, back = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            writer.transport.abort()  # as from a server that is away
+            return
         self._ends |= {writer, back}
         for task in (self._carry(reader, back), self._carry(there, writer)):
             carrying = asyncio.create_task(task)
