@@ -103,6 +103,12 @@ class Cluster(Protocol):
     async def clear_action(self, rollout: Json) -> Json:
         """Remove the action annotation if the rollout is still at its resourceVersion. Raises ClusterError."""
 
+    async def read_shadows(self, key: Key) -> None:
+        """Read the objects of this name, of all kinds of shadows, into the caches, which may be behind.
+
+        One that is not there any more is left to the watches. Raises ClusterError.
+        """
+
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow, of this kind, in one call. Raises ClusterError; Conflict when the name is taken."""
 

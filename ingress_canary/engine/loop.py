@@ -47,7 +47,7 @@ from ingress_canary.domain.traffic.shadow_removal import left_behind, terminatin
 from ingress_canary.engine.execute import Applied, Executor
 from ingress_canary.engine.gate_requests import GateRequests
 from ingress_canary.engine.inputs import claim, observe
-from ingress_canary.engine.leadership.takeover import take_over
+from ingress_canary.engine.leadership.takeover import misses_shadow, take_over
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests
 from ingress_canary.engine.queue import KeyedQueue, LoopShare
@@ -258,6 +258,9 @@ class Engine:
         except (Conflict, Deposed):
             raise
         except ClusterError as error:
+            if misses_shadow(self._cluster.view, body, state.spec):
+                # nothing could be taken off, and nobody knows yet whether somebody has deleted it
+                raise
             # a canary is judged, and taken off, also while nothing can be stored (rule 4)
             log.warning("not stamped, trying again", rollout=str(key), error=str(error))
             self.queue.add(key, STAMP_AGAIN)

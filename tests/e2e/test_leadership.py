@@ -19,7 +19,7 @@ from ingress_canary.lab.kubeapi import AuditRecord, Hang, Refuse, requests
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, checkout, history, until
-from tests.e2e.replicas import LEASE, WITHIN, Blow, Moment, Replicas, assert_one_writer, replicas, weights
+from tests.e2e.replicas import LEASE, NAMES, WITHIN, Blow, Moment, Replicas, assert_one_writer, replicas, weights
 from tests.e2e.witness import ROLLOUTS, WEIGHT, by_person
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -147,6 +147,25 @@ async def test_a_write_that_comes_late_is_refused(
     assert_one_writer(pair.written)
     put = weights(pair.written)
     assert put == [0, *WEIGHTS][: len(put)]
+
+
+async def test_a_leader_whose_watch_stands_still_takes_over_a_shadow_that_it_has_not_seen(
+    lab: Lab, pair: Replicas, traffic: Load
+) -> None:
+    leader = await pair.led()
+    (follower,) = set(NAMES) - {leader}
+    silent = lab.api.faults.add(requests(user=follower, verb="watch", resource="ingresses"), Hang())
+    lab.api.cut_watches("ingresses")
+    await until(lambda: silent.hits, WITHIN)
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    await until(lambda: lab.status().get("weight") == 10, WITHIN)
+    await pair.strike(Blow.KILLED)
+    await pair.taken_over(leader)
+    await until(lambda: lab.status()["weight"] >= 25, WITHIN)
+    assert [one[2] for one in history(lab)] == ["Settling", *["StepPassed"] * (len(history(lab)) - 1)]
+    put = weights(pair.written)
+    assert put == [0, *WEIGHTS][: len(put)]
+    assert_one_writer(pair.written)
 
 
 async def test_a_copy_of_images_that_comes_late_is_refused(lab: Lab, pair: Replicas, traffic: Load) -> None:

@@ -10,6 +10,7 @@ from ingress_canary.adapters.kube.cache.listwatch import WatchSettings
 from ingress_canary.adapters.kube.cache.store import ObjectCache, version_of
 from ingress_canary.adapters.kube.cache.watches import Scope, Watches
 from ingress_canary.adapters.kube.client.client import MERGE_PATCH, STRATEGIC_MERGE_PATCH, KubeClient
+from ingress_canary.adapters.kube.client.errors import Garbled
 from ingress_canary.adapters.kube.client.resources import CRDS, ROLLOUTS, WORKLOADS_BY_KIND
 from ingress_canary.api import ACTION_ANNOTATION, LEADER_ANNOTATION
 from ingress_canary.domain.objects.field_ownership import without_ours
@@ -108,6 +109,12 @@ class KubeCluster:
     async def clear_action(self, rollout: Json) -> Json:
         """Remove the action annotation if the rollout is still at its resourceVersion."""
         return await self._patch_rollout(rollout, {}, {"annotations": {ACTION_ANNOTATION: None}}, None)
+
+    async def read_shadows(self, key: Key) -> None:
+        """Read the objects of this name, of all kinds of shadows, into the caches, which may be behind."""
+        for resource in self._caches.shadows:
+            for body in await self._named(resource.path(key.namespace), key.name):
+                self._keep(resource, body)
 
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow, of this kind, in one call."""
@@ -227,13 +234,21 @@ class KubeCluster:
         return version_of(found)
 
     async def _afresh(self, collection: str, meta: Meta) -> Json | None:
-        """Return an object as it is now, None when it is absent or has another uid.
+        """Return an object as it is now, None when it is absent or has another uid."""
+        return next(
+            (body for body in await self._named(collection, meta.name) if body["metadata"]["uid"] == meta.uid), None
+        )
+
+    async def _named(self, collection: str, name: str) -> list[Json]:
+        """Return the objects of this name as they are now, one at most.
 
         By a list of one, since the daemon may list and watch, but not get.
         """
-        query = {"fieldSelector": f"metadata.name={meta.name}"}
-        listed = await self._session.request("GET", collection, query=query)
-        return next((body for body in listed.get("items") or () if body["metadata"]["uid"] == meta.uid), None)
+        listed = await self._session.request("GET", collection, query={"fieldSelector": f"metadata.name={name}"})
+        items = listed.get("items")
+        if not isinstance(items, list):
+            raise Garbled(f"list {collection}: the answer is no list")
+        return items
 
     async def installed_crd(self, name: str) -> Json | None:
         """Return the installed CustomResourceDefinition, None when there is none. Raises ClusterError."""

@@ -59,6 +59,10 @@ class LeaderGuard:
         async with self._in_office():
             return await self._cluster.clear_action(rollout)
 
+    async def read_shadows(self, key: Key) -> None:
+        """Read the objects of this name into the caches. Raises ClusterError."""
+        await self._cluster.read_shadows(key)
+
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow. Raises ClusterError."""
         async with self._in_office():
