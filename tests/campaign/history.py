@@ -77,6 +77,8 @@ class StableStored:
     shop: str
     writer: str
     build: str
+    served: int = 0
+    """Requests that the canary's present build had got until then."""
 
 
 @dataclass(frozen=True, slots=True)

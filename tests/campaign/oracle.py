@@ -68,18 +68,35 @@ def no_rise_without_a_cause(scene: Scene, entry: Entry) -> Iterator[str | None]:
     """A weight rises by a step that was served and baked, or because a person said so."""
     if (rise := _rise(scene, entry)) is None:
         return
+    state = rise.state
     if not rise.step:
         yield f"{rise.weight:g} % is no step of {rise.course.weights}"
-    elif rise.step <= rise.state.step:
+    elif rise.step <= state.step:
         came_back = f"the weight came back to {rise.weight:g} %, and nobody asked for it"
-        yield came_back if rise.state.lowered else None
-    elif rise.step > rise.state.step + 1:
-        asked = rise.state.has_said("promote") and rise.step == len(rise.course.weights)
-        yield None if asked else f"step {rise.step} came after step {rise.state.step}"
-    elif rise.state.has_said("skip", step=rise.state.step) or rise.state.has_said("promote"):
+        yield came_back if state.lowered else None
+    elif state.has_said("promote"):
         yield None
+    elif jumped := [step for step in range(state.step + 1, rise.step) if not state.has_said("skip", step=step)]:
+        yield f"step {rise.step} came after step {state.step}, and nobody had step {jumped[0]} skipped"
+    elif state.has_said("skip", step=rise.step - 1):
+        yield None
+    elif rise.step in rise.course.approved and not state.has_said("approve"):
+        yield f"step {rise.step} was entered, and nobody had approved it"
     else:
-        yield _lacking(rise, scene.scale)
+        yield _lacking(state, rise.course, rise.shadow, scene.scale)
+
+
+def no_promotion_without_a_cause(scene: Scene, entry: Entry) -> Iterator[str | None]:
+    """Stable is given the canary's build once the last step was served and baked, or skipped by a person."""
+    if (release := _promoted(scene, entry)) is None or not isinstance(entry, StableStored):
+        return
+    state, last = scene.shops[entry.shop], len(release.course.weights)
+    if state.has_said("skip", step=last):
+        yield None
+    elif state.step < last:
+        yield f"{release.build} was promoted at step {state.step} of {last}"
+    else:
+        yield _lacking(state, release.course, entry, scene.scale)
 
 
 def no_rise_of_a_bad_canary(scene: Scene, entry: Entry) -> Iterator[str | None]:
@@ -119,15 +136,10 @@ def primary_is_not_written(scene: Scene, entry: Entry) -> Iterator[str | None]:
 
 def nothing_bad_is_promoted(scene: Scene, entry: Entry) -> Iterator[str | None]:
     """Stable is not given a build that truly fails, except by a person who skipped the last step."""
-    if not isinstance(entry, StableStored) or not scene.by_daemon(entry):
+    if (release := _promoted(scene, entry)) is None:
         return
-    state = scene.shops[entry.shop]
-    release = state.release
-    if release is None or entry.build == state.stable:
-        return
-    skipped = state.has_said("skip", step=len(release.course.weights))
-    failing = release.bad and entry.build == release.build and not skipped
-    yield f"{entry.build} is bad and was promoted" if failing else None
+    skipped = scene.shops[release.shop].has_said("skip", step=len(release.course.weights))
+    yield f"{release.build} is bad and was promoted" if release.bad and not skipped else None
 
 
 def nothing_healthy_is_rolled_back(scene: Scene, entry: Entry) -> Iterator[str | None]:
@@ -167,6 +179,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     no_rise_without_a_cause,
     no_rise_of_a_bad_canary,
     no_rise_after_a_fail,
+    no_promotion_without_a_cause,
     one_writer,
     primary_is_not_written,
     nothing_bad_is_promoted,
@@ -209,14 +222,20 @@ def _rise(scene: Scene, entry: Entry) -> _Rise | None:
     return _Rise(state, state.release, entry)
 
 
-def _lacking(rise: _Rise, scale: float) -> str | None:
-    """Return what a step lacks that would be the cause of the next; None where it lacks nothing."""
-    state, course, shadow = rise.state, rise.course, rise.shadow
-    if rise.step in course.approved and not state.has_said("approve"):
-        return f"step {rise.step} was entered, and nobody had approved it"
-    if rise.step == 1:
+def _promoted(scene: Scene, entry: Entry) -> Released | None:
+    """Return the release whose build a daemon gives to stable."""
+    if not isinstance(entry, StableStored) or not scene.by_daemon(entry):
         return None
-    served, seconds = shadow.served - state.served, (shadow.at - state.entered) * scale
+    state = scene.shops[entry.shop]
+    release = state.release
+    return release if release is not None and entry.build == release.build != state.stable else None
+
+
+def _lacking(state: ShopState, course: Course, left: ShadowStored | StableStored, scale: float) -> str | None:
+    """Return what the step that is left lacks, None where it lacks nothing; before the first, nothing is needed."""
+    served, seconds = left.served - state.served, (left.at - state.entered) * scale
+    if not state.step or state.has_said("skip", step=state.step):
+        return None
     if served < course.requests:
         return f"step {state.step} was left after {served} requests, before {course.requests}"
     if seconds < course.bake - TOLERANCE:

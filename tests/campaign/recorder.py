@@ -94,7 +94,7 @@ class Recorder:
         if shop not in self._shops or change.new is None:
             return None
         image = change.new["spec"]["template"]["spec"]["containers"][0]["image"]
-        return StableStored(self.now, shop, writer, image)
+        return StableStored(self.now, shop, writer, image, self.served[self._shops[shop]])
 
     def _lease(self, change: Change, writer: str) -> Entry | None:
         if change.last["metadata"]["namespace"] != NAMESPACE:
@@ -142,4 +142,5 @@ def _is_terminating(change: Change) -> bool:
 
 
 def _action(rollout: dict[str, Any] | None) -> str:
-    return ((rollout or {}).get("metadata", {}).get("annotations") or {}).get(ACTION_ANNOTATION, "")
+    annotations: dict[str, str] = (rollout or {}).get("metadata", {}).get("annotations") or {}
+    return annotations.get(ACTION_ANNOTATION, "")

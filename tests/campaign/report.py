@@ -60,7 +60,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     releases = ", ".join(f"{count} where {kind}" for kind, count in sorted(outcome.releases.items()) if kind != "good")
     yield f"releases: {outcome.releases['good']} of good canaries; {releases}"
     yield (
-        f"recovery after the last fault of a round: median {_median(outcome):.1f} s, at most {_longest(outcome):.1f} s; "
+        f"recovery after the last fault of a round: "
+        f"median {_median(outcome):.1f} s, at most {_longest(outcome):.1f} s; "
         f"on the lab's clock {_median(outcome) * SCALE:.0f} s and {_longest(outcome) * SCALE:.0f} s"
     )
     for name in outcome.deaths:

@@ -29,7 +29,7 @@ class ShopState:
     served: int = 0
     """What the canary had served by then."""
     lowered: bool = False
-    """Whether the weight was taken below that step's, and nobody has asked for it since."""
+    """Whether the weight has fallen below that step's, and nobody has asked for it since."""
     anew: bool = False
     """Whether a person has asked to begin at the first step, and the canary is not off yet."""
     said: list[Said] = field(default_factory=list)
@@ -61,7 +61,7 @@ class ShopState:
         """Move on behind a version of the shadow. What people raise is no step of the schedule."""
         weights = self.release.course.weights if self.release else ()
         after = shadow.weight or 0.0
-        if self.step and after < weights[self.step - 1]:
+        if self.step and after < min(self.exposed, weights[self.step - 1]):
             self.lowered = True
         if by_daemon and after > self.exposed and after in weights[self.step :]:
             self.step, self.entered, self.served = weights.index(after) + 1, shadow.at, shadow.served

@@ -39,10 +39,11 @@ class CountedProfile(Profile):
         return Profile.draw(self, rng, path)
 
 
-BAD: dict[str, dict[str, float]] = {
-    "every request fails": {"error_ratio": 1.0},
-    "nine of ten requests fail": {"error_ratio": 0.9},
-    "every request is slow": {"slow_ratio": 1.0, "slow_seconds": 1.5},
+GOOD = Profile("good")
+BAD: dict[str, Profile] = {
+    "every request fails": Profile("bad", error_ratio=1.0),
+    "nine of ten requests fail": Profile("bad", error_ratio=0.9),
+    "every request is slow": Profile("bad", slow_ratio=1.0, slow_seconds=1.5),
 }
 """Canaries that are bad from their first request on; what is not listed is as stable is, which answers everything."""
 
@@ -140,7 +141,7 @@ class Shop:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Open it, with its traffic; it closes with the stack."""
-        profile = self.lab.images[self.build] = self._profile(self.build)
+        profile = self.lab.images[self.build] = self._profile(GOOD)
         host = f"{self.name}.example"
         for side, part in ((self.name, 3), (self.shadow, 4)):
             addresses = [f"127.0.{part}.{2 * self.number + replica}" for replica in (0, 1)]
@@ -159,7 +160,7 @@ class Shop:
         self.releases += 1
         self.kinds[kind] += 1
         self._before = self.status.get("revision")
-        self.lab.images[self.build] = self._profile(self.build, **BAD.get(kind, {}))
+        self.lab.images[self.build] = self._profile(BAD.get(kind, GOOD))
         self.recorder.released(self.name, self.build, self.plan.course, bad=kind in BAD)
         self.script = self.rng.choice(SCRIPTS[kind in BAD])
         self.lab.set_image(self.shadow, self.build)
@@ -169,8 +170,12 @@ class Shop:
                 self.name, self.plan.schedule, workload=workload, promotion={"strategy": "CopyImages"},
             ))  # fmt: skip
 
-    def _profile(self, build: str, **faults: float) -> CountedProfile:
-        return CountedProfile(version=build, served=self.recorder.served, **faults)
+    def _profile(self, alike: Profile) -> CountedProfile:
+        """Return the newest build's behaviour."""
+        return CountedProfile(
+            version=self.build, served=self.recorder.served, error_ratio=alike.error_ratio,
+            slow_ratio=alike.slow_ratio, slow_seconds=alike.slow_seconds,
+        )  # fmt: skip
 
 
 def shops(lab: Lab, recorder: Recorder, rng: Random) -> Iterator[Shop]:

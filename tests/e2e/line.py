@@ -70,7 +70,7 @@ class Line:
             carrying.add_done_callback(self._tasks.discard)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
+        with suppress(OSError):  # a broken connection, or an alert of TLS
             while data := await reader.read(65536):
                 await self._open.wait()
                 writer.write(data)

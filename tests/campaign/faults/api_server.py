@@ -32,7 +32,7 @@ def answered(matches: Predicate, effect: Effect) -> Injection:
 
 
 def answered_on_watches(effect: Effect, *verbs: str) -> Injection:
-    """Return the fault that watches break, and requests of these verbs are answered otherwise; those of watches else."""
+    """Return the fault that watches break, and requests of some verbs, watches unless given, are answered otherwise."""
     refused = answered(of_daemons(verb=verbs or "watch"), effect)
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Faults of the data plane: metrics that do not come, controllers that restart or stand still, pods that are not ready."""
+"""Faults of the data plane: metrics that do not come, controllers that restart or stand still, pods not ready."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -132,7 +132,7 @@ def dead_line(choice: Choice) -> Injection:
 
 
 def clock_jumps(ahead: timedelta, choice: Choice) -> Injection:
-    """Return the fault that daemons restart on a clock that is ahead of, or behind, the lab's, and later on a right one."""
+    """Return the fault that daemons restart on a clock that is ahead of the lab's, and later on a right one."""
 
     @asynccontextmanager
     async def inject(world: World, rng: Random) -> AsyncIterator[None]:
