@@ -141,6 +141,10 @@ profiles: $(TEST) ## the figures of docs/reference/traffic-profiles.md, measured
 judge: $(TEST) ## how well a canary is judged: writes docs/reference/judgement.md (ARGS="--runs 2000" for half an hour)
 	@$(BIN)/python -m tests.judgement $(ARGS) > .judgement.md && mv .judgement.md docs/reference/judgement.md
 
+.PHONY: campaign
+campaign: $(TEST) ## a thousand faults while two daemons drive rollouts, and what never came of it (ARGS="--faults 300 --seed 2")
+	@nice $(BIN)/python -m tests.campaign $(ARGS)
+
 .PHONY: ci
 ci: check docs coverage test-slow ## what CI runs
 

@@ -7,6 +7,7 @@ Progress goes to stderr; fails when an invariant is violated, with the seed and 
 
 import argparse
 import asyncio
+import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.forked import TEMPLATE
 
 def tell(line: str) -> None:
     """Say how far it is."""
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")
 
 
 def main() -> int:
@@ -30,12 +31,14 @@ def main() -> int:
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="form of the report")
     parser.add_argument("--room", type=Path, help="folder that keeps the daemons' logs; none does unless set")
     given = parser.parse_args()
+    # connections break all the time here, and servers would tell of each
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL + 1)
     with ExitStack() as stack:
         stack.callback(TEMPLATE.close)
         room = given.room or Path(stack.enter_context(TemporaryDirectory(prefix="ingress-canary-campaign-")))
         room.mkdir(parents=True, exist_ok=True)
         outcome = asyncio.run(run(given.faults, given.seed, room, tell))
-    print(as_json(outcome) if given.output == "json" else as_text(outcome))
+    sys.stdout.write((as_json if given.output == "json" else as_text)(outcome) + "\n")
     return 0 if outcome.held else 1
 
 

@@ -12,6 +12,7 @@ from tests.campaign.history import (
     Course,
     Due,
     Entry,
+    LeaseStored,
     PrimaryStored,
     Released,
     ShadowStored,
@@ -208,8 +209,14 @@ def judge(history: Sequence[Entry], daemons: frozenset[str], scale: float) -> Ju
 
 
 def trace(history: Sequence[Entry], violation: Violation, length: int = 25) -> list[Entry]:
-    """Return the last entries about a shop, and the Lease, up to the one that violates an invariant."""
-    about = [one for one in history[: violation.number + 1] if shop_of(one) in ("", violation.shop)]
+    """Return the last entries about a shop, and changes of who leads, up to the one that violates an invariant."""
+    about: list[Entry] = []
+    holder = ""
+    for one in history[: violation.number + 1]:
+        renewed = isinstance(one, LeaseStored) and one.holder == holder
+        if shop_of(one) in ("", violation.shop) and not renewed:
+            about.append(one)
+        holder = one.holder if isinstance(one, LeaseStored) else holder
     return about[-length:]
 
 

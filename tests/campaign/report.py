@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from tests.campaign.faults import KINDS
-from tests.campaign.oracle import trace
+from tests.campaign.oracle import Violation, trace
 from tests.campaign.pair import HAS_TLS
 from tests.campaign.run import Outcome
 from tests.e2e.conftest import SCALE
@@ -30,10 +30,7 @@ def as_json(outcome: Outcome) -> str:
             "labSeconds": {"median": _median(outcome) * SCALE, "max": _longest(outcome) * SCALE},
         },
         "deaths": outcome.deaths,
-        "violations": [
-            {**one._asdict(), "trace": [str(entry) for entry in trace(outcome.history, one)]}
-            for one in outcome.judgement.violations
-        ],
+        "violations": [{**one._asdict(), "trace": list(_traced(outcome, one))} for one in outcome.judgement.violations],
     }
     return json.dumps(document, indent=2)
 
@@ -69,7 +66,15 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     for one in outcome.judgement.violations:
         yield ""
         yield f"VIOLATED with seed {outcome.seed}: {one.invariant}: {one.shop}: {one.text}"
-        yield from (f"  {entry}" for entry in trace(outcome.history, one))
+        yield from (f"  {line}" for line in _traced(outcome, one))
+
+
+def _traced(outcome: Outcome, violation: Violation) -> Iterator[str]:
+    """Yield what was stored of the objects before a violation, and the faults of that time."""
+    entries = trace(outcome.history, violation)
+    stored = [(entry.at, str(entry)) for entry in entries]
+    faults = [(at, f"fault {name}") for at, name in outcome.timeline if entries[0].at <= at <= entries[-1].at]
+    yield from (f"{at:8.2f} s  {text}" for at, text in sorted(stored + faults))
 
 
 def _median(outcome: Outcome) -> float:

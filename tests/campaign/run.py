@@ -39,6 +39,8 @@ class Outcome:
     """Faults by kind."""
     releases: Counter[str] = field(default_factory=Counter)
     """Releases by kind of canary."""
+    timeline: list[tuple[float, str]] = field(default_factory=list)
+    """When each fault began and ended, in words: for people, not for the oracle."""
     recoveries: list[float] = field(default_factory=list)
     """Real seconds from the last fault of a round to the end of each release that was under way."""
     deaths: list[str] = field(default_factory=list)
@@ -103,7 +105,9 @@ class Campaign:
         lock = self._locks[kind.target.one_at_a_time] if kind.target.one_at_a_time else asyncio.Lock()
         async with asyncio.timeout(STUCK), lock, kind.inject(self.world, Random(planned.seed)):
             self.outcome.injected[kind.name] += 1
+            self.outcome.timeline.append((self.recorder.now, f"{kind.name}: begins"))
             await asyncio.sleep(planned.lasts)
+            self.outcome.timeline.append((self.recorder.now, f"{kind.name}: ends"))
 
 
 async def run(faults: int, seed: int, room: Path, tell: Callable[[str], None]) -> Outcome:
@@ -137,6 +141,7 @@ async def _opened(outcome: Outcome, room: Path) -> AsyncIterator[Campaign]:
         for shop in open_shops:
             await shop.open(stack)
         both = await stack.enter_async_context(pair(lab, room))
+        await asyncio.gather(*(shop.opened() for shop in open_shops))
         people = [asyncio.create_task(attend(shop), name=f"people of {shop.name}") for shop in open_shops]
         try:
             yield Campaign(World(lab, both, open_shops), recorder, outcome)

@@ -15,6 +15,7 @@ from ingress_canary.lab.application import Application, Profile
 from ingress_canary.lab.cluster import Lab
 from tests.campaign.history import Course
 from tests.campaign.recorder import CANARY, Recorder
+from tests.e2e.conftest import until
 
 AT_REST = ("Succeeded", "RolledBack")
 RATE = 40.0
@@ -134,9 +135,9 @@ class Shop:
         """Whether somebody has asked for something that no daemon has dealt with yet."""
         return ACTION_ANNOTATION in (self.lab.rollout(self.name)["metadata"].get("annotations") or {})
 
-    def set_canary_ready(self, *, ready: bool) -> None:
-        """Let the canary's pods be ready or not."""
-        self._canary.ready = ready
+    def show_pods(self, number: int) -> None:
+        """Let so many of the canary's pods take traffic."""
+        self._canary.replicas = number
         self.lab.publish(self.shadow)
 
     async def open(self, stack: AsyncExitStack) -> None:
@@ -154,7 +155,7 @@ class Shop:
         stack.push_async_callback(_ended, running)
 
     def begin(self) -> None:
-        """Give the canary the next build, and make the rollout if there is none."""
+        """Give the canary the next build."""
         kinds = ["good", "good", *BAD]
         kind = kinds[self.rng.randrange(len(kinds))]
         self.releases += 1
@@ -164,11 +165,14 @@ class Shop:
         self.recorder.released(self.name, self.build, self.plan.course, bad=kind in BAD)
         self.script = self.rng.choice(SCRIPTS[kind in BAD])
         self.lab.set_image(self.shadow, self.build)
-        if self.releases == 1:
-            workload = {"canary": {"name": self.shadow}, "stable": {"name": self.name}}
-            self.lab.create("canaryrollouts", manifests.rollout(
-                self.name, self.plan.schedule, workload=workload, promotion={"strategy": "CopyImages"},
-            ))  # fmt: skip
+
+    async def opened(self) -> None:
+        """Make the rollout, and wait until a daemon has seen that there is nothing to roll out yet."""
+        workload = {"canary": {"name": self.shadow}, "stable": {"name": self.name}}
+        self.lab.create("canaryrollouts", manifests.rollout(
+            self.name, self.plan.schedule, workload=workload, promotion={"strategy": "CopyImages"},
+        ))  # fmt: skip
+        await until(lambda: self.status.get("phase") in AT_REST)
 
     def _profile(self, alike: Profile) -> CountedProfile:
         """Return the newest build's behaviour."""

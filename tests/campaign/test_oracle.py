@@ -170,12 +170,12 @@ def test_no_entry_of_a_promotion_can_be_left_out(entry: Entry) -> None:
     assert violated(tuple(one for one in PROMOTED if one is not entry))
 
 
-def test_what_is_found_is_told_with_the_entries_of_that_shop_and_the_lease_alone() -> None:
+def test_what_is_found_is_told_with_the_entries_of_that_shop_and_with_who_led() -> None:
     other = ShadowStored(2, "cakes", "a", 50)
-    history = (*BEGIN, other, shadow(3, 42, 40), shadow(4, 50, 60))
+    history = (*BEGIN, held(1.5), other, shadow(3, 42, 40), shadow(4, 50, 60))
     (first, *_) = judge(history, DAEMONS, SCALE).violations
-    assert trace(history, first) == [*BEGIN, history[5]]
-    assert trace(history, first, 2) == [BEGIN[-1], history[5]]
+    assert trace(history, first) == [*BEGIN, history[6]]
+    assert trace(history, first, 2) == [BEGIN[-1], history[6]]
 
 
 def test_it_counts_how_often_each_invariant_had_something_to_say() -> None:

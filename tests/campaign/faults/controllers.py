@@ -84,14 +84,14 @@ async def stuck(world: World, rng: Random) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def canary_not_ready(world: World, rng: Random) -> AsyncIterator[None]:
-    """Let the canary of a shop have no ready endpoint for a while."""
+async def one_pod_away(world: World, rng: Random) -> AsyncIterator[None]:
+    """Let one of two pods of a canary be away for a while. Without any, its requests would truly fail."""
     shop = rng.choice(world.shops)
-    shop.set_canary_ready(ready=False)
+    shop.show_pods(1)
     try:
         yield
     finally:
-        shop.set_canary_ready(ready=True)
+        shop.show_pods(2)
 
 
 def _kind(name: str, inject: Injection) -> Kind:
@@ -111,5 +111,5 @@ CONTROLLERS: tuple[Kind, ...] = (
     _kind("one controller down", one_down),
     _kind("one controller more", one_more),
     _kind("controllers follow no change", stuck),
-    _kind("canary not ready", canary_not_ready),
+    _kind("one pod of a canary away", one_pod_away),
 )
