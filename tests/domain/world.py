@@ -210,6 +210,8 @@ class World:
     """By upstream: requests that took less than 250 ms, of all that its histogram has."""
     refuse_status: bool = False
     """The API refuses to store any status."""
+    lose_answers: bool = False
+    """The API stores every status, and its answer is lost."""
     refuse_patch: bool = False
     """The API refuses to change the shadow; to delete it is allowed."""
     others: tuple[dict[str, Any], ...] = ()
@@ -400,7 +402,7 @@ class World:
         self.memory = self.memory._replace(gates=tuple(after.gates))
         overdue = self.now - self.written >= CHECKPOINT
         due = status_due(self.status, after, decision, messages, self.texts, overdue=overdue)
-        if due is not None and not self.refuse_status:
+        if due is not None and not (self.refuse_status or self.lose_answers):
             self.texts = {**self.texts, **stored_texts(messages, due)}
         done = self._execute(effects(decision, assembled, after, due), die)
         self.memory = self.memory._replace(failures=0 if done else self.memory.failures + 1)
@@ -410,7 +412,9 @@ class World:
 
     def _execute(self, writes: Effects, die: str) -> bool:
         """Apply a pass's writes in their order; return whether none was refused."""
-        if writes.store is not None and self.refuse_status:
+        if writes.store is not None and self.lose_answers:
+            self.status = RolloutStatus.model_validate(writes.store.after.dump())
+        if writes.store is not None and (self.refuse_status or self.lose_answers):
             for write in writes.unstored:
                 self._apply(write)
                 if isinstance(write, DeleteShadow):

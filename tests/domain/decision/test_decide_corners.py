@@ -607,6 +607,21 @@ def test_a_rollback_that_could_not_be_stored_stays_off_after_a_restart() -> None
     assert (world.status.phase, world.status.reason, world.shadow) == (Phase.PAUSED, Reason.INTERVENED, None)
 
 
+@pytest.mark.parametrize("require", ["NoFail", "Proof"])
+def test_a_step_whose_beginning_was_stored_and_not_answered_is_not_left_by_the_evidence_of_the_one_before(
+    require: str,
+) -> None:
+    steps = [{"weight": weight, "bake": "1m", "require": require} for weight in (5, 50, 100)]
+    world = World(schedule=schedule(steps=steps))
+    world.until(lambda w: w.weight == 5)
+    world.lose_answers = True
+    world.until(lambda w: w.status.weight == 50)
+    entered = world.now
+    world.until(lambda w: w.status.weight == 100)
+    assert world.now - entered >= timedelta(minutes=1)
+    assert 50 in {decision.status.actual_weight for decision in world.decisions}
+
+
 def test_an_obstacle_keeps_a_step_whose_requirement_is_met() -> None:
     world = at_step(1)
     world.step(6)
