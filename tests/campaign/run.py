@@ -1,6 +1,7 @@
 """Run of a campaign: rounds of faults while every shop has one release after another, and a calm after each round."""
 
 import asyncio
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -127,8 +128,15 @@ async def run(faults: int, seed: int, room: Path, tell: Callable[[str], None]) -
                 f"{len(outcome.judgement.violations)} violations after {outcome.seconds:.0f} s"
             )
             if not outcome.held:
+                _leave_what_is_stored(campaign.world, room)
                 break
     return outcome
+
+
+def _leave_what_is_stored(world: World, room: Path) -> None:
+    """Write the objects as they are now beside the daemons' logs, for people."""
+    for resource in ("canaryrollouts", "ingresses", "deployments", "leases"):
+        (room / f"{resource}.json").write_text(json.dumps(world.lab.api.store.list(resource), indent=2))
 
 
 @asynccontextmanager
