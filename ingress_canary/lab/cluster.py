@@ -150,10 +150,10 @@ class Lab:
         self.api.store.patch("pods", CONTROLLERS, name, {"status": pod["status"]}, subresource="status")
 
     def _deployed(self, change: Change) -> None:
-        """Roll a Deployment out in the background when its spec has changed."""
+        """Roll a Deployment out in the background when it has a new generation: a new spec, or other annotations."""
         if change.storage != "deployments.apps" or change.new is None:
             return
-        if change.old is None or change.old["spec"] != change.new["spec"]:
+        if change.old is None or _generation(change.old) != _generation(change.new):
             task = asyncio.ensure_future(self._roll_out(change.new))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -168,3 +168,8 @@ class Lab:
                 "deployments", metadata["namespace"], metadata["name"], {"status": status}, subresource="status"
             )
             self.publish(metadata["name"])
+
+
+def _generation(body: Json) -> int:
+    generation: int = body["metadata"]["generation"]
+    return generation
