@@ -10,6 +10,7 @@ from ingress_canary.api import ACTION_ANNOTATION
 from ingress_canary.lab.cluster import DAEMON as NAMESPACE
 from ingress_canary.lab.cluster import Lab
 from ingress_canary.lab.kubeapi import AuditRecord, Change
+from ingress_canary.lab.manifests import CLASS
 from tests.campaign.history import (
     Course,
     Due,
@@ -127,9 +128,14 @@ def _is_about(record: AuditRecord, change: Change) -> bool:
 
 
 def _weight(change: Change) -> float | None:
-    """Return the weight that a shadow carries, None once it is gone; one that is no number stays what it was."""
+    """Return the percent that a shadow sends to the canary, None once it is gone.
+
+    A weight that is no number stays what it was; of another class no controller reads it.
+    """
     if change.new is None:
         return None
+    if change.new["spec"].get("ingressClassName") != CLASS:
+        return 0.0
     for shadow in (change.new, change.old or change.new):
         with suppress(ValueError):
             return float((shadow["metadata"].get("annotations") or {}).get(WEIGHT, 0))
