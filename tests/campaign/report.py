@@ -63,10 +63,14 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     )
     for name in outcome.deaths:
         yield f"daemon {name} ended by itself"
-    for one in outcome.judgement.violations:
-        yield ""
-        yield f"VIOLATED with seed {outcome.seed}: {one.invariant}: {one.shop}: {one.text}"
-        yield from (f"  {line}" for line in _traced(outcome, one))
+    yield from (
+        f"VIOLATED with seed {outcome.seed}: {one.invariant}: {one.shop}: {one.text}"
+        for one in outcome.judgement.violations
+    )
+    for shop in dict.fromkeys(one.shop for one in outcome.judgement.violations):
+        first = next(one for one in outcome.judgement.violations if one.shop == shop)
+        yield f"\nwhat was stored of {shop} until then, and the faults:"
+        yield from (f"  {line}" for line in _traced(outcome, first))
 
 
 def _traced(outcome: Outcome, violation: Violation) -> Iterator[str]:

@@ -55,7 +55,8 @@ class ShopState:
         if said.verb in RAISE:
             self.lowered = False
             self.anew = self.anew or said.verb != "resume"
-            self._begin_if_asked()
+        if self.anew and self.step and not self.exposed:
+            self._begin()
 
     def shaped(self, shadow: ShadowStored, *, by_daemon: bool) -> None:
         """Move on behind a version of the shadow. What people raise is no step of the schedule."""
@@ -65,12 +66,9 @@ class ShopState:
             self.lowered = True
         if by_daemon and after > self.exposed and after in weights[self.step :]:
             self.step, self.entered, self.served = weights.index(after) + 1, shadow.at, shadow.served
-        self.exposed, self.exists, self.terminating = after, shadow.weight is not None, shadow.terminating
-        self._begin_if_asked()
-
-    def _begin_if_asked(self) -> None:
-        if self.anew and not self.exposed:
+        if self.anew and self.exposed and not after:
             self._begin()
+        self.exposed, self.exists, self.terminating = after, shadow.weight is not None, shadow.terminating
 
     def _begin(self) -> None:
         self.step, self.lowered, self.anew = 0, False, False

@@ -60,6 +60,10 @@ CLEAN: dict[str, tuple[Entry, ...]] = {
     "begun anew": (
         *UP, said(6, "restart"), shadow(6.1, None, 99), shadow(6.2, 0, 99), shadow(6.3, 20, 99), shadow(8, 50, 140),
     ),
+    "begun anew when it had hardly begun": (
+        held(0), released(), shadow(1, 0), said(1.05, "restart"), shadow(1.1, 20), shadow(2, None, 9), shadow(2.1, 0, 9),
+        shadow(2.2, 20, 9), shadow(4, 50, 30),
+    ),
     "skipped": (*BEGIN, said(1.2, "skip", 1), shadow(1.3, 50, 2)),
     "skipped before the shadow had its weight": (
         held(0), released(), shadow(1, 0), said(1.1, "skip", 1), shadow(1.3, 50), shadow(3, 100, 20),
@@ -121,6 +125,10 @@ VIOLATED: dict[str, tuple[str, tuple[Entry, ...]]] = {
     ),
     "a weight after the fail": (
         "no rise after a fail", (*BAD_BEGIN, shadow(3, None, 30), shadow(4, 0, 30), shadow(4.1, 20, 30)),
+    ),
+    "a weight after a restart that was answered already": (
+        "no rise after a fail",
+        (*BEGIN, said(2, "restart"), shadow(2.1, 0), shadow(2.2, 20), shadow(3, 0, 30, "alice"), shadow(4, 20, 30)),
     ),
     "a weight after a fail that set it to 0": (
         "no rise after a fail", (*BAD_BEGIN, shadow(3, 0, 30), shadow(4, 20, 30)),
