@@ -125,7 +125,7 @@ def one_writer(scene: Scene, entry: Entry) -> Iterator[str | None]:
         return
     came_late = not scene.shops[entry.shop].exists and entry.weight == 0
     allowed = {scene.holder, scene.office.get(entry.shop, "")}
-    found = f"{entry.writer} wrote it, {scene.holder or 'nobody'} holds the Lease"
+    found = f"{entry.writer} wrote it, and {scene.holder or 'nobody'} was the last to lead"
     yield None if entry.writer in allowed or came_late else found
 
 

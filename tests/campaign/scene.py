@@ -84,7 +84,7 @@ class Scene:
     """Seconds of the lab's clock in a real one."""
     shops: defaultdict[str, ShopState] = field(default_factory=lambda: defaultdict(ShopState))
     holder: str = ""
-    """Who holds the Lease."""
+    """Which daemon holds the Lease, or held it last: a name that somebody else writes there drives nothing."""
     office: dict[str, str] = field(default_factory=dict)
     """By shop: who has written its shadow last while holding the Lease."""
 
@@ -106,6 +106,6 @@ class Scene:
             case StableStored():
                 self.shops[entry.shop].stable = entry.build
             case LeaseStored():
-                self.holder = entry.holder
+                self.holder = entry.holder if entry.holder in self.daemons else self.holder
             case PrimaryStored() | Due():
                 pass

@@ -61,8 +61,8 @@ CLEAN: dict[str, tuple[Entry, ...]] = {
         *UP, said(6, "restart"), shadow(6.1, None, 99), shadow(6.2, 0, 99), shadow(6.3, 20, 99), shadow(8, 50, 140),
     ),
     "begun anew when it had hardly begun": (
-        held(0), released(), shadow(1, 0), said(1.05, "restart"), shadow(1.1, 20), shadow(2, None, 9), shadow(2.1, 0, 9),
-        shadow(2.2, 20, 9), shadow(4, 50, 30),
+        held(0), released(), shadow(1, 0), said(1.05, "restart"), shadow(1.1, 20), shadow(2, None, 9),
+        shadow(2.1, 0, 9), shadow(2.2, 20, 9), shadow(4, 50, 30),
     ),
     "skipped": (*BEGIN, said(1.2, "skip", 1), shadow(1.3, 50, 2)),
     "skipped before the shadow had its weight": (
@@ -88,6 +88,9 @@ CLEAN: dict[str, tuple[Entry, ...]] = {
     "led by another": (
         *BEGIN, held(2, ""), held(2.1, "b"), shadow(2.2, 20, 5, "b"), shadow(3, 50, 40, "b"), held(3.1, "a"),
         shadow(3.2, 50, 50, "a"),
+    ),
+    "led while somebody writes another name into the Lease": (
+        *BEGIN, held(2, "b"), held(2.1, "somebody"), shadow(2.2, 20, 5, "b"), shadow(3, 50, 40, "b"),
     ),
     "written late, before the next leader writes": (*BEGIN, held(2, "b"), shadow(2.9, 50, 40, "a")),
     "made late, at weight 0": (*UP, stable(7), shadow(8, None), held(8.1, "b"), shadow(8.2, 0, writer="a")),
