@@ -45,7 +45,7 @@ class Template:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, "-m", "tests.template_process"]
-            self._process = subprocess.Popen(command, stdin=theirs, cwd=ROOT, start_new_session=True)
+            self._process = subprocess.Popen(command, stdin=theirs.fileno(), cwd=ROOT, start_new_session=True)
 
 
 class Forked:

@@ -23,7 +23,7 @@ from tests.e2e.conftest import SCALE, until
 
 ROUND = 25
 """Faults between two calms."""
-AT_ONCE = 2
+AT_ONCE = 3
 """Faults that last at the same time."""
 CALM = 90.0
 """Real seconds within which every release ends once the last fault is over."""

@@ -81,7 +81,8 @@ async def by_person(
         session.request(method, lab.api.url + path, json=body, headers=headers) as answer,
     ):
         answer.raise_for_status()
-        return await answer.json()
+        stored: dict[str, Any] = await answer.json()
+        return stored
 
 
 def events(lab: Lab, name: str = "checkout") -> list[dict[str, Any]]:

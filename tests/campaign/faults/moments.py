@@ -1,8 +1,8 @@
 """Kills in write windows: a daemon dies right before or right after one of its writes reaches the API server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from random import Random
 
 from ingress_canary.lab.kubeapi import AuditRecord, Drop, RequestInfo
@@ -48,29 +48,27 @@ def killed(before: Predicate | None = None, after: Predicate | None = None) -> I
     return inject
 
 
-class _armed:  # noqa: N801 - used like a function
+@contextmanager
+def _armed(
+    world: World, before: Predicate | None, after: Predicate | None, strike: Callable[[str], bool]
+) -> Iterator[None]:
     """Strike at the first write of a kind, in its window."""
 
-    def __init__(
-        self, world: World, before: Predicate | None, after: Predicate | None, strike: Callable[[str], bool]
-    ) -> None:
-        self._api, self._before, self._after, self._strike = world.lab.api, before, after, strike
+    def arrives(info: RequestInfo) -> bool:
+        """Whether a request is lost because its sender has died: it never reaches the store."""
+        return before is not None and before(info) and strike(info.user)
 
-    def __enter__(self) -> None:
-        self._fault = self._api.faults.add(self._arrives, Drop())
-        self._api.on_commit.append(self._stored)
+    def stored(record: AuditRecord) -> None:
+        if after is not None and after(record):  # type: ignore[arg-type] # it has the fields that are asked for
+            strike(record.user)
 
-    def __exit__(self, *_: object) -> None:
-        self._api.faults.remove(self._fault)
-        self._api.on_commit.remove(self._stored)
-
-    def _arrives(self, info: RequestInfo) -> bool:
-        """Whether a request is lost because its sender died: it never reaches the store."""
-        return self._before is not None and self._before(info) and self._strike(info.user)
-
-    def _stored(self, record: AuditRecord) -> None:
-        if self._after is not None and self._after(record):  # type: ignore[arg-type] # it has the fields asked for
-            self._strike(record.user)
+    fault = world.lab.api.faults.add(arrives, Drop())
+    world.lab.api.on_commit.append(stored)
+    try:
+        yield
+    finally:
+        world.lab.api.faults.remove(fault)
+        world.lab.api.on_commit.remove(stored)
 
 
 MOMENTS: tuple[Kind, ...] = (

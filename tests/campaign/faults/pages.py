@@ -1,6 +1,7 @@
 """Hostile metrics pages: what controllers say about the shops is nothing that can be true, or cannot be read.
 
-None is a lie that could be believed, such as fewer errors than there were: nobody can tell that from the truth.
+None is a lie that could be believed, such as fewer errors than there were: nobody can tell that from the truth. Nor are
+series left out, or called otherwise: one that comes anew on a known process counts from 0 (docs/judging.md).
 """
 
 import re
@@ -26,11 +27,6 @@ def begin(text: str) -> Mangle:
     return lambda page: STARTED.sub(lambda found: f"{found[1]} {text}", page)
 
 
-def label(name: str, value: str) -> Mangle:
-    """Return what gives every sample about requests one more label."""
-    return lambda page: SAMPLE.sub(lambda found: f'{found[1][:-1]},{name}="{value}"}} {found[2]}', page)
-
-
 PAGE: dict[str, Mangle] = {
     "empty": lambda page: "",
     "one line feed": lambda page: "\n",
@@ -53,8 +49,8 @@ PAGE: dict[str, Mangle] = {
     "with a value and more": every(" {} {} {} {}"),
     "with a quote that does not end": lambda page: page.replace('",', "", 1).replace('"}', "}"),
     "with braces that do not end": lambda page: page.replace("} ", " "),
-    "with labels that are not quoted": lambda page: page.replace('"', ""),
-    "with control characters": lambda page: page.replace('ingress="', 'ingress="\x00\x1b\x07'),
+    "with every sample twice": lambda page: SAMPLE.sub(lambda found: f"{found[0]}\n{found[0]}", page),
+    "with control characters": lambda page: page.replace("# HELP ", "# HELP \x00\x1b\x07 "),
     "with a line of two megabytes": lambda page: "x" * 2_000_000 + "\n" + page + "y" * 2_000_000,
     "with ten thousand lines of nonsense and no end": lambda page: "{}{}{}\n" * 10_000 + page.rstrip("\n")[:-1],
     "with a start that is no number": begin("NaN"),
@@ -64,7 +60,7 @@ PAGE: dict[str, Mangle] = {
     "with a start that is a word": begin("now"),
     "in capital letters": lambda page: page.upper(),
     "backwards": lambda page: page[::-1],
-    "with a label of a hundred thousand letters": label("note", "n" * 100_000),
+    "with a comment of a hundred thousand letters": lambda page: f"# {'n' * 100_000}\n{page}",
     "with every line ending as on Windows": lambda page: page.replace("\n", "\r\n"),
 }
 
