@@ -18,7 +18,7 @@ from tests.e2e.line import Line
 from tests.forked import ForkedDaemon
 
 NAMES = ("a", "b")
-LEASE = 2.0
+LEASE = 3.0
 """Real seconds."""
 HAS_TLS = shutil.which("openssl") is not None
 """Whether certificates can be made; the daemons speak plain HTTP otherwise."""

@@ -25,9 +25,9 @@ ROUND = 25
 """Faults between two calms."""
 AT_ONCE = 3
 """Faults that last at the same time."""
-CALM = 90.0
+CALM = 300.0
 """Real seconds within which every release ends once the last fault is over."""
-STUCK = 120.0
+STUCK = 300.0
 """Real seconds after which a fault that has not ended is a fault of the campaign."""
 
 
