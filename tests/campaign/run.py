@@ -27,6 +27,7 @@ AT_ONCE = 3
 """Faults that last at the same time."""
 CALM = 300.0
 """Real seconds within which every release ends once the last fault is over."""
+HOUR = 3600.0
 STUCK = 300.0
 """Real seconds after which a fault that has not ended is a fault of the campaign."""
 
@@ -111,9 +112,10 @@ class Campaign:
             self.outcome.timeline.append((self.recorder.now, f"{kind.name}: ends"))
 
 
-async def run(faults: int, seed: int, room: Path, tell: Callable[[str], None]) -> Outcome:
-    """Run a campaign and return what came of it. It ends with the first round in which something was wrong.
+async def run(faults: int, seed: int, room: Path, tell: Callable[[str], None], *, within: float = HOUR) -> Outcome:
+    """Run a campaign and return what came of it.
 
+    It ends with the first round in which something was wrong, or after which ``within`` real seconds are over.
     Kubeconfigs, certificates and the daemons' logs go to ``room``; ``tell`` is called with the progress.
     """
     outcome, began = Outcome(seed), time.monotonic()
@@ -129,6 +131,9 @@ async def run(faults: int, seed: int, room: Path, tell: Callable[[str], None]) -
             )
             if not outcome.held:
                 _leave_what_is_stored(campaign.world, room)
+                break
+            if outcome.seconds > within:
+                tell(f"{within:.0f} s are over")
                 break
     return outcome
 
