@@ -243,7 +243,7 @@ class ScheduleSpec(Model):
 
     @model_validator(mode="after")
     def _affordable(self, info: ValidationInfo) -> Self:
-        together = sum(length(query) for slo in self.slos for query in slo.sli.queries)
+        together = sum(length(query) for slo in self.slos for query in slo.sli.queries.values())
         if together > MOST_TOGETHER and not as_begun(info):
             raise InvalidValue(
                 f"their queries have {together} characters together (each variable counts as {PER_VARIABLE} more), "

@@ -60,6 +60,11 @@ class SliModel(Model):
         """What it calls bad, in words."""
         return "events that count as bad"
 
+    @property
+    def queries(self) -> dict[str, str]:
+        """The users' own queries that it asks, as they are written, by member."""
+        return {}
+
 
 class RequestsSli(SliModel):
     """Availability from the controllers' request counters."""
@@ -116,9 +121,10 @@ class PrometheusSli(SliModel):
     """Counter of all events."""
 
     @property
-    def queries(self) -> list[str]:
-        """Both of them, as they are written."""
-        return [query for query in (self.bad, self.good, self.total) if query is not None]
+    def queries(self) -> dict[str, str]:
+        """Both of them, as they are written, by member."""
+        every = {"bad": self.bad, "good": self.good, "total": self.total}
+        return {name: query for name, query in every.items() if query is not None}
 
     @model_validator(mode="after")
     def _one_part(self) -> Self:
@@ -151,9 +157,9 @@ class ThresholdSli(SliModel):
     """Consecutive results that make a verdict."""
 
     @property
-    def queries(self) -> list[str]:
-        """The one that it has, as it is written."""
-        return [self.query]
+    def queries(self) -> dict[str, str]:
+        """The one that it has, as it is written, by member."""
+        return {"query": self.query}
 
     @model_validator(mode="after")
     def _bounded(self, info: ValidationInfo) -> Self:
@@ -197,10 +203,10 @@ class Sli(Model):
         return [(to_camel(name), value) for name, value in members if value is not None]
 
     @property
-    def queries(self) -> list[str]:
-        """The users' own queries that it asks, as they are written."""
-        asked = self.prometheus, self.prometheus_threshold
-        return [query for sli in asked if sli is not None for query in sli.queries]
+    def queries(self) -> dict[str, str]:
+        """The users' own queries that it asks, as they are written, by member, such as ``prometheus.bad``."""
+        member, sli = self.chosen
+        return {f"{member}.{name}": query for name, query in sli.queries.items()}
 
     @classmethod
     def models(cls) -> dict[str, type[SliModel]]:

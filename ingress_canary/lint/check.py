@@ -6,7 +6,7 @@ is corrected.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -61,10 +61,13 @@ SPEC_RULES: tuple[SpecRule, ...] = (unserved,)
 """Rules on specs. Where the model refuses a part, those that speak of schedules are asked of what remains."""
 
 
-def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) -> list[LintFinding]:
+def lint_files(
+    paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = (), more: Sequence[SpecRule] = ()
+) -> list[LintFinding]:
     """Return every problem of these files, in order of place; an unreadable file is one of them.
 
-    ``also`` holds (name, text) pairs that are checked together with them, such as standard input.
+    ``also`` holds (name, text) pairs that are checked together with them, such as standard input; ``more`` are rules
+    that are asked of each valid spec.
     """
     findings: list[LintFinding] = []
     texts = list(also)
@@ -75,11 +78,11 @@ def lint_files(paths: Iterable[FilePath], also: Iterable[tuple[str, str]] = ()) 
             findings.append(LintFinding(str(path), 1, 1, "", "", f"cannot be read: {error.strerror}", "check the path"))
         except UnicodeDecodeError:
             findings.append(LintFinding(str(path), 1, 1, "", "", "is not UTF-8 text", "save the file as UTF-8"))
-    return sorted([*findings, *lint_texts(texts)])
+    return sorted([*findings, *lint_texts(texts, more)])
 
 
-def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
-    """Return every problem of (file name, text) pairs, in order of place."""
+def lint_texts(texts: Iterable[tuple[str, str]], more: Sequence[SpecRule] = ()) -> list[LintFinding]:
+    """Return every problem of (file name, text) pairs, in order of place; ``more`` as of :func:`lint_files`."""
     findings: list[LintFinding] = []
     documents: list[Document] = []
     for file, text in texts:
@@ -92,7 +95,7 @@ def lint_texts(texts: Iterable[tuple[str, str]]) -> list[LintFinding]:
     for document in documents:
         if _is_ours(document.data):
             ours.append(document)
-            problems = [document.finding(problem) for problem in _problems(document.data)]
+            problems = [document.finding(problem) for problem in _problems(document.data, more)]
             # what a document means is known once nothing is wrong with it
             findings += problems or [document.finding(note, LintSeverity.NOTE) for note in _notes(document.data)]
         else:
@@ -113,7 +116,7 @@ def _foreign(document: Document) -> LintProblem:
     return LintProblem((), f"skipped: {document.data['apiVersion']} {document.data['kind']} is not ours")
 
 
-def _problems(data: Any) -> Iterator[LintProblem]:
+def _problems(data: Any, more: Sequence[SpecRule]) -> Iterator[LintProblem]:
     """Yield the problems of one document."""
     if not isinstance(data, dict):
         yield LintProblem((), "not an object", "write apiVersion, kind, metadata and spec")
@@ -133,7 +136,7 @@ def _problems(data: Any) -> Iterator[LintProblem]:
     if not isinstance(spec := data.get("spec"), dict):
         yield LintProblem(("spec",), "`spec` is required", "add it: a mapping")
         return
-    yield from _spec_problems(spec, model)
+    yield from _spec_problems(spec, model, more)
 
 
 def _notes(data: Any) -> Iterator[LintProblem]:
@@ -167,7 +170,9 @@ def _name_problems(metadata: Any) -> Iterator[LintProblem]:
             yield problem._replace(path=("metadata", *problem.path))
 
 
-def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec]) -> Iterator[LintProblem]:
+def _spec_problems(
+    spec: Mapping[str, Any], model: type[RolloutSpec] | type[ScheduleSpec], more: Sequence[SpecRule]
+) -> Iterator[LintProblem]:
     """Yield the problems of a spec: by the lint rules, the model, and what the daemon does not support.
 
     A model's validator that speaks of a whole object says nothing new where a rule found the very place in it.
@@ -194,7 +199,7 @@ def _spec_problems(spec: Mapping[str, Any], model: type[RolloutSpec] | type[Sche
         unserved_problems = [] if rest is None else [_problem_of_rule(fault) for fault in unserved(rest)]
         problems += [problem._replace(path=(*prefix, *problem.path)) for problem in unserved_problems]
     else:
-        problems += [_problem_of_rule(fault) for rule in SPEC_RULES for fault in rule(valid)]
+        problems += [_problem_of_rule(fault) for rule in (*SPEC_RULES, *more) for fault in rule(valid)]
     yield from (problem._replace(path=("spec", *problem.path)) for problem in problems)
 
 

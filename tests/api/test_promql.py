@@ -164,4 +164,4 @@ def test_all_queries_of_a_schedule_have_a_bound_together_and_a_rollout_that_bega
     counters = {"name": "own", "objective": 99, "sli": {"prometheus": {"good": "g", "total": "t"}}}
     assert [query for slo in ScheduleSpec.model_validate(
         {"steps": [{"weight": 5, "bake": "1m"}], "slos": [counters]}
-    ).slos for query in slo.sli.queries] == ["g", "t"]  # fmt: skip
+    ).slos for query in slo.sli.queries.values()] == ["g", "t"]  # fmt: skip

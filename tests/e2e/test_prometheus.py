@@ -1,6 +1,7 @@
 """Whole rollouts on evidence from a real Prometheus that scrapes the lab's controllers every second."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from ingress_canary.api import API_VERSION, SCHEDULE_KIND
 from ingress_canary.lab.cluster import CANARY, Lab
 from ingress_canary.lab.load import Load
 from ingress_canary.lab.process import DaemonProcess
 from tests.e2e.conftest import AVAILABILITY, LATENCY, SCALE, SCHEDULE, checkout, history, until
 from tests.e2e.prometheus_server import Prometheus
+from tests.e2e.test_backtest_prometheus import icanary
 from tests.forked import ForkedDaemon
 from tests.whatif.test_commands import SCHEDULE as PLANNED
 from tests.whatif.test_past import plan
@@ -155,3 +158,16 @@ async def test_controllers_that_restart_come_and_go_are_counted_once(lab: Lab, d
         await until(lambda: counted(lab) > before + 100)
         assert counted(lab) <= served(load) + load.concurrency
     assert lab.status()["phase"] == "Progressing"
+
+
+async def test_lint_asks_the_server_whether_it_takes_a_query(prometheus: Prometheus) -> None:
+    # a regular expression of this kind is left to the server
+    slo = {"name": "load", "sli": {"prometheusThreshold": {"query": 'max(load{pod=~"\\\\d("})', "max": 1}}}
+    spec = {"steps": [{"weight": 10, "bake": "5m"}], "slos": [slo]}
+    head = {"apiVersion": API_VERSION, "kind": SCHEDULE_KIND, "metadata": {"name": "own"}}
+    text = json.dumps({**head, "spec": spec})
+    code, output, _ = await icanary("lint", "-", stdin=text)
+    assert code == 0, output
+    code, output, _ = await icanary("lint", "--prometheus", prometheus.url, "-", stdin=text)
+    assert code == 1
+    assert "spec.slos[0].sli.prometheusThreshold.query: the server does not take it: " in output

@@ -46,6 +46,15 @@ class PrometheusError(Exception):
         super().__init__(str(why))
 
 
+class QueryRefused(PrometheusError):
+    """The server does not take the query."""
+
+    def __init__(self, why: str, words: str) -> None:
+        """``words`` are the server's own."""
+        self.words = words
+        super().__init__(why)
+
+
 class AnswerTooLong(PrometheusError):
     """The answer has more than may be held at once; a shorter span of time has less."""
 
@@ -217,7 +226,10 @@ class PrometheusClient:
         if not isinstance(document, dict):
             document = {}
         if status != HTTPStatus.OK or document.get("status") == "error":
-            raise PrometheusError(f"answered {status} at {self._url}{_words(document.get('error'))}")
+            words = _words(document.get("error"))
+            why = f"answered {status} at {self._url}{words}"
+            refused = status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+            raise QueryRefused(why, words.removeprefix(": ")) if refused and words else PrometheusError(why)
         if document.get("status") != "success":
             raise PrometheusError(f"what {self._url} answered is not of Prometheus's API; check --prometheus-url")
         lacking = _without_notes(document.get("warnings"))

@@ -9,7 +9,7 @@ import typer
 
 from ingress_canary.cli.inputs.cluster_names import namespace_names
 from ingress_canary.cli.inputs.output_format import Output
-from ingress_canary.lint.check import lint_files
+from ingress_canary.lint.check import SpecRule, lint_files
 from ingress_canary.lint.findings import LintFinding, LintSeverity
 
 STDIN = Path("-")
@@ -44,8 +44,15 @@ def lint(
         Path | None, typer.Option(help="With --live: kubeconfig to use; kubectl's by default.")
     ] = None,
     context: Annotated[str | None, typer.Option(help="With --live: context of the kubeconfig.")] = None,
+    prometheus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Ask this Prometheus whether it takes the queries of SLIs; it evaluates none."
+        ),
+    ] = None,
     settings_file: Annotated[
-        Path | None, typer.Option("--settings", help="With --live: the daemon's own file of settings.")
+        Path | None,
+        typer.Option("--settings", help="With --live or --prometheus: the daemon's own file of settings."),
     ] = None,
 ) -> None:
     """Check CanaryRollouts and CanarySchedules: every problem with its file, line, field and remedy.
@@ -54,6 +61,8 @@ def lint(
     noted: neither is a problem. With --live the rollouts of a
     cluster are checked against everything around them, by the rules that the daemon asks before every step.
     """
+    if live and prometheus is not None:
+        raise typer.BadParameter("goes with files, not with --live", param_hint="--prometheus")
     if live:
         from ingress_canary.cli.lint_live import lint_live  # noqa: PLC0415 - the daemon's own rules and client
 
@@ -64,7 +73,13 @@ def lint(
         raise typer.BadParameter("goes with --live; files name their namespaces themselves", param_hint="-n, -A")
     if not files:
         raise typer.BadParameter("name a file, or say --live", param_hint="FILE...")
-    findings = _read_and_check(files)
+    if prometheus is None:
+        findings = _read_and_check(files)
+    else:
+        from ingress_canary.cli.lint_prometheus import taken_by  # noqa: PLC0415 - the daemon's own client
+
+        with taken_by(prometheus, settings_file) as taken:
+            findings = _read_and_check(files, taken)
     if output is Output.JSON:
         print(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
@@ -74,8 +89,7 @@ def lint(
         raise typer.Exit(1)
 
 
-def _read_and_check(files: list[Path]) -> list[LintFinding]:
+def _read_and_check(files: list[Path], *more: SpecRule) -> list[LintFinding]:
     """Check all files together, standard input included, so that references between them are resolved."""
-    if STDIN not in files:
-        return lint_files(files)
-    return lint_files([file for file in files if file != STDIN], also=[("-", sys.stdin.read())])
+    also = [("-", sys.stdin.read())] if STDIN in files else []
+    return lint_files([file for file in files if file != STDIN], also, more)
