@@ -2,7 +2,7 @@
 
 The servers are built from Go modules into a cache (``programs.py``), once; Kubernetes' API server of custom resources
 gets Debian's etcd (``api_server.py``). The tests are the ones that run in CI against Debian's Prometheus and the lab's
-API server: the environment names another server to them. By hand, as ``make real``: building takes half an hour of both
+API server: the environment names another server to them. By hand, as ``make real``: building takes a quarter of an hour of both
 cores, and CI would learn nothing new from it every day. ARGS="--only victoria-metrics" for one of them.
 """
 
@@ -29,7 +29,9 @@ SUITES: Mapping[str, Sequence[str]] = {
         "tests/e2e/test_prometheus.py", "tests/e2e/test_prometheus_memory.py", "tests/e2e/test_observed.py",
         "tests/e2e/test_hostile_data.py", "tests/e2e/test_real_prometheus.py",
     ),
-    VICTORIA.name: ("tests/e2e/test_prometheus.py", "tests/e2e/test_real_prometheus.py"),
+    VICTORIA.name: (
+        "tests/e2e/test_prometheus.py", "tests/e2e/test_prometheus_memory.py", "tests/e2e/test_real_prometheus.py",
+    ),
     APISERVER.name: ("tests/lab/test_api_contract.py", "tests/lab/test_crd_contract.py"),
 }  # fmt: skip
 """What is tested against each program."""
