@@ -2,8 +2,8 @@
 
 The servers are built from Go modules into a cache (``programs.py``), once; Kubernetes' API server of custom resources
 gets Debian's etcd (``api_server.py``). The tests are the ones that run in CI against Debian's Prometheus and the lab's
-API server: the environment names another server to them. By hand, as ``make real``: building takes a quarter of an hour of both
-cores, and CI would learn nothing new from it every day. ARGS="--only victoria-metrics" for one of them.
+API server: the environment names another server to them. By hand, as ``make real``: building takes a quarter of an hour
+of both cores, and CI would learn nothing new from it every day. ARGS="--only victoria-metrics" for one of them.
 """
 
 import argparse
