@@ -4,11 +4,13 @@ What a pass costs is the CPU of the thread of the event loop: what runs in anoth
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ingress_canary.adapters.kube.client.errors import parse
 from ingress_canary.domain.gates.request import GateCall
 from ingress_canary.domain.metrics.capabilities import EVERYTHING, Capabilities
 from ingress_canary.domain.metrics.samples import Instance, Reading, Series, Target
@@ -169,7 +171,8 @@ class SmallEngine:
         body = copied({**manifests.rollout(KEY.name, {}), "spec": one.whole_spec(names)})
         body["metadata"] |= {"uid": "rollout", "generation": 1, "creationTimestamp": "2026-03-02T09:00:00Z"}
         if one.status:
-            body["status"] = copied(one.status)
+            # as the daemon reads an answer of the API
+            body["status"] = parse(json.dumps(one.status).encode(), "the status")
         self.clock, self.cluster = StandingClock(), SmallCluster(names, body)
         self._names = names
         self._requests = 0
