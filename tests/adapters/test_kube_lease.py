@@ -23,7 +23,7 @@ from ingress_canary.lab.kubeapi import ApiError, Delay, Drop, Hang, KubeApi, Ref
 from ingress_canary.ports import Deposed
 
 DURATION = 1.0
-LONG = 2.0
+LONG = 4.0
 """Of leases that must not be lost, however busy the machine is."""
 USUAL = 10.0
 """The default."""
