@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from ingress_canary.api import ACTION_ANNOTATION
@@ -130,16 +129,16 @@ def _is_about(record: AuditRecord, change: Change) -> bool:
 def _weight(change: Change) -> float | None:
     """Return the percent that a shadow sends to the canary, None once it is gone.
 
-    A weight that is no number stays what it was; of another class no controller reads it.
+    A weight that is no number is none, and of another class no controller reads it.
     """
     if change.new is None:
         return None
     if change.new["spec"].get("ingressClassName") != CLASS:
         return 0.0
-    for shadow in (change.new, change.old or change.new):
-        with suppress(ValueError):
-            return float((shadow["metadata"].get("annotations") or {}).get(WEIGHT, 0))
-    return 0.0
+    try:
+        return float((change.new["metadata"].get("annotations") or {}).get(WEIGHT, 0))
+    except ValueError:
+        return 0.0
 
 
 def _is_terminating(change: Change) -> bool:
