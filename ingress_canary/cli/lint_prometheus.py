@@ -58,7 +58,7 @@ async def _refusal(client: PrometheusClient, query: str) -> str:
         async with asyncio.timeout(PATIENCE):
             await client.query(query, time=INSTANT)
     except QueryRefused as error:
-        return error.words or str(error)
+        return error.words
     except TimeoutError:
         raise PrometheusError(f"no answer within {PATIENCE:g} s") from None
     return ""

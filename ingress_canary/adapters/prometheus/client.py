@@ -226,15 +226,15 @@ class PrometheusClient:
         if not isinstance(document, dict):
             document = {}
         if status != HTTPStatus.OK or document.get("status") == "error":
-            words = _words(document.get("error"))
-            why = f"answered {status} at {self._url}{words}"
+            words = _shortened(document.get("error"))
+            why = f"answered {status} at {self._url}{_after_colon(words)}"
             refused = status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
-            raise QueryRefused(why, words.removeprefix(": ")) if refused and words else PrometheusError(why)
+            raise QueryRefused(why, words) if refused and words else PrometheusError(why)
         if document.get("status") != "success":
             raise PrometheusError(f"what {self._url} answered is not of Prometheus's API; check --prometheus-url")
         lacking = _without_notes(document.get("warnings"))
         if lacking or document.get("isPartial"):
-            raise PrometheusError(f"the answer of {self._url} is not whole{_words(lacking)}")
+            raise PrometheusError(f"the answer of {self._url} is not whole{_after_colon(_shortened(lacking))}")
         neither = f"what {self._url} answered is neither vector, matrix nor scalar"
         try:
             return _series(document["data"], neither)
@@ -255,12 +255,16 @@ def _without_notes(warnings: object) -> object:
     return [warning for warning in warnings if not str(warning).startswith(NOTES)]
 
 
-def _words(message: object) -> str:
-    """Return Prometheus's own error message after a colon, if there is any."""
+def _shortened(message: object) -> str:
+    """Return Prometheus's own error message, if there is any."""
     text = "; ".join(map(str, message)) if isinstance(message, list) else message if isinstance(message, str) else ""
     if len(text) > 2 * SHOWN:
         # errors are wrapped by whoever passes them on: the cause comes last
         text = f"{text[:SHOWN]} ... {text[-SHOWN:]}"
+    return text
+
+
+def _after_colon(text: str) -> str:
     return f": {text}" if text else ""
 
 
