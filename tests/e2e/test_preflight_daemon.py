@@ -16,6 +16,9 @@ from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
+HASTY = {**LONG, "analysis": {"settle": "10s"}}
+"""Of which several controller pods are warned."""
+
 
 def condition(lab: Lab) -> dict[str, Any]:
     return next((one for one in lab.status().get("conditions", ()) if one["type"] == "Preflight"), {})
@@ -51,7 +54,7 @@ async def test_several_controller_pods_are_warned_of_once_their_pages_have_been_
     lab: Lab, daemon: DaemonProcess
 ) -> None:
     await lab.add_controller()
-    lab.create("canaryrollouts", checkout(schedule=LONG))
+    lab.create("canaryrollouts", checkout(schedule=HASTY))
     async with daemon, traffic(lab):
         await daemon.ready()
         await until(lambda: condition(lab).get("reason") == "PreflightWarning" and lab.status().get("weight") == 50)
@@ -64,7 +67,7 @@ async def test_a_restart_repeats_no_warning_though_one_of_them_comes_with_the_fi
 ) -> None:
     annotate(lab, affinity="cookie")
     await lab.add_controller()
-    lab.create("canaryrollouts", checkout(schedule=LONG))
+    lab.create("canaryrollouts", checkout(schedule=HASTY))
     async with traffic(lab):
         baked = 0.0
         for _ in range(2):

@@ -103,6 +103,8 @@ class PreflightInputs(NamedTuple):
     """Statuses that SLOs call bad, as patterns such as ``5..``."""
     judged_by: Capabilities = frozenset()
     """What of the controllers' metrics SLOs are judged by; empty where none is."""
+    settle: float = 0.0
+    """Seconds after a change of weight whose requests are left out: ``analysis.settle``."""
 
     @property
     def ingress(self) -> Ingress:

@@ -53,6 +53,7 @@ def _subject(
         facts=facts,
         bad_statuses=compiled.measures.bad_statuses,
         judged_by=compiled.measures.by_controllers,
+        settle=compiled.spec.analysis.settle.total_seconds(),
     )  # fmt: skip
 
 

@@ -377,3 +377,9 @@ def test_a_canary_on_several_hosts_is_named_once() -> None:
     two = ingress(meta("checkout"), rule(HOST, path("checkout")), rule("two.example", path("checkout")))
     second = foreign_canary("x", rule(HOST, path("x")), rule("two.example", path("x")))
     assert [problem.rule for problem in problems(shop(two, second))] == [5]
+
+
+@pytest.mark.parametrize(("settle", "found"), [(14.0, True), (15.0, False), (60.0, False)])
+def test_several_controller_pods_are_no_finding_where_settling_has_patience(settle: float, found: bool) -> None:
+    several = problems(shop(), facts=ControllerFacts(pods=3), settle=settle)
+    assert any(problem.rule == 23 for problem in several) is found
