@@ -45,6 +45,7 @@ class WealthArray:
 
     def __init__(self, before: Sequence[Wealth], increments: Floats, bets: Flags) -> None:
         """Bet ``increments`` at the ticks of ``bets``; at the others they are 0. The array of increments is used up."""
+        ticks, runs = bets.shape
         self.before = before
         self.ticks: Ints = np.array([wealth.ticks for wealth in before]) + np.cumsum(bets, axis=0)
         staked = bets & (self.ticks <= BET_TICKS)
@@ -53,12 +54,13 @@ class WealthArray:
             growth = np.exp(increments, out=increments)
             held = np.exp(np.array([wealth.bets for wealth in before]))
             staking = np.empty(held.shape)
-            for tick in range(len(bets)):
+            for tick in range(ticks):
                 held = np.multiply(growth[tick], np.add(held, stakes[tick], out=staking), out=growth[tick])
             self.held = growth
             self.log_e: Floats = np.log(growth.sum(axis=2))
-        self.usable: Flags = (self.log_e < np.inf) & (self.ticks <= BET_TICKS)
-        """Whether floats can hold it, and stakes were still placed."""
+        finite = np.concatenate([np.zeros((1, runs)), self.log_e[:-1]]) < np.inf
+        self.usable: Flags = finite & ~np.isnan(self.log_e) & (self.ticks <= BET_TICKS)
+        """Whether floats could hold it until the tick before, and stakes were still placed."""
 
     def after(self, ticks: Ints) -> list[Wealth]:
         """Return the wealth of each run after its tick of ``ticks``."""

@@ -118,8 +118,9 @@ class StepSpan:
         passes, open_ = self.evidence.passes(MIN_REQUESTS)
         passes &= ~fails
         unsure |= open_
-        walked, doubts = {}, _first(unsure)
-        for run in np.flatnonzero((doubts < len(unsure)) & (doubts <= self._stops(fails, passes))).tolist():
+        walked, doubts, stops = {}, _first(unsure), self._stops(fails, passes)
+        doubtful = (doubts < len(unsure)) & (doubts <= stops)
+        for run in np.flatnonzero(doubtful | ~self._is_held(np.minimum(stops, len(self.ends) - 1))).tolist():
             walked[run] = tracks = self._walk(run)
             verdicts = [judge(track.design, track.evidence, MIN_REQUESTS) for track in tracks]
             fails[:, run] = [verdict is Verdict.FAIL for verdict in verdicts]
@@ -145,6 +146,11 @@ class StepSpan:
             gaps = evidence.blocks.largest_gaps(run, self.times.at[self.places[0, run] : self.places[-1, run] + 1])
             relative = np.where(gaps >= self.objective.design.delta, evidence.relative[:, run], -np.inf)
             canary.scores.append(np.maximum(absolute[:, run], relative))
+
+    def _is_held(self, ticks: Ints) -> Flags:
+        """Return whether floats can hold the wealth that each run has after its tick of ``ticks``, to go on with."""
+        held: Flags = np.maximum(self.evidence.absolute, self.evidence.relative)[ticks, np.arange(len(ticks))] < np.inf
+        return held
 
     def _stops(self, fails: Flags, passes: Flags) -> Ints:
         """Return the tick with which the step ends in each run; the number of ticks where it does not."""
