@@ -14,7 +14,8 @@ import aiohttp
 import typer
 
 from ingress_canary.adapters.prometheus import PrometheusError
-from ingress_canary.adapters.prometheus.client import PrometheusClient, QueryRefused
+from ingress_canary.adapters.prometheus.client import PrometheusClient
+from ingress_canary.adapters.prometheus.errors import QueryRefused
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.domain.metrics.promql import example

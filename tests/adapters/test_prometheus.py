@@ -17,7 +17,8 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress_canary.adapters.prometheus import Access, Dialect, PrometheusClient, PrometheusSource, Sampling
-from ingress_canary.adapters.prometheus.client import AnswerBudget, Row, milliseconds
+from ingress_canary.adapters.prometheus.answer_budget import AnswerBudget
+from ingress_canary.adapters.prometheus.client import Row, milliseconds
 from ingress_canary.domain.metrics.counting import CounterBook, ReadingCounts, advance
 from ingress_canary.domain.metrics.kinds.availability import Availability
 from ingress_canary.domain.metrics.kinds.counters import Counters

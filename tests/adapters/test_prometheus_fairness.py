@@ -9,7 +9,9 @@ from math import ceil
 import aiohttp
 from aiohttp import web
 
-from ingress_canary.adapters.prometheus.client import Access, AnswerBudget, AnswerTooLong, PrometheusClient, Row
+from ingress_canary.adapters.prometheus.answer_budget import AnswerBudget
+from ingress_canary.adapters.prometheus.client import Access, PrometheusClient, Row
+from ingress_canary.adapters.prometheus.errors import AnswerTooLong
 from ingress_canary.adapters.prometheus.user_asking import (
     AT_ONCE,
     LATE_AT_ONCE,

@@ -11,7 +11,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from ingress_canary.adapters.kube.client.connect import connect
-from ingress_canary.adapters.prometheus.client import PrometheusError
+from ingress_canary.adapters.prometheus.errors import PrometheusError
 from ingress_canary.adapters.tls import TlsContext, TlsOptions
 from ingress_canary.ports import Unavailable
 from ingress_canary.settings import load

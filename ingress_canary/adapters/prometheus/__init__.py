@@ -4,7 +4,8 @@
 ``controller_processes.py`` tells whose series are whose.
 """
 
-from ingress_canary.adapters.prometheus.client import Access, PrometheusClient, PrometheusError, Row
+from ingress_canary.adapters.prometheus.client import Access, PrometheusClient, Row
+from ingress_canary.adapters.prometheus.errors import PrometheusError
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.adapters.prometheus.source import PrometheusSource, Sampling
 

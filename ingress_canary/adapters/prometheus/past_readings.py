@@ -9,15 +9,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ingress_canary.adapters.prometheus.client import (
-    AS_SCRAPED,
-    AnswerTooLong,
-    PrometheusClient,
-    PrometheusError,
-    Row,
-    milliseconds,
-)
+from ingress_canary.adapters.prometheus.client import AS_SCRAPED, PrometheusClient, Row, milliseconds
 from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Process, processes
+from ingress_canary.adapters.prometheus.errors import AnswerTooLong, PrometheusError
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, starts

@@ -6,7 +6,8 @@ The average of the past, by the server's own ``increase``: good enough to plan w
 import math
 from dataclasses import dataclass
 
-from ingress_canary.adapters.prometheus.client import PrometheusClient, PrometheusError
+from ingress_canary.adapters.prometheus.client import PrometheusClient
+from ingress_canary.adapters.prometheus.errors import PrometheusError
 from ingress_canary.adapters.prometheus.queries import Dialect
 from ingress_canary.domain.metrics.samples import Target
 

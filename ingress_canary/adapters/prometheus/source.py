@@ -22,15 +22,10 @@ from functools import partial
 from math import ceil
 from typing import Final
 
-from ingress_canary.adapters.prometheus.client import (
-    AS_SCRAPED,
-    AnswerBudget,
-    PrometheusClient,
-    PrometheusError,
-    Row,
-    milliseconds,
-)
+from ingress_canary.adapters.prometheus.answer_budget import AnswerBudget
+from ingress_canary.adapters.prometheus.client import AS_SCRAPED, PrometheusClient, Row, milliseconds
 from ingress_canary.adapters.prometheus.controller_processes import PATIENCE, Process, processes
+from ingress_canary.adapters.prometheus.errors import PrometheusError
 from ingress_canary.adapters.prometheus.queries import SEEN_WITHIN, Dialect
 from ingress_canary.adapters.prometheus.range_readings import RangeReadings, RangeRows, portioned
 from ingress_canary.adapters.prometheus.readings import QueryAnswers, bounds_of, readings, starts

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ingress_canary.adapters.prometheus.client import Allowance, AnswerBudget, Row
+from ingress_canary.adapters.prometheus.answer_budget import Allowance, AnswerBudget
+from ingress_canary.adapters.prometheus.client import Row
 from ingress_canary.adapters.prometheus.user_queries import Answers
 from ingress_canary.api.promql import MAX_BYTES
 from ingress_canary.domain.metrics.samples import Target
