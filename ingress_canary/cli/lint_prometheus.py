@@ -4,23 +4,22 @@ Every dialect has the endpoint that is asked, and of an instant of which it has 
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import aiohttp
-import typer
 
 from ingress_canary.adapters.prometheus import PrometheusError
 from ingress_canary.adapters.prometheus.client import PrometheusClient
 from ingress_canary.adapters.prometheus.errors import QueryRefused
 from ingress_canary.api.model import FieldFault
 from ingress_canary.api.rollout import RolloutSpec
+from ingress_canary.cli.inputs.prometheus_errors import told
 from ingress_canary.domain.metrics.promql import example
 from ingress_canary.lint.check import Spec, SpecRule
-from ingress_canary.settings import Settings, SettingsError, load
+from ingress_canary.settings import Settings, load
 from ingress_canary.sources import client_of
 
 PATIENCE = 10.0
@@ -32,21 +31,13 @@ INSTANT = "0"
 @contextmanager
 def taken_by(url: str, settings_file: Path | None) -> Iterator[SpecRule]:
     """Give the rule that a server takes the queries; exit 1 where it does not answer, 64 where settings are wrong."""
-    try:
-        settings = load({"prometheus_url": url}, settings_file)
-        with asyncio.Runner() as runner:
-            client, http = runner.run(_connected(settings))
-            try:
-                refusal = cache(lambda query: runner.run(_refusal(client, query)))
-                yield lambda spec: _faults(spec, refusal)
-            finally:
-                runner.run(http.close())
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(64) from None
-    except PrometheusError as error:
-        print(f"error: Prometheus: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    with told(), asyncio.Runner() as runner:
+        client, http = runner.run(_connected(load({"prometheus_url": url}, settings_file)))
+        try:
+            refusal = cache(lambda query: runner.run(_refusal(client, query)))
+            yield lambda spec: _faults(spec, refusal)
+        finally:
+            runner.run(http.close())
 
 
 async def _connected(settings: Settings) -> tuple[PrometheusClient, aiohttp.ClientSession]:

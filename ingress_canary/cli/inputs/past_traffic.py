@@ -1,17 +1,14 @@
 """Past traffic of an Ingress over seven days, for ``plan --prometheus``."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import typer
 
 from ingress_canary.api.schedule import ScheduleSpec
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.metrics.samples import Target
 from ingress_canary.domain.objects.metadata import Key
-from ingress_canary.settings import Settings, SettingsError, load
+from ingress_canary.settings import Settings, load
 
 if TYPE_CHECKING:
     from ingress_canary.adapters.prometheus.past_traffic import PastTraffic
@@ -22,17 +19,11 @@ PATIENCE = 60.0
 
 def asked(url: str, key: Key, settings_file: Path | None, spec: ScheduleSpec) -> "PastTraffic":
     """Return an Ingress's traffic from Prometheus; exit 1 when it does not answer, 64 when the settings are wrong."""
-    from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - the other uses need none of it
+    from ingress_canary.cli.inputs.prometheus_errors import told  # noqa: PLC0415 - the other uses need none of it
 
-    try:
+    with told():
         settings = load({"prometheus_url": url}, settings_file)
         return asyncio.run(_ask(settings, key, SliSet.of(spec.slos, spec.analysis)))
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(64) from None
-    except PrometheusError as error:
-        print(f"error: Prometheus: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
 
 
 async def _ask(settings: Settings, key: Key, measures: SliSet) -> "PastTraffic":

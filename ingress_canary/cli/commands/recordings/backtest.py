@@ -22,7 +22,7 @@ from ingress_canary.cli.views.progress import progress
 from ingress_canary.domain.metrics.kinds.sli_set import SliSet
 from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.schedule.steps import StepList
-from ingress_canary.settings import SettingsError, load, unread
+from ingress_canary.settings import load, unread
 from ingress_canary.whatif.backtest.backtest_runs import backtest as backtested
 from ingress_canary.whatif.backtest.backtest_runs import starts
 from ingress_canary.whatif.backtest.canary_regression import CanaryRegression
@@ -136,8 +136,8 @@ def _asked(
     settings_file: Path | None,
 ) -> RecordedTraffic:  # fmt: skip
     """Return the traffic of the past from Prometheus; exit 1 when it does not answer, 64 when settings are wrong."""
-    from ingress_canary.adapters.prometheus import PrometheusError  # noqa: PLC0415 - a file needs none of it
-    from ingress_canary.cli.inputs.metrics_readings import past_interval, past_readings  # noqa: PLC0415
+    from ingress_canary.cli.inputs.metrics_readings import past_interval, past_readings  # noqa: PLC0415 - a file needs none
+    from ingress_canary.cli.inputs.prometheus_errors import told  # noqa: PLC0415
     from ingress_canary.whatif.backtest.recorder import TrafficRecorder  # noqa: PLC0415
 
     async def read() -> RecordedTraffic:
@@ -152,13 +152,8 @@ def _asked(
         traffic.check()
         return traffic
 
-    try:
+    with told():
         return asyncio.run(read())
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(64) from None
-    except PrometheusError as error:
-        raise _failed(f"Prometheus: {error}") from None
 
 
 def _heading(name: str, traffic: RecordedTraffic, seed: int, every: float) -> dict[str, object]:
