@@ -9,6 +9,7 @@ from random import Random
 
 from tests.campaign.faults.kind import Injection, Kind, Target, World
 from tests.campaign.pair import HAS_TLS, LEASE, Pair, Replica
+from tests.e2e.line import Line
 
 Choice = Callable[[Pair], list[Replica]]
 
@@ -99,29 +100,20 @@ async def stuttering(world: World, rng: Random) -> AsyncIterator[None]:
 
 def cut_off(choice: Choice) -> Injection:
     """Return the fault that connections to the API server break, and new ones as soon as they are made."""
-
-    @asynccontextmanager
-    async def inject(world: World, rng: Random) -> AsyncIterator[None]:
-        chosen = choice(world.pair)
-        for replica in chosen:
-            replica.line.cut()
-        try:
-            yield
-        finally:
-            for replica in chosen:
-                replica.line.mend()
-
-    return inject
+    return _damaged(choice, Line.cut)
 
 
 def dead_line(choice: Choice) -> Injection:
     """Return the fault that nothing gets through to the API server, and what was sent arrives later."""
+    return _damaged(choice, Line.deaden)
 
+
+def _damaged(choice: Choice, damage: Callable[[Line], None]) -> Injection:
     @asynccontextmanager
     async def inject(world: World, rng: Random) -> AsyncIterator[None]:
         chosen = choice(world.pair)
         for replica in chosen:
-            replica.line.deaden()
+            damage(replica.line)
         try:
             yield
         finally:
