@@ -210,10 +210,22 @@ class Accumulator:
         # asked of every stratum once more, for the sentence of a fail alone
         worst = self.relative.worst if max(absolute, relative) >= self.design.log_fail else None
         return SloEvidence(
-            self.total, self.step, phi, absolute, relative, self.passing_log_e, self.fresh, self.missing,
-            self.relative.gaps, guard, Counts(self.guard.n, self.guard.e), self.incident, self.settles_in, worst,
-            self.opposed,
-        )  # fmt: skip
+            total=self.total,
+            step=self.step,
+            phi=phi,
+            absolute=absolute,
+            relative=relative,
+            passing=self.passing_log_e,
+            fresh=self.fresh,
+            missing=self.missing,
+            gaps=self.relative.gaps,
+            worst=worst,
+            guard=guard,
+            settling=Counts(self.guard.n, self.guard.e),
+            incident=self.incident,
+            settles_in=self.settles_in,
+            opposed=self.opposed,
+        )
 
     @property
     def rate(self) -> float | None:

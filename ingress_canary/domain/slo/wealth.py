@@ -21,8 +21,6 @@ GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
 """Shares that the guard tests against it."""
 PLACES = 1e9
 """By one in so many each tick lowers ln of a bet at most, so that a checkpoint stores half as many digits."""
-NEGLIGIBLE = 40.0
-"""By how much ln of a bet is less than that of a stake to which it adds nothing that a float could hold."""
 _AGAINST_HALF = Factors(
     [log(share / GUARD_NULL) for share in GUARD_ALTERNATIVES],
     [log((1 - share) / (1 - GUARD_NULL)) for share in GUARD_ALTERNATIVES],
@@ -129,8 +127,4 @@ def _grown(bets: Sequence[float], increments: Sequence[float]) -> list[float]:
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:
     """Return bets with a stake added to each, all as logarithms: ``log_add`` of each, without 16 calls a tick."""
-    nothing = stake - NEGLIGIBLE
-    return [
-        stake if bet < nothing else bet + log1p(exp(stake - bet)) if bet > stake else stake + log1p(exp(bet - stake))
-        for bet in bets
-    ]
+    return [bet + log1p(exp(stake - bet)) if bet > stake else stake + log1p(exp(bet - stake)) for bet in bets]
