@@ -10,7 +10,7 @@ from ingress_canary.api.gate import MAX_GATES, GateStatus
 from ingress_canary.api.model import Model
 from ingress_canary.api.schedule import HeaderRoute
 from ingress_canary.api.units import Text, Weight
-from ingress_canary.api.workload import WorkloadKind
+from ingress_canary.api.workload import CopyStatus, ScaleStatus
 
 
 class Phase(StrEnum):
@@ -155,73 +155,6 @@ class BaselineStatus(Model):
     """Ready endpoints of the stable Service: the shadow is removed only when there are as many."""
 
     def updated(self, **changes: Unpack[BaselineStatusChanges]) -> Self:
-        """Return the record with these changes."""
-        return self.model_copy(update=changes)
-
-
-class ContainerImage(Model):
-    """The image of one container, init containers included."""
-
-    name: Annotated[str, Field(max_length=63)]
-    """The container's name."""
-    image: Annotated[str, Field(max_length=1024)]
-    """Image as in the pod template."""
-
-
-class UndoStatus(Model):
-    """Why stable gets its old images back, and how the rollout ends once it has them."""
-
-    reason: Annotated[str, Field(max_length=64)]
-    """One word of the vocabulary (reasons.md)."""
-    message: Text = ""
-    """The sentence with the numbers."""
-
-
-class CopyStatusChanges(TypedDict, total=False):
-    """Changes of CopyImages under way."""
-
-    done: bool
-    undo: UndoStatus | None
-
-
-class CopyStatus(Model):
-    """CopyImages under way: stored before stable is changed."""
-
-    before: Annotated[list[ContainerImage], Field(max_length=500)]
-    """Stable's images before the copy."""
-    after: Annotated[list[ContainerImage], Field(max_length=500)]
-    """The canary's images, which stable gets."""
-    done: bool = False
-    """Stable has been seen with the images set here: they are not set again if another writer changes them."""
-    undo: UndoStatus | None = None
-    """Set while stable gets its old images back, after a fail or an abort."""
-
-    def updated(self, **changes: Unpack[CopyStatusChanges]) -> Self:
-        """Return the record with these changes."""
-        return self.model_copy(update=changes)
-
-
-class ScaleStatusChanges(TypedDict, total=False):
-    """Changes of the canary's scaling."""
-
-    wanted: int
-    done: bool
-
-
-class ScaleStatus(Model):
-    """The canary's replicas while it is scaled up for a rollout: stored before it is scaled."""
-
-    kind: WorkloadKind
-    name: Annotated[str, Field(max_length=253)]
-    """The workload that is scaled."""
-    before: int
-    """Replicas before the rollout, restored after its end and the drain."""
-    wanted: int
-    """Replicas that are set now."""
-    done: bool = False
-    """The canary has been seen with these replicas: they are not set again if another writer changes them."""
-
-    def updated(self, **changes: Unpack[ScaleStatusChanges]) -> Self:
         """Return the record with these changes."""
         return self.model_copy(update=changes)
 

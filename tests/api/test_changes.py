@@ -7,7 +7,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from ingress_canary.api import gate, rollout, rollout_status, schedule
+from ingress_canary.api import gate, rollout, rollout_status, schedule, workload
 from ingress_canary.api.model import Model
 from ingress_canary.api.rollout_status import RolloutStatus, RolloutStatusChanges
 
@@ -16,7 +16,7 @@ VALUES = frozenset({str(PACKAGE / "domain/reasons/message.py")})
 """Whose ``**`` arguments are those of a template, which ``tests/domain/reasons/test_messages.py`` compares."""
 RECORDS = [
     record
-    for module in (gate, rollout, rollout_status, schedule)
+    for module in (gate, rollout, rollout_status, schedule, workload)
     for record in vars(module).values()
     if isinstance(record, type) and issubclass(record, Model) and record.__module__ == module.__name__
     and "updated" in vars(record)

@@ -18,7 +18,7 @@ from ingress_canary.api.promql import (
     without_costly_regexes,
 )
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.slo import ThresholdSli
+from ingress_canary.api.sli import ThresholdSli
 from ingress_canary.api.units import AS_BEGUN
 
 JUST_PAST = {

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ingress_canary.api.rollout import Probe
 from ingress_canary.api.schedule import AnalysisSettings, Approval
-from ingress_canary.api.slo import ThresholdSli
+from ingress_canary.api.sli import ThresholdSli
 from ingress_canary.api.units import AS_BEGUN, Weight, format_duration, format_points, parse_duration, parse_points
 from ingress_canary.api.windows import Freeze
 

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ingress_canary.api.rollout_status import AT_REST, RolloutStatus, Verdict
-from ingress_canary.api.slo import SequentialTest
+from ingress_canary.api.sli import SequentialTest
 from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.slo.proof_levels import ProofLevels
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ingress_canary.api.rollout_status import AT_REST, PausedBy, Phase, RolloutStatus, SloStatus
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.slo import SequentialTest
+from ingress_canary.api.sli import SequentialTest
 from ingress_canary.api.units import format_percent, format_seconds
 from ingress_canary.cli.views.rollout_table import age, aligned, schedule_of, status_of, weight_text
 from ingress_canary.domain.objects.metadata import Json, Meta

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from math import log
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.slo import SequentialTest
+from ingress_canary.api.sli import SequentialTest
 
 ProofLevels = Mapping[str, Mapping[SequentialTest, float]]
 """Of each SLO, by its name, the level of each test that judges it; none for one that is held against bounds."""

@@ -6,7 +6,8 @@ there and once on the way back: what another writer makes of them afterwards is 
 
 from collections.abc import Mapping
 
-from ingress_canary.api.rollout_status import ContainerImage, CopyStatus, Phase, RolloutStatus
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
+from ingress_canary.api.workload import ContainerImage, CopyStatus
 from ingress_canary.domain.objects.revision import images, same_images
 from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.reasons.message import Message

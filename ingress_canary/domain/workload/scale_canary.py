@@ -4,7 +4,8 @@
 autoscaler or a person who changes it afterwards is not fought.
 """
 
-from ingress_canary.api.rollout_status import AT_REST, RolloutStatus, ScaleStatus
+from ingress_canary.api.rollout_status import AT_REST, RolloutStatus
+from ingress_canary.api.workload import ScaleStatus
 from ingress_canary.domain.objects.workload import Workload
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress_canary.api import FIELD_MANAGER
-from ingress_canary.api.rollout_status import CopyStatus, Phase, RolloutStatus, ScaleStatus
-from ingress_canary.api.workload import WorkloadKind
+from ingress_canary.api.rollout_status import Phase, RolloutStatus
+from ingress_canary.api.workload import CopyStatus, ScaleStatus, WorkloadKind
 from ingress_canary.domain.objects.field_ownership import OBJECT, SCALE, owned_parts, without_ours
 from ingress_canary.domain.objects.workload import Workload
 from ingress_canary.domain.workload.release_ownership import releases_due, with_ownership

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 import ingress_canary
 from ingress_canary.api.rollout_status import Verdict
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.slo import Sli, SliModel, Slo
+from ingress_canary.api.sli import Sli, SliModel
+from ingress_canary.api.slo import Slo
 from ingress_canary.domain.evaluation.evaluation import Evaluation, EvidenceMode, TickInputs, tick
 from ingress_canary.domain.metrics.capabilities import OF_CONTROLLERS, Capabilities, Capability, lacking, source_for
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed

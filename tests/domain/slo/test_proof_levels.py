@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ingress_canary.api.schedule import ScheduleSpec
-from ingress_canary.api.slo import SequentialTest, Sli
+from ingress_canary.api.sli import SequentialTest, Sli
 from ingress_canary.domain.schedule.compiled_schedule import CompiledSchedule
 from ingress_canary.domain.slo.proof_levels import proof_levels
 

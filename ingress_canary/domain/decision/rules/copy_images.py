@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from ingress_canary.api.rollout_status import Phase, UndoStatus
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.workload import UndoStatus
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold, transition
 from ingress_canary.domain.decision.rules.external_changes import exposure_taken_away, external_change

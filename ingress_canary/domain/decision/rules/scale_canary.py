@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from ingress_canary.api.rollout_status import Phase, ScaleStatus
-from ingress_canary.api.workload import WorkloadKind
+from ingress_canary.api.rollout_status import Phase
+from ingress_canary.api.workload import ScaleStatus, WorkloadKind
 from ingress_canary.domain.decision.observation import Decision, Observation
 from ingress_canary.domain.decision.outcomes import finish, hold
 from ingress_canary.domain.objects.workload import Workload

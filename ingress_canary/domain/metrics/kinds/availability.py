@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ingress_canary.api.slo import RequestsSli
+from ingress_canary.api.sli import RequestsSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
 from ingress_canary.domain.metrics.kinds.kind import CountedSli, DocumentFault, Need

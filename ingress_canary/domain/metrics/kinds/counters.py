@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.slo import PrometheusSli
+from ingress_canary.api.sli import PrometheusSli
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import OTHERS, CounterFeed, Followed, no_count
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey

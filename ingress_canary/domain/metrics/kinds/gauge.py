@@ -6,7 +6,7 @@ from math import isfinite, nan
 from typing import Any, Self
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.slo import ThresholdSli
+from ingress_canary.api.sli import ThresholdSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.kinds.kind import AcceptedRange, ComparedSli, DocumentFault, Need, Questions
 from ingress_canary.domain.metrics.promql import FILTERED, bound_notes, example, fill, is_filtered, value_faults

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from ingress_canary.api.model import FieldFault
-from ingress_canary.api.slo import SliModel
+from ingress_canary.api.sli import SliModel
 from ingress_canary.domain.metrics.capabilities import Capabilities, Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed
 from ingress_canary.domain.metrics.samples import NoData, Reading, Strata

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from ingress_canary.api.slo import LatencySli
+from ingress_canary.api.sli import LatencySli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.counter_feed import CounterFeed, Followed, enter, no_count, sample_of
 from ingress_canary.domain.metrics.counter_state import Sample, SeriesKey, series_key

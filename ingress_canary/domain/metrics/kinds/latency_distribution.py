@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from ingress_canary.api.slo import LatencyDistributionSli
+from ingress_canary.api.sli import LatencyDistributionSli
 from ingress_canary.domain.metrics.capabilities import Capability
 from ingress_canary.domain.metrics.kinds.kind import DistributionSli, Need
 

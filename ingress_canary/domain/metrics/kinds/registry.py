@@ -1,10 +1,10 @@
-"""Registry of the SLI kinds: the class of each field of ``api.slo.Sli``. A new kind is a line here."""
+"""Registry of the SLI kinds: the class of each field of ``api.sli.Sli``. A new kind is a line here."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ingress_canary.api.slo import Sli
+from ingress_canary.api.sli import Sli
 from ingress_canary.domain.metrics.kinds.availability import Availability
 from ingress_canary.domain.metrics.kinds.counters import Counters
 from ingress_canary.domain.metrics.kinds.gauge import Gauge
