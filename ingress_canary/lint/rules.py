@@ -22,7 +22,7 @@ from ingress_canary.lint.findings import LintProblem, Path
 Json = Mapping[str, Any]
 LintRule = Callable[[Json], Iterator[LintProblem]]
 MIN_REQUESTS: int = Slo.model_fields["min_requests"].default
-EXCLUDED = AnalysisSettings().exclude_statuses
+EXCLUDED: list[str] = AnalysisSettings.model_fields["exclude_statuses"].default
 
 
 def weights_never_fall(schedule: Json) -> Iterator[LintProblem]:
