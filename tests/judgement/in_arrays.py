@@ -122,7 +122,7 @@ class StepSpan:
         doubtful = (doubts < len(unsure)) & (doubts <= stops)
         for run in np.flatnonzero(doubtful | ~self._is_held(np.minimum(stops, len(self.ends) - 1))).tolist():
             walked[run] = tracks = self._walk(run)
-            verdicts = [judge(track.design, track.evidence, MIN_REQUESTS) for track in tracks]
+            verdicts = [judge(track.design, track, MIN_REQUESTS) for track in tracks]
             fails[:, run] = [verdict is Verdict.FAIL for verdict in verdicts]
             passes[:, run] = [verdict is Verdict.PASS for verdict in verdicts]
         stops = self._stops(fails, passes)

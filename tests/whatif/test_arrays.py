@@ -217,7 +217,7 @@ def exact(session: Evaluation) -> object:
 def evidence(session: Evaluation) -> list[float]:
     """Return ln E of each test."""
     tracks = session.analysis.tracks
-    return [log_e for track in tracks for log_e in (track.evidence.absolute, track.evidence.relative)]
+    return [log_e for track in tracks for log_e in (track.absolute_log_e, track.relative_log_e)]
 
 
 @pytest.mark.parametrize(("burst", "ratio"), [(1.0, 0.01), (5.0, 0.01), (5.0, 0.9), (1.0, 1.0)])

@@ -5,21 +5,21 @@ microseconds: sums are lists of floats, and constants come from the Design.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
-from math import inf
+from math import inf, log
 
 from ingress_canary.domain.metrics.samples import Counts, Strata
 from ingress_canary.domain.slo.dispersion import Dispersion
+from ingress_canary.domain.slo.gaps import Gaps
 from ingress_canary.domain.slo.recent import Recent, ratio
-from ingress_canary.domain.slo.relative_test import ALL, RelativeTest
+from ingress_canary.domain.slo.relative_test import ALL, RelativeTest, Worst
 from ingress_canary.domain.slo.sequential_tests import NO_INCIDENT, Design, SharedIncident, log_add
-from ingress_canary.domain.slo.verdicts import SloEvidence
 from ingress_canary.domain.slo.wealth import GUARD_NULL, Guard, Wealth
 
 OPPOSED_FROM = 50.0
 """Weight from which stable is the smaller side: with few requests of its own theta_t may be off."""
 MEASURED_EVERY = 6
 """Ticks of a step between two measurements of phi, while it is still learnt."""
+LOG_2 = log(2)
 LARGEST_COUNT = 10**12
 """Requests of one tick beyond which a counter is not believed."""
 NOTHING = Counts()
@@ -51,9 +51,9 @@ def _present(recent: Recent, counts: Counts) -> float:
     return max(ratio(now.f - before.f, now.m - before.m), ratio(counts.f, counts.m))
 
 
-@dataclass
+@dataclass(slots=True)
 class Accumulator:
-    """The accumulated evidence of one SLO. Without slots, so that its E-values are cached once a tick."""
+    """The accumulated evidence of one SLO, of which ``verdicts.py`` reads the verdict."""
 
     design: Design
     absolute: Wealth
@@ -61,24 +61,29 @@ class Accumulator:
     guard: Guard = NO_GUARD
     dispersion: Dispersion = UNKNOWN_DISPERSION
     total: Counts = NOTHING
+    """Since the rollout began."""
     step: Counts = NOTHING
+    """Since the step began."""
     incident: SharedIncident = NO_INCIDENT
+    """The step's first incident, which one of the pass test's accounts leaves out."""
     ticks: int = 0
     """Ticks with evidence since the step began."""
     recent: Recent = NOTHING_RECENT
     fresh: bool = False
+    """Whether the latest reading had counts."""
     settles_in: float = inf
     """Seconds until ticks are judged; 0 when they are, infinite while the weight is not applied."""
     opposed: bool = False
     """Whether an absolute fail needs some relative evidence beside it, since stable still has a part of the traffic."""
     missing: str = ""
+    """Why the latest reading had none."""
 
     @classmethod
     def of(cls, design: Design) -> "Accumulator":
         """Return an accumulator without evidence."""
         return cls(design, Wealth.of(design.steps), RelativeTest.of(design.steps))
 
-    @cached_property
+    @property
     def phi(self) -> float:
         """How much less a bad request proves because they come in bursts."""
         return self.dispersion.phi
@@ -126,12 +131,11 @@ class Accumulator:
             null = self._null(present, lasting, strata)
             if null is not None and null < GUARD_NULL:
                 guard = guard.plus(n, e, self.phi)
-        after = Accumulator(
+        return Accumulator(
             self.design, self.absolute, self._usually(present, lasting, strata), guard, self.dispersion.plus(at, m, f),
             self.total, self.step, self.incident, self.ticks, recent, fresh=True, settles_in=settles_in,
             opposed=self.opposed,
         )  # fmt: skip
-        return _with_known(after, self)
 
     def tick(
         self, at: float, counts: Counts, *, relative: bool = True, weight: float = 0, strata: Strata | None = None
@@ -158,7 +162,7 @@ class Accumulator:
             if dispersion.fixed or self.ticks % MEASURED_EVERY == 0:
                 dispersion = dispersion.measured()
         # made anew rather than with replace(), which takes twice as long
-        after = Accumulator(
+        return Accumulator(
             design=design,
             absolute=absolute,
             relative=against_stable,
@@ -173,22 +177,46 @@ class Accumulator:
             settles_in=0.0,
             opposed=relative and OPPOSED_FROM <= weight < 100 and recent.last_ten_minutes.m > 0,
         )
-        return _with_known(after, self)
 
-    @cached_property
+    @property
+    def log_bound(self) -> float:
+        """What neither fail test's ln E exceeds; it costs a tenth of theirs, and mostly tells that nothing fails."""
+        return max(self.absolute.log_bound + LOG_2, self.guard.log_e + LOG_2, self.relative.log_bound)
+
+    @property
     def absolute_log_e(self) -> float:
-        """The absolute test's ln E, without the guard's account."""
-        return self.absolute.log_e
+        """Ln E that the canary is worse than its objective and than stable in that very minute, the guard included."""
+        return log_add(self.absolute.log_e, self.guard.log_e)
 
-    @cached_property
+    @property
     def relative_log_e(self) -> float:
-        """The relative test's ln E."""
+        """Ln E that the canary's ratio is more than rho times stable's."""
         return self.relative.log_e
 
-    @cached_property
+    @property
     def passing_log_e(self) -> float:
-        """The pass test's ln E."""
+        """Ln E that the step is better than the objective."""
         return self.design.log_passing(self.step, self.phi, self.incident)
+
+    @property
+    def guard_log_e(self) -> float:
+        """Ln of the part of the absolute wealth that bets while steps settle."""
+        return self.guard.log_e
+
+    @property
+    def settling(self) -> Counts:
+        """The canary's counts while the step settled, which only the guard has judged."""
+        return Counts(self.guard.n, self.guard.e)
+
+    @property
+    def gaps(self) -> Gaps:
+        """By how much the canary's bad share exceeds stable's."""
+        return self.relative.gaps
+
+    @property
+    def worst(self) -> Worst | None:
+        """The stratum that has most evidence by itself; None where none is bet on by itself."""
+        return self.relative.worst
 
     def _is_well(self, present: float, lasting: float) -> bool:
         """Return whether stable is as good as it may be, or as it usually is."""
@@ -202,49 +230,9 @@ class Accumulator:
         """Return theta_t; None where a tick is no evidence."""
         return self.design.null(max(present, lasting, self.relative.usual(strata, 1 / self.design.theta)))
 
-    @cached_property
-    def evidence(self) -> SloEvidence:
-        """The evidence that the verdict is derived from; read several times a tick, computed once."""
-        guard, relative, phi = self.guard.log_e, self.relative_log_e, self.phi
-        absolute = log_add(self.absolute_log_e, guard)
-        # asked of every stratum once more, for the sentence of a fail alone
-        worst = self.relative.worst if max(absolute, relative) >= self.design.log_fail else None
-        return SloEvidence(
-            total=self.total,
-            step=self.step,
-            phi=phi,
-            absolute=absolute,
-            relative=relative,
-            passing=self.passing_log_e,
-            fresh=self.fresh,
-            missing=self.missing,
-            gaps=self.relative.gaps,
-            worst=worst,
-            guard=guard,
-            settling=Counts(self.guard.n, self.guard.e),
-            incident=self.incident,
-            settles_in=self.settles_in,
-            opposed=self.opposed,
-        )
-
     @property
     def rate(self) -> float | None:
         """The canary's requests a second over the last minute of this step; None before its second tick."""
         marks = self.recent.minute[-self.ticks :] if self.ticks else ()
         span = marks[-1].at - marks[0].at if marks else 0.0
         return (marks[-1].n - marks[0].n) / span if span > 0 else None
-
-
-def _with_known(after: Accumulator, before: Accumulator) -> Accumulator:
-    """Return an accumulator with what was computed ``before`` of parts that are the same: in quiet ticks most are."""
-    known, cached = before.__dict__, after.__dict__
-    if "phi" in known and after.dispersion is before.dispersion:
-        cached["phi"] = known["phi"]
-        if "passing_log_e" in known and after.step is before.step and after.incident is before.incident:
-            cached["passing_log_e"] = known["passing_log_e"]
-    if "absolute_log_e" in known and after.absolute is before.absolute:
-        cached["absolute_log_e"] = known["absolute_log_e"]
-    now, then = after.relative, before.relative
-    if "relative_log_e" in known and now.together is then.together and now.apart is then.apart:
-        cached["relative_log_e"] = known["relative_log_e"]
-    return after

@@ -147,7 +147,7 @@ class Analysis:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Each SLO's verdict, in the order of the plan's names."""
         calibrated = [
-            judge(objective.design, accumulator.evidence, self._min_requests(objective))
+            judge(objective.design, accumulator, self._min_requests(objective))
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         return (*calibrated, *(check.verdict for check in self._checks))
@@ -161,7 +161,7 @@ class Analysis:
     def sentences(self) -> tuple[Message, ...]:
         """The sentence of each SLO's verdict, in the same order."""
         calibrated = [
-            describe(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
+            describe(objective.design, accumulator, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         return (*calibrated, *(check.sentence for check in self._checks))
@@ -173,7 +173,7 @@ class Analysis:
         parts = zip(self.plan.objectives, self.verdicts, self.tracks, self.sentences, strict=False)
         return [
             *(
-                slo_status(objective.name, verdict, accumulator.evidence, sentence)
+                slo_status(objective.name, verdict, accumulator, sentence)
                 for objective, verdict, accumulator, sentence in parts
             ),
             *(check.status for check in self._checks),
@@ -198,7 +198,7 @@ class Analysis:
     def unopposed_summary(self) -> Message:
         """The evidence of every SLO on which a step with ``require: NoFail`` was passed."""
         calibrated = [
-            unopposed(objective.design, accumulator.evidence, self._min_requests(objective), accumulator.rate)
+            unopposed(objective.design, accumulator, self._min_requests(objective), accumulator.rate)
             for objective, accumulator in zip(self.plan.objectives, self.tracks, strict=True)
         ]
         sentences = (*calibrated, *(check.sentence for check in self._checks))

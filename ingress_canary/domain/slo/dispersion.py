@@ -6,6 +6,8 @@ what happens once is no clustering, and would divide all later evidence.
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from statistics import median
 from typing import NamedTuple, Self
@@ -28,7 +30,8 @@ FEWEST_ERRORS = 5
 """Bad requests below which nothing is said of how they scatter."""
 
 
-class ErrorSums(NamedTuple):
+@dataclass(frozen=True)
+class ErrorSums:
     """Sums over some ticks of stable, in whole numbers: T, and those of m, f, m m, m f, f f."""
 
     ticks: int = 0
@@ -46,7 +49,7 @@ class ErrorSums(NamedTuple):
             sum([m * f for m, f in ticks]), sum([f * f for _, f in ticks]),
         )  # fmt: skip
 
-    @property
+    @cached_property
     def phi(self) -> float:
         """How much more the bad counts scatter than independent ones would, at least 1.
 

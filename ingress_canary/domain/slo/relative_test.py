@@ -153,6 +153,11 @@ class RelativeTest(NamedTuple):
         return log_sum_exp(bets)
 
     @property
+    def log_bound(self) -> float:
+        """What ln E is at most; where single strata are bet on, what it is."""
+        return self.log_e if self.chosen else self.together.log_bound
+
+    @property
     def unbet(self) -> Wealth:
         """The initial wealth that bets on all strata together."""
         return Wealth.of(self.together.steps, TOGETHER if self.chosen else 1.0)

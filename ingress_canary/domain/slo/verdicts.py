@@ -6,15 +6,12 @@
 
 from datetime import timedelta
 from math import ceil, inf, log
-from typing import NamedTuple
 
 from ingress_canary.api.rollout_status import LogE, RequestTally, SloStatus, Verdict
-from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.reasons.message import Message
 from ingress_canary.domain.reasons.message_key import MessageKey
-from ingress_canary.domain.slo.gaps import NO_GAPS, Gaps
-from ingress_canary.domain.slo.relative_test import Worst
-from ingress_canary.domain.slo.sequential_tests import Design, SharedIncident
+from ingress_canary.domain.slo.accumulator import Accumulator
+from ingress_canary.domain.slo.sequential_tests import Design
 
 LOG_SUSPICION = log(10)
 """A step does not pass while a fail test's E-value is 10 or more, though it proves nothing yet."""
@@ -22,61 +19,23 @@ LONG_WAIT = 60 * 86_400
 """Seconds beyond which the exact wait says nothing to a person."""
 
 
-class SloEvidence(NamedTuple):
-    """The evidence of one SLO that its verdict is derived from."""
-
-    total: Counts
-    """Since the rollout began."""
-    step: Counts
-    """Since the step began."""
-    phi: float
-    """Overdispersion of stable's errors, at least 1."""
-    absolute: float
-    """ln E that the canary is worse than its objective and than stable in that very minute."""
-    relative: float
-    """ln E that the canary's ratio is more than rho times stable's."""
-    passing: float
-    """ln E that the step is better than the objective."""
-    fresh: bool
-    """Whether the latest reading had counts."""
-    missing: str = ""
-    """Why the latest reading had none."""
-    gaps: Gaps = NO_GAPS
-    """By how much the canary's bad share exceeds stable's."""
-    guard: float = -inf
-    """ln of the part of the absolute wealth that bets while steps settle."""
-    settling: Counts = Counts()
-    """Of the canary while the step settled, which only the guard has judged."""
-    incident: SharedIncident = SharedIncident()
-    """The step's first incident, which one of the pass test's accounts leaves out."""
-    settles_in: float = 0.0
-    """Seconds until ticks are judged; infinite while the weight is not applied."""
-    worst: Worst | None = None
-    """The stratum that has most evidence by itself; None where none is bet on by itself, or nothing is proven."""
-    opposed: bool = False
-    """Whether stable is the smaller side and has traffic: an absolute fail then needs relative evidence beside it."""
-
-
-def judge(design: Design, evidence: SloEvidence, min_requests: int) -> Verdict:
+def judge(design: Design, evidence: Accumulator, min_requests: int) -> Verdict:
     """Return the verdict; ``min_requests`` delays a pass and never a fail."""
+    # every fail is suspicious before it is proven
+    suspicious = _is_suspicious(evidence)
     # what has been proven stays proven while the source is silent
-    if _fails_absolute(design, evidence) or _fails_relative(design, evidence):
+    if suspicious and (_fails_absolute(design, evidence) or _fails_relative(design, evidence)):
         return Verdict.FAIL
     # unknown is neither bad nor good
     if evidence.missing:
         return Verdict.NO_DATA
     # a proof for the canary needs a warm canary, fresh data, enough of them, and no suspicion
-    if (
-        evidence.settles_in
-        or not evidence.fresh
-        or evidence.step.n < min_requests
-        or _suspicion(evidence) >= LOG_SUSPICION
-    ):
+    if evidence.settles_in or not evidence.fresh or evidence.step.n < min_requests or suspicious:
         return Verdict.INCONCLUSIVE
-    return Verdict.PASS if evidence.passing >= design.log_pass else Verdict.INCONCLUSIVE
+    return Verdict.PASS if evidence.passing_log_e >= design.log_pass else Verdict.INCONCLUSIVE
 
 
-def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: Message) -> SloStatus:
+def slo_status(name: str, verdict: Verdict, evidence: Accumulator, sentence: Message) -> SloStatus:
     """Return the SLO's entry of the rollout's status: its verdict, its numbers, and the sentence that describes it."""
     total = evidence.total
     return SloStatus(
@@ -86,15 +45,15 @@ def slo_status(name: str, verdict: Verdict, evidence: SloEvidence, sentence: Mes
         stable=RequestTally(total=total.m, bad=total.f),
         step=RequestTally(total=evidence.step.n, bad=evidence.step.e),
         log_e=LogE(
-            absolute=round(evidence.absolute, 4),
-            relative=round(evidence.relative, 4),
-            passing=round(evidence.passing, 4),
+            absolute=round(evidence.absolute_log_e, 4),
+            relative=round(evidence.relative_log_e, 4),
+            passing=round(evidence.passing_log_e, 4),
         ),
         message=str(sentence),
     )
 
 
-def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
+def describe(design: Design, evidence: Accumulator, min_requests: int, rate: float | None) -> Message:
     """Return the verdict's sentence: what was proven, or what is missing to pass.
 
     ``rate`` is the canary's requests a second, if known.
@@ -111,12 +70,12 @@ def describe(design: Design, evidence: SloEvidence, min_requests: int, rate: flo
     if verdict is Verdict.PASS:
         return Message(
             MessageKey.SLO_PASSED, step=_ratio(evidence.step.e, evidence.step.n), allowed=design.theta,
-            proof=evidence.passing, needed=design.log_pass, beta=design.beta, bursts=_bursts(evidence),
+            proof=evidence.passing_log_e, needed=design.log_pass, beta=design.beta, bursts=_bursts(evidence),
         )  # fmt: skip
     return _shortage(design, evidence, min_requests, rate)
 
 
-def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
+def unopposed(design: Design, evidence: Accumulator, min_requests: int, rate: float | None) -> Message:
     """Return the evidence on which a step with ``require: NoFail`` was passed."""
     if judge(design, evidence, min_requests) is Verdict.PASS:
         return describe(design, evidence, min_requests, rate)
@@ -126,34 +85,39 @@ def unopposed(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
     return Message(MessageKey.SLO_UNOPPOSED, step=step, discount=_discount(evidence))
 
 
-def _suspicion(evidence: SloEvidence) -> float:
-    return max(evidence.absolute, evidence.relative)
+def _suspicion(evidence: Accumulator) -> float:
+    return max(evidence.absolute_log_e, evidence.relative_log_e)
 
 
-def _fails_absolute(design: Design, evidence: SloEvidence) -> bool:
+def _is_suspicious(evidence: Accumulator) -> bool:
+    """Return whether a fail test has come to suspicion; mostly the bound alone tells that none has."""
+    return evidence.log_bound >= LOG_SUSPICION and _suspicion(evidence) >= LOG_SUSPICION
+
+
+def _fails_absolute(design: Design, evidence: Accumulator) -> bool:
     """Return whether the canary is proven worse than its objective, or than half while a step settles."""
-    if evidence.guard >= design.log_fail:
+    if evidence.guard_log_e >= design.log_fail:
         return True
     # few requests of stable make theta_t an estimate: what it says must not be all that speaks against the canary
-    agrees = not evidence.opposed or evidence.relative >= LOG_SUSPICION
-    return agrees and evidence.absolute >= design.log_fail
+    agrees = not evidence.opposed or evidence.relative_log_e >= LOG_SUSPICION
+    return agrees and evidence.absolute_log_e >= design.log_fail
 
 
-def _fails_relative(design: Design, evidence: SloEvidence) -> bool:
+def _fails_relative(design: Design, evidence: Accumulator) -> bool:
     """Return whether the ratio is proven and the difference matters: over the rollout, in this step, or of late."""
-    return evidence.relative >= design.log_fail and evidence.gaps.largest >= design.delta
+    return evidence.relative_log_e >= design.log_fail and evidence.gaps.largest >= design.delta
 
 
 def _ratio(bad: int, total: int) -> Message:
     return Message(MessageKey.RATIO, share=bad / total if total else 0.0, bad=bad, total=total)
 
 
-def _failure(design: Design, evidence: SloEvidence) -> Message:
+def _failure(design: Design, evidence: Accumulator) -> Message:
     """Return what was proven, by the counts that show it best: the step's for a late regression."""
-    if evidence.guard >= design.log_fail:
+    if evidence.guard_log_e >= design.log_fail:
         return Message(
             MessageKey.SLO_FAILED_SETTLING, shown=_ratio(evidence.settling.e, evidence.settling.n),
-            proof=evidence.guard, needed=design.log_fail, alpha=design.alpha, bursts=_bursts(evidence),
+            proof=evidence.guard_log_e, needed=design.log_fail, alpha=design.alpha, bursts=_bursts(evidence),
         )  # fmt: skip
     total, step = evidence.total, evidence.step
     late = bool(step.n) and step.e * total.n > total.e * step.n
@@ -164,9 +128,9 @@ def _failure(design: Design, evidence: SloEvidence) -> Message:
     proofs: list[float] = []
     if _fails_absolute(design, evidence):
         limits.append((design.theta, Message(MessageKey.THAN_ALLOWED, allowed=design.theta)))
-        proofs.append(evidence.absolute)
+        proofs.append(evidence.absolute_log_e)
     if _fails_relative(design, evidence):
-        proofs.append(evidence.relative)
+        proofs.append(evidence.relative_log_e)
     if stable.m:
         limits.append((stable.f / stable.m, Message(MessageKey.THAN_STABLE, stable=_ratio(stable.f, stable.m))))
 
@@ -188,7 +152,7 @@ def _failure(design: Design, evidence: SloEvidence) -> Message:
     )  # fmt: skip
 
 
-def _most_of_all(design: Design, evidence: SloEvidence) -> Message | str:
+def _most_of_all(design: Design, evidence: Accumulator) -> Message | str:
     """Return the kind of requests that shows the failure by itself; nothing where none does."""
     worst = evidence.worst
     if worst is None or worst.log_e < design.log_fail:
@@ -197,22 +161,22 @@ def _most_of_all(design: Design, evidence: SloEvidence) -> Message | str:
     return Message(MessageKey.MOST_OF_ALL, stratum=worst.name, canary=_ratio(e, n), stable=_ratio(f, m))
 
 
-def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: float | None) -> Message:
+def _shortage(design: Design, evidence: Accumulator, min_requests: int, rate: float | None) -> Message:
     """Return what the step lacks to pass, and how long that takes at the present request rate."""
     n, e, total = evidence.step.n, evidence.step.e, evidence.total
     allowed = design.theta
-    if evidence.relative >= design.log_fail:
+    if evidence.relative_log_e >= design.log_fail:
         return Message(
             MessageKey.SLO_WORSE_BY_LITTLE, total=_ratio(total.e, total.n), ratio=design.rho, delta=design.delta
         )
-    if evidence.opposed and evidence.absolute >= design.log_fail:
+    if evidence.opposed and evidence.absolute_log_e >= design.log_fail:
         return Message(
-            MessageKey.SLO_NOT_SUPPORTED, total=_ratio(total.e, total.n), allowed=allowed, evidence=evidence.relative,
-            needed=LOG_SUSPICION, discount=_discount(evidence),
+            MessageKey.SLO_NOT_SUPPORTED, total=_ratio(total.e, total.n), allowed=allowed,
+            evidence=evidence.relative_log_e, needed=LOG_SUSPICION, discount=_discount(evidence),
         )  # fmt: skip
-    if _suspicion(evidence) >= LOG_SUSPICION:
+    if _is_suspicious(evidence):
         limit = Message(MessageKey.THAN_TIMES_STABLE, ratio=design.rho)
-        if evidence.absolute >= evidence.relative:
+        if evidence.absolute_log_e >= evidence.relative_log_e:
             limit = Message(MessageKey.THAN_ALLOWED, allowed=allowed)
         return Message(
             MessageKey.SLO_LOOKS_WORSE, total=_ratio(total.e, total.n), limit=limit, evidence=_suspicion(evidence),
@@ -249,12 +213,12 @@ def _shortage(design: Design, evidence: SloEvidence, min_requests: int, rate: fl
     )  # fmt: skip
 
 
-def _discount(evidence: SloEvidence) -> Message | str:
+def _discount(evidence: Accumulator) -> Message | str:
     """Return by how much the evidence is discounted, and why; nothing where it is not."""
     return Message(MessageKey.DISCOUNT, phi=evidence.phi) if evidence.phi > 1 else ""
 
 
-def _bursts(evidence: SloEvidence) -> Message | str:
+def _bursts(evidence: Accumulator) -> Message | str:
     """Return that a chance is no bound where evidence is discounted; nothing where it is one."""
     return Message(MessageKey.BURSTS) if evidence.phi > 1 else ""
 

@@ -6,7 +6,7 @@ the E-value.
 
 from collections.abc import Sequence
 from functools import cache
-from math import exp, floor, inf, log, log1p
+from math import exp, inf, log, log1p
 from typing import NamedTuple, Self
 
 from ingress_canary.domain.slo.sequential_tests import GRID, Factors, log_sum_exp
@@ -19,6 +19,7 @@ GUARD_NULL = 0.5
 """Share of bad requests that is accepted of a canary while it settles."""
 GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
 """Shares that the guard tests against it."""
+LOG_GRID = log(GRID)
 PLACES = 1e9
 """By one in so many each tick lowers ln of a bet at most, so that a checkpoint stores half as many digits."""
 _AGAINST_HALF = Factors(
@@ -72,6 +73,11 @@ class Wealth(NamedTuple):
         """The E-value's natural logarithm."""
         return log_sum_exp(self.bets)
 
+    @property
+    def log_bound(self) -> float:
+        """What ln E is at most, at a tenth of its cost: as if all bets were as large as the largest one."""
+        return max(self.bets) + LOG_GRID
+
 
 class Guard(NamedTuple):
     """The account of the absolute test that bets while a step settles, against half of the canary's requests bad.
@@ -122,7 +128,7 @@ def tick_share() -> float:
 
 def _grown(bets: Sequence[float], increments: Sequence[float]) -> list[float]:
     """Return bets after the increments of a tick, rounded down to :data:`PLACES`."""
-    return [floor((bet + step) * PLACES) / PLACES for bet, step in zip(bets, increments, strict=True)]
+    return [(bet + step) * PLACES // 1 / PLACES for bet, step in zip(bets, increments, strict=True)]
 
 
 def _added(bets: Sequence[float], stake: float) -> list[float]:

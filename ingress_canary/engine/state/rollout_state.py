@@ -109,9 +109,9 @@ class RolloutState:
 
 
 def _suspicion(state: RolloutState) -> float:
-    """Return the strongest evidence against a canary, as the logarithm of an E-value."""
+    """Return what the strongest evidence against a canary is at most, as the logarithm of an E-value."""
     tracks = state.evaluation.analysis.tracks if state.evaluation is not None else ()
-    return max((max(track.evidence.absolute, track.evidence.relative) for track in tracks), default=-math.inf)
+    return max((track.log_bound for track in tracks), default=-math.inf)
 
 
 def _claimed(rival: Rival) -> tuple[Key, Key]:

@@ -5,6 +5,7 @@ A part of its own behind the others, and none at all without such an SLO; used b
 
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from math import inf
 from typing import Any
 
@@ -59,7 +60,7 @@ def _check(document: object, test: DistributionTest, step: int) -> DistributionC
 def _tail_row(tail: Tail) -> list[Any]:
     wealth, dispersion = tail.wealth, tail.dispersion
     return [
-        [wealth.begun, wealth.ticks], wealth.bets, tail.total, tail.step, dispersion.sums,
+        [wealth.begun, wealth.ticks], wealth.bets, tail.total, tail.step, astuple(dispersion.sums),
         [dispersion.requests.tolist(), dispersion.bad.tolist(), dispersion.since, dispersion.known, dispersion.before],
     ]  # fmt: skip
 

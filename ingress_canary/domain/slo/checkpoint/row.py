@@ -5,7 +5,7 @@ are stored apart. A row without them is continued with what its numbers say. Use
 """
 
 from array import array
-from dataclasses import replace
+from dataclasses import astuple, replace
 from math import log
 from typing import Any
 
@@ -29,7 +29,7 @@ def row_of(accumulator: Accumulator) -> list[Any]:
         accumulator.absolute.begun,
         accumulator.absolute.bets,
         accumulator.relative.together.bets,
-        dispersion.sums,
+        astuple(dispersion.sums),
         accumulator.total,
         accumulator.step,
         accumulator.ticks,
