@@ -266,7 +266,7 @@ class SloSpan:
         if not betted.any():
             return guard
         n, e = (int(row[: tick + 1, run][betted].sum()) for row in (self.counts.n, self.counts.e))
-        return guard.of(self.guard_bets[tick, run].tolist(), guard.begun, guard.n + n, guard.e + e)
+        return Guard(self.guard_bets[tick, run].tolist(), guard.begun, guard.n + n, guard.e + e)
 
     def _recent(self, tick: int, run: int) -> Recent:
         """Return the marks of a run after a tick."""

@@ -228,8 +228,10 @@ class SimulatedRollout:
 
     def _strata(self, look: DrawnCounts) -> dict[str, Strata]:
         """Return each SLO's counts of a tick by kind of requests; nothing where these are not told apart."""
+        if not look.strata:
+            return {}
         kinds = {name: self._counts(drawn) for name, drawn in look.strata.items()}
-        return {slo: {name: counts[slo] for name, counts in kinds.items()} for slo in next(iter(kinds.values()), ())}
+        return {slo: {name: counts[slo] for name, counts in kinds.items()} for slo in next(iter(kinds.values()))}
 
     def _assembled(self) -> AssembledPass:
         """Return what there is to decide about, but for the evidence; it stands until the next write."""

@@ -211,16 +211,16 @@ def judge(evaluation: Evaluation, reading: Reading, evidence: ReadingCounts, at:
         learnt = evaluation.analysis.warm(now, stable, evidence.strata, tails=_said(evidence.tails))
         return evaluation._replace(**common, analysis=learnt, warmed=evaluation.warmed + gained)
     # what has risen by now may have begun to rise one sample of the source ago, and that one lie one sample back
-    until = now - 2 * reading.sampled_every
-    settle, settled_from = at.compiled.spec.analysis.settle, evaluation.settled_from
-    unsettled = inf if settled_from is None else max(0.0, (settled_from + settle - until).total_seconds())
+    late, applied = 2 * reading.sampled_every, evaluation.settled_from
+    until = now - late
+    settled = None if applied is None else applied + at.compiled.spec.analysis.settle + late
+    unsettled = inf if settled is None else max(0.0, (settled - now).total_seconds())
     analysis = evaluation.analysis.tick(now, _analysis_tick(evaluation, evidence, at, until, unsettled))
     if unsettled:
         return evaluation._replace(**common, last=None, settling=True, analysis=analysis)
     canary, total = analysis.canary_requests, analysis.canary_requests + analysis.stable_requests
+    assert settled is not None
     # a probe that was sent before the routing had settled is about the former routing
-    assert settled_from is not None
-    settled = settled_from + settle + 2 * reading.sampled_every
     probe = at.probe if at.probe is not None and at.probe.at >= settled else None
     seen = ShareObservation(
         at.exposure.weight / 100, canary, total, at.exposure.forced, at.sticky, reading.orphaned, probe,

@@ -4,11 +4,10 @@ Used by ``evaluation.py``. Unknown is neither bad nor good, and a bucket may be 
 """
 
 from datetime import datetime
-from itertools import starmap
 from typing import TypedDict
 
 from ingress_canary.domain.metrics.counting import ReadingCounts
-from ingress_canary.domain.metrics.samples import Counts, NoData, Reading, UnknownBound
+from ingress_canary.domain.metrics.samples import NoData, Reading, UnknownBound
 from ingress_canary.domain.reasons.message import Message, verbatim
 from ingress_canary.domain.reasons.message_key import MessageKey
 
@@ -47,14 +46,11 @@ def without_doubtful_bounds(evidence: ReadingCounts, reading: Reading, unbounded
 
 def common_changes(reading: Reading, evidence: ReadingCounts, since: datetime | None, unbounded: int) -> CommonChanges:
     """Return the changes of a reading that every mode shares; ``since`` is when data began to be missing before it."""
-    missing: dict[str, NoData | UnknownBound] = {
-        name: count for name, count in evidence.counts.items() if not isinstance(count, Counts)
-    }
-    missing |= {name: value for name, value in evidence.values.items() if not isinstance(value, float)}
-    missing |= {name: tail for name, tail in evidence.tails.items() if isinstance(tail, NoData)}
-    bounds = next((_gap(name, gap) for name, gap in missing.items() if isinstance(gap, UnknownBound)), None)
+    parts = (evidence.counts, evidence.values, evidence.tails)
+    missing = [(name, gap) for part in parts for name, gap in part.items() if isinstance(gap, (NoData, UnknownBound))]
+    bounds = next((_gap(name, gap) for name, gap in missing if isinstance(gap, UnknownBound)), None)
     error = verbatim(reading.error) if isinstance(reading.error, str) else reading.error
-    gap = error or next(starmap(_gap, missing.items()), None)
+    gap = error or (_gap(*missing[0]) if missing else None)
     return {
         "read_at": reading.at, "note": reading.note, "misconfigured": bounds, "unbounded": unbounded,
         "answered": reading.error is None, "no_data": gap, "no_data_since": (since or reading.at) if gap else None,

@@ -47,7 +47,7 @@ def _told_apart(counts: Counts, strata: Strata | None) -> Strata:
 def _present(recent: Recent, counts: Counts) -> float:
     """Return stable's present ratio of bad requests: of the last minute, or of this tick when that is more."""
     # the minute alone lags behind an incident that begins with a step, and condemned healthy canaries for it
-    now, before = recent.now, recent.earlier[-1]
+    now, before = recent.minute[-1], recent.earlier[-1]
     return max(ratio(now.f - before.f, now.m - before.m), ratio(counts.f, counts.m))
 
 
@@ -181,7 +181,7 @@ class Accumulator:
     @property
     def log_bound(self) -> float:
         """What neither fail test's ln E exceeds; it costs a tenth of theirs, and mostly tells that nothing fails."""
-        return max(self.absolute.log_bound + LOG_2, self.guard.log_e + LOG_2, self.relative.log_bound)
+        return max(self.absolute.log_bound + LOG_2, self.guard.log_bound + LOG_2, self.relative.log_bound)
 
     @property
     def absolute_log_e(self) -> float:
@@ -192,6 +192,11 @@ class Accumulator:
     def relative_log_e(self) -> float:
         """Ln E that the canary's ratio is more than rho times stable's."""
         return self.relative.log_e
+
+    @property
+    def passes(self) -> bool:
+        """Whether the step is proven better than the objective."""
+        return self.design.passes(self.step, self.phi, self.incident)
 
     @property
     def passing_log_e(self) -> float:

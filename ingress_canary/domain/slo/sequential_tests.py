@@ -21,6 +21,7 @@ GRID = 16
 """J: alternatives that each fail test mixes over."""
 PASS_FACTORS = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 """g: alternatives of the pass test, as factors of theta."""
+LOG_PASSING = log(len(PASS_FACTORS))
 SMALLEST_THETA, LARGEST_THETA = 1e-9, 0.95
 LARGEST_WAIT = 10**12
 """Requests beyond which a proof is called out of reach."""
@@ -51,6 +52,8 @@ class Factors(NamedTuple):
     def steps(self, total: float, bad: float, phi: float) -> list[float]:
         """Return the increment by ``bad`` of ``total`` requests, for each alternative."""
         worse, better = bad / phi, (total - bad) / phi
+        if not bad:
+            return [better * y for y in self.good]
         return [worse * x + better * y for x, y in zip(self.bad, self.good, strict=True)]
 
 
@@ -171,6 +174,17 @@ class Design:
             return every - log(2)
         rest = log_mean_exp(self._passing.steps(step.n - incident.n, step.e - incident.e, phi))
         return log_mean_exp((every, rest))
+
+    def passes(self, step: Counts, phi: float, incident: SharedIncident = NO_INCIDENT) -> bool:
+        """Return whether the pass test proves a step; mostly its first alternative tells, the one with fewest errors.
+
+        No other gains more by good requests, and together they have at least an eighth of what it has alone.
+        """
+        better, worse = (step.n - step.e) / phi * self._passing.good[0], step.e / phi * self._passing.bad[0]
+        if better < self.log_pass:
+            return False
+        alone = better + worse - LOG_PASSING
+        return (alone >= self.log_pass and not incident.n) or self.log_passing(step, phi, incident) >= self.log_pass
 
     def wait(self, step: Counts, ratio: float, phi: float, incident: SharedIncident = NO_INCIDENT) -> int | None:
         """Return how many more requests pass the step when ``ratio`` of them are bad; None when no number would.

@@ -32,7 +32,7 @@ def judge(design: Design, evidence: Accumulator, min_requests: int) -> Verdict:
     # a proof for the canary needs a warm canary, fresh data, enough of them, and no suspicion
     if evidence.settles_in or not evidence.fresh or evidence.step.n < min_requests or suspicious:
         return Verdict.INCONCLUSIVE
-    return Verdict.PASS if evidence.passing_log_e >= design.log_pass else Verdict.INCONCLUSIVE
+    return Verdict.PASS if evidence.passes else Verdict.INCONCLUSIVE
 
 
 def slo_status(name: str, verdict: Verdict, evidence: Accumulator, sentence: Message) -> SloStatus:

@@ -19,7 +19,7 @@ GUARD_NULL = 0.5
 """Share of bad requests that is accepted of a canary while it settles."""
 GUARD_ALTERNATIVES = (0.6, 0.75, 0.9, 0.99)
 """Shares that the guard tests against it."""
-LOG_GRID = log(GRID)
+LOG_GRID, LOG_GUARDS = log(GRID), log(len(GUARD_ALTERNATIVES))
 PLACES = 1e9
 """By one in so many each tick lowers ln of a bet at most, so that a checkpoint stores half as many digits."""
 _AGAINST_HALF = Factors(
@@ -94,25 +94,28 @@ class Guard(NamedTuple):
     """Canary requests while the present step settles."""
     e: int = 0
     """Bad ones of them."""
-    log_e: float = -inf
-    """The account's natural logarithm; minus infinity before the first step."""
 
-    @classmethod
-    def of(cls, bets: Sequence[float], begun: int, n: int, e: int) -> Self:
-        """Return the guard with these bets."""
-        return cls(bets, begun, n, e, log_sum_exp(bets) if bets else -inf)
+    @property
+    def log_e(self) -> float:
+        """The account's natural logarithm; minus infinity before the first step."""
+        return log_sum_exp(self.bets) if self.bets else -inf
+
+    @property
+    def log_bound(self) -> float:
+        """What that is at most."""
+        return max(self.bets) + LOG_GUARDS if self.bets else -inf
 
     def begin(self, step: int, steps: int) -> Self:
         """Return the guard at a step's start, with the stakes of steps up to this one placed, of so many steps."""
         if step <= self.begun:
             return self._replace(n=0, e=0)
         stake = log(GUARD * (step - self.begun) / steps / len(GUARD_ALTERNATIVES))
-        return self.of(_added(self.bets, stake) if self.bets else [stake] * len(GUARD_ALTERNATIVES), step, 0, 0)
+        return type(self)(_added(self.bets, stake) if self.bets else [stake] * len(GUARD_ALTERNATIVES), step)
 
     def plus(self, n: int, e: int, phi: float) -> Self:
         """Return the guard after a settling tick with canary ``e`` of ``n``."""
         increments = _AGAINST_HALF.steps(n, e, phi)
-        return self.of(_grown(self.bets, increments), self.begun, self.n + n, self.e + e)
+        return type(self)(_grown(self.bets, increments), self.begun, self.n + n, self.e + e)
 
 
 def _tick_stake(tick: int) -> float:

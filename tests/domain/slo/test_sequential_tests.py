@@ -5,7 +5,7 @@ from math import exp, expm1, isfinite, log
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import expit, logsumexp
@@ -14,7 +14,16 @@ from scipy.stats import beta as beta_distribution
 from ingress_canary.domain.metrics.samples import Counts
 from ingress_canary.domain.slo.accumulator import Accumulator
 from ingress_canary.domain.slo.dispersion import Dispersion
-from ingress_canary.domain.slo.sequential_tests import GRID, LARGEST_THETA, Design, geomspace, log_mean_exp, logit
+from ingress_canary.domain.slo.sequential_tests import (
+    GRID,
+    LARGEST_THETA,
+    NO_INCIDENT,
+    Design,
+    SharedIncident,
+    geomspace,
+    log_mean_exp,
+    logit,
+)
 from ingress_canary.domain.slo.wealth import Guard, Wealth
 
 COUNT = st.integers(0, 10**9)
@@ -92,6 +101,37 @@ def test_the_wait_is_the_first_number_of_requests_that_passes(seen: Part, ratio:
     passing = [log_mean_exp(design._passing.steps(n + more, e + ratio * more, phi)) for more in (wait, wait - 1)]
     assert passing[0] >= design.log_pass
     assert not wait or passing[1] < design.log_pass
+
+
+@given(st.floats(1e-6, 0.5), parts(), parts(1000), st.booleans(), st.floats(1, 20))
+def test_a_step_passes_when_its_e_value_reaches_the_level(
+    theta: float, rest: Part, ill: Part, over: bool, phi: float
+) -> None:
+    incident = SharedIncident(*ill, over=over)
+    step = Counts(rest[0] + incident.n, rest[1] + incident.e)
+    design = Design(theta)
+    log_e = design.log_passing(step, phi, incident)
+    # a bound and the sum itself may be rounded differently
+    assume(abs(log_e - design.log_pass) > 1e-9 * (1 + step.n))
+    assert design.passes(step, phi, incident) == (log_e >= design.log_pass)
+
+
+@pytest.mark.parametrize(
+    ("step", "incident", "proven"),
+    [
+        (Counts(379, 0), NO_INCIDENT, False),
+        (Counts(380, 0), NO_INCIDENT, True),
+        (Counts(900, 1), NO_INCIDENT, True),
+        (Counts(5000, 30), NO_INCIDENT, True),
+        (Counts(5000, 60), NO_INCIDENT, False),
+        (Counts(5000, 0), SharedIncident(10, 0), True),
+        (Counts(379, 0), SharedIncident(10, 0), False),
+        (Counts(900, 100), SharedIncident(110, 100), False),
+        (Counts(900, 100), SharedIncident(110, 100, over=True), True),
+    ],
+)
+def test_a_step_passes_by_its_good_requests(step: Counts, incident: SharedIncident, proven: bool) -> None:
+    assert Design(0.01).passes(step, 1.0, incident) is proven
 
 
 def test_a_proof_beyond_reach_is_not_promised() -> None:

@@ -44,6 +44,10 @@ class GivenEvidence(NamedTuple):
     def log_bound(self) -> float:
         return max(self.absolute_log_e, self.relative_log_e) + self.slack
 
+    @property
+    def passes(self) -> bool:
+        return self.passing_log_e >= DESIGN.log_pass
+
 
 def evidence(**changes: Any) -> Any:
     """Evidence that passes, with changes."""

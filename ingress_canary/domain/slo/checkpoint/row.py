@@ -89,7 +89,7 @@ def _with_additions(accumulator: Accumulator, ticks: object, additions: object) 
         accumulator,
         absolute=accumulator.absolute._replace(ticks=for_absolute),
         relative=relative_of(accumulator.relative.together._replace(ticks=for_relative), strata),
-        guard=Guard.of(floats(bets, len(GUARD_ALTERNATIVES)) if bets else (), *integers([guards, *settling], 3)),
+        guard=Guard(floats(bets, len(GUARD_ALTERNATIVES)) if bets else (), *integers([guards, *settling], 3)),
         dispersion=accumulator.dispersion._replace(
             requests=array("Q", integers(requests)),
             bad=array("Q", integers(bad)),
