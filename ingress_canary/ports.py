@@ -68,6 +68,12 @@ class Leadership(Protocol):
     async def hold(self) -> None:
         """Keep the leadership; returns when it is lost."""
 
+    def grace(self) -> float:
+        """Return for how many seconds this process, which led last and does no more, may take a failing canary off.
+
+        0 or less where it may not: it has not led, its time is over, or another process is known to have led since.
+        """
+
     async def release(self) -> None:
         """End a term, if there is one, so that another process can begin at once."""
 
@@ -115,9 +121,10 @@ class Cluster(Protocol):
     async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
         """Merge ``patch`` into a shadow if it is still at its uid and resourceVersion. Raises ClusterError."""
 
-    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+    async def delete_shadow(self, shadow: ShadowObject, *, even_changed: bool = True) -> ShadowObject | None:
         """Delete a shadow if it still has its uid; an absent one is a success.
 
+        One that has changed since it was read is deleted too; without ``even_changed`` that raises Conflict.
         Returns the object where a finalizer holds it: it is still there, and served. Raises ClusterError.
         """
 

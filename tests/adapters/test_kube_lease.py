@@ -13,14 +13,15 @@ from ingress_canary.adapters.clock import SystemClock
 from ingress_canary.adapters.kube.cache.watches import Scope
 from ingress_canary.adapters.kube.client.connect import connect
 from ingress_canary.adapters.kube.cluster import KubeCluster
-from ingress_canary.adapters.kube.lease import MARGIN, RENEWALS, Lease
+from ingress_canary.adapters.kube.lease import GRACE, MARGIN, RENEWALS, Lease
 from ingress_canary.api.schema.crd import KINDS, crd
+from ingress_canary.domain.objects.ingress import Ingress
 from ingress_canary.domain.objects.metadata import Key
-from ingress_canary.engine.leadership.leader_guard import LeaderGuard
+from ingress_canary.engine.leadership.leader_guard import LapsedGuard, LeaderGuard
 from ingress_canary.engine.leadership.leader_loop import SoleLeader
 from ingress_canary.lab import manifests
 from ingress_canary.lab.kubeapi import ApiError, Delay, Drop, Hang, KubeApi, Refuse, requests
-from ingress_canary.ports import Deposed
+from ingress_canary.ports import Conflict, Deposed
 
 DURATION = 1.0
 LONG = 4.0
@@ -195,6 +196,51 @@ async def test_a_lease_that_is_taken_away_is_lost_with_the_next_renewal(api: Kub
     assert first.left() <= 0
 
 
+async def test_the_last_leader_has_a_minute_of_grace_until_another_is_known_to_lead(
+    api: KubeApi, candidate: Candidate
+) -> None:
+    first, second = await candidate("a", LONG), await candidate("b", LONG)
+    assert first.grace() <= 0
+    await within(first.acquire())
+    refused = api.faults.add(requests(user="a", verb="patch"), Refuse(403))
+    async with held(first) as holding:
+        await within(holding)
+    assert GRACE - LONG * MARGIN < first.grace() <= GRACE
+    assert second.grace() <= 0
+    again = asyncio.create_task(first.acquire())
+    await within(second.acquire())
+    async with asyncio.timeout(WITHIN):
+        while first.grace() > 0:
+            assert not again.done()
+            await asyncio.sleep(0.01)
+    again.cancel()
+    api.faults.remove(refused)
+
+
+async def test_a_leader_that_wakes_too_late_has_no_grace(candidate: Candidate) -> None:
+    first = await candidate("a")
+    await within(first.acquire())
+    # asleep, until another may have it
+    while first.left() > -MARGIN * DURATION:
+        await asyncio.sleep(0.01)
+    await within(first.hold())
+    assert first.grace() <= 0
+
+
+@pytest.mark.parametrize("ends", ["released", "taken"])
+async def test_a_lease_that_was_given_or_taken_away_leaves_no_grace(
+    api: KubeApi, candidate: Candidate, ends: str
+) -> None:
+    first = await candidate("a")
+    await within(first.acquire())
+    async with held(first) as holding:
+        if ends == "taken":
+            api.store.patch("leases", "canary", "ingress-canary", {"spec": {"holderIdentity": "thief"}})
+            await within(holding)
+    await first.release()
+    assert first.grace() <= 0
+
+
 async def test_an_annotated_or_deleted_lease_stays_its_holders(api: KubeApi, candidate: Candidate) -> None:
     first, second = await candidate("a", LONG), await candidate("b")
     term = await within(first.acquire())
@@ -275,6 +321,42 @@ async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_i
         ]
         assert api.store.get("ingresses", "canary", "shadow")
         await LeaderGuard(cluster, SoleLeader()).delete_shadow(shadow)
+    finally:
+        await cluster.stop()
+        await session.close()
+
+
+@pytest.mark.parametrize("change", ["patch_shadow", "delete_shadow"])
+async def test_after_the_lease_a_shadow_is_written_on_the_version_that_was_seen_or_not_at_all(
+    api: KubeApi, candidate: Candidate, tmp_path: Path, change: str
+) -> None:
+    for kind in KINDS:
+        api.store.create("customresourcedefinitions", "", crd(kind))
+    api.store.create("ingresses", "canary", manifests.ingress("shadow", where="canary"))
+    lease = await candidate("a")
+    session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / "writer", token="writer")))
+    cluster = KubeCluster(session, Scope("canary"))
+    cluster.start()
+    lapsed = LapsedGuard(cluster, lease)
+
+    def write(shadow: Ingress) -> Awaitable[object]:
+        return lapsed.delete_shadow(shadow) if change == "delete_shadow" else lapsed.patch_shadow(shadow, {})
+
+    try:
+        await within(cluster.synced())
+        shadow = cluster.view.ingress(Key("canary", "shadow"))
+        assert shadow is not None
+        with pytest.raises(Deposed, match="not written"):
+            await write(shadow)
+        await within(lease.acquire())
+        with pytest.raises(Deposed, match="not written"):
+            await write(shadow)
+        api.faults.add(requests(user="a"), Refuse(403))
+        await within(lease.hold())
+        api.store.patch("ingresses", "canary", "shadow", {"metadata": {"labels": {"seen": "yes"}}})
+        with pytest.raises(Conflict):
+            await write(shadow)
+        assert [one.code for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [409]
     finally:
         await cluster.stop()
         await session.close()

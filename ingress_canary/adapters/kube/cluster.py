@@ -133,11 +133,11 @@ class KubeCluster:
         )
         return self._keep(resource, stored)
 
-    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+    async def delete_shadow(self, shadow: ShadowObject, *, even_changed: bool = True) -> ShadowObject | None:
         """Delete a shadow if it still has its uid; return it where a finalizer holds it. An absent one is a success.
 
         The resourceVersion goes with it, so that a deletion of ours that comes late does nothing. It is looked up
-        afresh when it was out of date: whatever another writer does, a shadow must go.
+        afresh when it was out of date: whatever another writer does, a shadow must go, unless it must be unchanged.
         """
         meta, resource, version = shadow.meta, shadow.resource, shadow.meta.resource_version
         for _ in range(_DELETIONS):
@@ -154,6 +154,8 @@ class KubeCluster:
                 answer = {}
                 break
             except Conflict as error:
+                if not even_changed:
+                    raise
                 version = await self._version_of(shadow, error)
         else:
             raise Conflict(f"delete {resource.plural} {meta.key}: another writer changes it all the time")

@@ -30,6 +30,8 @@ RENEWALS = 4
 """How often a lease is renewed within its duration, and the part of it that one request may take."""
 MARGIN = 0.2
 """Part of the duration at whose end nothing is written any more: the server has it to be done with what was sent."""
+GRACE = 60.0
+"""Real seconds after the end of a lease in which its last holder may still take a failing canary off (ADR 30)."""
 WATCH_SECONDS = 300
 
 log = structlog.get_logger(__name__)
@@ -78,12 +80,22 @@ class Lease:
         self._spec: Json = {}
         """What we wrote when we took the lease."""
         self._until = -math.inf
+        self._term_began = ""
+        """When we last took the lease, as it says."""
+        self._grace_until = -math.inf
         self.problem: str | None = None
         """What keeps this process from taking part, with the remedy where there is one."""
 
     def left(self) -> float:
         """Return for how many real seconds this process may still write; it may not when that is 0 or less."""
         return self._until - self._clock.monotonic()
+
+    def grace(self) -> float:
+        """Return for how many real seconds the last leader may take a failing canary off; it may not when 0 or less."""
+        record = self._record
+        if record is None or (record.holder, record.since) != (self._identity, self._term_began):
+            return 0.0
+        return self._grace_until - self._clock.monotonic()
 
     async def acquire(self) -> str:
         """Wait until this process leads, and return the unique id of its term."""
@@ -93,7 +105,8 @@ class Lease:
                 taken = self._vacant_in() <= 0 and await self._take()
                 self.problem = None
                 if taken:
-                    return f"{self._identity} since {self._spec['acquireTime']}"
+                    self._term_began = self._spec["acquireTime"]
+                    return f"{self._identity} since {self._term_began}"
                 await self._until_vacant()
             except (ClusterError, TimeoutError) as error:
                 self._tell(error)
@@ -115,6 +128,9 @@ class Lease:
             except (ClusterError, TimeoutError) as error:
                 self._tell(error)
                 pause = self._every / RENEWALS
+        # seen so soon after the end that no other can have taken it: what the caches have is from before that
+        in_time = self.left() > -self._duration * MARGIN
+        self._grace_until = self._until + GRACE if in_time else -math.inf
         self._until = -math.inf
 
     async def release(self) -> None:
@@ -164,7 +180,7 @@ class Lease:
         except (Conflict, Missing):
             await self._look()
             record = self._record
-            if record is None or (record.holder, record.since) != (self._identity, self._spec["acquireTime"]):
+            if record is None or (record.holder, record.since) != (self._identity, self._term_began):
                 return False
             # somebody has annotated or deleted it, or the answer to a write of ours was lost
             await self._write(changes)

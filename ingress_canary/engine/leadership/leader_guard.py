@@ -1,13 +1,13 @@
-"""Guard of writes: a Cluster that writes only while this process holds the lease.
+"""Guards of writes: a Cluster that writes only while this process holds the lease, and what little it may afterwards.
 
-``app.py`` puts it between the engine and the API. A write is begun only while there is time left and given up when
+``app.py`` puts them between the engine and the API. A write is begun only while there is time left and given up when
 there is none: what the API server may still do with it then meets the stamps of the next leader (``takeover.py``).
 """
 
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from ingress_canary.domain.objects.cluster_view import ClusterView
 from ingress_canary.domain.objects.ingress import ShadowObject
@@ -73,10 +73,10 @@ class LeaderGuard:
         async with self._in_office():
             return await self._cluster.patch_shadow(shadow, patch)
 
-    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+    async def delete_shadow(self, shadow: ShadowObject, *, even_changed: bool = True) -> ShadowObject | None:
         """Delete a shadow; return it where a finalizer holds it. Raises ClusterError."""
         async with self._in_office():
-            return await self._cluster.delete_shadow(shadow)
+            return await self._cluster.delete_shadow(shadow, even_changed=even_changed)
 
     async def set_images(self, workload: Workload, images: Mapping[str, str]) -> None:
         """Give containers of a workload these images. Raises ClusterError."""
@@ -98,13 +98,34 @@ class LeaderGuard:
         async with self._in_office():
             await self._cluster.release_ownership(owned)
 
-    @asynccontextmanager
-    async def _in_office(self) -> AsyncIterator[None]:
-        left = self._leadership.left()
-        if left <= 0:
-            raise Deposed("not written: another process may lead by now")
-        try:
-            async with asyncio.timeout(left if math.isfinite(left) else None):
-                yield
-        except TimeoutError:
-            raise Deposed("given up: another process may lead by now") from None
+    def _in_office(self) -> AbstractAsyncContextManager[None]:
+        return _within(self._leadership.left())
+
+
+class LapsedGuard:
+    """The writes that are left to a leader whose lease has ended: of a shadow, while it has not changed."""
+
+    def __init__(self, cluster: Cluster, leadership: Leadership) -> None:
+        self._cluster, self._leadership = cluster, leadership
+
+    async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
+        """Merge ``patch`` into a shadow. Raises ClusterError."""
+        async with _within(self._leadership.grace()):
+            return await self._cluster.patch_shadow(shadow, patch)
+
+    async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
+        """Delete a shadow; return it where a finalizer holds it. Raises ClusterError, Conflict where it has changed."""
+        async with _within(self._leadership.grace()):
+            return await self._cluster.delete_shadow(shadow, even_changed=False)
+
+
+@asynccontextmanager
+async def _within(left: float) -> AsyncIterator[None]:
+    """Allow a write for so many seconds. Raises Deposed when there are none, and when they are over."""
+    if left <= 0:
+        raise Deposed("not written: another process may lead by now")
+    try:
+        async with asyncio.timeout(left if math.isfinite(left) else None):
+            yield
+    except TimeoutError:
+        raise Deposed("given up: another process may lead by now") from None
