@@ -25,6 +25,9 @@ FREEZE_ANNOTATION = f"{GROUP}/freeze"
 LEADER_ANNOTATION = f"{GROUP}/leader"
 """On a shadow, and on a workload that images are copied to: the term of the leader that took it over."""
 
+FAILED_ANNOTATION = f"{GROUP}/failed"
+"""On a shadow that was taken off without the lease: ``<when its rollout began>#<how it was proven to fail>``."""
+
 ROLLOUT_LABEL = f"{GROUP}/rollout"
 """On a shadow: the name of its CanaryRollout, cut to what a label holds."""
 

@@ -21,6 +21,7 @@ from ingress_canary.domain.decision.phases.promoting import promoting_phase
 from ingress_canary.domain.decision.rules.canary_endpoints import no_ready_endpoints
 from ingress_canary.domain.decision.rules.copy_images import continue_restore
 from ingress_canary.domain.decision.rules.external_changes import conflicting_writer, external_change
+from ingress_canary.domain.decision.rules.failure_mark import marked_failure
 from ingress_canary.domain.decision.rules.gate_answers import gate_rejection, with_gate_answers, with_gate_records
 from ingress_canary.domain.decision.rules.new_revision import newer_revision, stable_workload_change
 from ingress_canary.domain.decision.rules.rollout_facts import IN_FLIGHT
@@ -133,7 +134,9 @@ def decide_by_phase(seen: Observation, now: datetime) -> Decision:
 
 
 RULES: tuple[DecisionRule, ...] = (
-    # a person's one-shot action (abort, pause, skip ...): first, so that it is answered in the pass that sees it
+    # a leader without the lease has taken the canary off: first, since a person's action would find it at its weight
+    marked_failure,
+    # a person's one-shot action (abort, pause, skip ...): so early that it is answered in the pass that sees it
     handle_action,
     # stable gets its old images back after a fail or an abort: only a person's second abort interrupts that
     continue_restore,

@@ -380,6 +380,9 @@ class MessageKey(Enum):
         "abort puts stable's images back first"
     )
 
+    # a proven violation on which a leader acted that could not store it
+    FAILED_WITHOUT_LEASE = "{evidence:...}; taken off while the lease could not be renewed"
+
     # images that stable gets, and gets back
     COPY_OTHER_CONTAINERS = "CopyImages copies by container name, and only {workload} has container {names:*, }"
     COPY_WITHOUT_WORKLOAD = "the canary's or stable's workload does not exist"
