@@ -38,7 +38,7 @@ from ingress_canary.api.schema.crd import KINDS, crd, pruned_by
 from ingress_canary.domain.objects.metadata import Key
 from ingress_canary.domain.traffic.router.choice import Routers
 from ingress_canary.domain.traffic.router.nginx.router import NginxRouter
-from ingress_canary.engine.leadership.leader_guard import LeaderGuard
+from ingress_canary.engine.leadership.leader_guard import LapsedGuard, LeaderGuard
 from ingress_canary.engine.leadership.leader_loop import LeaderLoop, SoleLeader
 from ingress_canary.engine.loop import Engine
 from ingress_canary.engine.options import Options
@@ -172,7 +172,7 @@ class Daemon:
             options = replace(options_of(settings), leader=term, notifications=everywhere)
             return Engine(guarded, (metrics,), asked, routers, self.clock, outlets, self.telemetry, options)
 
-        self._succession = LeaderLoop(leadership, engine_of, self.telemetry)
+        self._succession = LeaderLoop(leadership, engine_of, LapsedGuard(cluster, leadership), self.telemetry)
         self.telemetry.queue(self._waiting, self._waited)
         self._succession.start()
         stack.push_async_callback(self._succession.stop)

@@ -18,6 +18,7 @@ all rollouts that want it, and sleeps while none does: at rest nothing is polled
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -30,7 +31,7 @@ from ingress_canary.domain.objects.ingress import ShadowObject
 from ingress_canary.domain.objects.metadata import Json, Key
 from ingress_canary.domain.reasons.message import verbatim
 from ingress_canary.domain.reasons.vocabulary import Reason
-from ingress_canary.domain.reconcile.assemble import probe_of
+from ingress_canary.domain.reconcile.assemble import AssembledPass, probe_of
 from ingress_canary.domain.reconcile.effects import StoreStatus, effects, removal_of, status_due
 from ingress_canary.domain.status.notices import Audience, audience
 from ingress_canary.domain.status.publish import (
@@ -47,6 +48,8 @@ from ingress_canary.domain.traffic.shadow_removal import left_behind, terminatin
 from ingress_canary.engine.execute import Applied, Executor
 from ingress_canary.engine.gate_requests import GateRequests
 from ingress_canary.engine.inputs import claim, observe
+from ingress_canary.engine.leadership.lapsed_term import LapsedTerm, lapsed_term
+from ingress_canary.engine.leadership.leader_guard import LapsedGuard
 from ingress_canary.engine.leadership.takeover import misses_shadow, take_over
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests
@@ -100,6 +103,8 @@ class Engine:
         self._webhooks = GateRequests(asked.gates, self.states, clock, telemetry, self.queue.add)
         self._executor = Executor(cluster, clock)
         self._reporter = Reporter(outlets, telemetry, clock, Audience(options.namespace, options.notifications))
+        self._lapsed: LapsedTerm | None = None
+        """What is still done once the lease has ended; None while this process leads."""
         self._leftovers_reported: dict[Key, frozenset[str]] = {}
         """By deleted rollout, the uids of the shadows that were already reported as still there."""
         self._ticker = Ticker(
@@ -124,6 +129,14 @@ class Engine:
                 await asyncio.wait(self._workers, timeout=self._options.stop_within / 2)
                 await self.abandon()
                 await asyncio.gather(*(self._checkpoint(key, state) for key, state in self.states.items()))
+
+    def lapse(self, guard: LapsedGuard) -> None:
+        """Go on judging without the lease: from now on a failing canary is taken off, and nothing else is written."""
+        states = dict(self.states.items())
+        self._lapsed = lapsed_term(guard, self._cluster, states)
+        for key in states:
+            self._webhooks.want(key)
+            self._telemetry.forget(key)
 
     async def abandon(self) -> None:
         """Stop at once: cancel the passes under way and write nothing more."""
@@ -190,6 +203,9 @@ class Engine:
     async def reconcile(self, key: Key) -> None:
         """Make one pass over a rollout. Raises ClusterError when something could not be carried out."""
         body = self._cluster.rollout(key)
+        if self._lapsed is not None:
+            await self._judge(key, body, self._lapsed)
+            return
         if body is None or body["metadata"].get("deletionTimestamp"):
             await self._gone(key, body)
             return
@@ -200,6 +216,22 @@ class Engine:
         except UnreadableStatus as unreadable:
             await self._untouched(key, body, state, str(unreadable)[:MESSAGE_LENGTH])
 
+    async def _judge(self, key: Key, body: Json | None, lapsed: LapsedTerm) -> None:
+        """Make a pass without the lease. Raises ClusterError when a failing canary could not be taken off."""
+        state = self.states.get(key)
+        if body is None or state is None or state.spec is None:
+            return
+        with contextlib.suppress(UnreadableStatus):
+            inputs, decision = self._decide(body, state, self._clock.now(), answers=False)
+            await lapsed.act(key, inputs.seen, decision)
+
+    def _decide(
+        self, body: Json, state: RolloutState, now: datetime, *, answers: bool = True
+    ) -> tuple[AssembledPass, Decision]:
+        """Return what a pass is about and its decision; a person's action waits where it cannot be answered."""
+        inputs = observe(body, state, self.states, self._cluster, self._routers, self._options, self._clock.monotonic())
+        return inputs, decide(inputs.seen if answers else inputs.seen._replace(action=None), now)
+
     async def _pass(self, key: Key, body: Json, state: RolloutState) -> None:
         body = await self._taken_over(key, body, state)
         if state.spec is None:
@@ -207,9 +239,9 @@ class Engine:
             return
         self._queue_all(claim(body, state, self.states, self._cluster.view))
         now = self._clock.now()
-        inputs = observe(body, state, self.states, self._cluster, self._routers, self._options, self._clock.monotonic())
+        inputs, decision = self._decide(body, state, now)
+        before = inputs.seen.status
         state.audience = audience(inputs.seen) or state.audience
-        decision, before = decide(inputs.seen, now), inputs.seen.status
         shown = partial(shown_status, decision, now, inputs.findings, inputs.seen)
         # most ticks change nothing but numbers, which are rendered only when somebody reads them
         overdue = self._is_overdue(state)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ingress_canary.engine.leadership.leader_guard import LapsedGuard
 from ingress_canary.engine.loop import Engine
 from ingress_canary.ports import Leadership, Telemetry
 
@@ -18,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 AFTER_A_FAULT = 1.0
 """Real seconds until leadership is sought again after a fault of our own."""
+LOOK = 0.5
+"""Real seconds between two looks whether the time of a former leader is over."""
 
 
 class SoleLeader:
@@ -37,18 +40,26 @@ class SoleLeader:
         """Wait for ever."""
         await asyncio.Event().wait()
 
+    def grace(self) -> float:
+        """Return 0: the term does not end."""
+        return 0.0
+
     async def release(self) -> None:
         """Give nothing back."""
 
 
 class LeaderLoop:
-    """Runs an engine while this process leads."""
+    """Runs an engine while this process leads, and a little longer where nobody is known to lead after it."""
 
-    def __init__(self, leadership: Leadership, engine_of: Callable[[str], Engine], telemetry: Telemetry) -> None:
-        """``engine_of`` makes the engine of a term."""
-        self._leadership, self._engine_of, self._telemetry = leadership, engine_of, telemetry
+    def __init__(
+        self, leadership: Leadership, engine_of: Callable[[str], Engine], lapsed: LapsedGuard, telemetry: Telemetry
+    ) -> None:
+        """``engine_of`` makes the engine of a term, and ``lapsed`` is what it may still write afterwards."""
+        self._leadership, self._engine_of, self._lapsed, self._telemetry = leadership, engine_of, lapsed, telemetry
         self.engine: Engine | None = None
-        """The one that runs; None while another process leads."""
+        """The one that leads; None while this process does not."""
+        self._outliving: asyncio.Task[None] | None = None
+        """The engine of the last term, which judges without the lease."""
 
     def start(self) -> None:
         """Start taking part in the election; returns at once."""
@@ -61,12 +72,15 @@ class LeaderLoop:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+        await self._end_grace()
         await self._leadership.release()
 
     async def _run(self) -> None:
         while True:
             try:
-                await self._serve(await self._leadership.acquire())
+                term = await self._leadership.acquire()
+                await self._end_grace()
+                await self._serve(term)
             except Exception:
                 # a process that neither leads nor follows would appear healthy
                 log.exception("leadership failed, seeking it again")
@@ -81,8 +95,34 @@ class LeaderLoop:
         self._telemetry.leads(leading=True)
         try:
             await self._leadership.hold()
+            if self._leadership.grace() > 0:
+                # at once, so that nothing of a next leader is taken for what this one has seen
+                engine.lapse(self._lapsed)
+                self._outliving = asyncio.create_task(self._outlive(engine), name="lapsed-term")
             log.warning("leadership lost, following", term=term)
         finally:
             self.engine = None
             self._telemetry.leads(leading=False)
+            if self._outliving is None:
+                await engine.abandon()
+
+    async def _outlive(self, engine: Engine) -> None:
+        """Let an engine without a lease judge until its time is over, or another leads."""
+        try:
+            log.warning("judging without the lease, to take off what fails", seconds=round(self._leadership.grace()))
+            while True:
+                left = self._leadership.grace()
+                if left <= 0:
+                    break
+                await asyncio.sleep(min(left, LOOK))
+            log.warning("no longer judging without the lease")
+        finally:
             await engine.abandon()
+
+    async def _end_grace(self) -> None:
+        """End the time of the last term's engine, if it still runs."""
+        outliving, self._outliving = self._outliving, None
+        if outliving is not None:
+            outliving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await outliving
