@@ -164,6 +164,23 @@ async def test_frozen_watches_are_silent_until_thawed(lab: KubeApi, api: Client)
         assert (await waiting)[0] == "ADDED"
 
 
+async def test_the_watches_of_one_user_are_frozen_and_those_of_others_are_not(lab: KubeApi, api: Client) -> None:
+    async with api.watch(f"{WIDGETS}?watch=1") as events:
+        await until(lambda: lab.open_watches == 1)
+        lab.freeze_watches("widgets", "somebody else")
+        await api.ok("POST", WIDGETS, widget("a"))
+        assert (await anext(events))[0] == "ADDED"
+    async with api.watch(f"{WIDGETS}?watch=1") as events:
+        assert (await anext(events))[0] == "ADDED"
+        lab.freeze_watches("widgets", lab.audit[-1].user)
+        await api.ok("POST", WIDGETS, widget("b"))
+        waiting = asyncio.ensure_future(anext(events))
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        lab.thaw_watches()
+        assert (await waiting)[0] == "ADDED"
+
+
 async def test_cut_watches_break(lab: KubeApi, api: Client) -> None:
     async with api.watch(f"{WIDGETS}?watch=1") as events:
         await until(lambda: lab.open_watches == 1)

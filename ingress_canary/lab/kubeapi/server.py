@@ -155,9 +155,9 @@ class KubeApi:
         """Break the connections of the watches that are open now, of one resource if named."""
         self._hub.cut(resource)
 
-    def freeze_watches(self, resource: str = "") -> None:
-        """Let the watches that are open now hang: connected and silent, until cut or thawed."""
-        self._hub.freeze(resource)
+    def freeze_watches(self, resource: str = "", user: str = "") -> None:
+        """Let the watches that are open now, of one resource or user if named, hang: silent until cut or thawed."""
+        self._hub.freeze(resource, user)
 
     def thaw_watches(self) -> None:
         """Let frozen watches go on, with what they have missed."""

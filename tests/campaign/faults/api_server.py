@@ -66,24 +66,18 @@ async def watches_cut(world: World, rng: Random) -> AsyncIterator[None]:
     world.lab.api.cut_watches()
 
 
-@asynccontextmanager
-async def watches_stale(world: World, rng: Random) -> AsyncIterator[None]:
-    """Let the watches hang, connected and silent."""
-    world.lab.api.freeze_watches()
-    try:
-        yield
-    finally:
-        world.lab.api.thaw_watches()
+def stale(resource: str = "") -> Injection:
+    """Return the fault that watches hang, connected and silent, or those of one resource."""
 
+    @asynccontextmanager
+    async def inject(world: World, rng: Random) -> AsyncIterator[None]:
+        world.lab.api.freeze_watches(resource)
+        try:
+            yield
+        finally:
+            world.lab.api.thaw_watches()
 
-@asynccontextmanager
-async def shadows_stale(world: World, rng: Random) -> AsyncIterator[None]:
-    """Let the watches of Ingresses alone hang."""
-    world.lab.api.freeze_watches("ingresses")
-    try:
-        yield
-    finally:
-        world.lab.api.thaw_watches()
+    return inject
 
 
 @asynccontextmanager
@@ -158,8 +152,8 @@ API_SERVER: tuple[Kind, ...] = (
     _kind("slow API", slow),
     _kind("API server restarted", restarted),
     _kind("watches cut", watches_cut),
-    _kind("watches stale", watches_stale),
-    _kind("watches of Ingresses stale", shadows_stale),
+    _kind("watches stale", stale()),
+    _kind("watches of Ingresses stale", stale("ingresses")),
     _kind("watches refused: 403", answered_on_watches(Refuse(403, "watch is forbidden"))),
     _kind("watches refused: 429", answered_on_watches(Refuse(429, "too many requests"))),
     _kind("410 for watches", answered_on_watches(Gone())),

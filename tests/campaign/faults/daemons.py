@@ -69,6 +69,25 @@ async def killed_twice(world: World, rng: Random) -> AsyncIterator[None]:
         await replica.start()
 
 
+def led_by_who_is_behind(*resources: str) -> Injection:
+    """Return the fault that the leader dies, and the other one leads, whose watches of some resources stood still."""
+
+    @asynccontextmanager
+    async def inject(world: World, rng: Random) -> AsyncIterator[None]:
+        leader, api = world.pair.leader, world.lab.api
+        for resource in resources:
+            api.freeze_watches(resource, world.pair.follower.name)
+        await asyncio.sleep(rng.uniform(0, 2 * LEASE))
+        await leader.end()
+        try:
+            yield
+        finally:
+            await leader.start()
+            api.thaw_watches()
+
+    return inject
+
+
 def frozen(choice: Choice) -> Injection:
     """Return the fault that daemons sleep, with their connections open, and go on as if nothing had been."""
 
@@ -179,6 +198,11 @@ DAEMONS: tuple[Kind, ...] = (
     _kind("both killed", killed(both)),
     _kind("leader killed and killed again while it starts", killed_twice),
     _kind("leader stopped", stopped),
+    *(
+        _kind(f"leader killed, the other behind in {' and '.join(resources)}",
+              led_by_who_is_behind(*resources), 1.1 * LEASE, 1.6 * LEASE)
+        for resources in (("deployments",), ("ingresses",), ("canaryrollouts", "ingresses"))
+    ),
     _kind("leader frozen for a moment", frozen(leader), 0.2, 0.8),
     _kind("leader frozen for longer than its Lease", frozen(leader), 1.1 * LEASE, 1.6 * LEASE),
     _kind("follower frozen", frozen(follower)),

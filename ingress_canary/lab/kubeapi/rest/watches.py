@@ -33,6 +33,7 @@ class Stream:
     transport: asyncio.BaseTransport | None
     since: int
     """The resourceVersion that it goes on from; earlier changes are not shown, not even of a future one."""
+    user: str
     lines: deque[bytes] = field(default_factory=deque)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     frozen: bool = False
@@ -95,10 +96,10 @@ class Hub:
             if isinstance(stream.transport, asyncio.WriteTransport):
                 stream.transport.abort()
 
-    def freeze(self, resource: str = "") -> None:
-        """Let the streams that are open now stay open and silent."""
+    def freeze(self, resource: str = "", user: str = "") -> None:
+        """Let the streams that are open now stay open and silent, or those of one resource, or of one user."""
         for stream in self._of(resource):
-            stream.frozen = True
+            stream.frozen = stream.frozen or user in ("", stream.user)
 
     def thaw(self) -> None:
         """Let frozen streams go on, with what they have missed."""
@@ -117,7 +118,8 @@ class Hub:
             return name in ("", body["metadata"]["name"]) and chosen(body)
 
         since = _version(query.get("resourceVersion") or "0")
-        stream = Stream(resource, namespace, selector, _renderer(request, resource), request.transport, since)
+        render = _renderer(request, resource)
+        stream = Stream(resource, namespace, selector, render, request.transport, since, info.user)
         try:
             self._begin(stream, initial=query.get("sendInitialEvents") == "true")
             self._streams.add(stream)
