@@ -115,6 +115,12 @@ class Cluster(Protocol):
         One that is not there any more is left to the watches. Raises ClusterError.
         """
 
+    async def read_workload(self, kind: str, key: Key) -> None:
+        """Read a workload into the caches, which may be behind. Raises ClusterError.
+
+        One that is not there any more is left to the watches.
+        """
+
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow, of this kind, in one call. Raises ClusterError; Conflict when the name is taken."""
 

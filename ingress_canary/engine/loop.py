@@ -50,7 +50,7 @@ from ingress_canary.engine.gate_requests import GateRequests
 from ingress_canary.engine.inputs import claim, observe
 from ingress_canary.engine.leadership.lapsed_term import LapsedTerm, lapsed_term
 from ingress_canary.engine.leadership.leader_guard import LapsedGuard
-from ingress_canary.engine.leadership.takeover import misses_shadow, take_over
+from ingress_canary.engine.leadership.takeover import is_active, is_behind, take_over
 from ingress_canary.engine.options import Options
 from ingress_canary.engine.probe_requests import ProbeRequests
 from ingress_canary.engine.queue import KeyedQueue, LoopShare
@@ -257,8 +257,11 @@ class Engine:
         known = state.stored_texts
         due = None if quiet else status_due(before, status, decision, messages, known, overdue=overdue)
         writes = effects(decision, inputs, status, due, state.memo.of)
+        # the first status of what had not begun moves the version as a stamp does
+        unbegun = not state.taken_over and not is_active(self._cluster.view, body, state.spec)
         done = await self._executor.execute(body, state, writes)
         if due is not None:
+            state.taken_over = state.taken_over or unbegun
             state.stored_texts = {**known, **stored_texts(messages, due)}
         self._reporter.show(key, state, shown)
         self._reporter.report(key, state, before, status, decision, done)
@@ -285,18 +288,19 @@ class Engine:
         if state.taken_over or not self._options.leader:
             return body
         try:
-            body = await take_over(self._cluster, body, state.spec, self._options.leader)
-            state.taken_over = True
+            stamped = await take_over(self._cluster, body, state.spec, self._options.leader, self._options.restarts)
+            state.taken_over = stamped is not None
         except (Conflict, Deposed):
             raise
         except ClusterError as error:
-            if misses_shadow(self._cluster.view, body, state.spec):
-                # nothing could be taken off, and nobody knows yet whether somebody has deleted it
+            if is_behind(self._cluster.view, body, state.spec, self._options.restarts):
+                # nobody knows yet whether somebody has deleted the shadow, or changed the canary
                 raise
             # a canary is judged, and taken off, also while nothing can be stored (rule 4)
             log.warning("not stamped, trying again", rollout=str(key), error=str(error))
             self.queue.add(key, STAMP_AGAIN)
-        return body
+            return body
+        return stamped or body
 
     async def _gone(self, key: Key, body: Json | None) -> None:
         """Forget a rollout that is deleted or being deleted. Raises ClusterError while its canary cannot be taken off.

@@ -70,6 +70,14 @@ def last(lab: Lab, user: str, resource: str, verb: str) -> AuditRecord:
     return next(r for r in reversed(lab.api.audit) if (r.user, r.resource, r.verb) == (user, resource, verb))
 
 
+async def let_stand(lab: Lab, user: str, *resources: str) -> None:
+    """Let watches of somebody's stand still once they are open, so that the caches stay as they are."""
+    wanted = {(user, "watch", resource, 200) for resource in resources}
+    await until(lambda: wanted <= {(one.user, one.verb, one.resource, one.code) for one in lab.api.audit}, WITHIN)
+    for resource in resources:
+        lab.api.freeze_watches(resource, user)
+
+
 BLOWS = {
     "killed": [Blow.KILLED] * 10,
     "frozen": [Blow.FROZEN] * 10,
@@ -166,6 +174,52 @@ async def test_a_leader_whose_watch_stands_still_takes_over_a_shadow_that_it_has
     put = weights(pair.written)
     assert put == [0, *WEIGHTS][: len(put)]
     assert_one_writer(pair.written)
+
+
+async def test_a_leader_whose_watches_stand_still_takes_over_a_rollout_that_it_takes_for_ended(
+    lab: Lab, pair: Replicas, traffic: Load
+) -> None:
+    lab.set_image("checkout-canary", "shop/checkout:v1")
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    await until(lambda: lab.status().get("phase") == "Succeeded", WITHIN)
+    leader = await pair.led()
+    (follower,) = set(NAMES) - {leader}
+    await let_stand(lab, follower, "canaryrollouts", "ingresses")
+    lab.set_image("checkout-canary", "shop/checkout:v2")
+    await until(lambda: lab.status().get("weight") == 10, WITHIN)
+    await pair.strike(Blow.KILLED)
+    await until(lambda: pair.leader == follower, WITHIN)
+    # it begins the rollout once more, on a version that is none any more
+    await until(lambda: any((one.user, one.resource, one.code) == (follower, "canaryrollouts", 409)
+                            for one in lab.api.audit), WITHIN)  # fmt: skip
+    lab.api.cut_watches("canaryrollouts")
+    await pair.taken_over(leader)
+    await until(lambda: lab.status()["weight"] >= 25, WITHIN)
+    assert "Intervened" not in {one[2] for one in history(lab)}
+    put = weights(pair.written)
+    assert put == [0, *WEIGHTS][: len(put)]
+    assert_one_writer(pair.written)
+
+
+async def test_a_leader_whose_watch_stands_still_begins_no_former_version_of_the_canary(
+    lab: Lab, pair: Replicas, traffic: Load
+) -> None:
+    lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+    await until(lambda: lab.status().get("weight") == 5, WITHIN)
+    leader = await pair.led()
+    (follower,) = set(NAMES) - {leader}
+    await let_stand(lab, follower, "deployments")
+    lab.images["shop/checkout:v3"] = FAILING
+    lab.set_image("checkout-canary", "shop/checkout:v3")
+    await until(lambda: lab.status()["phase"] == "RolledBack", WITHIN)
+    condemned, ended = lab.status()["failedRevision"], len(history(lab))
+    assert condemned == lab.status()["revision"]
+    await pair.strike(Blow.KILLED)
+    await until(lambda: pair.leader == follower, WITHIN)
+    await by_person(lab, "PATCH", f"{ROLLOUTS}/checkout", {"metadata": {"annotations": {ACTION_ANNOTATION: "retry#1"}}})
+    await until(lambda: lab.status().get("lastAction", {}).get("id") == "1", WITHIN)
+    assert history(lab)[ended][2] == "Retried"
+    assert lab.status()["revision"] == condemned
 
 
 async def test_a_copy_of_images_that_comes_late_is_refused(lab: Lab, pair: Replicas, traffic: Load) -> None:

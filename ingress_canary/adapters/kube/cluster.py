@@ -116,6 +116,11 @@ class KubeCluster:
             for body in await self._named(resource.path(key.namespace), key.name):
                 self._keep(resource, body)
 
+    async def read_workload(self, kind: str, key: Key) -> None:
+        """Read a workload into the caches, which may be behind."""
+        for body in await self._named(WORKLOADS_BY_KIND[kind].path(key.namespace), key.name):
+            _through(self._caches.workloads[kind], body)
+
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow, of this kind, in one call."""
         stored = await self._session.request("POST", resource.path(Meta.of(manifest).namespace), body=manifest)

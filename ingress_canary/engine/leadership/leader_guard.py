@@ -63,6 +63,10 @@ class LeaderGuard:
         """Read the objects of this name into the caches. Raises ClusterError."""
         await self._cluster.read_shadows(key)
 
+    async def read_workload(self, kind: str, key: Key) -> None:
+        """Read a workload into the caches. Raises ClusterError."""
+        await self._cluster.read_workload(kind, key)
+
     async def create_shadow(self, resource: Resource, manifest: Json) -> ShadowObject:
         """Create the shadow. Raises ClusterError."""
         async with self._in_office():

@@ -1,30 +1,41 @@
 """Takeover by a new leader: its first writes, after which the API server rejects the old leader's.
 
 All updates carry the resourceVersion that they were decided on. So it is enough to move it once, of the status and of
-the shadow, before anything else is done to a rollout. ``engine/loop.py`` does so on the first pass of a term.
+the shadow, before anything else is done to a rollout. ``engine/loop.py`` does so on the first passes of a term.
 """
+
+from collections.abc import Collection
 
 from ingress_canary.api import LEADER_ANNOTATION
 from ingress_canary.api.rollout import RolloutSpec
 from ingress_canary.api.rollout_status import AT_REST
+from ingress_canary.api.workload import WorkloadRef
 from ingress_canary.domain.decision.observation import is_shadow
 from ingress_canary.domain.objects.cluster_view import ClusterView
+from ingress_canary.domain.objects.digest import same
 from ingress_canary.domain.objects.ingress import ShadowObject
 from ingress_canary.domain.objects.metadata import Json, Key, Meta
 from ingress_canary.domain.objects.workload import Workload
+from ingress_canary.domain.reconcile.identity import versions_of
 from ingress_canary.engine.spec_parser import read_status
 from ingress_canary.ports import Cluster
 
 
-async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, leader: str) -> Json:
+async def take_over(
+    cluster: Cluster, body: Json, spec: RolloutSpec | None, leader: str, restarts: Collection[str]
+) -> Json | None:
     """Stamp an active rollout's status, its shadow, and the workload that it copies images to; return the rollout.
 
-    Active is what has a shadow or is under way. For all others a late write is the first of a rollout, made on what
-    was so at that time: the new leader sees it come. Raises ClusterError.
+    Of all others, for which None is returned, a late write is the first of a rollout, made on what was so at that time:
+    the new leader sees it come, and takes over then. Raises ClusterError.
     """
+    if spec is not None and has_another_canary(cluster.view, body, spec, restarts):
+        # a watch that stands still shows the version that was there before the one that the old leader has judged
+        for ref in filter(None, (spec.workload.canary, spec.workload.stable)):
+            await cluster.read_workload(ref.kind, Key(Meta.of(body).namespace, ref.name))
+    if not is_active(cluster.view, body, spec):
+        return None
     status, name = read_status(body), shadow_name(body, spec)
-    if own_shadow(cluster.view, body, spec) is None and (status.phase in AT_REST or status.started_at is None):
-        return body
     if status.leader != leader:
         body = await cluster.patch_status(body, {"leader": leader})
     if name is not None:
@@ -33,20 +44,38 @@ async def take_over(cluster: Cluster, body: Json, spec: RolloutSpec | None, lead
     shadow = own_shadow(cluster.view, body, spec)
     if shadow is not None and shadow.meta.annotations.get(LEADER_ANNOTATION) != leader:
         await cluster.patch_shadow(shadow, {"metadata": {"annotations": {LEADER_ANNOTATION: leader}}})
-    if status.copying is not None and spec is not None and (stable := _stable(cluster.view, body, spec)) is not None:
+    stable = _workload(cluster.view, body, spec.workload.stable) if spec is not None else None
+    if status.copying is not None and stable is not None:
         await cluster.stamp_workload(stable, leader)
     return body
 
 
-def _stable(view: ClusterView, body: Json, spec: RolloutSpec) -> Workload | None:
-    ref = spec.workload.stable
+def is_active(view: ClusterView, body: Json, spec: RolloutSpec | None) -> bool:
+    """Return whether a rollout has a shadow or is under way, by the caches."""
+    status = read_status(body)
+    return own_shadow(view, body, spec) is not None or (status.phase not in AT_REST and status.started_at is not None)
+
+
+def _workload(view: ClusterView, body: Json, ref: WorkloadRef | None) -> Workload | None:
     return view.workload(ref.kind, Key(Meta.of(body).namespace, ref.name)) if ref is not None else None
 
 
-def misses_shadow(view: ClusterView, body: Json, spec: RolloutSpec | None) -> bool:
-    """Return whether the caches lack a shadow that carries a step by the status: it is deleted, or they are behind."""
+def is_behind(view: ClusterView, body: Json, spec: RolloutSpec | None, restarts: Collection[str]) -> bool:
+    """Return whether the caches may lack what a former leader has done or seen, and what they show is no reason to act.
+
+    They lack a shadow that carries a step by the status, or have another canary: so they do after a change, too.
+    """
     recorded = read_status(body).shadow
-    return recorded is not None and recorded.uid is not None and own_shadow(view, body, spec) is None
+    misses_shadow = recorded is not None and recorded.uid is not None and own_shadow(view, body, spec) is None
+    return misses_shadow or (spec is not None and has_another_canary(view, body, spec, restarts))
+
+
+def has_another_canary(view: ClusterView, body: Json, spec: RolloutSpec, restarts: Collection[str]) -> bool:
+    """Return whether the canary is another version by the caches than by the status."""
+    status = read_status(body)
+    versions = versions_of(spec, _workload(view, body, spec.workload.canary), None, restarts)
+    began = status.baseline.canary if status.baseline is not None else None
+    return False in (same(status.revision, versions.revision), same(began, versions.canary))
 
 
 def shadow_name(body: Json, spec: RolloutSpec | None) -> Key | None:
