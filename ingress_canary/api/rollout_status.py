@@ -255,6 +255,11 @@ class Transition(Model):
     message: Text = ""
     """The sentence with the numbers."""
 
+    @property
+    def mark(self) -> tuple[object, ...]:
+        """What tells it from every other entry, whatever becomes of its message: stored and read again it is the same."""
+        return self.at, self.phase, self.reason, self.step, self.weight
+
     def updated(self, **changes: Unpack[TransitionChanges]) -> Self:
         """Return the record with these changes."""
         return self.model_copy(update=changes)

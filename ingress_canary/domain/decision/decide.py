@@ -43,6 +43,8 @@ def decide(seen: Observation, now: datetime) -> Decision:
         if decision is not None:
             decision = with_lost_evidence_alert(seen, with_terminating_alert(seen, decision))
             decision = with_gate_records(seen, with_unwritten_shadow(seen, decision), now)
+            if decision.moved is not None and decision.evaluation is not None:
+                decision = decision._replace(evaluation=decision.evaluation.after(decision.status))
             status = with_ownership(decision.status, seen.stable, seen.canary)
             return decision if status is decision.status else decision._replace(status=status)
     raise AssertionError("decide_by_phase decides for every phase")

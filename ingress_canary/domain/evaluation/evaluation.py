@@ -97,6 +97,8 @@ class Evaluation(NamedTuple):
     """The point from which a restart goes on, until the first reading that is answered."""
     lost: Unusable | None = None
     """Why the stored evidence could not go on, until that is reported."""
+    since: tuple[object, ...] | None = None
+    """The mark of the status's newest transition, which it goes on from; None before the first one."""
 
     @property
     def checkpoint(self) -> str:
@@ -104,6 +106,14 @@ class Evaluation(NamedTuple):
         # what was not taken in before the process ends again is taken in by the next one
         resume = self.resume or Resume.of(self.book, self.settled_from)
         return encode(self.analysis, resume.encode() if resume else "")
+
+    def continues(self, status: RolloutStatus) -> bool:
+        """Return whether it goes on from a status's newest transition, and not from one before."""
+        return self.since == _newest(status)
+
+    def after(self, status: RolloutStatus) -> "Evaluation":
+        """Return the evaluation that goes on from a status's newest transition."""
+        return self._replace(since=_newest(status))
 
     @property
     def has_traffic(self) -> bool:
@@ -186,6 +196,10 @@ class Evaluation(NamedTuple):
     def met(self, step: PlannedStep) -> bool:
         """Return whether the evidence meets a step's requirement; the bake time is checked elsewhere."""
         return meets_requirement(self.analysis, step)
+
+
+def _newest(status: RolloutStatus) -> tuple[object, ...] | None:
+    return status.history[-1].mark if status.history else None
 
 
 def meets_requirement(analysis: Analysis, step: PlannedStep) -> bool:

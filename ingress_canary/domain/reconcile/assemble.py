@@ -182,12 +182,10 @@ def _evaluation(inputs: PassInputs, routes: Sequence[RouteState]) -> Evaluation 
     if compiled is None or status.phase in AT_REST:
         return None
     evaluation = memory.evaluation
-    if evaluation is None:
+    if evaluation is None or not evaluation.continues(status):
+        # after a restart, and after a transition whose answer was lost: its own evidence was stored with it
         began = status.schedule is not None
-        evaluation = Evaluation.restored(compiled, status) if began else Evaluation.new(compiled)
-    if status.step is not None and evaluation.analysis.step != status.step.index:
-        # the step was entered by a write whose answer was lost: what the one before has come to is no evidence of it
-        evaluation = evaluation.enter(status.step.index)
+        evaluation = (Evaluation.restored(compiled, status) if began else Evaluation.new(compiled)).after(status)
     is_pending = any(route.is_pending for route in routes)
     # while the shadow cannot be written, the exposure that it has is judged: a canary may fail meanwhile
     if is_pending and not memory.failures and not leaves_shadow_alone(status):

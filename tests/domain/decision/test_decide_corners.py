@@ -622,6 +622,48 @@ def test_a_step_whose_beginning_was_stored_and_not_answered_is_not_left_by_the_e
     assert 50 in {decision.status.actual_weight for decision in world.decisions}
 
 
+def test_a_step_that_is_taken_again_by_a_write_without_an_answer_bakes_anew() -> None:
+    world = at_step(2)
+    world.step(6)
+    world.annotate(canary_weight="10")
+    world.settle()
+    world.now += timedelta(microseconds=1)
+    world.action, world.lose_answers = "resume#1", True
+    world.pass_()
+    world.lose_answers = False
+    entered = world.now
+    assert (world.status.phase, world.status.reason) == (Phase.PROGRESSING, Reason.RESUMED)
+    world.until(lambda w: w.status.weight == 100)
+    assert world.now - entered >= timedelta(minutes=1)
+
+
+def test_a_canary_is_not_judged_by_the_errors_of_the_version_before_though_no_answer_told_of_the_change() -> None:
+    world = at_step(2)
+    prove_a_fail(world)
+    assert world.evaluation is not None
+    world.traffic.canary = 0
+    world.canary = deployment("checkout-canary", "app:v3")
+    world.lose_answers = True
+    world.pass_()
+    world.lose_answers = False
+    assert (world.status.phase, world.status.reason) == (Phase.PENDING, Reason.SUPERSEDED)
+    world.until(lambda w: w.status.phase is Phase.PROMOTING)
+    assert all(slo.canary.bad == 0 for slo in world.status.slos)
+
+
+def test_the_evidence_goes_on_over_a_pause_whose_answer_was_lost() -> None:
+    world = at_step(2)
+    world.step(3)
+    assert world.evaluation is not None
+    before = [(slo.canary, slo.step, slo.log_e) for slo in world.evaluation.analysis.statuses]
+    world.action, world.lose_answers = "pause#1", True
+    world.pass_()
+    world.lose_answers = False
+    world.pass_()
+    assert world.status.phase is Phase.PAUSED
+    assert [(slo.canary, slo.step, slo.log_e) for slo in world.evaluation.analysis.statuses] == before
+
+
 def test_an_obstacle_keeps_a_step_whose_requirement_is_met() -> None:
     world = at_step(1)
     world.step(6)
