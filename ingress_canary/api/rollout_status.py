@@ -257,7 +257,7 @@ class Transition(Model):
 
     @property
     def mark(self) -> tuple[object, ...]:
-        """What tells it from every other entry, whatever becomes of its message: stored and read again it is the same."""
+        """What tells it from every other entry, whatever becomes of its message; the same once it was stored."""
         return self.at, self.phase, self.reason, self.step, self.weight
 
     def updated(self, **changes: Unpack[TransitionChanges]) -> Self:
