@@ -1,9 +1,10 @@
 """State of counters: the last sample of each series, counter resets, and the increase since.
 
 Used by ``counting.py``, which knows what the counters mean. The rules are judging.md's: a counter that vanished keeps
-its last value; a new one counts from 0 on a process that is known, or that started after the last look, and is only a
-starting point otherwise. One that fell counts from 0 where its process began anew, or where it shows less than it had
-``LATE`` before; any other fall is another replica's, which is late, and the higher value stays the one to count from.
+its last value; a new one counts from 0 on a process of which all counters are known, or that started after the last
+look, and is only a starting point otherwise. One that fell counts from 0 where its process began anew, or where it
+shows less than it had ``LATE`` before; any other fall is another replica's, which is late, and the higher value stays
+the one to count from.
 Nothing here knows of HTTP.
 """
 
@@ -126,6 +127,7 @@ class CounterState(NamedTuple):
             instances[name] = _ProcessState(at, answered[name])
         gone = {name for name, process in instances.items() if reading.at - process.at > FORGET_AFTER}
         anew = {name for name, started in starts.items() if self._began_since(name, started, reading.at)}
+        partial = self._partial(reading)
         restarted = anew | {name for name, started in starts.items() if self._is_another(name, started)}
 
         after, floors = dict(self.samples), dict(self.floors)
@@ -139,7 +141,7 @@ class CounterState(NamedTuple):
                 continue  # a late replica still shows the process before
             if last is not None:
                 found = _continued(last, floors[key].at(sample.at, late, last), sample, restarted=name in restarted)
-            elif name in anew or name in self.instances:
+            elif name in anew or (name in self.instances and name not in partial):
                 found = _begun(sample)
             else:
                 found = sample.values, _Floor.of_starting_point(sample)
@@ -154,6 +156,16 @@ class CounterState(NamedTuple):
                 increases.append(Increase(sample.side, sample.status, by, sample.stratum))
         kept = {name: process for name, process in instances.items() if name not in gone}
         return CounterState(reading.at, kept, after, floors, falls), tuple(increases)
+
+    def _partial(self, reading: Reading) -> set[str]:
+        """Return the processes of whose counters this reading, or the last one, may not have shown all.
+
+        A page has its families by name, so that the start of its process comes behind all counters: one without it was
+        cut short. A source that takes samples itself takes whole pages, and forgets starts.
+        """
+        if reading.sampled_every:
+            return set()
+        return {one.name for one in reading.instances if None in (one.started, self._started(one.name))}
 
     def _started(self, name: str) -> datetime | None:
         process = self.instances.get(name)

@@ -1,7 +1,8 @@
 """Hostile metrics pages: what controllers say about the shops is nothing that can be true, or cannot be read.
 
 None is a lie that could be believed, such as fewer errors than there were: nobody can tell that from the truth. Nor are
-series left out, or called otherwise: one that comes anew on a known process counts from 0 (docs/judging.md).
+series left out in its midst, or called otherwise: one that comes anew on a page that was whole counts from 0
+(docs/judging.md).
 """
 
 import re
@@ -27,11 +28,24 @@ def begin(text: str) -> Mangle:
     return lambda page: STARTED.sub(lambda found: f"{found[1]} {text}", page)
 
 
+def cut(part: float) -> Mangle:
+    """Return what ends a page within its samples about requests, between two lines, after such a part of them."""
+
+    def shortened(page: str) -> str:
+        ends = [found.end() for found in SAMPLE.finditer(page)]
+        return page[: ends[int(part * len(ends))] + 1] if ends else page
+
+    return shortened
+
+
 PAGE: dict[str, Mangle] = {
     "empty": lambda page: "",
     "one line feed": lambda page: "\n",
     "without its own metrics": lambda page: "\n".join(line for line in page.splitlines() if OWN not in line) + "\n",
     "cut in the middle of a line": lambda page: page.rstrip("\n")[:-7],
+    "cut behind its first counter": cut(0),
+    "cut between two of its counters": cut(0.5),
+    "cut behind its counters": lambda page: STARTED.split(page)[0],
     "without its last line feed": lambda page: page.rstrip("\n"),
     "with a value that is a word": every(" many"),
     "without values": every(""),

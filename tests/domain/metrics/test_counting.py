@@ -106,6 +106,38 @@ CASES: dict[str, tuple[list[Reading], Counts]] = {
         [reading(0, [requests(5)]), reading(1, [requests(5), requests(3, "503", CANARY)])],
         Counts(n=3, e=3),
     ),
+    "a label set that a page cut short had left out is only a starting point": (
+        [
+            reading(0, [requests(5)], {"a": None}),
+            reading(1, [requests(6)], {"a": None}),
+            reading(2, [requests(7), requests(300, "503", CANARY)]),
+        ],
+        Counts(m=1),
+    ),
+    "what a page cut short shows for the first time is only a starting point": (
+        [
+            reading(0, [requests(5)], {"a": None}),
+            reading(1, [requests(6), requests(300, "503", CANARY)], {"a": None}),
+        ],
+        Counts(m=1),
+    ),
+    "a label set that a page cut short had left out counts on from there": (
+        [
+            reading(0, [requests(5)], {"a": None}),
+            reading(1, [requests(6), requests(300, "503", CANARY)]),
+            reading(2, [requests(6), requests(302, "503", CANARY), requests(1, "502", CANARY)]),
+        ],
+        Counts(n=3, e=3),
+    ),
+    "a new label set on a known page counts from 0 though a page between was cut short": (
+        [
+            reading(0, [requests(5)]),
+            reading(1, [requests(6)], {"a": None}),
+            reading(2, [requests(7)]),
+            reading(3, [requests(7), requests(3, "503", CANARY)]),
+        ],
+        Counts(n=3, e=3),
+    ),
     "the first series of an Ingress on a known page counts from 0": (
         [reading(0), reading(1, [requests(3, "503", CANARY)])],
         Counts(n=3, e=3),
