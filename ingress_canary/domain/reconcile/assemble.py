@@ -186,6 +186,9 @@ def _evaluation(inputs: PassInputs, routes: Sequence[RouteState]) -> Evaluation 
         # after a restart, and after a transition whose answer was lost: its own evidence was stored with it
         began = status.schedule is not None
         evaluation = (Evaluation.restored(compiled, status) if began else Evaluation.new(compiled)).after(status)
+    if status.step is not None and evaluation.analysis.step != status.step.index:
+        # somebody has written another step into the status: the evidence is of the one that was stored with it
+        evaluation = evaluation.enter(status.step.index)
     is_pending = any(route.is_pending for route in routes)
     # while the shadow cannot be written, the exposure that it has is judged: a canary may fail meanwhile
     if is_pending and not memory.failures and not leaves_shadow_alone(status):

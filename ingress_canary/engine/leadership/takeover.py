@@ -74,7 +74,8 @@ def has_another_canary(view: ClusterView, body: Json, spec: RolloutSpec, restart
     """Return whether the canary is another version by the caches than by the status."""
     status = read_status(body)
     versions = versions_of(spec, _workload(view, body, spec.workload.canary), None, restarts)
-    began = status.baseline.canary if status.baseline is not None else None
+    under_way = status.baseline if status.phase not in AT_REST else None
+    began = under_way.canary if under_way is not None else None
     return False in (same(status.revision, versions.revision), same(began, versions.canary))
 
 
