@@ -129,6 +129,10 @@ VIOLATED: dict[str, tuple[str, tuple[Entry, ...]]] = {
     "a weight after the fail": (
         "no rise after a fail", (*BAD_BEGIN, shadow(3, None, 30), shadow(4, 0, 30), shadow(4.1, 20, 30)),
     ),
+    "a condemned build begun again by the next leader": (
+        "no rise after a fail",
+        (*BAD_BEGIN, shadow(3, None, 30), held(4, "b"), shadow(5, 0, 30, "b"), shadow(5.1, 20, 30, "b")),
+    ),
     "a weight after a restart that was answered already": (
         "no rise after a fail",
         (*BEGIN, said(2, "restart"), shadow(2.1, 0), shadow(2.2, 20), shadow(3, 0, 30, "alice"), shadow(4, 20, 30)),
@@ -150,6 +154,9 @@ VIOLATED: dict[str, tuple[str, tuple[Entry, ...]]] = {
     "the primary written": ("primary is not written", (*BEGIN, PrimaryStored(2, "books", "a"))),
     "a bad canary promoted": ("nothing bad is promoted", (*BAD_BEGIN, stable(3))),
     "a healthy canary rolled back": ("nothing healthy is rolled back", (*UP, shadow(7, None, 200))),
+    "a healthy canary taken off by a leader that had not seen its shadow": (
+        "nothing healthy is rolled back", (*BEGIN, held(2, "b"), said(3, "resume"), shadow(3.1, None, 9, "b")),
+    ),
     "a healthy canary set to 0": ("nothing healthy is rolled back", (*UP, shadow(7, 0, 200))),
     "a healthy release without an end": ("ends as it must", (*UP, DUE)),
     "a healthy release that was not promoted": ("ends as it must", (*UP, shadow(6, None, 99, "alice"), DUE)),
