@@ -293,70 +293,79 @@ async def test_who_cannot_take_part_says_why_and_tries_on(
     await within(acquiring)
 
 
-async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_its_end(
-    api: KubeApi, candidate: Candidate, tmp_path: Path
-) -> None:
+@pytest.fixture
+async def writer(api: KubeApi, tmp_path: Path) -> AsyncIterator[KubeCluster]:
+    """A connection of its own to an API that holds one Ingress, ``shadow``."""
     for kind in KINDS:
         api.store.create("customresourcedefinitions", "", crd(kind))
     api.store.create("ingresses", "canary", manifests.ingress("shadow", where="canary"))
-    lease = await candidate("a")
     session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / "writer", token="writer")))
     cluster = KubeCluster(session, Scope("canary"))
     cluster.start()
-    guarded = LeaderGuard(cluster, lease)
     try:
         await within(cluster.synced())
-        shadow = guarded.view.ingress(Key("canary", "shadow"))
-        assert shadow is not None
-        with pytest.raises(Deposed, match="not written"):
-            await guarded.delete_shadow(shadow)
-        await within(lease.acquire())
-        api.faults.add(requests(user="writer", verb="delete"), Hang())
-        with pytest.raises(Deposed, match="given up"):
-            await within(guarded.delete_shadow(shadow))
-        assert -MARGIN * DURATION < lease.left() <= 0
-        api.faults.clear()
-        assert [one.verb for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [
-            "delete"
-        ]
-        assert api.store.get("ingresses", "canary", "shadow")
-        await LeaderGuard(cluster, SoleLeader()).delete_shadow(shadow)
+        yield cluster
     finally:
         await cluster.stop()
         await session.close()
+
+
+def shadow_of(cluster: KubeCluster) -> Ingress:
+    shadow = cluster.view.ingress(Key("canary", "shadow"))
+    assert shadow is not None
+    return shadow
+
+
+async def test_nothing_is_written_without_the_lease_and_a_write_is_given_up_at_its_end(
+    api: KubeApi, candidate: Candidate, writer: KubeCluster
+) -> None:
+    lease, shadow = await candidate("a"), shadow_of(writer)
+    guarded = LeaderGuard(writer, lease)
+    with pytest.raises(Deposed, match="not written"):
+        await guarded.delete_shadow(shadow)
+    await within(lease.acquire())
+    api.faults.add(requests(user="writer", verb="delete"), Hang())
+    with pytest.raises(Deposed, match="given up"):
+        await within(guarded.delete_shadow(shadow))
+    assert -MARGIN * DURATION < lease.left() <= 0
+    api.faults.clear()
+    assert [one.verb for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == ["delete"]
+    assert api.store.get("ingresses", "canary", "shadow")
+    await LeaderGuard(writer, SoleLeader()).delete_shadow(shadow)
+
+
+async def test_a_write_may_take_longer_than_was_left_of_a_lease_that_is_renewed_meanwhile(
+    api: KubeApi, candidate: Candidate, writer: KubeCluster
+) -> None:
+    lease = await candidate("a", LONG)
+    await within(lease.acquire())
+    holding = asyncio.create_task(lease.hold())
+    api.faults.add(requests(user="writer", verb="delete"), Delay(LONG))
+    try:
+        await within(LeaderGuard(writer, lease).delete_shadow(shadow_of(writer)))
+    finally:
+        holding.cancel()
+    assert not api.store.list("ingresses", "canary")
 
 
 @pytest.mark.parametrize("change", ["patch_shadow", "delete_shadow"])
 async def test_after_the_lease_a_shadow_is_written_on_the_version_that_was_seen_or_not_at_all(
-    api: KubeApi, candidate: Candidate, tmp_path: Path, change: str
+    api: KubeApi, candidate: Candidate, writer: KubeCluster, change: str
 ) -> None:
-    for kind in KINDS:
-        api.store.create("customresourcedefinitions", "", crd(kind))
-    api.store.create("ingresses", "canary", manifests.ingress("shadow", where="canary"))
-    lease = await candidate("a")
-    session = await connect(kubeconfig=str(api.write_kubeconfig(tmp_path / "writer", token="writer")))
-    cluster = KubeCluster(session, Scope("canary"))
-    cluster.start()
-    lapsed = LapsedGuard(cluster, lease)
+    lease, shadow = await candidate("a"), shadow_of(writer)
+    lapsed = LapsedGuard(writer, lease)
 
-    def write(shadow: Ingress) -> Awaitable[object]:
+    def write() -> Awaitable[object]:
         return lapsed.delete_shadow(shadow) if change == "delete_shadow" else lapsed.patch_shadow(shadow, {})
 
-    try:
-        await within(cluster.synced())
-        shadow = cluster.view.ingress(Key("canary", "shadow"))
-        assert shadow is not None
-        with pytest.raises(Deposed, match="not written"):
-            await write(shadow)
-        await within(lease.acquire())
-        with pytest.raises(Deposed, match="not written"):
-            await write(shadow)
-        api.faults.add(requests(user="a"), Refuse(403))
-        await within(lease.hold())
-        api.store.patch("ingresses", "canary", "shadow", {"metadata": {"labels": {"seen": "yes"}}})
-        with pytest.raises(Conflict):
-            await write(shadow)
-        assert [one.code for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [409]
-    finally:
-        await cluster.stop()
-        await session.close()
+    with pytest.raises(Deposed, match="not written"):
+        await write()
+    await within(lease.acquire())
+    with pytest.raises(Deposed, match="not written"):
+        await write()
+    api.faults.add(requests(user="a"), Refuse(403))
+    await within(lease.hold())
+    api.store.patch("ingresses", "canary", "shadow", {"metadata": {"labels": {"seen": "yes"}}})
+    with pytest.raises(Conflict):
+        await write()
+    assert [one.code for one in api.audit if one.user == "writer" and one.verb not in ("list", "watch")] == [409]

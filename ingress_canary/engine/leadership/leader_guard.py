@@ -1,13 +1,14 @@
 """Guards of writes: a Cluster that writes only while this process holds the lease, and what little it may afterwards.
 
 ``app.py`` puts them between the engine and the API. A write is begun only while there is time left and given up when
-there is none: what the API server may still do with it then meets the stamps of the next leader (``takeover.py``).
+there is none, while a renewal of the lease gives it more: an admission webhook may take ten seconds over one. What the
+API server may still do with a write that was given up meets the stamps of the next leader (``takeover.py``).
 """
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 
 from ingress_canary.domain.objects.cluster_view import ClusterView
 from ingress_canary.domain.objects.ingress import ShadowObject
@@ -103,7 +104,7 @@ class LeaderGuard:
             await self._cluster.release_ownership(owned)
 
     def _in_office(self) -> AbstractAsyncContextManager[None]:
-        return _within(self._leadership.left())
+        return _within(self._leadership.left)
 
 
 class LapsedGuard:
@@ -114,22 +115,43 @@ class LapsedGuard:
 
     async def patch_shadow(self, shadow: ShadowObject, patch: Json) -> ShadowObject:
         """Merge ``patch`` into a shadow. Raises ClusterError."""
-        async with _within(self._leadership.grace()):
+        async with _within(self._leadership.grace):
             return await self._cluster.patch_shadow(shadow, patch)
 
     async def delete_shadow(self, shadow: ShadowObject) -> ShadowObject | None:
         """Delete a shadow; return it where a finalizer holds it. Raises ClusterError, Conflict where it has changed."""
-        async with _within(self._leadership.grace()):
+        async with _within(self._leadership.grace):
             return await self._cluster.delete_shadow(shadow, even_changed=False)
 
 
 @asynccontextmanager
-async def _within(left: float) -> AsyncIterator[None]:
-    """Allow a write for so many seconds. Raises Deposed when there are none, and when they are over."""
-    if left <= 0:
+async def _within(left: Callable[[], float]) -> AsyncIterator[None]:
+    """Allow a write while there are seconds ``left``. Raises Deposed when there are none, and when they are over."""
+    if left() <= 0:
         raise Deposed("not written: another process may lead by now")
     try:
-        async with asyncio.timeout(left if math.isfinite(left) else None):
-            yield
+        async with asyncio.timeout(None) as limit:
+            with _watched(limit, left):
+                yield
     except TimeoutError:
         raise Deposed("given up: another process may lead by now") from None
+
+
+@contextmanager
+def _watched(limit: asyncio.Timeout, left: Callable[[], float]) -> Iterator[None]:
+    """End what ``limit`` bounds when no seconds are left; each renewal of the lease puts that off."""
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+
+    def look() -> None:
+        seconds = left()
+        if seconds <= 0:
+            limit.reschedule(loop.time())
+        elif math.isfinite(seconds):
+            timers[:] = [loop.call_later(seconds, look)]
+
+    look()
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
