@@ -106,8 +106,8 @@ class Settings(BaseSettings):
     """File with that user's password; read at each tick."""
     prometheus_ca_file: Path | None = None
     """Certificates of Prometheus's authorities, in PEM; the system's unless set. A file that changes is read again."""
-    request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=10)
-    """Real time that one request to the API server may take."""
+    request_timeout: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(seconds=60))] = timedelta(seconds=12)
+    """Real time that one request to the API server may take; an admission webhook alone may take 10s by default."""
     leader_election: bool = True
     """Whether several replicas may run: one of them holds a Lease and writes, the others follow."""
     lease_name: str = "ingress-canary"

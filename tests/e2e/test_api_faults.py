@@ -4,17 +4,20 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingress_canary.lab.cluster import Lab
-from ingress_canary.lab.kubeapi import Drop, Empty, ForeignPage, requests
+from ingress_canary.lab.kubeapi import Delay, Drop, Empty, ForeignPage, Refuse, requests
 from ingress_canary.lab.kubeapi.faults import Effect, Predicate
 from ingress_canary.lab.process import DaemonProcess
-from tests.e2e.conftest import AVAILABILITY, checkout, history, until
+from tests.e2e.conftest import AVAILABILITY, SCALE, checkout, history, until
 from tests.e2e.witness import DAEMON, WEIGHT, assert_finite_and_accepted, events, set_weight, shadow_weights
+from tests.forked import ForkedDaemon
 
 pytestmark = pytest.mark.slow
 
@@ -163,6 +166,38 @@ async def test_a_canary_that_fails_while_a_policy_refuses_its_next_weight_is_rol
         await until(lambda: lab.status()["phase"] == "RolledBack")
     assert lab.status()["reason"] == "SLOViolated"
     assert shadow_weights(lab.api.audit) == [0.0, 20.0, -1.0]
+
+
+SILENT = 10.0
+"""Seconds after which kube-apiserver (1.36) answers for a webhook that answers nothing: its default timeoutSeconds."""
+DEAD = (
+    'Internal error occurred: failed calling webhook "ingress.test": failed to call webhook: '
+    'Post "https://10.0.0.1:443/validate?timeout=10s": context deadline exceeded'
+)
+
+
+async def test_a_webhook_that_answers_nothing_is_told_in_the_servers_words_and_waited_for_where_it_may_be_ignored(
+    lab: Lab, tmp_path: Path, traffic: None
+) -> None:
+    kubeconfig = lab.api.write_kubeconfig(tmp_path / "kubeconfig", token=DAEMON)
+    leader = ForkedDaemon(
+        kubeconfig, tmp_path / "daemon.log", scale=SCALE, epoch=datetime.now(UTC), warm_up="30s",
+        leader_election="true",  # lease and time-outs as by default
+    )  # fmt: skip
+    changes = requests(user=DAEMON, verb="patch", resource="ingresses")
+    async with leader:
+        await leader.ready()
+        lab.create("canaryrollouts", checkout(schedule=SCHEDULE))
+        await until(lambda: shadow_weights(lab.api.audit)[-1:] == [20.0])
+        fails = lab.api.faults.add(changes, Refuse(500, DEAD, after=SILENT))
+        await until(lambda: lab.status()["reason"] == "ShadowRejected", 60)
+        assert (lab.status()["actualWeight"], lab.status()["weight"]) == (20, 50)
+        assert DEAD in lab.status()["message"]
+        # what failurePolicy Ignore makes of it
+        lab.api.faults.add(changes, Delay(SILENT))
+        lab.api.faults.remove(fails)
+        await until(lambda: shadow_weights(lab.api.audit)[-1:] == [50.0], 60)
+        await until(lambda: lab.status()["actualWeight"] == 50)
 
 
 def assert_no_watch_spins(lab: Lab) -> None:

@@ -71,8 +71,10 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "The API server, an admission webhook or a policy refused to create or to change the shadow, or did not "
             "answer. `status.actualWeight` is what the shadow has, `status.weight` what is wanted.",
             "The answer in the message, and the log of the admission webhook that gave it: often the controllers' own, "
-            "or a policy engine that wants labels on every Ingress.",
-            "Read its answer in the message and change the policy or the rollout; the write is tried again.",
+            "or a policy engine that wants labels on every Ingress. `no answer in time`: a webhook that answers nothing "
+            "for longer than `request_timeout`, with its `timeoutSeconds` above the usual 10.",
+            "Read its answer in the message and change the policy or the rollout; the write is tried again. Give the "
+            "daemon a `request_timeout` above the webhook's `timeoutSeconds`, or the webhook fewer.",
         ),
         Reason.SHADOW_TERMINATING: Meaning(
             "A shadow is being deleted and a finalizer holds it. It is left at weight 0 without routes, with cookie "

@@ -33,6 +33,8 @@ class Refuse:
 
     code: int
     message: str = "refused by the lab"
+    after: float = 0.0
+    """Seconds until it is answered, as for an admission webhook that answers nothing itself."""
 
     @property
     def reason(self) -> str:

@@ -207,6 +207,7 @@ class KubeApi:
             return await handler(request)
         match fault.effect:
             case Refuse() as refusal:
+                await asyncio.sleep(refusal.after)
                 raise ApiError(refusal.code, refusal.reason, refusal.message)
             case ForeignPage(code, text):
                 return web.Response(status=code, text=text, content_type="text/html")
