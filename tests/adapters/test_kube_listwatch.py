@@ -217,7 +217,7 @@ async def test_a_missing_crd_is_a_problem_with_a_remedy_until_it_is_installed(se
 async def test_what_may_not_be_read_is_not_visible_and_no_problem_when_optional(served):
     api, session = served
     api.put(INGRESSES, "shop", "a")
-    async with Running(api, session, optional=True) as one:
+    async with Running(api, session, settings=WatchSettings(doubted=0), optional=True) as one:
         await asyncio.wait_for(one.watch.synced.wait(), 5)
         assert one.watch.visible
         api.script[INGRESSES].append(refuses(403, "not any more"))
@@ -226,6 +226,22 @@ async def test_what_may_not_be_read_is_not_visible_and_no_problem_when_optional(
         assert one.watch.problem is None
         await until(lambda: one.watch.visible)
         assert one.right()
+
+
+async def test_what_could_be_read_stays_visible_for_as_long_as_a_restarted_api_server_may_lack_its_roles(served):
+    api, session = served
+    api.put(INGRESSES, "shop", "a")
+    async with Running(api, session, settings=WatchSettings(doubted=1.5), optional=True) as one:
+        await asyncio.wait_for(one.watch.synced.wait(), 5)
+        for _ in range(2):  # a moment each, and long after the first
+            api.script[INGRESSES].append(refuses(403, "not yet"))
+            await until(lambda: one.watch.problem)
+            assert one.watch.visible
+            assert one.store.get(("shop", "a"))
+            await until(lambda: one.watch.problem is None)
+        api.always[INGRESSES] = refuses(403, "not any more")
+        await until(lambda: not one.watch.visible)
+        assert one.watch.problem is None
 
 
 def test_what_is_denied_is_tried_after_a_second_then_ever_more_seldom():

@@ -85,6 +85,17 @@ async def restarted(lab: Lab) -> AsyncIterator[None]:
     await lab.api.start()
 
 
+@contextlib.asynccontextmanager
+async def without_roles(lab: Lab) -> AsyncIterator[None]:
+    """The API server restarts, and refuses everybody until it has read the roles, as kube-apiserver (1.36) does."""
+    fault = lab.api.faults.add(ANYTHING, Refuse(403))
+    await lab.api.stop()
+    yield
+    await lab.api.start()
+    await asyncio.sleep(2)
+    lab.api.faults.remove(fault)
+
+
 TROUBLES: dict[str, Trouble] = {
     "watches are cut": cut,
     "watches hang": frozen,
@@ -92,6 +103,7 @@ TROUBLES: dict[str, Trouble] = {
     "watches answer 200 and nothing": outage(WATCHES, Empty(), 5),
     "everything answers a proxy's 502 in HTML": outage(ANYTHING, ForeignPage(), 10),
     "the API server restarts": restarted,
+    "the API server restarts, at first without roles": without_roles,
 }
 
 
@@ -125,6 +137,7 @@ async def test_a_rollout_survives_trouble_with_the_api(
     weights = shadow_weights(lab.api.audit)
     assert list(dict.fromkeys(weights)) == [0, 20, 50, 100, -1]
     assert weights == [*sorted(weights[:-1]), -1]
+    assert "PreflightFailed" not in {event["reason"] for event in events(lab)}
     assert_finite_and_accepted(lab)
     assert_no_watch_spins(lab)
 

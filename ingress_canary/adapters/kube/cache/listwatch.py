@@ -46,6 +46,9 @@ class WatchSettings:
     shortest: int = 300
     """Least timeoutSeconds; the API server ends a watch after between one and two times as long, at random, so that
     the watches of all clients spread over its replicas."""
+    doubted: float = 5.0
+    """For how long an optional resource that could be read is shown as it was, though it is refused now: an API server
+    that has restarted (kube-apiserver 1.36) refuses everybody until its authorizer has read the roles."""
     denied: float = 300.0
     """Longest wait until an optional resource that may not be read is tried again. It begins with a second and doubles:
     an API server that refuses for a moment, with its authorizer down, must not hide a resource for minutes."""
@@ -84,6 +87,8 @@ class ListWatch(Generic[T]):
         self._pace = RetryPace()
         self._version: str | None = None
         self._seen = ""
+        self._refused: float | None = None
+        """Since when it is refused, on the event loop's clock."""
         self._what = resource.title(namespace)
         self.synced = asyncio.Event()
         """Set once the store holds a complete list, or the resource is known not to be visible."""
@@ -194,7 +199,7 @@ class ListWatch(Generic[T]):
         self.contact = asyncio.get_running_loop().time()
         if self.problem:
             log.info("watch_recovered", resource=self._what)
-        self.problem = None
+        self.problem = self._refused = None
 
     def _failed(self, error: ClusterError) -> None:
         if isinstance(error, Expired):
@@ -206,7 +211,7 @@ class ListWatch(Generic[T]):
         if absent or isinstance(error, Garbled | Refused) or self._pace.failures >= _PATIENCE:
             # What was missed is not known, or the API server does not know our resourceVersion: only a list shows it.
             self._version = None
-        if absent and self._optional:
+        if absent and self._optional and not self._is_doubted():
             self._hide(error)
             return
         self._pace.failed()
@@ -214,6 +219,12 @@ class ListWatch(Generic[T]):
         if self.problem is None:
             log.warning("watch_failing", resource=self._what, error=problem)
         self.problem = problem
+
+    def _is_doubted(self) -> bool:
+        """Record a refusal, and return whether it may be one of a moment."""
+        now = asyncio.get_running_loop().time()
+        self._refused = now if self._refused is None else self._refused
+        return self.visible and now - self._refused < self._settings.doubted
 
     def _hide(self, error: ClusterError) -> None:
         if self.visible or not self.synced.is_set():
