@@ -427,7 +427,7 @@ async def test_an_apply_conflicts_over_one_container_until_its_owner_gives_it_up
 async def test_a_scale_takes_the_replicas_of_an_applier(api: Client) -> None:
     by_chart = f"{DEPLOYMENTS}/shop?fieldManager=chart"
     await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
-    scaling = {"spec": {"replicas": 0}}
+    scaling = {"spec": {"replicas": 2}}
     await api.ok("PATCH", f"{DEPLOYMENTS}/shop/scale?fieldManager=scaler", scaling, kind=MERGE)
     _, refusal = await api.call("PATCH", by_chart, deployment(), kind=APPLY)
     why = 'conflict with "scaler" with subresource "scale" using apps/v1: .spec.replicas'
@@ -437,15 +437,41 @@ async def test_a_scale_takes_the_replicas_of_an_applier(api: Client) -> None:
     assert {one["manager"] for one in after["metadata"]["managedFields"]} == {"chart"}
 
 
-async def test_managed_fields_are_cleared_by_one_empty_entry_and_by_nothing_less(api: Client) -> None:
-    made = await api.ok("POST", f"{DEPLOYMENTS}?fieldManager=maker", deployment())
-    entries = made["metadata"]["managedFields"]
+@pytest.mark.parametrize("before", [[], [2]], ids=["at once", "after another scale"])
+async def test_replicas_that_were_scaled_to_zero_are_nobody_s(api: Client, before: list[int]) -> None:
+    by_chart = f"{DEPLOYMENTS}/shop?fieldManager=chart"
+    await api.ok("PATCH", by_chart, deployment(), kind=APPLY)
+    for replicas in (*before, 0):
+        scaling = {"spec": {"replicas": replicas}}
+        scale = await api.ok("PATCH", f"{DEPLOYMENTS}/shop/scale?fieldManager=scaler", scaling, kind=MERGE)
+    # a Scale leaves a zero out, and nobody owns what is not there
+    assert scale["spec"] == {}
+    found = await api.ok("GET", f"{DEPLOYMENTS}/shop")
+    assert found["spec"]["replicas"] == 0
+    assert {one["manager"] for one in found["metadata"]["managedFields"]} == {"chart"}
+    assert all("f:replicas" not in one["fieldsV1"]["f:spec"] for one in found["metadata"]["managedFields"])
+    assert (await api.ok("PATCH", by_chart, deployment(), kind=APPLY))["spec"]["replicas"] == 1
+
+
+async def test_managed_fields_of_custom_objects_are_cleared_by_one_empty_entry_and_by_nothing_less(api: Client) -> None:
+    entries = (await api.ok("POST", WIDGETS, widget("a")))["metadata"]["managedFields"]
     unusable: list[list[Json]] = [[], [{"manager": "x"}]]
     for given in unusable:
-        patch = {"metadata": {"managedFields": given}}
-        after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", patch, kind=MERGE)
+        after = await api.ok("PATCH", f"{WIDGETS}/a", {"metadata": {"managedFields": given}}, kind=MERGE)
         assert after["metadata"]["managedFields"] == entries
-    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", {"metadata": {"managedFields": [{}]}}, kind=MERGE)
+    after = await api.ok("PATCH", f"{WIDGETS}/a", {"metadata": {"managedFields": [{}]}}, kind=MERGE)
+    assert not after["metadata"].get("managedFields")
+
+
+@pytest.mark.parametrize("empty", [[], [{}]], ids=["no entry", "an empty entry"])
+async def test_managed_fields_of_built_in_objects_are_cleared_by_an_empty_list_too(
+    api: Client, empty: list[Json]
+) -> None:
+    made = await api.ok("POST", f"{DEPLOYMENTS}?fieldManager=maker", deployment())
+    unusable = {"metadata": {"managedFields": [{"manager": "x"}]}}
+    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", unusable, kind=MERGE)
+    assert after["metadata"]["managedFields"] == made["metadata"]["managedFields"]
+    after = await api.ok("PATCH", f"{DEPLOYMENTS}/shop", {"metadata": {"managedFields": empty}}, kind=MERGE)
     assert not after["metadata"].get("managedFields")
     # updates are not tracked any more, until an apply finds that all belongs to whoever was before it
     scaled = {"spec": {"replicas": 2}}

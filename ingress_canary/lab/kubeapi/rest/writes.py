@@ -102,7 +102,8 @@ class Writer:
         if info.verb == "patch":
             scale = patches.merge(_scale(body), decode(await request.read()))
             metadata = {**body["metadata"], "resourceVersion": scale["metadata"]["resourceVersion"]}
-            scaled = {**body, "metadata": metadata, "spec": {**body["spec"], "replicas": scale["spec"]["replicas"]}}
+            spec = {**body["spec"], "replicas": scale["spec"].get("replicas", 0)}
+            scaled = {**body, "metadata": metadata, "spec": spec}
             body = self._store.update(resource, info.namespace, info.name, scaled, _options(request, resource).write)
         return respond(_scale(body))
 
@@ -196,7 +197,7 @@ def _scale(body: Json) -> Json:
     """Return the Scale of a workload (autoscaling/v1)."""
     meta = {key: body["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")}
     status = {"replicas": (body.get("status") or {}).get("replicas", 0)}
-    spec = {"replicas": body["spec"]["replicas"]}
+    spec = {"replicas": body["spec"]["replicas"]} if body["spec"]["replicas"] else {}
     return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": meta, "spec": spec, "status": status}
 
 

@@ -26,6 +26,7 @@ _SYSTEM = frozenset(
     }
 )  # fmt: skip
 
+_REPLICAS: Path = ("f:spec", "f:replicas")
 _MAP = object()
 """Stands for the value of a map that has members, which are fields of their own."""
 _ITEM = object()
@@ -53,6 +54,9 @@ def record(
     if old is not None and applied is None and not entries:
         return []
     before, after = _fields(old or {}), _fields(new)
+    if author.subresource == "scale" and after.get(_REPLICAS) == 0:
+        # a Scale leaves a zero out (omitempty), and nobody owns what is not there
+        del after[_REPLICAS]
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     gone = before.keys() - after.keys()
     mine = changed if applied is None else applied & after.keys()
