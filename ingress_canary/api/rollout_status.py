@@ -316,6 +316,7 @@ class OutcomeChanges(TypedDict, total=False):
     not_ready_since: datetime | None
     finishing: bool
     gates: list[GateStatus]
+    leader: str | None
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -331,7 +332,6 @@ class RolloutStatusChanges(OutcomeChanges, total=False):
     history: list[Transition]
     alerts: list[AlertStatus]
     conditions: list[Condition]
-    leader: str | None
     actual_weight: float | None
 
 

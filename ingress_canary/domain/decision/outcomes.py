@@ -42,7 +42,7 @@ def not_started() -> OutcomeChanges:
     return without_traffic(
         step=None, observed_share=None, slos=[], analysis_state=None, schedule=None, baseline=None, pause=None,
         approval=None, copying=None, ownership_released=None, not_ready_since=None, finishing=False, started_at=None,
-        finished_at=None, gates=[],
+        finished_at=None, gates=[], leader=None,
     )  # fmt: skip
 
 

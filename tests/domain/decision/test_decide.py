@@ -83,6 +83,17 @@ def test_a_failed_revision_is_not_tried_again_until_another_came_between() -> No
     world.until(lambda w: w.weight == 5)
 
 
+def test_a_rollout_that_begins_names_no_leader_that_took_an_earlier_one_over() -> None:
+    world = at_step(1)
+    world.traffic.canary = 1
+    world.status = world.status.updated(leader="one since yesterday")
+    world.until(lambda w: w.status.phase is Phase.ROLLED_BACK)
+    assert world.status.leader == "one since yesterday"
+    world.action = "retry#1"
+    world.step()
+    assert (world.status.phase, world.status.leader) == (Phase.PENDING, None)
+
+
 def test_retry_tries_a_failed_revision_again() -> None:
     world = at_step(1)
     world.traffic.canary = 1
