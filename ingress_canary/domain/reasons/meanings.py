@@ -71,8 +71,8 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
             "The API server, an admission webhook or a policy refused to create or to change the shadow, or did not "
             "answer. `status.actualWeight` is what the shadow has, `status.weight` what is wanted.",
             "The answer in the message, and the log of the admission webhook that gave it: often the controllers' own, "
-            "or a policy engine that wants labels on every Ingress. `no answer in time`: a webhook that answers nothing "
-            "for longer than `request_timeout`, with its `timeoutSeconds` above the usual 10.",
+            "or a policy engine that wants labels on every Ingress. `no answer in time`: a webhook that answers "
+            "nothing for longer than `request_timeout`, with its `timeoutSeconds` above the usual 10.",
             "Read its answer in the message and change the policy or the rollout; the write is tried again. Give the "
             "daemon a `request_timeout` above the webhook's `timeoutSeconds`, or the webhook fewer.",
         ),
@@ -191,9 +191,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         ),
         Reason.INTERVENED: Meaning(
             "Somebody else lowered the exposure: weight down, a route removed, or the shadow deleted. That is honoured "
-            "and nothing is put back. An Event of this name that says `undone` reports a change that raised it. "
-            "A shadow that a leader had to delete [without the lease]"
-            "(../howto/high-availability.md#when-only-the-lease-cannot-be-written) counts as deleted by somebody.",
+            "and nothing is put back. An Event of this name that says `undone` reports a change that raised it.",
             "The field manager in the message; `kubectl get ingress checkout-canary -n shop -o yaml "
             "--show-managed-fields`. Often a tool that prunes what it does not know: exclude Ingresses with the label "
             "`app.kubernetes.io/managed-by: ingress-canary` ([GitOps](../howto/gitops.md)).",
@@ -209,9 +207,7 @@ MEANINGS: Mapping[Reason, Meaning] = MappingProxyType(
         Reason.SLO_VIOLATED: Meaning(
             "An SLO was proven violated: worse than its objective and than stable, or than stable alone. The canary is "
             "off traffic (paused with `onFailure: Pause`, which a distribution of latency has by itself). While "
-            "promoting, when stable already runs the new version, the rollout holds and an alert is sent. "
-            "Where the message says so, a leader took it off that could not renew its lease "
-            "([high availability](../howto/high-availability.md#when-only-the-lease-cannot-be-written)).",
+            "promoting, when stable already runs the new version, the rollout holds and an alert is sent.",
             f"{HISTORY} Then the canary's logs of that time. A canary is not condemned for errors that stable has too, "
             "so these are its own.",
             "Rolled back: read the numbers in the message, mend the canary and deploy it: a new revision starts by "
