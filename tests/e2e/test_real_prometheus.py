@@ -80,7 +80,7 @@ async def test_a_bound_of_a_whole_second_is_found_however_it_is_stored(
         bounds = {one["metric"]["le"] for one in await asked(prometheus, f"count by (le) ({FAMILY}_bucket)")}
         assert {"0.5", "1" if IS_VICTORIA else "1.0"} <= bounds
         assert bool(await asked(prometheus, f'{FAMILY}_bucket{{le="1"}}')) == IS_VICTORIA
-        assert slos(lab)["noted"]["verdict"] != "no-data"
+        await until(lambda: slos(lab)["noted"]["verdict"] != "no-data", 90)
         lab.canary.profile = replace(lab.canary.profile, slow_ratio=0.5, slow_seconds=1.5)
         await until(lambda: lab.status().get("phase") == "RolledBack")
     assert lab.status()["reason"] == "SLOViolated"
