@@ -43,7 +43,8 @@ class SequentialDraws:
     def tick(self, step: int, exposure: Exposure, since: float, until: float) -> DrawnCounts:  # noqa: ARG002
         """Return the counts of the next tick; of which step it is makes no difference."""
         if exposure != self.exposure:
-            self.raised_at = since if self.traffic.more(exposure, self.exposure) else self.raised_at
+            if self.traffic.more(exposure, self.exposure):
+                self.raised_at = since
             self.exposure = exposure
         strata = self.traffic.strata(exposure, since, until, self.incident_at, self.raised_at)
         return self._drawn(strata, until - since)
